@@ -1,0 +1,144 @@
+#include "base/arena.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base/compiler.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define ARENA_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_ASAN 1
+#endif
+#endif
+
+#ifdef ARENA_ASAN
+#include <sanitizer/asan_interface.h>
+enum { REDZONE = 16 };
+#else
+enum { REDZONE = 0 };
+#define ASAN_POISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
+#define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
+#endif
+
+enum { ALIGN = 16, FIRST_BLOCK = 4096, LARGEST_BLOCK = 1 << 20 };
+
+struct arena_block {
+    struct arena_block *next;
+    size_t size; /* of the whole block, this header included */
+};
+
+enum { HEADER = (sizeof(struct arena_block) + ALIGN - 1) / ALIGN * ALIGN };
+
+void arena_init(struct arena *a, size_t budget_bytes)
+{
+    *a = (struct arena){.budget = budget_bytes};
+}
+
+static void open_block(struct arena *a, struct arena_block *b)
+{
+    a->at = (char *)b + HEADER;
+    a->end = (char *)b + b->size;
+    ASAN_POISON_MEMORY_REGION(a->at, (size_t)(a->end - a->at));
+}
+
+static void free_blocks(struct arena_block *b)
+{
+    while (b) {
+        struct arena_block *next = b->next;
+        ASAN_UNPOISON_MEMORY_REGION((char *)b + HEADER, b->size - HEADER);
+        free(b);
+        b = next;
+    }
+}
+
+void arena_done(struct arena *a)
+{
+    free_blocks(a->blocks);
+    arena_init(a, a->budget);
+}
+
+void arena_reset(struct arena *a)
+{
+    if (a->blocks) {
+        free_blocks(a->blocks->next);
+        a->blocks->next = NULL;
+        a->used = a->blocks->size;
+        open_block(a, a->blocks);
+    }
+    a->failed = false;
+}
+
+static bool add_block(struct arena *a, size_t need)
+{
+    size_t size = a->blocks ? MIN(a->blocks->size * 2, (size_t)LARGEST_BLOCK) : FIRST_BLOCK;
+    if (size < need + HEADER)
+        size = need + HEADER;
+    if (size > a->budget - a->used)
+        size = need + HEADER; // what is left of the budget may still hold this object
+    if (size > a->budget - a->used)
+        return false;
+
+    struct arena_block *b = malloc(size);
+    if (!b)
+        return false;
+    *b = (struct arena_block){.next = a->blocks, .size = size};
+    a->blocks = b;
+    a->used += size;
+    open_block(a, b);
+    return true;
+}
+
+void *arena_alloc(struct arena *a, size_t n)
+{
+    if (a->failed || n > SIZE_MAX / 2) {
+        a->failed = true;
+        return NULL;
+    }
+    size_t size = (n + ALIGN - 1) / ALIGN * ALIGN + REDZONE;
+    if (size == 0)
+        size = ALIGN; // so that two empty objects differ and NULL always means failure
+    if (size > (size_t)(a->end - a->at) && !add_block(a, size)) {
+        a->failed = true;
+        return NULL;
+    }
+    char *p = a->at;
+    a->at += size;
+    ASAN_UNPOISON_MEMORY_REGION(p, n);
+    return p;
+}
+
+void *arena_zalloc(struct arena *a, size_t n)
+{
+    void *p = arena_alloc(a, n);
+    return p ? memset(p, 0, n) : NULL;
+}
+
+void *arena_array(struct arena *a, size_t count, size_t size)
+{
+    if (size && count > SIZE_MAX / 2 / size) {
+        a->failed = true;
+        return NULL;
+    }
+    return arena_zalloc(a, count * size);
+}
+
+void *arena_grow(struct arena *a, const void *old, size_t old_count, size_t new_count, size_t size)
+{
+    void *p = arena_array(a, new_count, size);
+    if (p && old_count)
+        memcpy(p, old, old_count * size);
+    return p;
+}
+
+struct str arena_str(struct arena *a, struct str s)
+{
+    char *p = arena_alloc(a, s.n + 1);
+    if (!p)
+        return (struct str){0};
+    if (s.n)
+        memcpy(p, s.p, s.n);
+    p[s.n] = '\0';
+    return (struct str){p, s.n};
+}

@@ -1,0 +1,26 @@
+/* The few compiler extensions the project uses, behind plain names. */
+#ifndef TELLTALE_BASE_COMPILER_H
+#define TELLTALE_BASE_COMPILER_H
+
+#if defined(__GNUC__) || defined(__clang__)
+#define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
+#define MUST_CHECK __attribute__((warn_unused_result))
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define CLEANUP(fn) __attribute__((cleanup(fn)))
+#define NO_RETURN __attribute__((noreturn))
+#define UNUSED __attribute__((unused))
+#else
+#define PRINTF_LIKE(fmt, args)
+#define MUST_CHECK
+#define LIKELY(x) (x)
+#define UNLIKELY(x) (x)
+#error "CLEANUP needs a compiler with the cleanup attribute"
+#endif
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
+
+#endif

@@ -1,0 +1,38 @@
+/* Hashes: XXH3 for tables and checksums. Not for secrets, and not keyed: where a hostile client
+ * chooses the keys, give hash_seeded the process's random seed. */
+#ifndef TELLTALE_BASE_HASH_H
+#define TELLTALE_BASE_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+/* XXH3-64 of the bytes; stable for ever, so it may stand in files. */
+uint64_t hash_bytes(const void *p, size_t n);
+uint64_t hash_bytes_seeded(const void *p, size_t n, uint64_t seed);
+
+static inline uint64_t hash_str(struct str s)
+{
+    return hash_bytes(s.p, s.n);
+}
+
+/* A random seed made once per process. Threads: any. */
+uint64_t hash_process_seed(void);
+
+/* Spreads the bits of an integer key (the finaliser of MurmurHash3). */
+static inline uint64_t hash_u64(uint64_t x)
+{
+    x ^= x >> 33;
+    x *= 0xff51afd7ed558ccdull;
+    x ^= x >> 33;
+    x *= 0xc4ceb9fe1a85ec53ull;
+    return x ^ (x >> 33);
+}
+
+static inline uint64_t hash_combine(uint64_t a, uint64_t b)
+{
+    return hash_u64(a ^ (b + 0x9e3779b97f4a7c15ull + (a << 6) + (a >> 2)));
+}
+
+#endif

@@ -1,0 +1,73 @@
+/* Mutexes and read-write locks with a rank. A thread takes locks in rising rank only; debug builds
+ * check every acquire and abort on the first wrong order, long before the deadlock would show.
+ *
+ * Hold a lock for the change, never across I/O (the log's lock excepted, it exists for that),
+ * allocation of unknown size, logging or a callback. */
+#ifndef TELLTALE_BASE_LOCK_H
+#define TELLTALE_BASE_LOCK_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* In the order they may be taken. Locks of one rank are never held together. */
+enum lock_rank {
+    LOCK_NONE = 0,
+    LOCK_SERVE,         /* reload and shutdown */
+    LOCK_SCRAPE,        /* the scrape manager's target list */
+    LOCK_SCRAPE_TARGET, /* one target's health and caches */
+    LOCK_RECEIVE,       /* delta-to-cumulative and metadata caches */
+    LOCK_NET_SERVER,    /* listeners, connections */
+    LOCK_NET_STREAM,    /* one HTTP/2 connection */
+    LOCK_AUTH,          /* cache of verified credentials */
+    LOCK_QUERY,         /* list of active queries */
+    LOCK_STORE_TABLE,   /* partitions of a table, flush and retention */
+    LOCK_STORE_GATE,    /* appends against the flush's cut */
+    LOCK_STORE_STREAMS, /* one shard of the stream registry */
+    LOCK_STORE_WAL,     /* order of log records */
+    LOCK_STORE_HEAD,    /* one shard of a head */
+    LOCK_STORE_PARTS,   /* list of a partition's parts */
+    LOCK_QUEUE,         /* lib/base/queue.h */
+    LOCK_SELF,          /* registry of our own metrics */
+    LOCK_LOG,           /* the log's output */
+    LOCK_LEAF,          /* guards a few fields and calls nothing */
+};
+
+struct lock {
+    pthread_mutex_t mutex;
+    enum lock_rank rank;
+};
+
+#define LOCK_INIT(r) {.mutex = PTHREAD_MUTEX_INITIALIZER, .rank = (r)}
+
+void lock_init(struct lock *l, enum lock_rank rank);
+void lock_done(struct lock *l);
+void lock_take(struct lock *l);
+void lock_give(struct lock *l);
+
+struct rwlock {
+    pthread_rwlock_t rw;
+    enum lock_rank rank;
+};
+
+void rwlock_init(struct rwlock *l, enum lock_rank rank);
+void rwlock_done(struct rwlock *l);
+void rwlock_take_read(struct rwlock *l);
+void rwlock_take_write(struct rwlock *l);
+void rwlock_give(struct rwlock *l);
+
+/* A condition that waits on the monotonic clock, so clock steps do not matter. */
+struct cond {
+    pthread_cond_t cond;
+};
+
+void cond_init(struct cond *c);
+void cond_done(struct cond *c);
+void cond_wait(struct cond *c, struct lock *l);
+
+/* Waits until woken or until time_now_mono_ns() reaches the deadline; false on deadline. */
+bool cond_wait_until(struct cond *c, struct lock *l, int64_t deadline_mono_ns);
+void cond_signal(struct cond *c);
+void cond_broadcast(struct cond *c);
+
+#endif

@@ -1,0 +1,215 @@
+/* Parsing goes through strtod_l and formatting through snprintf with rising precision: both are
+ * exact and tell no lies at the edges; integers, the common case, take a short cut. */
+#define _GNU_SOURCE // strtod_l
+#include "base/num.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+int num_parse_u64(struct str text, uint64_t *out)
+{
+    uint64_t v = 0;
+    if (text.n == 0)
+        return ERR_INVALID;
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        if (c < '0' || c > '9')
+            return ERR_INVALID;
+        if (__builtin_mul_overflow(v, 10u, &v) || __builtin_add_overflow(v, (uint64_t)(c - '0'), &v))
+            return ERR_TOO_BIG;
+    }
+    *out = v;
+    return 0;
+}
+
+int num_parse_i64(struct str text, int64_t *out)
+{
+    bool negative = text.n && text.p[0] == '-';
+    bool sign = negative || (text.n && text.p[0] == '+');
+    uint64_t magnitude;
+    int rc = num_parse_u64(str_sub(text, sign, text.n), &magnitude);
+    if (rc != 0)
+        return rc;
+    if (magnitude > (uint64_t)INT64_MAX + negative)
+        return ERR_TOO_BIG;
+    *out = negative ? (int64_t)(0 - magnitude) : (int64_t)magnitude;
+    return 0;
+}
+
+static locale_t c_locale;
+
+static void make_c_locale(void)
+{
+    c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+}
+
+static void need_c_locale(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, make_c_locale); // cannot fail with a valid control
+}
+
+/* True when the text has only characters that belong into a number, so that strtod's extras
+ * (leading space, "nan(chars)") cannot slip in. Copies it to `out` without underscores. */
+static bool number_chars(struct str text, char *out, size_t room)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (c == '_') {
+            bool between = i > 0 && i + 1 < text.n && text.p[i - 1] != '_';
+            if (!between)
+                return false;
+            continue;
+        }
+        if ((!alnum && c != '+' && c != '-' && c != '.') || n + 1 >= room)
+            return false;
+        out[n++] = c;
+    }
+    out[n] = '\0';
+    return n > 0;
+}
+
+int num_parse_double(struct str text, double *out)
+{
+    /* Up to 15 digits are exact in a double: the usual sample value needs no strtod. */
+    uint64_t small;
+    if (text.n <= 15 && num_parse_u64(text, &small) == 0) {
+        *out = (double)small;
+        return 0;
+    }
+
+    char digits[512];
+    if (!number_chars(text, digits, sizeof digits))
+        return ERR_INVALID;
+    need_c_locale();
+    char *end = NULL;
+    errno = 0;
+    double v = strtod_l(digits, &end, c_locale);
+    if (end == digits || *end != '\0')
+        return ERR_INVALID;
+    *out = v;
+    return errno == ERANGE && isinf(v) ? ERR_TOO_BIG : 0;
+}
+
+/* Decimal digits of a finite v > 0 and its decimal point: v = 0.DIGITS × 10^point. */
+struct decimal {
+    char digits[20];
+    int n;
+    int point;
+};
+
+static struct decimal shortest(double v)
+{
+    struct decimal d = {0};
+    char text[40];
+    int precision = 15;
+    for (; precision <= 17; precision++) {
+        (void)snprintf(text, sizeof text, "%.*e", precision - 1, v);
+        if (precision == 17 || strtod_l(text, NULL, c_locale) == v)
+            break;
+    }
+    char *e = strchr(text, 'e');
+    d.point = (int)strtol(e + 1, NULL, 10) + 1;
+    for (const char *p = text; p < e; p++)
+        if (*p >= '0' && *p <= '9')
+            d.digits[d.n++] = *p;
+    while (d.n > 1 && d.digits[d.n - 1] == '0')
+        d.n--;
+    return d;
+}
+
+static size_t write_plain(char *out, const struct decimal *d)
+{
+    size_t n = 0;
+    if (d->point <= 0) {
+        out[n++] = '0';
+        out[n++] = '.';
+        for (int i = d->point; i < 0; i++)
+            out[n++] = '0';
+    }
+    for (int i = 0; i < d->n; i++) {
+        if (i == d->point && i > 0)
+            out[n++] = '.';
+        out[n++] = d->digits[i];
+    }
+    for (int i = d->n; i < d->point; i++)
+        out[n++] = '0';
+    return n;
+}
+
+static size_t write_exponent(char *out, const struct decimal *d)
+{
+    size_t n = 0;
+    out[n++] = d->digits[0];
+    if (d->n > 1) {
+        out[n++] = '.';
+        memcpy(out + n, d->digits + 1, (size_t)d->n - 1);
+        n += (size_t)d->n - 1;
+    }
+    int exponent = d->point - 1;
+    out[n++] = 'e';
+    out[n++] = exponent < 0 ? '-' : '+';
+    unsigned magnitude = (unsigned)(exponent < 0 ? -exponent : exponent);
+    if (magnitude >= 100)
+        out[n++] = (char)('0' + magnitude / 100);
+    out[n++] = (char)('0' + magnitude / 10 % 10);
+    out[n++] = (char)('0' + magnitude % 10);
+    return n;
+}
+
+/* Below `low` or from `high` on, the exponent form. */
+static size_t format_double(char *out, double v, double low, double high)
+{
+    if (isnan(v) || isinf(v)) {
+        const char *text = isnan(v) ? "NaN" : v > 0 ? "+Inf" : "-Inf";
+        memcpy(out, text, strlen(text) + 1);
+        return strlen(text);
+    }
+    need_c_locale();
+    size_t n = 0;
+    if (signbit(v))
+        out[n++] = '-';
+    double magnitude = fabs(v);
+    if (magnitude < 1e15 && magnitude == (double)(uint64_t)magnitude) {
+        struct buf digits = {.p = out, .n = n, .cap = NUM_DOUBLE_MAX, .max = NUM_DOUBLE_MAX};
+        buf_put_u64(&digits, (uint64_t)magnitude);
+        n = digits.n;
+    } else {
+        struct decimal d = shortest(magnitude);
+        bool exponent = magnitude < low || magnitude >= high;
+        n += exponent ? write_exponent(out + n, &d) : write_plain(out + n, &d);
+    }
+    out[n] = '\0';
+    return n;
+}
+
+size_t num_format_plain(char out[NUM_DOUBLE_MAX], double v)
+{
+    return format_double(out, v, 0, INFINITY);
+}
+
+size_t num_format_short(char out[NUM_DOUBLE_MAX], double v)
+{
+    return format_double(out, v, 1e-4, 1e21);
+}
+
+size_t num_format_json(char out[NUM_DOUBLE_MAX], double v)
+{
+    return format_double(out, v, 1e-6, 1e21);
+}
+
+void buf_put_double(struct buf *b, double v)
+{
+    char text[NUM_DOUBLE_MAX];
+    buf_put(b, text, num_format_short(text, v));
+}

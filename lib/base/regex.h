@@ -1,0 +1,35 @@
+/* Regular expressions as Prometheus's users know them: fully anchored, RE2-like syntax, `.` matches
+ * a newline too. Executed by PCRE2 with limits on steps and depth, so a hostile pattern ends in an
+ * error, not in a hang. Compiled patterns are immutable: one may be used by many threads at once. */
+#ifndef TELLTALE_BASE_REGEX_H
+#define TELLTALE_BASE_REGEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+struct buf;
+struct regex;
+
+/* `pattern` must match the whole subject. ERR_INVALID with the position and reason; patterns over
+ * 64 KiB are ERR_TOO_BIG. */
+int regex_new(struct str pattern, struct regex **out, struct err *err);
+void regex_free(struct regex *r);
+
+/* 1 match, 0 no match, ERR_TOO_BIG when the match ran into its limit. */
+int regex_match(const struct regex *r, struct str subject);
+
+/* When `subject` matches, appends `template` to `out` with $1, ${1}, $name, ${name} and $$ expanded
+ * as Go's Regexp.Expand does (unknown groups are empty) and returns 1; else 0 or ERR_…. */
+int regex_expand(const struct regex *r, struct str subject, struct str template, struct buf *out);
+
+/* If the pattern is a plain alternation of literals ("a|b|c", or one literal), their number and the
+ * texts (borrowed from `r`), so that a look-up can replace matching; else 0. */
+size_t regex_literals(const struct regex *r, const struct str **out);
+
+/* The literal text that every match starts with (may be empty); borrowed from `r`. */
+struct str regex_prefix(const struct regex *r);
+
+#endif

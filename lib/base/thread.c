@@ -1,0 +1,55 @@
+#define _GNU_SOURCE // pthread_setname_np
+#include "base/thread.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct start {
+    void (*run)(void *arg);
+    void *arg;
+    char name[16];
+};
+
+static void *enter(void *p)
+{
+    struct start s = *(struct start *)p;
+    free(p);
+#ifdef __linux__
+    (void)pthread_setname_np(pthread_self(), s.name); // for debuggers only
+#endif
+    s.run(s.arg);
+    return NULL;
+}
+
+int thread_start(struct thread *t, const char *name, void (*run)(void *arg), void *arg,
+                 struct err *err)
+{
+    struct start *s = malloc(sizeof *s);
+    if (!s)
+        return err_set(err, ERR_NOMEM, "cannot start thread %s: out of memory", name);
+    *s = (struct start){.run = run, .arg = arg};
+    (void)snprintf(s->name, sizeof s->name, "%s", name);
+
+    sigset_t all, before;
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_BLOCK, &all, &before);
+    int rc = pthread_create(&t->id, NULL, enter, s);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+
+    if (rc != 0) {
+        free(s);
+        errno = rc;
+        return err_errno(err, "cannot start thread %s", name);
+    }
+    t->running = true;
+    return 0;
+}
+
+void thread_join(struct thread *t)
+{
+    if (t->running)
+        (void)pthread_join(t->id, NULL); // fails only for threads that are not ours
+    t->running = false;
+}

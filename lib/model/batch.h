@@ -1,0 +1,40 @@
+/* What travels from receivers through the pipeline to the store: one request's or scrape's worth of
+ * metrics in one arena, whatever the protocol it came by. */
+#ifndef TELLTALE_MODEL_BATCH_H
+#define TELLTALE_MODEL_BATCH_H
+
+#include "base/arena.h"
+#include "model/labels.h"
+#include "model/sample.h"
+
+struct batch_series {
+    struct labels labels; /* canonical (see labels.h); borrowed from arena or request body */
+    uint64_t hash;        /* labels_hash(&labels), set by batch_add_series */
+    const struct sample *samples;
+    const struct exemplar *exemplars;
+    uint32_t n_samples, n_exemplars;
+};
+
+/* Lives until batch_done. Everything inside is borrowed from `arena` or from buffers that outlive
+ * the batch (the request body). */
+struct batch {
+    struct arena arena;
+    struct batch_series *series;
+    struct metric_metadata *metadata;
+    size_t n_series, cap_series, n_metadata, cap_metadata;
+};
+
+void batch_init(struct batch *b, size_t budget_bytes);
+void batch_done(struct batch *b);
+
+/* Empty again, one arena block kept: for a thread that handles one request after another. */
+void batch_reset(struct batch *b);
+
+/* Adds a series and hashes its labels. NULL when the budget is spent. The pointer is valid until the
+ * next call. */
+struct batch_series *batch_add_series(struct batch *b, struct labels labels);
+int batch_add_metadata(struct batch *b, const struct metric_metadata *m);
+
+size_t batch_count_samples(const struct batch *b);
+
+#endif

@@ -1,0 +1,77 @@
+/* A label set: what identifies a metric's stream (its name is the label __name__). */
+#ifndef TELLTALE_MODEL_LABELS_H
+#define TELLTALE_MODEL_LABELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+
+struct buf;
+
+struct label {
+    struct str name, value;
+};
+
+/* Sorted by name (bytes), names unique, values not empty: an empty value means "no such label". The
+ * array and the text are borrowed; who owns them stands where the set is kept. */
+struct labels {
+    const struct label *v;
+    size_t n;
+};
+
+#define LABEL_NAME STR("__name__")
+
+/* The value of label `name`, or the empty str. */
+struct str labels_get(const struct labels *l, struct str name);
+
+static inline struct str labels_metric_name(const struct labels *l)
+{
+    return labels_get(l, LABEL_NAME);
+}
+
+bool labels_eq(const struct labels *a, const struct labels *b);
+
+/* The order of Prometheus: by name and value, pair after pair, then the shorter first. */
+int labels_cmp(const struct labels *a, const struct labels *b);
+
+/* A 64-bit hash of all pairs; stable for ever (it may stand in files). */
+uint64_t labels_hash(const struct labels *l);
+
+/* True when sorted, unique and without empty names or values. */
+bool labels_are_canonical(const struct labels *l);
+
+/* Sorts `v[0..n)` in place and drops pairs with an empty value. Returns the new count, or -1 when a
+ * name occurs twice or is empty (`*out_bad` names it). */
+long labels_canonicalise(struct label *v, size_t n, struct str *out_bad);
+
+/* A copy with its own text in the arena; n == 0 and arena_failed() when out of memory. */
+struct labels labels_copy(struct arena *a, const struct labels *l);
+
+/* A copy in one heap block (free() on out->v); ERR_NOMEM. */
+int labels_dup(const struct labels *l, struct labels *out);
+
+/* As people and PromQL write it: name{a="b",c="d"}; {} for the empty set. Names that are not
+ * plain identifiers are quoted: {"my.metric", "my.label"="x"}. */
+void labels_format(struct buf *out, const struct labels *l);
+
+/* [a-zA-Z_:][a-zA-Z0-9_:]* and [a-zA-Z_][a-zA-Z0-9_]*: names that need no quotes. */
+bool metric_name_is_plain(struct str name);
+bool label_name_is_plain(struct str name);
+
+/* Builds a label set step by step in an arena; set replaces, an empty value deletes. */
+struct labels_builder {
+    struct arena *arena; /* borrowed; owns the array, and the text of _set_copy */
+    struct label *v;     /* sorted */
+    size_t n, cap;
+};
+
+void labels_builder_init(struct labels_builder *b, struct arena *arena, const struct labels *base);
+void labels_builder_set(struct labels_builder *b, struct str name, struct str value);
+void labels_builder_del(struct labels_builder *b, struct str name);
+struct str labels_builder_get(const struct labels_builder *b, struct str name);
+struct labels labels_builder_labels(const struct labels_builder *b); /* borrows b's array */
+
+#endif

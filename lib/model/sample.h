@@ -1,0 +1,67 @@
+/* Rows of the metrics table. Times are Unix milliseconds, the resolution of PromQL and of the
+ * Prometheus wire formats; OTLP's nanoseconds are cut at the decoder. */
+#ifndef TELLTALE_MODEL_SAMPLE_H
+#define TELLTALE_MODEL_SAMPLE_H
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "model/labels.h"
+
+struct histogram;
+
+/* "This series ended": a NaN with its own bits, kept exactly everywhere. */
+#define STALE_NAN_BITS UINT64_C(0x7ff0000000000002)
+
+static inline double stale_nan(void)
+{
+    uint64_t bits = STALE_NAN_BITS;
+    double v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+static inline bool is_stale_nan(double v)
+{
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return bits == STALE_NAN_BITS;
+}
+
+struct sample {
+    int64_t t_unix_ms;
+    double value;                      /* unused when `histogram` is set */
+    const struct histogram *histogram; /* NULL for a float; borrowed */
+    int64_t start_unix_ms;             /* when the counter started; 0: unknown */
+};
+
+struct exemplar {
+    struct labels labels; /* borrowed; usually trace_id and span_id */
+    double value;
+    int64_t t_unix_ms; /* 0: unknown */
+};
+
+enum metric_type {
+    METRIC_UNKNOWN,
+    METRIC_COUNTER,
+    METRIC_GAUGE,
+    METRIC_HISTOGRAM,
+    METRIC_GAUGE_HISTOGRAM,
+    METRIC_SUMMARY,
+    METRIC_INFO,
+    METRIC_STATESET
+};
+
+/* "counter", "gauge", …, "unknown"; and back (METRIC_UNKNOWN for any other word). */
+const char *metric_type_name(enum metric_type t);
+enum metric_type metric_type_parse(struct str word);
+
+/* What is known of a metric family. */
+struct metric_metadata {
+    struct str family, unit, help; /* borrowed */
+    enum metric_type type;
+};
+
+#endif

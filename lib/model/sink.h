@@ -1,0 +1,47 @@
+/* Where a batch goes next: the store, or a step before it. Receivers know only this. */
+#ifndef TELLTALE_MODEL_SINK_H
+#define TELLTALE_MODEL_SINK_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+
+struct batch;
+
+/* Why the sink left out a part of a batch that it otherwise accepted. */
+enum reject_reason {
+    REJECT_TOO_OLD,     /* before the retention */
+    REJECT_TOO_NEW,     /* too far in the future */
+    REJECT_LABELS,      /* not canonical, or over a limit */
+    REJECT_HISTOGRAM,   /* not well-formed */
+    REJECT_CARDINALITY, /* over a limit of streams */
+    REJECT_REASONS      /* their number */
+};
+
+/* "too_old", …: for metrics and messages. */
+const char *reject_reason_name(enum reject_reason r);
+
+struct sink_result {
+    size_t accepted; /* samples (a histogram is one) */
+    size_t rejected[REJECT_REASONS];
+    size_t exemplars_accepted, exemplars_rejected;
+    char message[256]; /* the first rejection, for a person: which series and why; else empty */
+};
+
+size_t sink_result_rejected(const struct sink_result *r);
+
+struct sink {
+    /* Takes all good parts of `b` (borrowed, unchanged) or none: on 0 they are as durable as
+     * configured and `out` says what was left out; ERR_BUSY: nothing taken, try again later;
+     * ERR_IO, ERR_NOMEM: nothing taken. Threads: any, at once. */
+    int (*append)(void *self, const struct batch *b, struct sink_result *out, struct err *err);
+    void *self;
+};
+
+static inline int sink_append(const struct sink *s, const struct batch *b, struct sink_result *out,
+                              struct err *err)
+{
+    return s->append(s->self, b, out, err);
+}
+
+#endif

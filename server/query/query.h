@@ -1,0 +1,109 @@
+/* Asking the store: PromQL in, values out. */
+#ifndef TELLTALE_QUERY_QUERY_H
+#define TELLTALE_QUERY_QUERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "model/labels.h"
+#include "model/matcher.h"
+#include "model/sample.h"
+
+struct buf;
+struct query_engine;
+struct store;
+
+/* Optional parts of the language, under the names that Prometheus gives them. */
+enum query_feature {
+    QUERY_EXPERIMENTAL_FUNCTIONS = 1 << 0, /* promql-experimental-functions */
+    QUERY_DURATION_EXPR = 1 << 1,          /* promql-duration-expr */
+    QUERY_EXTENDED_SELECTORS = 1 << 2,     /* promql-extended-range-selectors */
+    QUERY_BINOP_FILL = 1 << 3,             /* promql-binop-fill-modifiers */
+    QUERY_DELAYED_NAME_REMOVAL = 1 << 4,   /* promql-delayed-name-removal */
+    QUERY_START_TIMESTAMPS = 1 << 5,       /* use-start-timestamps */
+    QUERY_TYPE_AND_UNIT = 1 << 6,          /* type-and-unit-labels */
+};
+
+struct query_options {
+    int64_t lookback_ms;     /* 0: 5 minutes */
+    int64_t timeout_ms;      /* 0: 2 minutes */
+    uint64_t max_samples;    /* decoded or held at once; 0: 50 million */
+    size_t max_memory_bytes; /* per query; 0: 1 GiB */
+    size_t max_points;       /* per series of a range query; 0: 11,000 */
+    size_t max_concurrent;   /* 0: 20; more wait, then ERR_BUSY */
+    int64_t default_step_ms; /* subquery resolution when none is given; 0: 1 minute */
+    unsigned features;       /* of enum query_feature */
+};
+
+int query_engine_new(struct store *store, const struct query_options *options,
+                     struct query_engine **out, struct err *err);
+void query_engine_free(struct query_engine *e);
+
+/* New limits from a reloaded configuration; running queries keep theirs. */
+void query_engine_reconfigure(struct query_engine *e, const struct query_options *options);
+
+enum query_type { QUERY_SCALAR, QUERY_VECTOR, QUERY_MATRIX, QUERY_STRING };
+
+struct query_point {
+    int64_t t_unix_ms;
+    double value;
+    const struct histogram *histogram; /* NULL for a float */
+};
+
+struct query_series {
+    struct labels labels;
+    struct query_point *points; /* one in a vector, by rising time in a matrix */
+    size_t n;
+};
+
+/* Everything lives in `arena`. `series`: in the order of the answer (sorted by labels for a matrix;
+ * as the expression orders it for a vector). A scalar is one series without labels; a string is in
+ * `text`. */
+struct query_result {
+    struct arena arena; /* owned */
+    enum query_type type;
+    struct query_series *series;
+    size_t n_series;
+    struct str text;
+    int64_t t_unix_ms; /* of a string or scalar */
+    struct str *warnings, *infos;
+    size_t n_warnings, n_infos;
+    struct {
+        uint64_t samples_read, peak_samples, series_selected;
+        int64_t parse_ns, select_ns, eval_ns;
+    } stats;
+};
+
+struct query_request {
+    struct str expr;
+    bool instant;
+    int64_t start_ms, end_ms, step_ms; /* instant: at start_ms; a range needs step_ms > 0 */
+    int64_t lookback_ms, timeout_ms;   /* 0: the engine's; longer ones are cut to the engine's */
+    size_t limit;                      /* series in the answer; 0: all; cutting adds a warning */
+    bool (*cancelled)(void *self);     /* NULL, or asked now and then: has the asker gone? */
+    void *self;
+};
+
+/* Runs a query. 0 and `out` (call query_result_done), or
+ * ERR_INVALID  the expression or the range is wrong (message with line:column)   -> bad_data, 400
+ * ERR_TOO_BIG, ERR_NOMEM, ERR_UNSUPPORTED  a limit or a failure while evaluating -> execution, 422
+ * ERR_TIMEOUT -> timeout, 503;  ERR_CANCELLED -> canceled, 499;  ERR_BUSY -> unavailable, 503.
+ * Threads: any. */
+int query_run(struct query_engine *e, const struct query_request *request, struct query_result *out,
+              struct err *err);
+void query_result_done(struct query_result *r);
+
+/* Parses a series selector as match[] takes it: metric{…} or {…}, without range, offset or @. The
+ * matchers are initialised into a heap array: query_matchers_free. At least one matcher that does
+ * not accept the empty value is demanded, as Prometheus does. */
+int query_parse_selector(struct str text, struct matcher **out, size_t *out_n, struct err *err);
+void query_matchers_free(struct matcher *v, size_t n);
+
+/* The expression as Prometheus's formatter prints it. */
+int query_format(struct str expr, struct buf *out, struct err *err);
+
+#endif

@@ -1,0 +1,164 @@
+/* The store: append a batch; select streams by matchers; read their columns over a time range.
+ *
+ * This is the only public face of storage. The embedded engine implements it; another engine may
+ * stand behind the same functions. Metrics times are Unix milliseconds. All functions may be called
+ * by any threads at once, open and close excepted. */
+#ifndef TELLTALE_STORE_STORE_H
+#define TELLTALE_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "model/labels.h"
+#include "model/matcher.h"
+#include "model/sample.h"
+#include "model/sink.h"
+
+struct arena;
+struct batch;
+struct buf;
+struct fs;
+struct store;
+
+enum store_durability {
+    STORE_DURABILITY_PROCESS, /* acknowledged data survives the death of the process */
+    STORE_DURABILITY_DISK     /* … and of the machine: a shared fsync before the answer */
+};
+
+#define STORE_RETENTION_FOREVER INT64_MAX
+
+struct store_options {
+    const char *dir;      /* created if missing; locked while open */
+    const struct fs *fs;  /* NULL: the real file system */
+    int64_t retention_ms; /* or STORE_RETENTION_FOREVER; 0: the default, 30 days */
+    int64_t max_future_ms; /* samples later than now + this are rejected; 0: the default, 1 day */
+    enum store_durability durability;
+    size_t head_max_bytes;   /* memory of rows not yet in parts; 0: the default, 256 MiB */
+    int64_t flush_after_ms;  /* head to parts at least this often; 0: the default, 10 minutes */
+    size_t max_streams;      /* active streams; 0: the default, 10 million */
+    size_t max_exemplars;    /* kept in memory, newest; 0: the default, 100,000 */
+    int64_t (*now_unix_ms)(void); /* NULL: the real clock; tests bring their own */
+    bool background; /* run flush, merge and retention on a thread of the store's own */
+};
+
+/* Opens or creates. Takes the directory's lock and reads the parts' headers; the write-ahead log is
+ * read by store_replay. ERR_BUSY: another process has the directory (message names it);
+ * ERR_CORRUPT: the format is from a later version; ERR_IO. Damaged parts are set aside, reported
+ * and counted, not an error. */
+int store_open(const struct store_options *options, struct store **out, struct err *err);
+
+/* Replays the write-ahead log. Until it returned, appends and reads give ERR_BUSY. `*out_note` (may
+ * be NULL): a sentence on what was replayed and dropped, heap, caller frees. Called once, after
+ * open. */
+int store_replay(struct store *s, char **out_note, struct err *err);
+
+/* Moves everything to parts, syncs and closes. Even on an error `s` is gone. NULL is fine. */
+int store_close(struct store *s, struct err *err);
+
+/* New retention and limits from a reloaded configuration; dir, fs and durability stay. */
+void store_reconfigure(struct store *s, const struct store_options *options);
+
+/* See struct sink. Rows of one stream may come in any order and any day within the retention; of
+ * two rows of a stream with the same time the one written last wins. */
+int store_append(struct store *s, const struct batch *b, struct sink_result *out, struct err *err);
+
+/* `store_append` as a sink. */
+struct sink store_sink(struct store *s);
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+struct selection;
+
+/* The streams that satisfy all matchers and may have rows in [min_ms, max_ms] (both inclusive), in
+ * the order of labels_cmp, each label set once. A snapshot: rows appended later may or may not be
+ * seen, rows acknowledged before are. n_matchers == 0 selects all streams. `limit`: at most so many
+ * streams (0: all). ERR_TOO_BIG when a regex ran into its limit, ERR_NOMEM, ERR_BUSY. */
+int store_select(struct store *s, const struct matcher *matchers, size_t n_matchers, int64_t min_ms,
+                 int64_t max_ms, size_t limit, struct selection **out, struct err *err);
+void selection_free(struct selection *sel);
+size_t selection_count(const struct selection *sel);
+
+/* Labels of stream i; borrowed from the selection. */
+const struct labels *selection_labels(const struct selection *sel, size_t i);
+
+/* Rows of one stream as columns, by rising time, times unique. */
+struct columns {
+    int64_t *t_unix_ms;
+    double *value;                       /* meaningless where the row is a histogram */
+    const struct histogram **histogram;  /* NULL when no row is a histogram; else NULL per float */
+    int64_t *start_unix_ms;              /* NULL when no row has a start time */
+    size_t n, cap;
+    struct arena *arena; /* borrowed: histograms live there */
+};
+
+/* `arena` gets the histograms of the rows read; the columns themselves are on the heap. */
+void columns_init(struct columns *c, struct arena *arena);
+void columns_done(struct columns *c);
+
+/* Replaces the content of `out` with the rows of stream i in [min_ms, max_ms] (inclusive); the range
+ * lies within the selection's. Stale markers are rows like others. Damaged blocks are skipped and
+ * counted. Threads: several may read different streams of one selection, each with its own columns
+ * and arena. ERR_NOMEM, ERR_IO. */
+int selection_read(const struct selection *sel, size_t i, int64_t min_ms, int64_t max_ms,
+                   struct columns *out, struct err *err);
+
+/* Sorted, unique names of labels, or values of label `name`, of the streams that satisfy the
+ * matchers (as in store_select). The strings live in `arena`; `*out` too. */
+int store_label_names(struct store *s, const struct matcher *matchers, size_t n_matchers,
+                      int64_t min_ms, int64_t max_ms, size_t limit, struct arena *arena,
+                      struct str **out, size_t *out_n, struct err *err);
+int store_label_values(struct store *s, struct str name, const struct matcher *matchers,
+                       size_t n_matchers, int64_t min_ms, int64_t max_ms, size_t limit,
+                       struct arena *arena, struct str **out, size_t *out_n, struct err *err);
+
+/* Metadata of metric families by name; `family` empty: all, at most `limit` (0: all). In `arena`.
+ * Metadata survives restarts. */
+int store_metadata(struct store *s, struct str family, size_t limit, struct arena *arena,
+                   struct metric_metadata **out, size_t *out_n, struct err *err);
+
+/* Exemplars of the series that satisfy the matchers, by series, each by rising time. In `arena`. */
+struct series_exemplars {
+    struct labels labels;
+    struct exemplar *exemplars;
+    size_t n;
+};
+int store_exemplars(struct store *s, const struct matcher *matchers, size_t n_matchers,
+                    int64_t min_ms, int64_t max_ms, struct arena *arena,
+                    struct series_exemplars **out, size_t *out_n, struct err *err);
+
+/* --- operating -------------------------------------------------------------------------------- */
+
+/* Writes the head to parts and removes the log that they replace. Appends go on meanwhile. */
+int store_flush(struct store *s, struct err *err);
+
+/* One round of background work now: flush if due, merge, retention. For tests and forced merges
+ * (`all`: until one part per partition is left). */
+int store_maintain(struct store *s, bool all, struct err *err);
+
+struct store_name_count {
+    struct str name; /* in the arena given to store_stats */
+    uint64_t count;
+};
+
+struct store_stats {
+    uint64_t streams;           /* active: in the head or seen lately */
+    uint64_t head_rows, head_bytes;
+    int64_t min_t_unix_ms, max_t_unix_ms; /* of the head; INT64_MAX, INT64_MIN when empty */
+    uint64_t partitions, parts, part_rows, part_bytes, wal_bytes;
+    uint64_t damaged_blocks, damaged_parts; /* skipped since open */
+    uint64_t rejected[REJECT_REASONS];
+    bool replayed;
+    bool read_only;             /* the disk refuses writes; see message */
+    char message[256];
+    struct store_name_count *top_metrics, *top_labels, *top_values, *top_pairs;
+    size_t n_top_metrics, n_top_labels, n_top_values, n_top_pairs;
+};
+
+/* `top`: how many of the biggest names to find (0: none, cheap). As /api/v1/status/tsdb wants: series
+ * by metric name, values by label name, bytes by label name, series by label pair ("name=value"). */
+int store_stats(struct store *s, size_t top, struct arena *arena, struct store_stats *out,
+                struct err *err);
+
+#endif
