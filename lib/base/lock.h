@@ -38,7 +38,10 @@ struct lock {
     enum lock_rank rank;
 };
 
-#define LOCK_INIT(r) {.mutex = PTHREAD_MUTEX_INITIALIZER, .rank = (r)}
+#define LOCK_INIT(r)                                                                               \
+    {                                                                                              \
+        .mutex = PTHREAD_MUTEX_INITIALIZER, .rank = (r)                                            \
+    }
 
 void lock_init(struct lock *l, enum lock_rank rank);
 void lock_done(struct lock *l);

@@ -23,7 +23,8 @@ int num_parse_u64(struct str text, uint64_t *out)
         char c = text.p[i];
         if (c < '0' || c > '9')
             return ERR_INVALID;
-        if (__builtin_mul_overflow(v, 10u, &v) || __builtin_add_overflow(v, (uint64_t)(c - '0'), &v))
+        if (__builtin_mul_overflow(v, 10u, &v) ||
+            __builtin_add_overflow(v, (uint64_t)(c - '0'), &v))
             return ERR_TOO_BIG;
     }
     *out = v;

@@ -1,6 +1,7 @@
 /* Regular expressions as Prometheus's users know them: fully anchored, RE2-like syntax, `.` matches
  * a newline too. Executed by PCRE2 with limits on steps and depth, so a hostile pattern ends in an
- * error, not in a hang. Compiled patterns are immutable: one may be used by many threads at once. */
+ * error, not in a hang. Compiled patterns are immutable: one may be used by many threads at once.
+ */
 #ifndef TELLTALE_BASE_REGEX_H
 #define TELLTALE_BASE_REGEX_H
 

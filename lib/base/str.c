@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "base/buf.h"
 #include "base/compiler.h"
 
 static char lower(char c)
@@ -126,6 +127,21 @@ size_t str_distance(struct str a, struct str b)
         }
     }
     return row[b.n];
+}
+
+void str_quote(struct buf *out, struct str s)
+{
+    buf_putc(out, '"');
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        if (c == '"' || c == '\\')
+            buf_putc(out, '\\');
+        if (c == '\n')
+            buf_puts(out, "\\n");
+        else
+            buf_putc(out, c);
+    }
+    buf_putc(out, '"');
 }
 
 char *str_dup(struct str s)

@@ -86,6 +86,10 @@ bool str_is_utf8(struct str s);
 /* Levenshtein distance, for "did you mean"; texts over 64 bytes count as far apart (SIZE_MAX). */
 size_t str_distance(struct str a, struct str b);
 
+/* Appends the text in double quotes as PromQL and the text formats write it: \\ \" \n escaped. */
+struct buf;
+void str_quote(struct buf *out, struct str s);
+
 /* Copy as a NUL-terminated heap string; NULL when out of memory. Caller frees. */
 char *str_dup(struct str s);
 

@@ -28,8 +28,12 @@ static const struct duration_unit {
     struct str name;
     int64_t ms;
 } duration_units[] = {
-    {{"y", 1}, 365 * MS_PER_DAY}, {{"w", 1}, 7 * MS_PER_DAY}, {{"d", 1}, MS_PER_DAY},
-    {{"h", 1}, 3600 * MS_PER_S},  {{"m", 1}, 60 * MS_PER_S},  {{"s", 1}, MS_PER_S},
+    {{"y", 1}, 365 * MS_PER_DAY},
+    {{"w", 1}, 7 * MS_PER_DAY},
+    {{"d", 1}, MS_PER_DAY},
+    {{"h", 1}, 3600 * MS_PER_S},
+    {{"m", 1}, 60 * MS_PER_S},
+    {{"s", 1}, MS_PER_S},
     {{"ms", 2}, 1},
 };
 
@@ -203,8 +207,8 @@ int time_parse_rfc3339(struct str text, int64_t *out_unix_ms, struct err *err)
     int second = literal(text, &at, ':', ':') ? fixed_digits(text, &at, 2) : -1;
     int ms = second < 0 ? -1 : fraction_ms(text, &at);
     int zone = ms < 0 ? INT32_MIN : zone_minutes(text, &at);
-    bool date_ok = year >= 0 && month >= 1 && month <= 12 && day >= 1 &&
-                   day <= days_in_month(year, month);
+    bool date_ok =
+        year >= 0 && month >= 1 && month <= 12 && day >= 1 && day <= days_in_month(year, month);
     bool time_ok = hour >= 0 && hour <= 23 && minute >= 0 && minute <= 59 && second >= 0 &&
                    second <= 59 && ms >= 0 && zone != INT32_MIN;
     if (!date_ok || !time_ok || at != text.n)
@@ -224,6 +228,6 @@ void time_format_rfc3339(struct buf *out, int64_t unix_ms)
     int month, day;
     date_from_days(days, &year, &month, &day);
     buf_printf(out, "%04lld-%02d-%02dT%02lld:%02lld:%02lld.%03lldZ", (long long)year, month, day,
-               (long long)(ms / 3600000), (long long)(ms / 60000 % 60),
-               (long long)(ms / 1000 % 60), (long long)(ms % 1000));
+               (long long)(ms / 3600000), (long long)(ms / 60000 % 60), (long long)(ms / 1000 % 60),
+               (long long)(ms % 1000));
 }

@@ -20,8 +20,8 @@ int64_t time_now_unix_ms(void);
 int64_t time_now_mono_ns(void);
 
 /* "1h30m", "250ms", "30d", "0": units y (365d) w d h m s ms, in that order, each at most once, as
- * Prometheus writes durations. Result in milliseconds. ERR_INVALID with the reason; ERR_TOO_BIG when
- * it does not fit. */
+ * Prometheus writes durations. Result in milliseconds. ERR_INVALID with the reason; ERR_TOO_BIG
+ * when it does not fit. */
 int duration_parse(struct str text, int64_t *out_ms, struct err *err);
 
 /* The shortest exact form: 5400000 -> "1h30m", 0 -> "0s". */

@@ -1,1 +1,63 @@
 #include "model/batch.h"
+
+void batch_init(struct batch *b, size_t budget_bytes)
+{
+    *b = (struct batch){0};
+    arena_init(&b->arena, budget_bytes);
+}
+
+void batch_done(struct batch *b)
+{
+    arena_done(&b->arena);
+    *b = (struct batch){0};
+}
+
+void batch_reset(struct batch *b)
+{
+    struct arena kept = b->arena;
+    arena_reset(&kept);
+    *b = (struct batch){.arena = kept};
+}
+
+/* Room for one more element in an array of the arena; returns the array or NULL. */
+static void *room_for_one(struct arena *a, void *array, size_t n, size_t *cap, size_t size)
+{
+    if (n < *cap)
+        return array;
+    size_t bigger = *cap ? *cap * 2 : 64;
+    void *p = arena_grow(a, array, n, bigger, size);
+    if (p)
+        *cap = bigger;
+    return p;
+}
+
+struct batch_series *batch_add_series(struct batch *b, struct labels labels)
+{
+    struct batch_series *v =
+        room_for_one(&b->arena, b->series, b->n_series, &b->cap_series, sizeof *v);
+    if (!v)
+        return NULL;
+    b->series = v;
+    struct batch_series *s = &v[b->n_series++];
+    *s = (struct batch_series){.labels = labels, .hash = labels_hash(&labels)};
+    return s;
+}
+
+int batch_add_metadata(struct batch *b, const struct metric_metadata *m)
+{
+    struct metric_metadata *v =
+        room_for_one(&b->arena, b->metadata, b->n_metadata, &b->cap_metadata, sizeof *v);
+    if (!v)
+        return ERR_NOMEM;
+    b->metadata = v;
+    v[b->n_metadata++] = *m;
+    return 0;
+}
+
+size_t batch_count_samples(const struct batch *b)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < b->n_series; i++)
+        n += b->series[i].n_samples;
+    return n;
+}

@@ -4,6 +4,7 @@
 #define TELLTALE_MODEL_BATCH_H
 
 #include "base/arena.h"
+#include "base/err.h"
 #include "model/labels.h"
 #include "model/sample.h"
 
@@ -30,8 +31,8 @@ void batch_done(struct batch *b);
 /* Empty again, one arena block kept: for a thread that handles one request after another. */
 void batch_reset(struct batch *b);
 
-/* Adds a series and hashes its labels. NULL when the budget is spent. The pointer is valid until the
- * next call. */
+/* Adds a series and hashes its labels. NULL when the budget is spent. The pointer is valid until
+ * the next call. */
 struct batch_series *batch_add_series(struct batch *b, struct labels labels);
 int batch_add_metadata(struct batch *b, const struct metric_metadata *m);
 

@@ -1,1 +1,306 @@
 #include "model/labels.h"
+
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/hash.h"
+
+struct str labels_get(const struct labels *l, struct str name)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (str_eq(l->v[i].name, name))
+            return l->v[i].value;
+    return (struct str){0};
+}
+
+bool labels_eq(const struct labels *a, const struct labels *b)
+{
+    if (a->n != b->n)
+        return false;
+    for (size_t i = 0; i < a->n; i++)
+        if (!str_eq(a->v[i].name, b->v[i].name) || !str_eq(a->v[i].value, b->v[i].value))
+            return false;
+    return true;
+}
+
+int labels_cmp(const struct labels *a, const struct labels *b)
+{
+    size_t n = a->n < b->n ? a->n : b->n;
+    for (size_t i = 0; i < n; i++) {
+        int c = str_cmp(a->v[i].name, b->v[i].name);
+        if (c == 0)
+            c = str_cmp(a->v[i].value, b->v[i].value);
+        if (c)
+            return c;
+    }
+    return (a->n > b->n) - (a->n < b->n);
+}
+
+/* Lengths keep ("ab","c") and ("a","bc") apart: they go in front of the text, as 32 bits each. Most
+ * label sets fit into the buffer and are hashed in one call; longer ones are hashed pair by pair
+ * and chained. Both are the same function of the set, since the choice depends on its size alone.
+ */
+enum { HASH_ROOM = 1024 };
+
+static size_t pair_size(const struct label *l)
+{
+    return 8 + l->name.n + l->value.n;
+}
+
+static size_t put_pair(char *to, const struct label *l)
+{
+    uint32_t lengths[2] = {(uint32_t)l->name.n, (uint32_t)l->value.n};
+    for (int i = 0; i < 8; i++)
+        to[i] = (char)(lengths[i / 4] >> (i % 4 * 8));
+    if (l->name.n)
+        memcpy(to + 8, l->name.p, l->name.n);
+    if (l->value.n)
+        memcpy(to + 8 + l->name.n, l->value.p, l->value.n);
+    return pair_size(l);
+}
+
+static uint64_t hash_long(const struct labels *l)
+{
+    uint64_t h = l->n;
+    for (size_t i = 0; i < l->n; i++) {
+        h = hash_combine(h, hash_str(l->v[i].name));
+        h = hash_combine(h, hash_str(l->v[i].value));
+    }
+    return h;
+}
+
+uint64_t labels_hash(const struct labels *l)
+{
+    char text[HASH_ROOM];
+    size_t n = 0;
+    for (size_t i = 0; i < l->n; i++) {
+        if (pair_size(&l->v[i]) > sizeof text - n)
+            return hash_long(l);
+        n += put_pair(text + n, &l->v[i]);
+    }
+    return hash_bytes(text, n);
+}
+
+bool labels_are_canonical(const struct labels *l)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        if (l->v[i].name.n == 0 || l->v[i].value.n == 0)
+            return false;
+        if (i > 0 && str_cmp(l->v[i - 1].name, l->v[i].name) >= 0)
+            return false;
+    }
+    return true;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return str_cmp(((const struct label *)a)->name, ((const struct label *)b)->name);
+}
+
+/* Label sets are short and usually sorted already: insertion sort; qsort bounds the hostile case.
+ */
+static void sort_by_name(struct label *v, size_t n)
+{
+    if (n > 64) {
+        qsort(v, n, sizeof *v, by_name);
+        return;
+    }
+    for (size_t i = 1; i < n; i++) {
+        struct label moved = v[i];
+        size_t j = i;
+        for (; j > 0 && str_cmp(v[j - 1].name, moved.name) > 0; j--)
+            v[j] = v[j - 1];
+        v[j] = moved;
+    }
+}
+
+long labels_canonicalise(struct label *v, size_t n, struct str *out_bad)
+{
+    sort_by_name(v, n);
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool twice = i > 0 && str_eq(v[i - 1].name, v[i].name);
+        if (v[i].name.n == 0 || twice) {
+            *out_bad = v[i].name;
+            return -1;
+        }
+    }
+    for (size_t i = 0; i < n; i++)
+        if (v[i].value.n)
+            v[kept++] = v[i];
+    return (long)kept;
+}
+
+static size_t text_size(const struct labels *l)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < l->n; i++)
+        n += l->v[i].name.n + l->v[i].value.n;
+    return n;
+}
+
+static struct str put_text(char **at, struct str s)
+{
+    struct str copy = {*at, s.n};
+    if (s.n)
+        memcpy(*at, s.p, s.n);
+    *at += s.n;
+    return copy;
+}
+
+/* Copies the pairs into `v` and their text behind it, at `text`. */
+static void copy_into(struct label *v, char *text, const struct labels *l)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        v[i].name = put_text(&text, l->v[i].name);
+        v[i].value = put_text(&text, l->v[i].value);
+    }
+}
+
+struct labels labels_copy(struct arena *a, const struct labels *l)
+{
+    struct label *v = arena_alloc(a, l->n * sizeof *v + text_size(l));
+    if (!v)
+        return (struct labels){0};
+    copy_into(v, (char *)(v + l->n), l);
+    return (struct labels){v, l->n};
+}
+
+int labels_dup(const struct labels *l, struct labels *out)
+{
+    struct label *v = malloc(l->n * sizeof *v + text_size(l) + 1);
+    if (!v)
+        return ERR_NOMEM;
+    copy_into(v, (char *)(v + l->n), l);
+    *out = (struct labels){v, l->n};
+    return 0;
+}
+
+void labels_format(struct buf *out, const struct labels *l)
+{
+    struct str metric = labels_metric_name(l);
+    bool plain = metric.n == 0 || metric_name_is_plain(metric);
+    if (plain)
+        buf_put_str(out, metric);
+    if (plain && metric.n && l->n == 1)
+        return;
+
+    const char *separator = "";
+    buf_putc(out, '{');
+    if (!plain) {
+        str_quote(out, metric);
+        separator = ", ";
+    }
+    for (size_t i = 0; i < l->n; i++) {
+        if (str_eq(l->v[i].name, LABEL_NAME))
+            continue;
+        buf_puts(out, separator);
+        if (label_name_is_plain(l->v[i].name))
+            buf_put_str(out, l->v[i].name);
+        else
+            str_quote(out, l->v[i].name);
+        buf_putc(out, '=');
+        str_quote(out, l->v[i].value);
+        separator = ", ";
+    }
+    buf_putc(out, '}');
+}
+
+static bool name_is_plain(struct str name, bool colon)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+        bool digit = c >= '0' && c <= '9' && i > 0;
+        if (!letter && !digit && !(colon && c == ':'))
+            return false;
+    }
+    return name.n > 0;
+}
+
+bool metric_name_is_plain(struct str name)
+{
+    return name_is_plain(name, true);
+}
+
+bool label_name_is_plain(struct str name)
+{
+    return name_is_plain(name, false);
+}
+
+void labels_builder_init(struct labels_builder *b, struct arena *arena, const struct labels *base)
+{
+    *b = (struct labels_builder){.arena = arena};
+    size_t n = base ? base->n : 0;
+    b->v = arena_array(arena, n + 8, sizeof *b->v);
+    if (!b->v)
+        return;
+    b->cap = n + 8;
+    b->n = n;
+    if (n)
+        memcpy(b->v, base->v, n * sizeof *b->v);
+}
+
+/* Where `name` is, or where it would go. */
+static size_t position(const struct labels_builder *b, struct str name)
+{
+    size_t low = 0, high = b->n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (str_cmp(b->v[middle].name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool is_at(const struct labels_builder *b, size_t i, struct str name)
+{
+    return i < b->n && str_eq(b->v[i].name, name);
+}
+
+void labels_builder_set(struct labels_builder *b, struct str name, struct str value)
+{
+    if (value.n == 0) {
+        labels_builder_del(b, name);
+        return;
+    }
+    size_t i = position(b, name);
+    if (is_at(b, i, name)) {
+        b->v[i].value = value;
+        return;
+    }
+    if (b->n == b->cap) {
+        size_t cap = b->cap ? b->cap * 2 : 8;
+        struct label *v = arena_grow(b->arena, b->v, b->n, cap, sizeof *v);
+        if (!v)
+            return; // the arena is marked as failed
+        b->v = v;
+        b->cap = cap;
+    }
+    memmove(b->v + i + 1, b->v + i, (b->n - i) * sizeof *b->v);
+    b->v[i] = (struct label){name, value};
+    b->n++;
+}
+
+void labels_builder_del(struct labels_builder *b, struct str name)
+{
+    size_t i = position(b, name);
+    if (is_at(b, i, name)) {
+        memmove(b->v + i, b->v + i + 1, (b->n - i - 1) * sizeof *b->v);
+        b->n--;
+    }
+}
+
+struct str labels_builder_get(const struct labels_builder *b, struct str name)
+{
+    size_t i = position(b, name);
+    return is_at(b, i, name) ? b->v[i].value : (struct str){0};
+}
+
+struct labels labels_builder_labels(const struct labels_builder *b)
+{
+    return (struct labels){b->v, b->n};
+}

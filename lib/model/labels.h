@@ -44,7 +44,7 @@ uint64_t labels_hash(const struct labels *l);
 bool labels_are_canonical(const struct labels *l);
 
 /* Sorts `v[0..n)` in place and drops pairs with an empty value. Returns the new count, or -1 when a
- * name occurs twice or is empty (`*out_bad` names it). */
+ * name occurs twice or is empty (`*out_bad` names it; all pairs are still there, sorted). */
 long labels_canonicalise(struct label *v, size_t n, struct str *out_bad);
 
 /* A copy with its own text in the arena; n == 0 and arena_failed() when out of memory. */
@@ -61,9 +61,11 @@ void labels_format(struct buf *out, const struct labels *l);
 bool metric_name_is_plain(struct str name);
 bool label_name_is_plain(struct str name);
 
-/* Builds a label set step by step in an arena; set replaces, an empty value deletes. */
+/* Builds a label set step by step in an arena; set replaces, an empty value deletes. Names and
+ * values are borrowed and must live as long as the result. `base` may be NULL. When the arena's
+ * budget is spent, sets are lost: test arena_failed() at the end. */
 struct labels_builder {
-    struct arena *arena; /* borrowed; owns the array, and the text of _set_copy */
+    struct arena *arena; /* borrowed; owns the array, not the text */
     struct label *v;     /* sorted */
     size_t n, cap;
 };
