@@ -1,0 +1,5 @@
+import { startQuery } from './query.js';
+import { startStatus } from './status.js';
+
+startQuery();
+startStatus();

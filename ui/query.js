@@ -1,0 +1,79 @@
+// The query box: an expression over a range, as a graph or a table. The URL's hash keeps the question.
+import * as api from './api.js';
+import { Chart } from './chart.js';
+import { $, el, table } from './dom.js';
+import { series } from './format.js';
+
+const POINTS = 250;
+const ROWS_MAX = 1000;
+
+let chart;
+let asked = 0; // only the newest question may show its answer
+
+export function startQuery() {
+  chart = new Chart($('#chart'));
+  const form = $('#query');
+  const saved = new URLSearchParams(location.hash.slice(1));
+  for (const name of ['expr', 'range', 'view'])
+    if (saved.has(name)) form.elements[name].value = saved.get(name);
+  form.addEventListener('submit', (e) => {
+    e.preventDefault();
+    run(form);
+  });
+  form.addEventListener('change', (e) => {
+    if (e.target.name !== 'expr' && form.elements.expr.value.trim()) run(form);
+  });
+  if (form.elements.expr.value.trim()) run(form);
+  api.metricNames().then(({ data }) => {
+    $('#metric-names').replaceChildren(...data.map((name) => el('option', { value: name })));
+  }, () => {}); // completion is a convenience; the query itself will say what is wrong
+}
+
+async function run(form) {
+  const expr = form.elements.expr.value.trim();
+  const range = Number(form.elements.range.value);
+  const view = form.elements.view.value;
+  if (!expr) return;
+  history.replaceState(null, '', `#${new URLSearchParams({ expr, range, view })}`);
+  const mine = ++asked;
+  note('running…');
+  const began = performance.now();
+  try {
+    const end = Date.now() / 1000;
+    const step = Math.max(1, Math.round(range / POINTS));
+    const answer = view === 'graph'
+      ? await api.queryRange(expr, end - range, end, step)
+      : await api.queryInstant(expr, end);
+    if (mine !== asked) return;
+    const { data } = answer;
+    if (view === 'graph') chart.show(data.result, end - range, end, step);
+    $('#chart').hidden = view !== 'graph';
+    $('#table').replaceChildren(...(view === 'graph' ? [] : [resultTable(data)]));
+    const count = Array.isArray(data.result) ? data.result.length : 1;
+    const notes = [...(answer.warnings || []), ...(answer.infos || [])];
+    note([`${count} series in ${Math.round(performance.now() - began)} ms`, ...notes].join(' · '));
+  } catch (error) {
+    if (mine === asked) note(error.message, true);
+  }
+}
+
+function note(text, isError) {
+  const p = $('#query-note');
+  p.textContent = text;
+  p.className = isError ? 'error' : '';
+}
+
+function resultTable({ resultType, result }) {
+  if (resultType === 'scalar' || resultType === 'string')
+    return table(['Value'], [el('tr', null, el('td', null, result[1]))]);
+  const rows = result.slice(0, ROWS_MAX).map((s) => el('tr', null,
+    el('td', null, series(s.metric)),
+    el('td', { class: 'number' }, valueText(s))));
+  return table(['Series', 'Value'], rows);
+}
+
+function valueText(s) {
+  if (s.value) return s.value[1];
+  if (s.histogram) return `count ${s.histogram[1].count}, sum ${s.histogram[1].sum}`;
+  return [...(s.values || [])].map(([t, v]) => `${v} @${t}`).join('\n');
+}
