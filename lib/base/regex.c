@@ -1,1 +1,485 @@
+/* Patterns are RE2's: users write them for Prometheus. PCRE2 accepts more (back-references,
+ * look-around, recursion, …), and that more is what makes matching slow or surprising, so a scan
+ * before compiling refuses it. What is left runs under PCRE2's match and depth limits.
+ *
+ * Differences from RE2 that remain: the limits (RE2 never needs them), and \pN classes follow the
+ * Unicode version of PCRE2. Invalid UTF-8 in a subject matches byte-wise only where the pattern is
+ * ASCII. */
+#define PCRE2_CODE_UNIT_WIDTH 8
 #include "base/regex.h"
+
+#include <pcre2.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/num.h"
+
+enum {
+    PATTERN_MAX = 64 << 10,
+    MATCH_LIMIT = 1000000, /* steps: some tens of milliseconds */
+    DEPTH_LIMIT = 1000,    /* nested backtracking points of the interpreter */
+    HEAP_LIMIT_KIB = 4096,
+    LITERALS_MAX = 1024,
+};
+
+struct regex {
+    pcre2_code *code;
+    pcre2_match_context *limits;
+    bool utf;             /* subjects must be UTF-8 */
+    struct str *literals; /* owned, text included */
+    size_t n_literals;
+    struct str prefix; /* owned */
+};
+
+/* --- what RE2 would refuse -------------------------------------------------------------------- */
+
+static int refuse(struct str pattern, size_t at, const char *what, struct err *err)
+{
+    return err_set(err, ERR_INVALID, "regular expression \"%.*s\": %s at position %zu",
+                   STR_ARG(str_sub(pattern, 0, 200)), what, at);
+}
+
+/* The construct that starts with "(?" at `at`: only (?: (?P<name> (?<name> and flags are RE2's. */
+static int check_group(struct str pattern, size_t at, struct err *err)
+{
+    struct str rest = str_sub(pattern, at + 2, pattern.n);
+    if (rest.n == 0)
+        return refuse(pattern, at, "missing argument to (?", err);
+    char c = rest.p[0];
+    bool look =
+        c == '=' || c == '!' || (c == '<' && rest.n > 1 && (rest.p[1] == '=' || rest.p[1] == '!'));
+    if (look)
+        return refuse(pattern, at, "look-around is not supported", err);
+    bool named = c == '<' || (c == 'P' && rest.n > 1 && rest.p[1] == '<');
+    bool flags = c == ':' || c == '-' || c == 'i' || c == 'm' || c == 's' || c == 'U';
+    if (!named && !flags)
+        return refuse(pattern, at, "unsupported group", err);
+    return 0;
+}
+
+/* The escape at `at` (the byte behind the backslash is there). RE2 knows these letters only. */
+static int check_escape(struct str pattern, size_t at, bool in_class, struct err *err)
+{
+    static const char letters[] = "afnrtvxpPdDsSwWQE";
+    char c = pattern.p[at + 1];
+    bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    if (!alnum)
+        return 0;
+    if (c >= '1' && c <= '9')
+        return refuse(pattern, at, "back-references are not supported", err);
+    bool anchor = !in_class && (c == 'A' || c == 'z' || c == 'b' || c == 'B');
+    if (c != '0' && !anchor && !strchr(letters, c))
+        return refuse(pattern, at, "invalid escape sequence", err);
+    return 0;
+}
+
+/* A quantifier behind a quantifier: "*?" is lazy, "*+" would be possessive. */
+static bool is_possessive(struct str pattern, size_t at)
+{
+    if (at == 0 || pattern.p[at] != '+')
+        return false;
+    char before = pattern.p[at - 1];
+    bool escaped = at >= 2 && pattern.p[at - 2] == '\\';
+    return !escaped && (before == '*' || before == '+' || before == '?' || before == '}');
+}
+
+/* Where the \Q…\E quotation that begins at `at` ends (the end of the pattern without \E). */
+static size_t skip_quotation(struct str pattern, size_t at)
+{
+    struct str rest = str_sub(pattern, at, pattern.n);
+    size_t end = str_find(rest, STR("\\E"));
+    return end == rest.n ? pattern.n : at + end + 1;
+}
+
+static int check_syntax(struct str pattern, struct err *err)
+{
+    bool in_class = false;
+    for (size_t i = 0; i < pattern.n; i++) {
+        char c = pattern.p[i];
+        char next = i + 1 < pattern.n ? pattern.p[i + 1] : '\0';
+        int rc = 0;
+        if (c == '\\') {
+            if (i + 1 >= pattern.n)
+                return refuse(pattern, i, "trailing backslash", err);
+            rc = check_escape(pattern, i, in_class, err);
+            i = next == 'Q' ? skip_quotation(pattern, i) : i + 1;
+        } else if (in_class) {
+            in_class = c != ']';
+            if (c == '[' && next == ':') {
+                struct str rest = str_sub(pattern, i, pattern.n);
+                size_t end = str_find(rest, STR(":]"));
+                i += end < rest.n ? end + 1 : 0;
+            }
+        } else if (c == '[') {
+            in_class = true;
+            size_t first = i + 1 + (next == '^');
+            if (first < pattern.n && pattern.p[first] == ']')
+                i = first; // a ] that stands first is a literal
+        } else if (c == '(' && next == '?') {
+            rc = check_group(pattern, i, err);
+        } else if (c == '(' && next == '*') {
+            rc = refuse(pattern, i, "missing argument to repetition operator *", err);
+        } else if (is_possessive(pattern, i)) {
+            rc = refuse(pattern, i, "invalid nested repetition operator", err);
+        }
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* --- literals and prefix ---------------------------------------------------------------------- */
+
+static bool is_meta(char c)
+{
+    return c != '\0' && strchr("\\.+*?()|[]{}^$", c) != NULL;
+}
+
+/* One alternative without operators, unescaped into `out`; false when it has operators. */
+static bool plain_text(struct str s, struct buf *out)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        if (c == '\\' && i + 1 < s.n && is_meta(s.p[i + 1]))
+            c = s.p[++i];
+        else if (is_meta(c))
+            return false;
+        buf_putc(out, c);
+    }
+    return true;
+}
+
+/* The end of the first alternative: an unescaped '|'. */
+static size_t alternative_end(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '\\')
+            i++;
+        else if (s.p[i] == '|')
+            return i;
+    }
+    return s.n;
+}
+
+static void drop_literals(struct regex *r)
+{
+    for (size_t i = 0; i < r->n_literals; i++)
+        free((void *)(uintptr_t)r->literals[i].p); // ours, const for the callers
+    free(r->literals);
+    r->literals = NULL;
+    r->n_literals = 0;
+}
+
+static bool add_literal(struct regex *r, struct str text)
+{
+    if (r->n_literals == LITERALS_MAX)
+        return false;
+    if ((r->n_literals & (r->n_literals - 1)) == 0) {
+        size_t cap = r->n_literals ? r->n_literals * 2 : 1;
+        struct str *grown = realloc(r->literals, cap * sizeof *grown);
+        if (!grown)
+            return false;
+        r->literals = grown;
+    }
+    char *copy = str_dup(text);
+    if (copy)
+        r->literals[r->n_literals++] = str_of(copy, text.n);
+    return copy != NULL;
+}
+
+/* "(?:a|b)" and "(a|b)" as people write them: without the outer group when it spans everything. */
+static struct str without_group(struct str s)
+{
+    if (s.n < 2 || s.p[0] != '(' || s.p[s.n - 1] != ')' || s.p[s.n - 2] == '\\')
+        return s;
+    size_t head = str_starts(s, STR("(?:")) ? 3 : 1;
+    if (s.n < head + 1)
+        return s;
+    struct str inner = str_sub(s, head, s.n - head - 1);
+    return str_index(inner, '(') == inner.n && str_index(inner, ')') == inner.n ? inner : s;
+}
+
+/* Fills the literals when the pattern is a plain alternation. Giving up is fine: they only make
+ * look-ups faster. */
+static void find_literals(struct regex *r, struct str pattern)
+{
+    struct str rest = without_group(pattern);
+    struct buf text = BUF_MAX(PATTERN_MAX);
+    for (bool more = true; more;) {
+        size_t end = alternative_end(rest);
+        buf_reset(&text);
+        if (!plain_text(str_sub(rest, 0, end), &text) || buf_failed(&text) ||
+            !add_literal(r, buf_str(&text))) {
+            drop_literals(r);
+            break;
+        }
+        more = end < rest.n;
+        rest = str_sub(rest, end + 1, rest.n);
+    }
+    buf_done(&text);
+}
+
+static void find_prefix(struct regex *r, struct str pattern)
+{
+    if (alternative_end(pattern) < pattern.n)
+        return;
+    struct buf text = BUF_MAX(PATTERN_MAX);
+    size_t last = 0; // the length before the last character, which a quantifier would take away
+    for (size_t i = 0; i < pattern.n; i++) {
+        char c = pattern.p[i];
+        if (c == '*' || c == '?' || c == '{')
+            text.n = last;
+        if (c == '\\' && i + 1 < pattern.n && is_meta(pattern.p[i + 1]))
+            c = pattern.p[++i];
+        else if (is_meta(c))
+            break;
+        if (((unsigned char)c & 0xC0) != 0x80)
+            last = text.n; // not inside a UTF-8 sequence
+        buf_putc(&text, c);
+    }
+    size_t n = text.n;
+    char *copy = n ? buf_take(&text, NULL) : NULL;
+    r->prefix = str_of(copy, copy ? n : 0);
+    buf_done(&text);
+}
+
+/* --- compiling -------------------------------------------------------------------------------- */
+
+static int compile(struct regex *r, struct str pattern, struct err *err)
+{
+    int code = 0;
+    PCRE2_SIZE at = 0;
+    uint32_t options = PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY |
+                       PCRE2_NEVER_BACKSLASH_C | (r->utf ? PCRE2_UTF : 0);
+    r->code = pcre2_compile((PCRE2_SPTR)(pattern.p ? pattern.p : ""), pattern.n, options, &code,
+                            &at, NULL);
+    if (!r->code) {
+        char reason[160] = "";
+        (void)pcre2_get_error_message(code, (PCRE2_UCHAR *)reason, sizeof reason);
+        return refuse(pattern, at, reason, err);
+    }
+    (void)pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE); // without a JIT the interpreter matches
+    r->limits = pcre2_match_context_create(NULL);
+    if (!r->limits)
+        return err_set(err, ERR_NOMEM, "out of memory for a regular expression");
+    (void)pcre2_set_match_limit(r->limits, MATCH_LIMIT);
+    (void)pcre2_set_depth_limit(r->limits, DEPTH_LIMIT);
+    (void)pcre2_set_heap_limit(r->limits, HEAP_LIMIT_KIB);
+    return 0;
+}
+
+static bool is_ascii(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] >= 0x80)
+            return false;
+    return true;
+}
+
+/* ASCII patterns whose atoms mean the same for bytes and characters need no UTF mode: every atom
+ * that may match a lone non-ASCII character ('.', classes, \P, \D …) may also match its bytes one
+ * after the other only under a repetition, so those keep UTF mode. */
+static bool needs_utf(struct str pattern)
+{
+    static const char *const any_length[] = {".*", ".+"};
+    if (!is_ascii(pattern))
+        return true;
+    for (size_t i = 0; i < pattern.n; i++) {
+        char c = pattern.p[i];
+        if (c == '[' || c == '\\' || (c == '(' && i + 1 < pattern.n && pattern.p[i + 1] == '?'))
+            return true;
+        if (c == '.') {
+            struct str two = str_sub(pattern, i, 2);
+            if (!str_eq(two, str_c(any_length[0])) && !str_eq(two, str_c(any_length[1])))
+                return true;
+        }
+    }
+    return false;
+}
+
+int regex_new(struct str pattern, struct regex **out, struct err *err)
+{
+    if (pattern.n > PATTERN_MAX)
+        return err_set(err, ERR_TOO_BIG, "regular expression of %zu bytes; the limit is %d",
+                       pattern.n, PATTERN_MAX);
+    if (!str_is_utf8(pattern))
+        return err_set(err, ERR_INVALID, "regular expression is not valid UTF-8");
+    int rc = check_syntax(pattern, err);
+    if (rc != 0)
+        return rc;
+
+    struct regex *r = calloc(1, sizeof *r);
+    if (!r)
+        return err_set(err, ERR_NOMEM, "out of memory for a regular expression");
+    r->utf = needs_utf(pattern);
+    rc = compile(r, pattern, err);
+    if (rc != 0) {
+        regex_free(r);
+        return rc;
+    }
+    find_literals(r, pattern);
+    find_prefix(r, pattern);
+    *out = r;
+    return 0;
+}
+
+void regex_free(struct regex *r)
+{
+    if (!r)
+        return;
+    drop_literals(r);
+    free((void *)(uintptr_t)r->prefix.p);
+    pcre2_match_context_free(r->limits);
+    pcre2_code_free(r->code);
+    free(r);
+}
+
+/* --- matching --------------------------------------------------------------------------------- */
+
+/* One block of match data a thread serves the many matches that need no groups. */
+static pthread_key_t match_data_key;
+static bool match_data_key_made;
+
+static void free_match_data(void *data)
+{
+    pcre2_match_data_free(data);
+}
+
+static void make_match_data_key(void)
+{
+    match_data_key_made = pthread_key_create(&match_data_key, free_match_data) == 0;
+}
+
+static pcre2_match_data *thread_match_data(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, make_match_data_key); // cannot fail with a valid control
+    if (!match_data_key_made)
+        return NULL;
+    pcre2_match_data *data = pthread_getspecific(match_data_key);
+    if (!data) {
+        data = pcre2_match_data_create(1, NULL);
+        if (data && pthread_setspecific(match_data_key, data) != 0) {
+            pcre2_match_data_free(data);
+            data = NULL;
+        }
+    }
+    return data;
+}
+
+/* The result of pcre2_match as ours: 1, 0 or ERR_…. */
+static int outcome(int rc)
+{
+    if (rc >= 0)
+        return 1;
+    if (rc == PCRE2_ERROR_MATCHLIMIT || rc == PCRE2_ERROR_DEPTHLIMIT ||
+        rc == PCRE2_ERROR_HEAPLIMIT || rc == PCRE2_ERROR_JIT_STACKLIMIT)
+        return ERR_TOO_BIG;
+    return rc == PCRE2_ERROR_NOMEMORY ? ERR_NOMEM : 0; // invalid UTF-8 matches nothing
+}
+
+static int run(const struct regex *r, struct str subject, pcre2_match_data *data)
+{
+    PCRE2_SPTR text = (PCRE2_SPTR)(subject.p ? subject.p : "");
+    return outcome(pcre2_match(r->code, text, subject.n, 0, 0, data, r->limits));
+}
+
+int regex_match(const struct regex *r, struct str subject)
+{
+    for (size_t i = 0; i < r->n_literals && r->n_literals <= 8; i++)
+        if (str_eq(r->literals[i], subject))
+            return 1;
+    if (r->n_literals > 0 && r->n_literals <= 8)
+        return 0;
+    pcre2_match_data *data = thread_match_data();
+    return data ? run(r, subject, data) : ERR_NOMEM;
+}
+
+/* The text of the group that `name` names by number or name; empty when there is none. */
+static struct str group(const struct regex *r, pcre2_match_data *data, struct str subject,
+                        struct str name)
+{
+    uint64_t number;
+    if (num_parse_u64(name, &number) != 0) {
+        char text[64];
+        if (name.n >= sizeof text)
+            return (struct str){0};
+        memcpy(text, name.p, name.n);
+        text[name.n] = '\0';
+        int found = pcre2_substring_number_from_name(r->code, (PCRE2_SPTR)text);
+        if (found < 0)
+            return (struct str){0};
+        number = (uint64_t)found;
+    }
+    if (number >= pcre2_get_ovector_count(data))
+        return (struct str){0};
+    const PCRE2_SIZE *v = pcre2_get_ovector_pointer(data);
+    PCRE2_SIZE begin = v[2 * number], end = v[2 * number + 1];
+    return begin == PCRE2_UNSET ? (struct str){0} : str_sub(subject, begin, end - begin);
+}
+
+static bool is_word(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+/* The reference behind a '$': its name, and how many bytes it takes; 0 when it is no reference. */
+static size_t reference(struct str s, struct str *out_name)
+{
+    bool braces = s.n && s.p[0] == '{';
+    size_t n = braces;
+    while (n < s.n && is_word(s.p[n]))
+        n++;
+    *out_name = str_sub(s, braces, n - braces);
+    if (out_name->n == 0 || (braces && (n >= s.n || s.p[n] != '}')))
+        return 0;
+    return n + braces;
+}
+
+static void expand(const struct regex *r, pcre2_match_data *data, struct str subject,
+                   struct str template, struct buf *out)
+{
+    while (template.n) {
+        size_t dollar = str_index(template, '$');
+        buf_put_str(out, str_sub(template, 0, dollar));
+        if (dollar == template.n)
+            return;
+        template = str_sub(template, dollar + 1, template.n);
+        if (template.n && template.p[0] == '$') {
+            buf_putc(out, '$');
+            template = str_sub(template, 1, template.n);
+            continue;
+        }
+        struct str name;
+        size_t n = reference(template, &name);
+        if (n == 0)
+            buf_putc(out, '$'); // malformed: Go treats it as text
+        else
+            buf_put_str(out, group(r, data, subject, name));
+        template = str_sub(template, n, template.n);
+    }
+}
+
+int regex_expand(const struct regex *r, struct str subject, struct str template, struct buf *out)
+{
+    pcre2_match_data *data = pcre2_match_data_create_from_pattern(r->code, NULL);
+    if (!data)
+        return ERR_NOMEM;
+    int rc = run(r, subject, data);
+    if (rc == 1)
+        expand(r, data, subject, template, out);
+    pcre2_match_data_free(data);
+    return rc == 1 && buf_failed(out) ? ERR_TOO_BIG : rc;
+}
+
+size_t regex_literals(const struct regex *r, const struct str **out)
+{
+    *out = r->literals;
+    return r->n_literals;
+}
+
+struct str regex_prefix(const struct regex *r)
+{
+    return r->prefix;
+}

@@ -1,0 +1,182 @@
+#include "base/regex.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/compiler.h"
+
+static int match(const char *pattern, const char *subject)
+{
+    struct regex *r = NULL;
+    struct err err;
+    if (regex_new(str_c(pattern), &r, &err) != 0)
+        fail_msg("%s: %s", pattern, err.message);
+    int rc = regex_match(r, str_c(subject));
+    regex_free(r);
+    return rc;
+}
+
+static void test_patterns_match_the_whole_subject(void **state)
+{
+    (void)state;
+    assert_int_equal(match("a", "a"), 1);
+    assert_int_equal(match("a", "ab"), 0);
+    assert_int_equal(match("a|bc", "bc"), 1);
+    assert_int_equal(match("a|b", "ab"), 0);
+    assert_int_equal(match("", ""), 1);
+    assert_int_equal(match("", "x"), 0);
+    assert_int_equal(match(".*", "two\nlines"), 1);
+    assert_int_equal(match("a$", "a\n"), 0);
+    assert_int_equal(match("(?i)AbC", "aBc"), 1);
+    assert_int_equal(match("[[:alpha:]]+", "abc"), 1);
+    assert_int_equal(match("[]a]+", "]a"), 1);
+    assert_int_equal(match("\\Qa.b\\E", "a.b"), 1);
+    assert_int_equal(match("\\d{3}", "123"), 1);
+    assert_int_equal(match("a{2,3}?", "aaa"), 1);
+    assert_int_equal(match("(?P<x>a)b", "ab"), 1);
+}
+
+static void test_dot_and_classes_match_characters_not_bytes(void **state)
+{
+    (void)state;
+    assert_int_equal(match(".", "ü"), 1);
+    assert_int_equal(match("..", "ü"), 0);
+    assert_int_equal(match("[^a]", "ü"), 1);
+    assert_int_equal(match("ü+", "üü"), 1);
+    assert_int_equal(match(".*x", "üüx"), 1);
+}
+
+static void test_what_re2_refuses_is_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "(",   ")",      "a(?=b)",  "a(?!b)", "(?<=a)b",   "(?<!a)b", "(a)\\1", "(?>a)",
+        "a*+", "a++",    "a{2}+",   "(?R)",   "(*ACCEPT)", "\\C",     "\\G",    "\\K",
+        "\\Z", "\\h",    "a**",     "[",      "*a",        "\\",      "(?#c)",  "(?|a)",
+        "\\R", "(?P=x)", "(?'x'a)", "(?P>x)", "(?C1)",     "[\\b]",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct regex *r = NULL;
+        struct err err = {0};
+        if (regex_new(str_c(bad[i]), &r, &err) == 0)
+            fail_msg("%s was accepted", bad[i]);
+        assert_true(err.message[0] != '\0');
+    }
+}
+
+static void test_a_hostile_pattern_ends_in_an_error(void **state)
+{
+    (void)state;
+    char subject[64];
+    memset(subject, 'a', sizeof subject);
+    subject[63] = '\0';
+    subject[62] = 'b';
+    assert_int_equal(match("(a|aa)+", subject), ERR_TOO_BIG);
+}
+
+static void test_invalid_utf8_subjects_match_byte_wise_or_not_at_all(void **state)
+{
+    (void)state;
+    assert_int_equal(match(".*", "\xff"), 1);
+    assert_int_equal(match("\\w+", "\xff"), 0);
+}
+
+static void check_literals(const char *pattern, size_t n, const char *last, const char *prefix)
+{
+    struct regex *r = NULL;
+    assert_int_equal(regex_new(str_c(pattern), &r, NULL), 0);
+    const struct str *literals;
+    assert_int_equal(regex_literals(r, &literals), n);
+    if (n)
+        assert_true(str_eq(literals[n - 1], str_c(last)));
+    assert_true(str_eq(regex_prefix(r), str_c(prefix)));
+    regex_free(r);
+}
+
+static void test_literals_and_prefixes_are_found(void **state)
+{
+    (void)state;
+    check_literals("abc", 1, "abc", "abc");
+    check_literals("a|bc|", 3, "", "");
+    check_literals("(a|b)", 2, "b", "");
+    check_literals("(?:x\\.y|b)", 2, "b", "");
+    check_literals("a\\.b", 1, "a.b", "a.b");
+    check_literals("abc.*", 0, NULL, "abc");
+    check_literals("abc*", 0, NULL, "ab");
+    check_literals("ab\\d", 0, NULL, "ab");
+    check_literals("abü?", 0, NULL, "ab");
+    check_literals("(a|b)(c|d)", 0, NULL, "");
+    check_literals("(?i)abc", 0, NULL, "");
+    check_literals("^abc", 0, NULL, "");
+}
+
+static void check_expand(const char *pattern, const char *subject, const char *template,
+                         const char *expected)
+{
+    struct regex *r = NULL;
+    struct buf out = BUF_MAX(1 << 12);
+    assert_int_equal(regex_new(str_c(pattern), &r, NULL), 0);
+    assert_int_equal(regex_expand(r, str_c(subject), str_c(template), &out), 1);
+    if (!str_eq(buf_str(&out), str_c(expected)))
+        fail_msg("%s -> %.*s, expected %s", template, STR_ARG(buf_str(&out)), expected);
+    buf_done(&out);
+    regex_free(r);
+}
+
+static void test_templates_expand_as_in_go(void **state)
+{
+    (void)state;
+    check_expand("(.*)-(.*)", "a-b", "$2/$1", "b/a");
+    check_expand("(.*)-(.*)", "a-b", "${2}x$$1", "bx$1");
+    check_expand("(.*)", "a", "$1x", ""); // the group is called "1x"
+    check_expand("(?P<host>.*):\\d+", "h:1", "<$host> ${host}", "<h> h");
+    check_expand("a(b)?", "a", "[$1][$9]", "[][]");
+    check_expand("a", "a", "$ ${ ${} $", "$ ${ ${} $");
+    check_expand("(x)|(y)", "y", "$1$2$0", "yy");
+}
+
+static void test_expand_appends_nothing_without_a_match(void **state)
+{
+    (void)state;
+    struct regex *r = NULL;
+    struct buf out = BUF_MAX(16);
+    assert_int_equal(regex_new(STR("a"), &r, NULL), 0);
+    assert_int_equal(regex_expand(r, STR("b"), STR("x"), &out), 0);
+    assert_int_equal(out.n, 0);
+    regex_free(r);
+    buf_done(&out);
+}
+
+static void test_overlong_patterns_are_too_big(void **state)
+{
+    (void)state;
+    enum { N = 70000 };
+    char *text = malloc(N);
+    assert_non_null(text);
+    memset(text, 'a', N);
+    struct regex *r = NULL;
+    assert_int_equal(regex_new(str_of(text, N), &r, NULL), ERR_TOO_BIG);
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_patterns_match_the_whole_subject),
+        cmocka_unit_test(test_dot_and_classes_match_characters_not_bytes),
+        cmocka_unit_test(test_what_re2_refuses_is_refused),
+        cmocka_unit_test(test_a_hostile_pattern_ends_in_an_error),
+        cmocka_unit_test(test_invalid_utf8_subjects_match_byte_wise_or_not_at_all),
+        cmocka_unit_test(test_literals_and_prefixes_are_found),
+        cmocka_unit_test(test_templates_expand_as_in_go),
+        cmocka_unit_test(test_expand_appends_nothing_without_a_match),
+        cmocka_unit_test(test_overlong_patterns_are_too_big),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
