@@ -1,7 +1,8 @@
 /* The server's log: one line an event on stderr, logfmt or JSON. `lib/` does not log, it returns.
  *
  *   log_info("config", "configuration loaded", LOG_STR("file", path), LOG_INT("keys", n));
- *   -> time=2026-11-21T04:26:32.500Z level=info area=config msg="configuration loaded" file=… keys=…
+ *   -> time=2026-11-21T04:26:32.500Z level=info area=config msg="configuration loaded" file=…
+ * keys=…
  *
  * A line is rate-limited by its place in the source: more than log_options.burst lines from one
  * place within ten seconds are left out, and the next line from there carries suppressed=N. Never
@@ -49,24 +50,25 @@ struct log_site {
     atomic_uint n, suppressed;
 };
 
+/* `fields` ends with LOG_END. */
 void log_write(struct log_site *site, enum log_level level, const char *area, const char *msg,
-               const struct log_field *fields, unsigned n_fields);
+               const struct log_field *fields);
 bool log_enabled(enum log_level level);
 
 /* Lines left out by rate limits since start. */
 uint64_t log_suppressed_count(void);
 
+#define LOG_END ((struct log_field){0})
 #define LOG_AT(level, area, msg, ...)                                                              \
     do {                                                                                           \
         static struct log_site log_site_;                                                          \
-        const struct log_field log_fields_[] = {{0}, ##__VA_ARGS__};                               \
         if (log_enabled(level))                                                                    \
-            log_write(&log_site_, (level), (area), (msg), log_fields_ + 1,                         \
-                      (unsigned)(sizeof log_fields_ / sizeof *log_fields_) - 1);                   \
+            log_write(&log_site_, (level), (area), (msg),                                          \
+                      (const struct log_field[]){__VA_ARGS__});                                    \
     } while (0)
-#define log_debug(...) LOG_AT(LOG_DEBUG, __VA_ARGS__)
-#define log_info(...) LOG_AT(LOG_INFO, __VA_ARGS__)
-#define log_warn(...) LOG_AT(LOG_WARN, __VA_ARGS__)
-#define log_error(...) LOG_AT(LOG_ERROR, __VA_ARGS__)
+#define log_debug(...) LOG_AT(LOG_DEBUG, __VA_ARGS__, LOG_END)
+#define log_info(...) LOG_AT(LOG_INFO, __VA_ARGS__, LOG_END)
+#define log_warn(...) LOG_AT(LOG_WARN, __VA_ARGS__, LOG_END)
+#define log_error(...) LOG_AT(LOG_ERROR, __VA_ARGS__, LOG_END)
 
 #endif
