@@ -1,0 +1,58 @@
+#include "receive/intake.h"
+
+#include "base/compiler.h"
+#include "self/self.h"
+
+static struct self_metric requests =
+    SELF_COUNTER("telltale_receive_requests_total",
+                 "Requests and scrapes received, by protocol and outcome.", "protocol", "outcome");
+static struct self_metric bytes_in = SELF_COUNTER(
+    "telltale_receive_bytes_total", "Bytes of bodies received, as sent, by protocol.", "protocol");
+static struct self_metric samples = SELF_COUNTER(
+    "telltale_receive_samples_total", "Samples received and kept, by protocol.", "protocol");
+static struct self_metric rejected =
+    SELF_COUNTER("telltale_receive_rejected_total",
+                 "Samples received and left out, by protocol and reason.", "protocol", "reason");
+
+static const char *const protocol_names[] = {
+    [INTAKE_OTLP_HTTP] = "otlp_http",
+    [INTAKE_OTLP_GRPC] = "otlp_grpc",
+    [INTAKE_REMOTE_WRITE] = "remote_write",
+    [INTAKE_SCRAPE] = "scrape",
+};
+_Static_assert(ARRAY_LEN(protocol_names) == INTAKE_PROTOCOLS, "a name for each protocol");
+
+const char *intake_protocol_name(enum intake_protocol p)
+{
+    return protocol_names[p];
+}
+
+static const char *outcome(int rc, const struct sink_result *result)
+{
+    switch (rc) {
+    case 0: return result && sink_result_rejected(result) ? "partial" : "ok";
+    case ERR_BUSY: return "busy";
+    case ERR_INVALID:
+    case ERR_TOO_BIG:
+    case ERR_UNSUPPORTED: return "invalid";
+    default: return "failed";
+    }
+}
+
+void intake_count(enum intake_protocol p, size_t bytes, int rc, const struct sink_result *result)
+{
+    const char *protocol = protocol_names[p];
+    self_add(&requests, 1, protocol, outcome(rc, result));
+    self_add(&bytes_in, bytes, protocol);
+    if (!result)
+        return;
+    self_add(&samples, result->accepted, protocol);
+    for (int i = 0; i < REJECT_REASONS; i++)
+        if (result->rejected[i])
+            intake_reject(p, reject_reason_name((enum reject_reason)i), result->rejected[i]);
+}
+
+void intake_reject(enum intake_protocol p, const char *reason, size_t n)
+{
+    self_add(&rejected, n, protocol_names[p], reason);
+}
