@@ -1,9 +1,9 @@
 #include "base/err.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 int err_setv(struct err *e, int code, const char *fmt, va_list args)
@@ -94,7 +94,7 @@ void err_never(const char *what, const char *file, int line)
     atomic_fetch_add_explicit(&never_count, 1, memory_order_relaxed);
 #ifndef NDEBUG
     (void)fprintf(stderr, "%s:%d: must never happen: %s\n", file, line, what);
-    assert(!"NEVER");
+    abort();
 #else
     (void)what, (void)file, (void)line;
 #endif

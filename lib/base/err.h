@@ -36,7 +36,7 @@ struct err {
 /* Fills `e` (may be NULL) and returns `code`, so that `return err_set(err, ERR_INVALID, …)` reads
  * well. The message says what was found and what was expected. */
 int err_set(struct err *e, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
-int err_setv(struct err *e, int code, const char *fmt, va_list args);
+int err_setv(struct err *e, int code, const char *fmt, va_list args) PRINTF_LIKE(3, 0);
 
 /* As err_set with ": <strerror(errno)>" appended and ERR_IO as the code (ERR_NOMEM for ENOMEM). */
 int err_errno(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
