@@ -16,6 +16,7 @@ enum lock_rank {
     LOCK_SERVE,         /* reload and shutdown */
     LOCK_SCRAPE,        /* the scrape manager's target list */
     LOCK_SCRAPE_TARGET, /* one target's health and caches */
+    LOCK_SCHEDULE,      /* tasks that wait for their time */
     LOCK_RECEIVE,       /* delta-to-cumulative and metadata caches */
     LOCK_NET_SERVER,    /* listeners, connections */
     LOCK_NET_STREAM,    /* one HTTP/2 connection */

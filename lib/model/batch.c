@@ -33,13 +33,18 @@ static void *room_for_one(struct arena *a, void *array, size_t n, size_t *cap, s
 
 struct batch_series *batch_add_series(struct batch *b, struct labels labels)
 {
+    return batch_add_hashed(b, labels, labels_hash(&labels));
+}
+
+struct batch_series *batch_add_hashed(struct batch *b, struct labels labels, uint64_t hash)
+{
     struct batch_series *v =
         room_for_one(&b->arena, b->series, b->n_series, &b->cap_series, sizeof *v);
     if (!v)
         return NULL;
     b->series = v;
     struct batch_series *s = &v[b->n_series++];
-    *s = (struct batch_series){.labels = labels, .hash = labels_hash(&labels)};
+    *s = (struct batch_series){.labels = labels, .hash = hash};
     return s;
 }
 

@@ -34,6 +34,9 @@ void batch_reset(struct batch *b);
 /* Adds a series and hashes its labels. NULL when the budget is spent. The pointer is valid until
  * the next call. */
 struct batch_series *batch_add_series(struct batch *b, struct labels labels);
+
+/* The same for a caller that knows labels_hash(&labels) already. */
+struct batch_series *batch_add_hashed(struct batch *b, struct labels labels, uint64_t hash);
 int batch_add_metadata(struct batch *b, const struct metric_metadata *m);
 
 size_t batch_count_samples(const struct batch *b);

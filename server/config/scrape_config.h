@@ -15,6 +15,9 @@
 
 #include "base/str.h"
 
+struct arena;
+struct buf;
+
 /* One item of relabel_configs or metric_relabel_configs. */
 enum relabel_action {
     RELABEL_REPLACE, /* the default */
@@ -159,5 +162,14 @@ static inline struct scrape_config scrape_config_defaults(void)
         .http = {.follow_redirects = true},
     };
 }
+
+/* A deep copy in the arena; test arena_failed() after. */
+void scrape_config_copy(struct arena *a, const struct scrape_config *from,
+                        struct scrape_config *out);
+
+/* Appends a form in bytes that is equal for equal values, and only for those. Lists of targets go
+ * in only with `with_discovery`: without them it tells whether a job scrapes in the same way. */
+void scrape_config_encode(struct buf *out, const struct scrape_config *c, bool with_discovery);
+void http_client_config_encode(struct buf *out, const struct http_client_config *c);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef TELLTALE_NET_CLIENT_H
 #define TELLTALE_NET_CLIENT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,7 +33,7 @@ struct http_call {
     struct str body;
     int64_t timeout_ms;
     size_t max_body_bytes;        /* of the answer, decompressed; ERR_TOO_BIG above */
-    const bool *stop;             /* NULL or: give up (ERR_CANCELLED) soon after it becomes true */
+    const atomic_bool *stop;             /* NULL or: give up (ERR_CANCELLED) soon after it becomes true */
 };
 
 struct http_answer {
