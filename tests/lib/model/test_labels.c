@@ -165,10 +165,10 @@ static void test_builder_sets_replaces_and_deletes(void **state)
     labels_builder_set(&b, STR("b"), STR("2"));
     labels_builder_set(&b, STR("a"), STR("one"));
     labels_builder_set(&b, STR("c"), (struct str){0});
-    for (char c = 'd'; c <= 'z'; c++) {
+    for (int c = 'd'; c <= 'z'; c++) {
         char *name = arena_alloc(&arena, 1);
         assert_non_null(name);
-        *name = c;
+        *name = (char)c;
         labels_builder_set(&b, str_of(name, 1), STR("v"));
     }
     labels_builder_del(&b, STR("nothing"));

@@ -1,0 +1,91 @@
+"""Includes point one way. EDGES says, for each folder, whose headers it may include.
+
+A folder of server/ shows one header named after it, unless PUBLIC lists others; the rest is private
+to the folder and its tests. All headers of lib/ are public.
+"""
+
+import re
+
+EDGES = {
+    "lib/base": [],
+    "lib/model": ["base"],
+    "lib/codec": ["base", "model"],
+    "server/self": ["base"],
+    "server/log": ["base", "self"],
+    "server/config": ["base", "self", "log"],
+    "server/net": ["base", "self", "log"],
+    "server/store": ["base", "model", "self", "log"],
+    "server/query": ["base", "model", "store", "self", "log"],
+    "server/receive": ["base", "model", "codec", "config", "net", "self", "log"],
+    "server/api": [
+        *["base", "model", "codec"],
+        *["config", "net", "store", "query", "receive", "self", "log"],
+    ],
+    "server/cli": [
+        *["base", "model", "codec"],
+        *["config", "net", "store", "query", "receive", "api", "self", "log"],
+    ],
+    "server": ["cli"],  # main.c
+}
+
+PUBLIC = {
+    "config": ["config.h", "scrape_config.h"],
+    "net": ["auth.h", "client.h", "grpc.h", "http.h", "tls.h"],
+}
+
+LIBRARIES = ["base", "model", "codec"]
+
+_INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
+
+
+def folder_of(path):
+    """The folder of EDGES that holds the path, or None."""
+    parts = path.split("/")
+    for length in (2, 1):
+        if "/".join(parts[:length]) in EDGES and len(parts) > length:
+            return "/".join(parts[:length])
+    return None
+
+
+def is_public(folder, header):
+    if folder in LIBRARIES:
+        return True
+    return header in PUBLIC.get(folder, [f"{folder}.h"])
+
+
+def check_one(path, own, allowed, included):
+    """The problem with one include, or None. `own`: the folder whose private headers are free."""
+    folder, _, header = included.partition("/")
+    if not header:
+        return f'{path}: "{included}" must be named from lib/ or server/ down'
+    if folder == own:
+        return None
+    if folder not in allowed:
+        return f'{path}: "{included}": {own or "this file"} may include {", ".join(allowed)}'
+    if not is_public(folder, header):
+        return f'{path}: "{included}" is private to {folder}'
+    return None
+
+
+def check(tree):
+    everything = [folder.split("/")[-1] for folder in EDGES if folder != "server"]
+    for path in tree.c():
+        test = path.startswith("tests/")
+        folder = folder_of(path.removeprefix("tests/"))
+        if folder is None and not path.startswith(("tests/", "fuzz/", "bench/")):
+            yield f"{path}: its folder is not in EDGES of tools/lint/includes.py"
+            continue
+        free = test or folder is None  # tests, fuzz targets and benchmarks combine parts
+        allowed = everything if free else EDGES[folder]
+        own = folder.split("/")[-1] if folder else None
+        for match in _INCLUDE.finditer(tree.text(path)):
+            included = match.group(1)
+            beside = included.startswith(("support/", "bench/")) or "/" not in included
+            if free and beside:
+                continue
+            # A fuzz target reaches for the parser itself, wherever it is private.
+            if folder is None and included.split("/")[0] in everything:
+                continue
+            problem = check_one(path, own, allowed, included)
+            if problem:
+                yield problem
