@@ -32,11 +32,20 @@ void auth_free(struct auth *a);
 /* Replaces the users of a running server (reload); all or nothing. */
 int auth_replace(struct auth *a, const struct auth_user *users, size_t n, struct err *err);
 
-enum auth_result { AUTH_OK, AUTH_MISSING, AUTH_WRONG, AUTH_FORBIDDEN };
+enum auth_result {
+    AUTH_OK,
+    AUTH_MISSING,   /* no credential: 401 */
+    AUTH_WRONG,     /* not one we know: 401 */
+    AUTH_FORBIDDEN, /* known, without the right: 403 */
+    AUTH_SLOW       /* only from auth_check_fast: ask auth_check on a thread that may wait */
+};
 
-/* `authorization`: the header's value, may be empty. Comparisons take constant time; a verified
- * credential is remembered under a keyed hash for a minute, so a slow password hash is paid once.
- * Threads: any. */
+/* `authorization`: the header's value, may be empty. Comparisons take constant time. A password
+ * that was right is remembered for a minute under a keyed hash, so its slow hash is paid once; slow
+ * hashes are computed one at a time, so guessing cannot take all cores. Threads: any. */
 enum auth_result auth_check(struct auth *a, struct str authorization, enum auth_right right);
+
+/* The same without ever computing a slow hash: AUTH_SLOW when one is needed. */
+enum auth_result auth_check_fast(struct auth *a, struct str authorization, enum auth_right right);
 
 #endif

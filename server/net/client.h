@@ -14,12 +14,12 @@
 struct http_client; /* one handle with its connection; used by one thread at a time */
 
 struct http_client_options {
-    const char *user_agent;             /* NULL: "telltale/VERSION" */
+    const char *user_agent; /* NULL: "telltale/VERSION" */
     const char *basic_user, *basic_password, *bearer_token;
     const char *ca_file, *cert_file, *key_file, *server_name;
     bool tls_insecure_skip_verify;
     bool no_redirects;
-    const char *proxy_url;              /* NULL: none, the environment is ignored */
+    const char *proxy_url; /* NULL: none, the environment is ignored */
 };
 
 int http_client_new(const struct http_client_options *options, struct http_client **out,
@@ -27,23 +27,23 @@ int http_client_new(const struct http_client_options *options, struct http_clien
 void http_client_free(struct http_client *c);
 
 struct http_call {
-    const char *method;           /* "GET" */
+    const char *method; /* "GET" */
     const char *url;
-    const char *const *headers;   /* "Name: value", NULL-terminated; may be NULL */
+    const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
     struct str body;
     int64_t timeout_ms;
-    size_t max_body_bytes;        /* of the answer, decompressed; ERR_TOO_BIG above */
-    const atomic_bool *stop;             /* NULL or: give up (ERR_CANCELLED) soon after it becomes true */
+    size_t max_body_bytes;   /* of the answer, decompressed; ERR_TOO_BIG above */
+    const atomic_bool *stop; /* NULL or: give up (ERR_CANCELLED) soon after it becomes true */
 };
 
 struct http_answer {
     int status;
-    struct buf body;              /* decompressed; caller calls buf_done */
+    struct buf body; /* decompressed; caller calls buf_done */
     char content_type[256];
 };
 
-/* 0 for any HTTP answer, whatever its status; ERR_TIMEOUT, ERR_TOO_BIG, ERR_CANCELLED, ERR_IO (could
- * not connect, TLS, …) with the reason. */
+/* 0 for any HTTP answer, whatever its status; ERR_TIMEOUT, ERR_TOO_BIG, ERR_CANCELLED, ERR_IO
+ * (could not connect, TLS, …) with the reason. */
 int http_client_call(struct http_client *c, const struct http_call *call, struct http_answer *out,
                      struct err *err);
 

@@ -1,5 +1,5 @@
-/* A gRPC server for unary methods, over HTTP/2 (nghttp2), plain text with prior knowledge or TLS with
- * ALPN h2. Messages are given as sent; grpc-encoding tells how they are compressed. */
+/* A gRPC server for unary methods, over HTTP/2 (nghttp2), plain text with prior knowledge or TLS
+ * with ALPN h2. Messages are given as sent; grpc-encoding tells how they are compressed. */
 #ifndef TELLTALE_NET_GRPC_H
 #define TELLTALE_NET_GRPC_H
 
@@ -32,17 +32,17 @@ enum grpc_status {
 };
 
 struct grpc_request {
-    struct str message;  /* one message without its 5-byte prefix */
-    struct str encoding; /* "identity" or what grpc-encoding said, for a compressed message */
+    struct str message;       /* one message without its 5-byte prefix */
+    struct str encoding;      /* "identity" or what grpc-encoding said, for a compressed message */
     int64_t deadline_mono_ns; /* from grpc-timeout; INT64_MAX: none */
     struct arena *arena;
 };
 
 struct grpc_response {
     enum grpc_status status;
-    struct buf message;        /* the answer's bytes, for GRPC_OK */
-    char error[256];           /* grpc-message, for the others */
-    int64_t retry_after_ms;    /* > 0: a google.rpc.RetryInfo detail is sent */
+    struct buf message;     /* the answer's bytes, for GRPC_OK */
+    char error[256];        /* grpc-message, for the others */
+    int64_t retry_after_ms; /* > 0: a google.rpc.RetryInfo detail is sent */
 };
 
 typedef void grpc_handler(void *self, const struct grpc_request *request,
@@ -57,16 +57,16 @@ struct grpc_method {
 
 struct grpc_options {
     const char *address;
-    const struct tls_options *tls; /* NULL: plain text */
-    struct auth *auth;             /* NULL: none */
+    const struct tls_options *tls;     /* NULL: plain text */
+    struct auth *auth;                 /* NULL: none */
     const struct grpc_method *methods; /* borrowed, outlives the server */
     size_t n_methods;
-    size_t max_message_bytes;     /* RESOURCE_EXHAUSTED above; 0: 64 MiB */
-    size_t max_buffered_bytes;    /* messages in memory, all streams; 0: 1 GiB */
-    unsigned max_connections;     /* 0: 1,024 */
-    unsigned max_streams;         /* per connection; 0: 100 */
-    unsigned workers, queue;      /* 0: number of cores; 0: 256 */
-    unsigned idle_timeout_s;      /* 0: 300 */
+    size_t max_message_bytes;  /* RESOURCE_EXHAUSTED above; 0: 64 MiB */
+    size_t max_buffered_bytes; /* messages in memory, all streams; 0: 1 GiB */
+    unsigned max_connections;  /* 0: 1,024 */
+    unsigned max_streams;      /* per connection; 0: 100 */
+    unsigned workers, queue;   /* 0: number of cores; 0: 256 */
+    unsigned idle_timeout_s;   /* 0: 300 */
 };
 
 int grpc_server_start(const struct grpc_options *options, struct grpc_server **out,

@@ -1,10 +1,10 @@
 /* The HTTP/1.1 server: listens, authenticates, limits, and hands whole requests to handlers on
  * worker threads. It knows no handler; the caller gives it a table of routes.
  *
- * Connections are served by a few event threads; a request whose body is complete waits in a bounded
- * queue of its class (ingest or query) for one of that class's workers, so a slow client costs no
- * thread and a heavy query does not delay ingest. A full queue answers 503 (429 for ingest) with
- * Retry-After. */
+ * Connections are served by a few event threads; a request whose body is complete waits in a
+ * bounded queue of its class (ingest or query) for one of that class's workers, so a slow client
+ * costs no thread and a heavy query does not delay ingest. A full queue answers 503 (429 for
+ * ingest) with Retry-After. */
 #ifndef TELLTALE_NET_HTTP_H
 #define TELLTALE_NET_HTTP_H
 
@@ -38,13 +38,13 @@ struct http_param {
 /* Valid during the handler's call; everything is borrowed. */
 struct http_request {
     enum http_method method;
-    struct str path;       /* percent-decoded, without the query */
-    struct str raw_path;   /* as sent, for path segments with an encoded slash */
-    struct str rest;       /* what a route with a trailing wildcard matched */
-    struct str body;       /* as sent, still compressed when Content-Encoding says so */
+    struct str path;           /* percent-decoded, without the query */
+    struct str raw_path;       /* as sent, for path segments with an encoded slash */
+    struct str rest;           /* what a route with a trailing wildcard matched */
+    struct str body;           /* as sent, still compressed when Content-Encoding says so */
     struct http_param *params; /* of the URL, then of an application/x-www-form-urlencoded body */
     size_t n_params;
-    struct arena *arena;   /* for the handler's use, freed after the answer */
+    struct arena *arena; /* for the handler's use, freed after the answer */
     int64_t received_mono_ns;
     struct http_exchange *exchange; /* private */
 };
@@ -58,15 +58,15 @@ struct str http_header(const struct http_request *r, const char *name);
 /* True when the client has closed the connection: a long query asks this now and then. */
 bool http_client_gone(const struct http_request *r);
 
-/* What a handler fills. The server adds Content-Length, Date and gzip when the client accepts it and
- * the body is over 1 KiB. */
+/* What a handler fills. The server adds Content-Length, Date and gzip when the client accepts it
+ * and the body is over 1 KiB. */
 struct http_response {
     int status;               /* 200 unless set */
     const char *content_type; /* static text; NULL: "text/plain; charset=utf-8" */
     struct buf body;          /* owned by the server after the call; its maximum is set */
     struct http_out_header {
-        const char *name;  /* static text */
-        struct str value;  /* in the request's arena or static */
+        const char *name; /* static text */
+        struct str value; /* in the request's arena or static */
     } headers[12];
     size_t n_headers;
     bool no_gzip;
@@ -78,41 +78,43 @@ typedef void http_handler(void *self, const struct http_request *request,
                           struct http_response *response);
 
 struct http_route {
-    unsigned methods;  /* of enum http_method */
-    const char *path;  /* exact, or with a trailing "*" for a prefix */
+    unsigned methods; /* of enum http_method */
+    const char *path; /* exact, or with a trailing "*" for a prefix */
     enum auth_right right;
     enum http_class class;
     http_handler *handler;
     void *self;
-    const char *name;  /* for metrics and logs; NULL: the path */
+    const char *name; /* for metrics and logs; NULL: the path */
+    bool json_errors; /* the server's own refusals in the JSON shape of Prometheus's API */
 };
 
 struct http_limits {
-    size_t max_body_bytes;      /* 413 above; 0: 64 MiB */
-    size_t max_response_bytes;  /* 0: 512 MiB */
-    size_t max_url_bytes;       /* 414; 0: 64 KiB */
-    size_t max_header_bytes;    /* 431; 0: 32 KiB */
-    unsigned max_params;        /* 0: 10,000 */
-    unsigned max_connections;   /* 0: 1,024 */
-    unsigned idle_timeout_s;    /* 0: 300 */
-    unsigned body_timeout_s;    /* time for a whole request to arrive; 0: 60 */
+    size_t max_body_bytes;                  /* 413 above; 0: 64 MiB */
+    size_t max_response_bytes;              /* 0: 512 MiB */
+    size_t max_url_bytes;                   /* 414; 0: 64 KiB */
+    size_t max_header_bytes;                /* 431; 0: 32 KiB */
+    unsigned max_params;                    /* 0: 10,000 */
+    unsigned max_connections;               /* 0: 1,024 */
+    unsigned idle_timeout_s;                /* 0: 300 */
+    unsigned body_timeout_s;                /* time for a whole request to arrive; 0: 60 */
     unsigned ingest_workers, query_workers; /* 0: number of cores; 0: 8 */
     unsigned ingest_queue, query_queue;     /* 0: 256; 0: 1,024 */
-    size_t max_buffered_bytes;  /* bodies in memory, all connections; 503 above; 0: 1 GiB */
+    size_t max_buffered_bytes; /* bodies in memory, all connections; 503 above; 0: 1 GiB */
 };
 
 struct http_options {
-    const char *address;      /* "127.0.0.1:9090", "[::1]:0" */
-    const char *name;         /* of the listener, for logs: "http", "otlp-http" */
-    const struct tls_options *tls;     /* NULL: plain text */
-    struct auth *auth;        /* NULL: no authentication; borrowed, outlives the server */
-    const char *cors_origin;  /* NULL: no CORS headers; else "*" or an origin or a regex */
+    const char *address;           /* "127.0.0.1:9090", "[::1]:0" */
+    const char *name;              /* of the listener, for logs: "http", "otlp-http" */
+    const struct tls_options *tls; /* NULL: plain text */
+    struct auth *auth;             /* NULL: no authentication; borrowed, outlives the server */
+    const char *cors_origin;       /* NULL: no CORS headers; else "*" or an origin or a regex */
     struct http_limits limits;
     const struct http_route *routes; /* borrowed, outlives the server */
     size_t n_routes;
 };
 
-/* Starts listening. ERR_IO with a message that names the address and what to do (address in use). */
+/* Starts listening. ERR_IO with a message that names the address and what to do (address in use).
+ */
 int http_server_start(const struct http_options *options, struct http_server **out,
                       struct err *err);
 

@@ -1,0 +1,168 @@
+#include "net/http_exchange.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "base/atomic.h"
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool percent_decode(struct arena *arena, struct str text, bool plus_is_space, struct str *out)
+{
+    char *to = arena_alloc(arena, text.n + 1);
+    size_t n = 0;
+    if (!to)
+        return false;
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        if (c == '%') {
+            int high = i + 1 < text.n ? hex_digit(text.p[i + 1]) : -1;
+            int low = i + 2 < text.n ? hex_digit(text.p[i + 2]) : -1;
+            if (high < 0 || low < 0)
+                return false;
+            c = (char)(high << 4 | low);
+            i += 2;
+        } else if (c == '+' && plus_is_space) {
+            c = ' ';
+        }
+        to[n++] = c;
+    }
+    to[n] = '\0';
+    *out = str_of(to, n);
+    return true;
+}
+
+static size_t count_params(struct str query)
+{
+    size_t n = 0;
+    while (query.p)
+        n += str_cut(&query, '&').n > 0;
+    return n;
+}
+
+/* Appends the pairs of a=b&c=d to the request's parameters. */
+static int add_params(struct http_exchange *x, struct str query, unsigned max)
+{
+    struct http_request *r = &x->request;
+    size_t more = count_params(query);
+    if (more > max || r->n_params > max - more)
+        return ERR_TOO_BIG;
+    if (more == 0)
+        return 0;
+    struct http_param *v =
+        arena_grow(&x->arena, r->params, r->n_params, r->n_params + more, sizeof *v);
+    if (!v)
+        return ERR_NOMEM;
+    while (query.p) {
+        struct str value = str_cut(&query, '&');
+        if (value.n == 0)
+            continue;
+        struct str name = str_cut(&value, '=');
+        if (!percent_decode(&x->arena, name, true, &v[r->n_params].name) ||
+            !percent_decode(&x->arena, value, true, &v[r->n_params].value))
+            return arena_failed(&x->arena) ? ERR_NOMEM : ERR_INVALID;
+        r->n_params++;
+    }
+    r->params = v;
+    return 0;
+}
+
+int exchange_read_url(struct http_exchange *x, const struct http_limits *limits)
+{
+    struct str rest = str_c(x->url);
+    if (rest.n > limits->max_url_bytes)
+        return ERR_TOO_BIG;
+    struct str path = str_cut(&rest, '?');
+    x->request.raw_path = arena_str(&x->arena, path);
+    if (!percent_decode(&x->arena, path, false, &x->request.path))
+        return arena_failed(&x->arena) ? ERR_NOMEM : ERR_INVALID;
+    int rc = add_params(x, arena_str(&x->arena, rest), limits->max_params);
+    x->n_url_params = x->request.n_params;
+    return rc;
+}
+
+int exchange_read_form(struct http_exchange *x, const struct http_limits *limits)
+{
+    struct str type = http_header(&x->request, "Content-Type");
+    struct str media = str_trim(str_cut(&type, ';'));
+    if (!str_eq_nocase(media, STR("application/x-www-form-urlencoded")))
+        return 0;
+    return add_params(x, buf_str(&x->body), limits->max_params);
+}
+
+struct str http_param(const struct http_request *r, const char *name)
+{
+    for (size_t i = 0; i < r->n_params; i++)
+        if (str_eq(r->params[i].name, str_c(name)))
+            return r->params[i].value;
+    return (struct str){0};
+}
+
+struct str http_header(const struct http_request *r, const char *name)
+{
+    return str_c(MHD_lookup_connection_value(r->exchange->connection, MHD_HEADER_KIND, name));
+}
+
+bool http_client_gone(const struct http_request *r)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(r->exchange->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (!info || atomic_get_relaxed(r->exchange->stopping))
+        return true;
+    /* POLLRDHUP would also see a client that only closed its sending side, and wants the answer. */
+    struct pollfd fd = {.fd = info->connect_fd, .events = POLLIN};
+    if (poll(&fd, 1, 0) <= 0)
+        return false;
+    char byte;
+    if (fd.revents & (POLLERR | POLLHUP | POLLNVAL))
+        return true;
+    return (fd.revents & POLLIN) && recv(fd.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+void http_set_header(struct http_response *r, const char *name, struct str value)
+{
+    for (size_t i = 0; i < r->n_headers; i++)
+        if (str_eq_nocase(str_c(r->headers[i].name), str_c(name))) {
+            r->headers[i].value = value;
+            return;
+        }
+    if (r->n_headers < ARRAY_LEN(r->headers))
+        r->headers[r->n_headers++] = (struct http_out_header){name, value};
+}
+
+static const char *error_type(int status)
+{
+    switch (status) {
+    case 401:
+    case 403: return "unauthorized";
+    case 404: return "not_found";
+    case 503: return "unavailable";
+    default: return "bad_data";
+    }
+}
+
+void exchange_refuse(struct http_exchange *x, int status, const char *message)
+{
+    struct http_response *r = &x->response;
+    buf_reset(&r->body);
+    r->status = status;
+    if (x->route && x->route->json_errors) {
+        r->content_type = "application/json";
+        buf_printf(&r->body,
+                   "{\"status\":\"error\",\"errorType\":\"%s\",\"error\":", error_type(status));
+        str_quote(&r->body, str_c(message)); // our own words: nothing JSON escapes otherwise
+        buf_puts(&r->body, "}");
+    } else {
+        r->content_type = "text/plain; charset=utf-8";
+        buf_puts(&r->body, message);
+        buf_putc(&r->body, '\n');
+    }
+    if (status == 503 || status == 429)
+        http_set_header(r, "Retry-After", STR("1"));
+}
