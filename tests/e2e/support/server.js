@@ -146,22 +146,26 @@ export class Prometheus extends Server {
 
   static async start(options) {
     const server = new Prometheus(options);
-    server.process = new Process("prometheus", [
-      `--config.file=${server.configPath}`,
-      `--storage.tsdb.path=${join(server.dir, "tsdb")}`,
+    try {
+      return await server.restart();
+    } catch (error) {
+      await server.dispose();
+      throw error;
+    }
+  }
+
+  restart() {
+    this.process = new Process("prometheus", [
+      `--config.file=${this.configPath}`,
+      `--storage.tsdb.path=${join(this.dir, "tsdb")}`,
       "--web.listen-address=127.0.0.1:0",
       "--web.enable-remote-write-receiver",
       "--web.enable-lifecycle",
       "--storage.tsdb.retention.time=100y",
       "--enable-feature=native-histograms,exemplar-storage,promql-at-modifier",
-      ...server.args,
+      ...this.args,
     ]);
-    try {
-      return await server.ready();
-    } catch (error) {
-      await server.dispose();
-      throw error;
-    }
+    return this.ready();
   }
 
   async up() {

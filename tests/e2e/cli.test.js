@@ -1,0 +1,180 @@
+// The command line: help, version, checks, queries, and what it says to mistakes.
+
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { END, FOREVER, writeFixture } from "./support/fixture.js";
+import { run } from "./support/process.js";
+import { Telltale, TELLTALE, temporaryDirectory } from "./support/server.js";
+import { after, before, describe, it } from "./support/test.js";
+
+const telltale = (...args) => run(TELLTALE, args);
+const output = ({ stdout, stderr }) => stdout + stderr;
+
+describe("telltale", () => {
+  it("version and --version", async () => {
+    for (const word of ["version", "--version"]) {
+      const { code, stdout } = await telltale(word);
+      assert.equal(code, 0);
+      assert.match(stdout, /^telltale,? (version )?\d+\.\d+\.\d+/);
+    }
+  });
+
+  it("help lists the commands, help COMMAND explains one", async () => {
+    const all = await telltale("help");
+    assert.equal(all.code, 0);
+    for (const command of ["serve", "check", "query", "version", "help"]) assert.match(all.stdout, new RegExp(`\\b${command}\\b`));
+    const serve = await telltale("help", "serve");
+    assert.equal(serve.code, 0);
+    for (const flag of ["--config", "--set", "--http", "--otlp-grpc", "--otlp-http", "--data"]) assert.match(serve.stdout, new RegExp(flag));
+    assert.equal((await telltale("serve", "--help")).code, 0);
+  });
+
+  it("help config names every key with its default", async () => {
+    const { code, stdout } = await telltale("help", "config");
+    assert.equal(code, 0);
+    assert.match(stdout, /storage\.retention\.metrics/);
+    assert.match(stdout, /30d/);
+    assert.match(stdout, /scrape_configs/);
+  });
+
+  it("an unknown command suggests the nearest", async () => {
+    const { code, stderr } = await telltale("serv");
+    assert.notEqual(code, 0);
+    assert.match(stderr, /serv/);
+    assert.match(stderr, /serve/);
+    assert.match(stderr, /did you mean|nearest/i);
+  });
+
+  it("an unknown flag is an error with the nearest", async () => {
+    const { code, stderr } = await telltale("serve", "--htpp", "127.0.0.1:0");
+    assert.notEqual(code, 0);
+    assert.match(stderr, /--htpp/);
+    assert.match(stderr, /--http/);
+  });
+
+  it("no command at all shows how to use it", async () => {
+    const done = await telltale();
+    assert.match(output(done), /serve/);
+    assert.notEqual(done.code, 0);
+  });
+});
+
+describe("telltale check config", () => {
+  const dir = temporaryDirectory();
+  const check = (text, name = "some.yml") => {
+    writeFileSync(join(dir, name), text);
+    return telltale("check", "config", join(dir, name));
+  };
+
+  it("a good file", async () => {
+    const done = await check("storage:\n  retention:\n    metrics: 7d\n");
+    assert.equal(done.code, 0, output(done));
+  });
+
+  it("a Prometheus file, with warnings for what is not covered yet", async () => {
+    const done = await check(`
+global: {scrape_interval: 15s, evaluation_interval: 15s, external_labels: {site: a}}
+rule_files: ["rules/*.yml"]
+alerting: {alertmanagers: [{static_configs: [{targets: [localhost:9093]}]}]}
+scrape_configs:
+  - job_name: prometheus
+    static_configs: [{targets: ["localhost:9090"]}]
+`);
+    assert.equal(done.code, 0, output(done));
+    assert.match(output(done), /rule_files/);
+    assert.match(output(done), /alerting/);
+    assert.doesNotMatch(output(done), /warn.*scrape_interval/);
+  });
+
+  const wrong = {
+    "an unknown key, with its place and the nearest": ["scrape_configs:\n  - job_nam: a\n", /:2:5\b.*job_nam\b.*job_name/s],
+    "an unknown key at the top": ["storag: {}\n", /:1:1\b.*storag\b.*storage/s],
+    "a wrong duration": ["storage:\n  retention: {metrics: soon}\n", /:2:\d+.*storage\.retention\.metrics.*soon/s],
+    "a wrong type": ["scrape_configs: 5\n", /:1:\d+.*scrape_configs/s],
+    "YAML that is not": ["a: [1, 2\nb: }\n", /:\d+:\d+/],
+    "a key twice": ["storage: {}\nstorage: {}\n", /:2:1\b.*storage/s],
+    "a job twice": ["scrape_configs:\n  - job_name: a\n  - job_name: a\n", /:3:\d+.*\ba\b/s],
+    "a bad relabel expression": ["scrape_configs:\n  - job_name: a\n    relabel_configs: [{regex: '(', target_label: x}]\n", /:3:\d+.*regex/s],
+    "a timeout longer than the interval": ["scrape_configs:\n  - {job_name: a, scrape_interval: 1s, scrape_timeout: 2s}\n", /scrape_timeout/],
+    "an unset variable": ["scrape_configs:\n  - {job_name: a, basic_auth: {username: u, password: '${NO_SUCH_VARIABLE}'}}\n", /NO_SUCH_VARIABLE/],
+  };
+  for (const [what, [text, message]] of Object.entries(wrong)) {
+    it(`refuses ${what}`, async () => {
+      const done = await check(text);
+      assert.equal(done.code, 1, output(done));
+      assert.match(output(done), message);
+      assert.match(output(done), /some\.yml/);
+    });
+  }
+
+  it("a file that is not there", async () => {
+    const done = await telltale("check", "config", join(dir, "absent.yml"));
+    assert.notEqual(done.code, 0);
+    assert.match(output(done), /absent\.yml/);
+  });
+});
+
+describe("telltale check metrics", () => {
+  const check = (text, ...args) => run(TELLTALE, ["check", "metrics", ...args], { input: text });
+
+  it("valid text is 0, from a file or standard input", async () => {
+    const text = "# TYPE a counter\na 1\n";
+    assert.equal((await check(text, "-")).code, 0);
+    assert.equal((await check(text)).code, 0);
+    const file = join(temporaryDirectory(), "m.prom");
+    writeFileSync(file, text);
+    assert.equal((await telltale("check", "metrics", file)).code, 0);
+  });
+
+  it("invalid text is 1 with line and reason", async () => {
+    const done = await check("good 1\nbad one\n", "-");
+    assert.equal(done.code, 1);
+    assert.match(output(done), /2/);
+    assert.match(output(done), /one/);
+  });
+
+  it("OpenMetrics is another format", async () => {
+    const open = "# TYPE a counter\na_total 1\n# EOF\n";
+    assert.equal((await check(open, "--format", "openmetrics", "-")).code, 0);
+    const done = await check("# TYPE a counter\na_total 1\n", "--format", "openmetrics", "-");
+    assert.equal(done.code, 1);
+    assert.match(output(done), /EOF/);
+  });
+});
+
+describe("telltale query", () => {
+  let server;
+  before(async () => {
+    server = await Telltale.start({ set: FOREVER });
+    await writeFixture(server.api);
+  });
+  after(() => server?.dispose());
+
+  it("prints a table", async () => {
+    const { code, stdout, stderr } = await telltale("query", "--url", server.url, `temperature_celsius @ ${END}`);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /attic/);
+    assert.match(stdout, /-3\.5/);
+    assert.equal(stdout.trim().split("\n").filter((line) => /attic|cellar/.test(line)).length, 2);
+  });
+
+  it("prints JSON", async () => {
+    const { code, stdout } = await telltale("query", "--url", server.url, "--json", "1 + 1");
+    assert.equal(code, 0);
+    const answer = JSON.parse(stdout);
+    assert.equal((answer.data ?? answer).result[1], "2");
+  });
+
+  it("fails with the server's message", async () => {
+    const { code, stderr } = await telltale("query", "--url", server.url, "sum(");
+    assert.notEqual(code, 0);
+    assert.match(stderr, /parse error|1:\d/);
+  });
+
+  it("fails when nobody answers", async () => {
+    const { code, stderr } = await telltale("query", "--url", "http://127.0.0.1:1", "1");
+    assert.notEqual(code, 0);
+    assert.match(stderr, /127\.0\.0\.1:1/);
+  });
+});
