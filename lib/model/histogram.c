@@ -1,5 +1,6 @@
 #include "model/histogram.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -36,6 +37,28 @@ bool histogram_eq(const struct histogram *a, const struct histogram *b)
 bool histogram_is_stale(const struct histogram *h)
 {
     return is_stale_nan(h->sum);
+}
+
+/* Beyond these octaves every bound is infinite or zero. */
+enum { OCTAVE_MAX = 2000 };
+
+double histogram_bound(int32_t schema, int64_t index)
+{
+    int64_t octave, rest = 0, per_octave = 1;
+    if (schema <= 0) {
+        octave = index * ((int64_t)1 << -schema);
+    } else {
+        per_octave = (int64_t)1 << schema;
+        octave = index / per_octave - (index % per_octave < 0);
+        rest = index - octave * per_octave;
+    }
+    if (octave > OCTAVE_MAX)
+        return INFINITY;
+    if (octave < -OCTAVE_MAX)
+        return 0;
+    if (octave == DBL_MAX_EXP && rest == 0)
+        return DBL_MAX;
+    return ldexp(exp2((double)rest / (double)per_octave), (int)octave);
 }
 
 static const void *copy_array(struct arena *a, const void *p, size_t count, size_t size)

@@ -51,6 +51,10 @@ bool histogram_eq(const struct histogram *a, const struct histogram *b);
 /* Deep copy into the arena; NULL when its budget is spent. */
 struct histogram *histogram_copy(struct arena *a, const struct histogram *h);
 
+/* The upper bound of exponential bucket `index`: 2^(index × 2^-schema). The bucket that ends at the
+ * largest double is the last of finite numbers; the one after it holds the infinities. */
+double histogram_bound(int32_t schema, int64_t index);
+
 /* A stale marker: the sum is the stale NaN. */
 bool histogram_is_stale(const struct histogram *h);
 

@@ -103,6 +103,17 @@ void query_result_done(struct query_result *r);
 int query_parse_selector(struct str text, struct matcher **out, size_t *out_n, struct err *err);
 void query_matchers_free(struct matcher *v, size_t n);
 
+/* The matchers of every selector in an expression, for exemplars. ERR_INVALID, ERR_NOMEM. */
+struct query_selectors {
+    struct query_selector {
+        struct matcher *matchers; /* owned */
+        size_t n;
+    } *v; /* owned */
+    size_t n;
+};
+int query_selectors(struct str expr, struct query_selectors *out, struct err *err);
+void query_selectors_free(struct query_selectors *s);
+
 /* The expression as Prometheus's formatter prints it. */
 int query_format(struct str expr, struct buf *out, struct err *err);
 

@@ -1,5 +1,6 @@
 #include "model/histogram.h"
 
+#include <float.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -140,6 +141,17 @@ static void test_equality_is_bit_wise(void **state)
     assert_false(histogram_eq(&a, &b));
 }
 
+static void test_bounds_double_every_two_to_the_schema_buckets(void **state)
+{
+    (void)state;
+    assert_true(histogram_bound(0, 0) == 1 && histogram_bound(0, 1) == 2);
+    assert_true(histogram_bound(0, -1) == 0.5 && histogram_bound(-2, 1) == 16);
+    assert_true(histogram_bound(1, 1) == sqrt(2) && histogram_bound(1, -1) == sqrt(2) / 2);
+    assert_true(histogram_bound(3, 16) == 4 && histogram_bound(3, -8) == 0.5);
+    assert_true(histogram_bound(0, 1024) == DBL_MAX && histogram_bound(0, 1025) == INFINITY);
+    assert_true(histogram_bound(8, INT32_MAX) == INFINITY && histogram_bound(8, INT32_MIN) == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +161,7 @@ int main(void)
         cmocka_unit_test(test_copy_is_equal_and_independent),
         cmocka_unit_test(test_copy_fails_cleanly_when_the_budget_is_spent),
         cmocka_unit_test(test_equality_is_bit_wise),
+        cmocka_unit_test(test_bounds_double_every_two_to_the_schema_buckets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,53 @@
+/* The HTTP API: routes over the store, the query engine and the scrape manager. */
+#ifndef TELLTALE_API_API_H
+#define TELLTALE_API_API_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "model/labels.h"
+#include "net/http.h"
+
+struct buf;
+struct query_engine;
+struct scrape_manager;
+struct store;
+
+struct api_flag {
+    const char *name, *value;
+};
+
+/* What the handlers work on. Filled once before the routes are served; the pointers live as long as
+ * the servers do. */
+struct api_context {
+    struct store *store;
+    struct query_engine *engine;
+    struct scrape_manager *scrape;
+    const char *version, *revision; /* of the build */
+    int64_t start_unix_ms;
+    const char *retention;          /* as in the configuration, for runtimeinfo */
+    const char *working_dir;
+    struct labels external_labels;  /* of the configuration, for /federate */
+
+    atomic_bool ready;              /* the log is replayed: /-/ready says 200 */
+    atomic_bool reload_ok;          /* the last reload went well */
+    _Atomic int64_t reload_unix_ms; /* when that was */
+
+    /* Called on a worker thread. */
+    void *app;
+    int (*reload)(void *app, struct err *err);
+    void (*quit)(void *app);                       /* NULL: /-/quit is not offered */
+    int (*write_config)(void *app, struct buf *out); /* YAML, secrets masked */
+    size_t (*flags)(void *app, const struct api_flag **out);
+};
+
+enum { API_ROUTES_MAX = 64 };
+
+/* Fills `out` with the routes of the whole API (Prometheus's, our own, the web page); each works on
+ * `api`. Returns their number. Receivers' routes are the caller's. */
+size_t api_routes(struct api_context *api, struct http_route out[API_ROUTES_MAX]);
+
+#endif
