@@ -60,15 +60,16 @@ static void copy_http(struct arena *a, struct http_client_config *c)
     c->headers = headers;
 }
 
-static void copy_group(struct arena *a, struct target_group *g)
+void target_group_copy(struct arena *a, const struct target_group *from, struct target_group *out)
 {
-    struct config_label *labels = copy_array(a, g->labels, g->n_labels, sizeof *labels);
-    for (size_t i = 0; labels && i < g->n_labels; i++) {
+    struct config_label *labels = copy_array(a, from->labels, from->n_labels, sizeof *labels);
+    for (size_t i = 0; labels && i < from->n_labels; i++) {
         labels[i].name = arena_str(a, labels[i].name);
         labels[i].value = arena_str(a, labels[i].value);
     }
-    g->labels = labels;
-    g->targets = copy_strs(a, g->targets, g->n_targets);
+    *out = *from;
+    out->labels = labels;
+    out->targets = copy_strs(a, from->targets, from->n_targets);
 }
 
 static void copy_discovery(struct arena *a, struct scrape_config *c)
@@ -76,7 +77,7 @@ static void copy_discovery(struct arena *a, struct scrape_config *c)
     struct target_group *groups =
         copy_array(a, c->static_configs, c->n_static_configs, sizeof *groups);
     for (size_t i = 0; groups && i < c->n_static_configs; i++)
-        copy_group(a, &groups[i]);
+        target_group_copy(a, &groups[i], &groups[i]);
     c->static_configs = groups;
 
     struct file_sd_config *files =
@@ -157,7 +158,7 @@ static void put_strs(struct buf *out, const struct str *v, size_t n)
         put_str(out, v[i]);
 }
 
-void http_client_config_encode(struct buf *out, const struct http_client_config *c)
+static void put_http(struct buf *out, const struct http_client_config *c)
 {
     const char *const texts[] = {
         c->basic_auth.username,
@@ -209,6 +210,23 @@ static void put_group(struct buf *out, const struct target_group *g)
     }
 }
 
+void file_sd_config_encode(struct buf *out, const struct file_sd_config *c)
+{
+    buf_putc(out, 'f');
+    put_number(out, c->refresh_interval_ms);
+    put_number(out, (int64_t)c->n_files);
+    for (size_t i = 0; i < c->n_files; i++)
+        put_text(out, c->files[i]);
+}
+
+void http_sd_config_encode(struct buf *out, const struct http_sd_config *c)
+{
+    buf_putc(out, 'h');
+    put_text(out, c->url);
+    put_number(out, c->refresh_interval_ms);
+    put_http(out, &c->http);
+}
+
 static void put_discovery(struct buf *out, const struct scrape_config *c)
 {
     put_relabel(out, &c->relabel_configs);
@@ -216,18 +234,11 @@ static void put_discovery(struct buf *out, const struct scrape_config *c)
     for (size_t i = 0; i < c->n_static_configs; i++)
         put_group(out, &c->static_configs[i]);
     put_number(out, (int64_t)c->n_file_sd_configs);
-    for (size_t i = 0; i < c->n_file_sd_configs; i++) {
-        put_number(out, c->file_sd_configs[i].refresh_interval_ms);
-        put_number(out, (int64_t)c->file_sd_configs[i].n_files);
-        for (size_t j = 0; j < c->file_sd_configs[i].n_files; j++)
-            put_text(out, c->file_sd_configs[i].files[j]);
-    }
+    for (size_t i = 0; i < c->n_file_sd_configs; i++)
+        file_sd_config_encode(out, &c->file_sd_configs[i]);
     put_number(out, (int64_t)c->n_http_sd_configs);
-    for (size_t i = 0; i < c->n_http_sd_configs; i++) {
-        put_text(out, c->http_sd_configs[i].url);
-        put_number(out, c->http_sd_configs[i].refresh_interval_ms);
-        http_client_config_encode(out, &c->http_sd_configs[i].http);
-    }
+    for (size_t i = 0; i < c->n_http_sd_configs; i++)
+        http_sd_config_encode(out, &c->http_sd_configs[i]);
 }
 
 void scrape_config_encode(struct buf *out, const struct scrape_config *c, bool with_discovery)
@@ -265,7 +276,7 @@ void scrape_config_encode(struct buf *out, const struct scrape_config *c, bool w
         for (size_t j = 0; j < c->params[i].n_values; j++)
             put_text(out, c->params[i].values[j]);
     }
-    http_client_config_encode(out, &c->http);
+    put_http(out, &c->http);
     put_relabel(out, &c->metric_relabel_configs);
     if (with_discovery)
         put_discovery(out, c);

@@ -167,9 +167,12 @@ static inline struct scrape_config scrape_config_defaults(void)
 void scrape_config_copy(struct arena *a, const struct scrape_config *from,
                         struct scrape_config *out);
 
+void target_group_copy(struct arena *a, const struct target_group *from, struct target_group *out);
+
 /* Appends a form in bytes that is equal for equal values, and only for those. Lists of targets go
  * in only with `with_discovery`: without them it tells whether a job scrapes in the same way. */
 void scrape_config_encode(struct buf *out, const struct scrape_config *c, bool with_discovery);
-void http_client_config_encode(struct buf *out, const struct http_client_config *c);
+void file_sd_config_encode(struct buf *out, const struct file_sd_config *c);
+void http_sd_config_encode(struct buf *out, const struct http_sd_config *c);
 
 #endif

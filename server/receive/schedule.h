@@ -39,8 +39,8 @@ int schedule_add(struct schedule *s, struct task *t, int64_t due_mono_ns);
 /* Makes it run earlier or later, when it waits for its time. Threads: any. */
 void schedule_move(struct schedule *s, struct task *t, int64_t due_mono_ns);
 
-/* Takes it out, waiting for the end of a run in progress (have it cancelled first); not to be
- * called from a task. After it the task is the caller's again. Threads: any. */
+/* Takes it out, waiting for the end of a run in progress (have it cancelled first); a task must not
+ * remove itself. After it the task is the caller's again. Threads: any. */
 void schedule_remove(struct schedule *s, struct task *t);
 
 unsigned schedule_threads(struct schedule *s);

@@ -64,7 +64,7 @@ int scrape_add_report(struct scrape *s, const struct scrape_report *r, struct er
 /* Stale markers for the target's own series, when it is gone for good. */
 int scrape_add_stale_report(struct scrape *s, struct err *err);
 
-/* The batch is stored. */
+/* The batch is stored. Frees labels that it borrows: it is not to be looked at after. */
 void scrape_commit(struct scrape *s, bool failed);
 
 #endif
