@@ -31,7 +31,8 @@ test:
 	@tools/test $(if $(STAGE),--stage $(STAGE))
 
 bench: build
-	@tools/bench
+	@tools/setup test
+	@bench/compare
 
 fuzz:
 	@tools/setup test
