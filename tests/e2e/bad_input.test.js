@@ -37,7 +37,7 @@ describe("bad input", () => {
 
   before(async () => {
     server = await Telltale.start({
-      set: { ...FOREVER, "http.limits.max_body_bytes": 4 * MiB, "http.limits.body_timeout": "2s" },
+      set: { ...FOREVER, "limits.max_body_bytes": 4 * MiB, "limits.body_timeout": "2s" },
       args: ["--otlp-http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0"],
     });
     api = server.api;

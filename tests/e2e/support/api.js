@@ -1,23 +1,25 @@
 // A client of the Prometheus HTTP API, as thin as can be: what the server said stays visible.
 
 import assert from "node:assert/strict";
+import { request as httpsRequest } from "node:https";
 
 export class Api {
-  /** @param {string} base "http://127.0.0.1:9090" */
-  constructor(base, headers = {}) {
+  /**
+   * @param {string} base "http://127.0.0.1:9090"
+   * @param {object} [tls] {ca, cert, key} for https; fetch knows none of them
+   */
+  constructor(base, headers = {}, tls = null) {
     this.base = base;
     this.headers = headers;
+    this.tls = tls;
   }
 
   /** One request; never throws on a status. `json` is undefined when the body is not JSON. */
   async request(path, { method = "GET", params, headers = {}, body, redirect = "manual" } = {}) {
     const query = params ? `?${encode(params)}` : "";
-    const response = await fetch(`${this.base}${path}${query}`, {
-      method,
-      headers: { ...this.headers, ...headers },
-      body,
-      redirect,
-    });
+    const url = `${this.base}${path}${query}`;
+    const options = { method, headers: { ...this.headers, ...headers }, body, redirect };
+    const response = await (this.tls ? fetchTls(url, options, this.tls) : fetch(url, options));
     const bytes = Buffer.from(await response.arrayBuffer());
     const text = bytes.toString("utf8");
     return { status: response.status, headers: response.headers, text, bytes, json: parse(text) };
@@ -93,6 +95,22 @@ export function labelText({ __name__: name = "", ...labels }) {
     .sort()
     .map((key) => `${key}=${JSON.stringify(labels[key])}`);
   return pairs.length ? `${name}{${pairs.join(",")}}` : name;
+}
+
+/** As much of fetch as Api uses, with certificates. */
+function fetchTls(url, { method, headers, body }, tls) {
+  return new Promise((resolve, reject) => {
+    const asked = httpsRequest(url, { method, headers, agent: false, ...tls }, async (response) => {
+      const parts = [];
+      for await (const part of response) parts.push(part);
+      resolve({
+        status: response.statusCode,
+        headers: { get: (name) => response.headers[name] ?? null },
+        arrayBuffer: () => Buffer.concat(parts),
+      });
+    });
+    asked.on("error", reject).end(body);
+  });
 }
 
 function encode(params) {

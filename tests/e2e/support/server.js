@@ -74,11 +74,12 @@ export class Telltale extends Server {
    * @param {string} [options.config] text of the configuration file
    * @param {object} [options.set] `--set key=value` pairs
    * @param {string[]} [options.args] more arguments, the last word on a listener's address
-   * @param {string} [options.scheme] "https" when the configuration has TLS
+   * @param {object} [options.headers] of every request
+   * @param {object} [options.tls] the client's {ca, cert, key}, when the configuration has TLS
    */
-  constructor({ config, set = {}, args = [], env = {}, dir, scheme = "http", headers } = {}) {
+  constructor({ config, set = {}, args = [], env = {}, dir, headers, tls } = {}) {
     super({ dir });
-    this.options = { set, args, env, scheme, headers };
+    this.options = { set, args, env, headers, tls };
     this.configPath = config === undefined ? null : this.file("telltale.yml", config);
     this.data = join(this.dir, "data");
   }
@@ -123,9 +124,9 @@ export class Telltale extends Server {
   async up() {
     await until(() => this.ended() ?? this.address("http"), "the HTTP listener", { everyMs: 5 });
     if (this.process.exit) throw new Error(`exited early: ${this.process.report()}`);
-    const { scheme, headers } = this.options;
-    this.url = `${scheme}://${this.address("http")}`;
-    this.api = new Api(this.url, headers);
+    const { headers, tls } = this.options;
+    this.url = `${tls ? "https" : "http"}://${this.address("http")}`;
+    this.api = new Api(this.url, headers, tls);
   }
 
   /** "127.0.0.1:43211" of the listener "http", "otlp-http" or "otlp-grpc"; null before it is bound. */
