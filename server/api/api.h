@@ -28,9 +28,9 @@ struct api_context {
     struct scrape_manager *scrape;
     const char *version, *revision; /* of the build */
     int64_t start_unix_ms;
-    const char *retention;          /* as in the configuration, for runtimeinfo */
+    const char *retention; /* as in the configuration, for runtimeinfo */
     const char *working_dir;
-    struct labels external_labels;  /* of the configuration, for /federate */
+    struct labels external_labels; /* of the configuration, for /federate */
 
     atomic_bool ready;              /* the log is replayed: /-/ready says 200 */
     atomic_bool reload_ok;          /* the last reload went well */
@@ -39,7 +39,7 @@ struct api_context {
     /* Called on a worker thread. */
     void *app;
     int (*reload)(void *app, struct err *err);
-    void (*quit)(void *app);                       /* NULL: /-/quit is not offered */
+    void (*quit)(void *app);                         /* NULL: /-/quit is not offered */
     int (*write_config)(void *app, struct buf *out); /* YAML, secrets masked */
     size_t (*flags)(void *app, const struct api_flag **out);
 };

@@ -1,0 +1,64 @@
+#include "api/api.h"
+
+#include <string.h>
+
+#include "api/prometheus/federate.h"
+#include "api/prometheus/query.h"
+#include "api/prometheus/series.h"
+#include "api/prometheus/server.h"
+#include "api/prometheus/status.h"
+#include "api/prometheus/targets.h"
+#include "api/ui/ui.h"
+#include "base/compiler.h"
+
+enum { GET_POST = HTTP_GET | HTTP_POST, POST_PUT = HTTP_POST | HTTP_PUT };
+
+#define V1(path) "/api/v1/" path
+
+/* Exact paths come before prefixes that contain them. */
+static const struct http_route table[] = {
+    {GET_POST, V1("query"), AUTH_READ, HTTP_QUERY, api_query, NULL, "query", true},
+    {GET_POST, V1("query_range"), AUTH_READ, HTTP_QUERY, api_query_range, NULL, "query_range",
+     true},
+    {GET_POST, V1("query_exemplars"), AUTH_READ, HTTP_QUERY, api_query_exemplars, NULL,
+     "query_exemplars", true},
+    {GET_POST, V1("format_query"), AUTH_READ, HTTP_QUERY, api_format_query, NULL, "format_query",
+     true},
+    {GET_POST, V1("series"), AUTH_READ, HTTP_QUERY, api_series, NULL, "series", true},
+    {GET_POST, V1("labels"), AUTH_READ, HTTP_QUERY, api_labels, NULL, "labels", true},
+    {HTTP_GET, V1("label/*"), AUTH_READ, HTTP_QUERY, api_label_values, NULL, "label_values", true},
+    {HTTP_GET, V1("metadata"), AUTH_READ, HTTP_QUERY, api_metadata, NULL, "metadata", true},
+    {HTTP_GET, V1("targets"), AUTH_READ, HTTP_QUERY, api_targets, NULL, "targets", true},
+    {HTTP_GET, V1("targets/metadata"), AUTH_READ, HTTP_QUERY, api_targets_metadata, NULL,
+     "targets_metadata", true},
+    {HTTP_GET, V1("scrape_pools"), AUTH_READ, HTTP_QUERY, api_scrape_pools, NULL, "scrape_pools",
+     true},
+    {HTTP_GET, V1("status/buildinfo"), AUTH_READ, HTTP_QUERY, api_buildinfo, NULL, "buildinfo",
+     true},
+    {HTTP_GET, V1("status/config"), AUTH_READ, HTTP_QUERY, api_config, NULL, "config", true},
+    {HTTP_GET, V1("status/flags"), AUTH_READ, HTTP_QUERY, api_flags, NULL, "flags", true},
+    {HTTP_GET, V1("status/runtimeinfo"), AUTH_READ, HTTP_QUERY, api_runtimeinfo, NULL,
+     "runtimeinfo", true},
+    {HTTP_GET, V1("status/tsdb"), AUTH_READ, HTTP_QUERY, api_tsdb, NULL, "tsdb", true},
+    {HTTP_GET, V1("status/walreplay"), AUTH_READ, HTTP_INLINE, api_walreplay, NULL, "walreplay",
+     true},
+    {POST_PUT, V1("admin/telltale/flush"), AUTH_ADMIN, HTTP_QUERY, api_flush, NULL, "flush", true},
+    {HTTP_GET, "/federate", AUTH_READ, HTTP_QUERY, api_federate, NULL, "federate", false},
+    {HTTP_GET, "/metrics", AUTH_READ, HTTP_QUERY, api_metrics, NULL, "metrics", false},
+    {HTTP_GET, "/version", AUTH_READ, HTTP_INLINE, api_version, NULL, "version", false},
+    {HTTP_GET, "/-/healthy", AUTH_NONE, HTTP_INLINE, api_healthy, NULL, "healthy", false},
+    {HTTP_GET, "/-/ready", AUTH_NONE, HTTP_QUERY, api_ready, NULL, "ready", false},
+    {POST_PUT, "/-/reload", AUTH_ADMIN, HTTP_QUERY, api_reload, NULL, "reload", false},
+    {POST_PUT, "/-/quit", AUTH_ADMIN, HTTP_QUERY, api_quit, NULL, "quit", false},
+    {HTTP_GET, "/", AUTH_READ, HTTP_INLINE, ui_handle, NULL, "ui", false},
+    {HTTP_GET, "/ui/*", AUTH_READ, HTTP_INLINE, ui_handle, NULL, "ui", false},
+};
+_Static_assert(ARRAY_LEN(table) <= API_ROUTES_MAX, "API_ROUTES_MAX is too small");
+
+size_t api_routes(struct api_context *api, struct http_route out[API_ROUTES_MAX])
+{
+    memcpy(out, table, sizeof table);
+    for (size_t i = 0; i < ARRAY_LEN(table); i++)
+        out[i].self = api;
+    return ARRAY_LEN(table);
+}

@@ -1,0 +1,41 @@
+/* Parameters of Prometheus's API: times, durations, limits, match[]. Each reader answers the
+ * request with bad_data itself and returns false when the parameter is wrong. */
+#ifndef TELLTALE_API_PROMETHEUS_PARAMS_H
+#define TELLTALE_API_PROMETHEUS_PARAMS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "model/matcher.h"
+#include "net/http.h"
+
+/* "Since ever" and "for ever", for ranges that the client left open. */
+#define TIME_MIN_MS (INT64_MIN / 4)
+#define TIME_MAX_MS (INT64_MAX / 4)
+
+/* Unix seconds with a fraction, or RFC 3339; `otherwise` when the parameter is absent. */
+bool param_time(const struct http_request *q, struct http_response *r, const char *name,
+                int64_t otherwise, int64_t *out_ms);
+
+/* A duration: seconds as a number, or 1h30m. 0 when absent. `positive`: 0 and less are wrong. */
+bool param_duration(const struct http_request *q, struct http_response *r, const char *name,
+                    bool positive, int64_t *out_ms);
+
+/* A count; 0 when absent. */
+bool param_limit(const struct http_request *q, struct http_response *r, const char *name,
+                 size_t *out);
+
+/* One set of matchers per match[]. */
+struct selectors {
+    struct selector {
+        struct matcher *v; /* owned */
+        size_t n;
+    } * v; /* in the request's arena */
+    size_t n;
+};
+
+bool param_selectors(const struct http_request *q, struct http_response *r, const char *name,
+                     struct selectors *out);
+void selectors_done(struct selectors *s);
+
+#endif

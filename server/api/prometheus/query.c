@@ -1,0 +1,131 @@
+#include "api/prometheus/query.h"
+
+#include "api/api.h"
+#include "api/prometheus/answer.h"
+#include "api/prometheus/params.h"
+#include "api/prometheus/values.h"
+#include "base/time.h"
+#include "query/query.h"
+
+static bool client_gone(void *self)
+{
+    return http_client_gone(self);
+}
+
+/* The parameters that instant and range queries share. */
+static bool read_common(const struct http_request *q, struct http_response *r,
+                        struct query_request *out)
+{
+    *out = (struct query_request){
+        .expr = http_param(q, "query"), .cancelled = client_gone, .self = (void *)(uintptr_t)q};
+    if (out->expr.n == 0) {
+        answer_bad_param(r, "query", "1:1: parse error: no expression found in input");
+        return false;
+    }
+    return param_limit(q, r, "limit", &out->limit) &&
+           param_duration(q, r, "timeout", false, &out->timeout_ms) &&
+           param_duration(q, r, "lookback_delta", false, &out->lookback_ms);
+}
+
+static const char *const type_names[] = {
+    [QUERY_SCALAR] = "scalar",
+    [QUERY_VECTOR] = "vector",
+    [QUERY_MATRIX] = "matrix",
+    [QUERY_STRING] = "string",
+};
+
+static void write_stats(struct json *j, const struct query_result *result)
+{
+    json_key(j, "stats");
+    json_object(j);
+    json_key(j, "timings");
+    json_object(j);
+    json_key(j, "evalTotalTime");
+    json_double(j, (double)(result->stats.eval_ns + result->stats.select_ns) / (double)NS_PER_S);
+    json_key(j, "queryPreparationTime");
+    json_double(j, (double)result->stats.parse_ns / (double)NS_PER_S);
+    json_key(j, "innerEvalTime");
+    json_double(j, (double)result->stats.eval_ns / (double)NS_PER_S);
+    json_key(j, "selectTime");
+    json_double(j, (double)result->stats.select_ns / (double)NS_PER_S);
+    json_object_end(j);
+    json_key(j, "samples");
+    json_object(j);
+    json_key(j, "totalQueryableSamples");
+    json_u64(j, result->stats.samples_read);
+    json_key(j, "peakSamples");
+    json_u64(j, result->stats.peak_samples);
+    json_object_end(j);
+    json_key(j, "seriesSelected");
+    json_u64(j, result->stats.series_selected);
+    json_object_end(j);
+}
+
+static void run(struct api_context *api, const struct http_request *q, struct http_response *r,
+                const struct query_request *request)
+{
+    struct query_result result;
+    struct err err;
+    if (query_run(api->engine, request, &result, &err) != 0) {
+        answer_error(r, &err);
+        return;
+    }
+    struct json j = answer_begin(r);
+    json_object(&j);
+    json_member_str(&j, "resultType", str_c(type_names[result.type]));
+    json_key(&j, "result");
+    json_query_result(&j, &result);
+    if (http_param(q, "stats").n)
+        write_stats(&j, &result);
+    json_object_end(&j);
+    answer_end(&j, result.warnings, result.n_warnings, result.infos, result.n_infos);
+    query_result_done(&result);
+}
+
+void api_query(void *self, const struct http_request *q, struct http_response *r)
+{
+    struct query_request request;
+    if (!read_common(q, r, &request) ||
+        !param_time(q, r, "time", time_now_unix_ms(), &request.start_ms))
+        return;
+    request.instant = true;
+    run(self, q, r, &request);
+}
+
+void api_query_range(void *self, const struct http_request *q, struct http_response *r)
+{
+    struct query_request request;
+    if (!read_common(q, r, &request))
+        return;
+    if (http_param(q, "start").n == 0 || http_param(q, "end").n == 0) {
+        const char *name = http_param(q, "start").n == 0 ? "start" : "end";
+        answer_bad_param(r, name, "cannot parse \"\" to a valid timestamp");
+        return;
+    }
+    if (!param_time(q, r, "start", 0, &request.start_ms) ||
+        !param_time(q, r, "end", 0, &request.end_ms))
+        return;
+    if (request.end_ms < request.start_ms) {
+        answer_bad_param(r, "end", "end timestamp must not be before start time");
+        return;
+    }
+    if (!param_duration(q, r, "step", true, &request.step_ms))
+        return;
+    run(self, q, r, &request);
+}
+
+void api_format_query(void *self, const struct http_request *q, struct http_response *r)
+{
+    (void)self;
+    struct buf text = BUF_MAX(1 << 20);
+    struct err err;
+    if (query_format(http_param(q, "query"), &text, &err) != 0) {
+        err_prefix(&err, err.code, "invalid parameter \"query\"");
+        answer_error(r, &err);
+    } else {
+        struct json j = answer_begin(r);
+        json_str(&j, buf_str(&text));
+        answer_end(&j, NULL, 0, NULL, 0);
+    }
+    buf_done(&text);
+}

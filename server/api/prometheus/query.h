@@ -1,0 +1,9 @@
+/* /api/v1/query, query_range, format_query. */
+#ifndef TELLTALE_API_PROMETHEUS_QUERY_H
+#define TELLTALE_API_PROMETHEUS_QUERY_H
+
+#include "net/http.h"
+
+http_handler api_query, api_query_range, api_format_query;
+
+#endif

@@ -1,0 +1,187 @@
+#include "api/prometheus/status.h"
+
+#include <unistd.h>
+
+#include "api/api.h"
+#include "api/prometheus/answer.h"
+#include "api/prometheus/params.h"
+#include "base/atomic.h"
+#include "base/time.h"
+#include "store/store.h"
+
+enum { TOP_DEFAULT = 10, TOP_MAX = 10000 };
+
+/* No "features" here: a client would take it for Mimir's. */
+void api_buildinfo(void *self, const struct http_request *q, struct http_response *r)
+{
+    const struct api_context *api = self;
+    (void)q;
+    struct json j = answer_begin(r);
+    json_object(&j);
+    /* Clients choose what they offer by this number: the version whose API this is. */
+    json_member_str(&j, "version", STR("3.5.0"));
+    json_member_str(&j, "revision", str_c(api->revision));
+    json_member_str(&j, "branch", STR("telltale"));
+    json_member_str(&j, "buildUser", STR("telltale"));
+    json_member_str(&j, "buildDate", STR(""));
+    json_member_str(&j, "goVersion", STR(""));
+    json_member_str(&j, "telltaleVersion", str_c(api->version));
+    json_object_end(&j);
+    answer_end(&j, NULL, 0, NULL, 0);
+}
+
+void api_config(void *self, const struct http_request *q, struct http_response *r)
+{
+    struct api_context *api = self;
+    (void)q;
+    struct buf yaml = BUF_MAX(16 << 20);
+    struct err err;
+    if (api->write_config(api->app, &yaml) != 0 || buf_failed(&yaml)) {
+        err_set(&err, ERR_INTERNAL, "the configuration could not be written");
+        answer_error(r, &err);
+    } else {
+        struct json j = answer_begin(r);
+        json_object(&j);
+        json_member_str(&j, "yaml", buf_str(&yaml));
+        json_object_end(&j);
+        answer_end(&j, NULL, 0, NULL, 0);
+    }
+    buf_done(&yaml);
+}
+
+void api_flags(void *self, const struct http_request *q, struct http_response *r)
+{
+    struct api_context *api = self;
+    const struct api_flag *flags = NULL;
+    (void)q;
+    size_t n = api->flags(api->app, &flags);
+    struct json j = answer_begin(r);
+    json_object(&j);
+    for (size_t i = 0; i < n; i++)
+        json_member_str(&j, flags[i].name, str_c(flags[i].value));
+    json_object_end(&j);
+    answer_end(&j, NULL, 0, NULL, 0);
+}
+
+static void member_time(struct json *j, const char *name, int64_t unix_ms)
+{
+    struct buf text = BUF_MAX(64);
+    time_format_rfc3339(&text, unix_ms);
+    json_member_str(j, name, buf_str(&text));
+    buf_done(&text);
+}
+
+void api_runtimeinfo(void *self, const struct http_request *q, struct http_response *r)
+{
+    struct api_context *api = self;
+    char host[256] = "";
+    struct store_stats stats;
+    struct err err;
+    if (store_stats(api->store, 0, q->arena, &stats, &err) != 0) {
+        answer_error(r, &err);
+        return;
+    }
+    if (gethostname(host, sizeof host - 1) != 0)
+        host[0] = '\0';
+    struct json j = answer_begin(r);
+    json_object(&j);
+    member_time(&j, "startTime", api->start_unix_ms);
+    json_member_str(&j, "CWD", str_c(api->working_dir));
+    json_member_str(&j, "hostname", str_c(host));
+    member_time(&j, "serverTime", time_now_unix_ms());
+    json_key(&j, "reloadConfigSuccess");
+    json_bool(&j, atomic_get_relaxed(&api->reload_ok));
+    member_time(&j, "lastConfigTime", atomic_get_relaxed(&api->reload_unix_ms));
+    json_member_i64(&j, "timeSeriesCount", (int64_t)stats.streams);
+    json_member_i64(&j, "corruptionCount", (int64_t)(stats.damaged_blocks + stats.damaged_parts));
+    json_member_i64(&j, "goroutineCount", 0);
+    json_member_i64(&j, "GOMAXPROCS", sysconf(_SC_NPROCESSORS_ONLN));
+    json_member_i64(&j, "GOMEMLIMIT", 0);
+    json_member_str(&j, "GOGC", STR(""));
+    json_member_str(&j, "GODEBUG", STR(""));
+    json_member_str(&j, "storageRetention", str_c(api->retention));
+    json_object_end(&j);
+    answer_end(&j, NULL, 0, NULL, 0);
+}
+
+static void name_counts(struct json *j, const char *name, const struct store_name_count *v,
+                        size_t n)
+{
+    json_key(j, name);
+    json_array(j);
+    for (size_t i = 0; i < n; i++) {
+        json_object(j);
+        json_member_str(j, "name", v[i].name);
+        json_member_i64(j, "value", (int64_t)v[i].count);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
+static void write_tsdb(struct json *j, const struct store_stats *s)
+{
+    json_object(j);
+    json_key(j, "headStats");
+    json_object(j);
+    json_member_i64(j, "numSeries", (int64_t)s->streams);
+    json_member_i64(j, "numLabelPairs", (int64_t)s->label_pairs);
+    json_member_i64(j, "chunkCount", (int64_t)s->head_rows);
+    json_member_i64(j, "minTime", s->min_t_unix_ms);
+    json_member_i64(j, "maxTime", s->max_t_unix_ms);
+    json_object_end(j);
+    name_counts(j, "seriesCountByMetricName", s->top_metrics, s->n_top_metrics);
+    name_counts(j, "labelValueCountByLabelName", s->top_labels, s->n_top_labels);
+    name_counts(j, "memoryInBytesByLabelName", s->top_values, s->n_top_values);
+    name_counts(j, "seriesCountByLabelValuePair", s->top_pairs, s->n_top_pairs);
+    json_key(j, "storage");
+    json_object(j);
+    json_member_i64(j, "partitions", (int64_t)s->partitions);
+    json_member_i64(j, "parts", (int64_t)s->parts);
+    json_member_i64(j, "partRows", (int64_t)s->part_rows);
+    json_member_i64(j, "partBytes", (int64_t)s->part_bytes);
+    json_member_i64(j, "headRows", (int64_t)s->head_rows);
+    json_member_i64(j, "headBytes", (int64_t)s->head_bytes);
+    json_member_i64(j, "walBytes", (int64_t)s->wal_bytes);
+    json_member_i64(j, "damagedBlocks", (int64_t)s->damaged_blocks);
+    json_member_i64(j, "damagedParts", (int64_t)s->damaged_parts);
+    json_key(j, "readOnly");
+    json_bool(j, s->read_only);
+    json_object_end(j);
+    json_object_end(j);
+}
+
+void api_tsdb(void *self, const struct http_request *q, struct http_response *r)
+{
+    struct api_context *api = self;
+    struct store_stats stats;
+    struct err err;
+    size_t limit;
+    if (!param_limit(q, r, "limit", &limit))
+        return;
+    if (http_param(q, "limit").n && (limit < 1 || limit > TOP_MAX)) {
+        answer_bad_param(r, "limit", "limit must be a positive number up to 10000");
+        return;
+    }
+    if (store_stats(api->store, limit ? limit : TOP_DEFAULT, q->arena, &stats, &err) != 0) {
+        answer_error(r, &err);
+        return;
+    }
+    struct json j = answer_begin(r);
+    write_tsdb(&j, &stats);
+    answer_end(&j, NULL, 0, NULL, 0);
+}
+
+void api_walreplay(void *self, const struct http_request *q, struct http_response *r)
+{
+    struct api_context *api = self;
+    (void)q;
+    bool done = atomic_get_relaxed(&api->ready);
+    struct json j = answer_begin(r);
+    json_object(&j);
+    json_member_i64(&j, "min", 0);
+    json_member_i64(&j, "max", 0);
+    json_member_i64(&j, "current", 0);
+    json_member_str(&j, "state", done ? STR("done") : STR("in progress"));
+    json_object_end(&j);
+    answer_end(&j, NULL, 0, NULL, 0);
+}

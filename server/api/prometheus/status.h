@@ -1,0 +1,9 @@
+/* /api/v1/status/…: build, configuration, flags, run time, storage. */
+#ifndef TELLTALE_API_PROMETHEUS_STATUS_H
+#define TELLTALE_API_PROMETHEUS_STATUS_H
+
+#include "net/http.h"
+
+http_handler api_buildinfo, api_config, api_flags, api_runtimeinfo, api_tsdb, api_walreplay;
+
+#endif
