@@ -25,7 +25,7 @@ static bool grow(struct buf *b, size_t need)
 {
     size_t cap = b->cap ? b->cap : 256;
     while (cap < need)
-        cap += cap / 2 + 64;
+        cap = cap < b->max / 2 ? cap + cap / 2 + 64 : b->max;
     if (cap > b->max)
         cap = b->max;
 

@@ -39,6 +39,7 @@ void buf_put(struct buf *b, const void *bytes, size_t n);
 void buf_putc(struct buf *b, char c);
 void buf_puts(struct buf *b, const char *text);
 void buf_put_str(struct buf *b, struct str s);
+/* Needs room for a NUL behind the text, which does not count as part of it. */
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buf_put_u64(struct buf *b, uint64_t v); /* decimal */
 void buf_put_i64(struct buf *b, int64_t v);  /* decimal */

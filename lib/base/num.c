@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/compiler.h"
 #include "base/err.h"
 
 int num_parse_u64(struct str text, uint64_t *out)
@@ -58,6 +59,20 @@ static void need_c_locale(void)
     (void)pthread_once(&once, make_c_locale); // cannot fail with a valid control
 }
 
+/* A single underscore may stand between two digits. */
+static bool parts_digits(struct str text, size_t at)
+{
+    if (at == 0 || at + 1 >= text.n)
+        return false;
+    bool hex = text.n > 1 && (text.p[1] | 0x20) == 'x';
+    for (int side = -1; side <= 1; side += 2) {
+        char c = text.p[at + (size_t)side], lower = (char)(c | 0x20);
+        if (!(c >= '0' && c <= '9') && !(hex && lower >= 'a' && lower <= 'f'))
+            return false;
+    }
+    return true;
+}
+
 /* True when the text has only characters that belong into a number, so that strtod's extras
  * (leading space, "nan(chars)") cannot slip in. Copies it to `out` without underscores. */
 static bool number_chars(struct str text, char *out, size_t room)
@@ -67,8 +82,7 @@ static bool number_chars(struct str text, char *out, size_t room)
         char c = text.p[i];
         bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
         if (c == '_') {
-            bool between = i > 0 && i + 1 < text.n && text.p[i - 1] != '_';
-            if (!between)
+            if (!parts_digits(text, i))
                 return false;
             continue;
         }
@@ -181,7 +195,7 @@ static size_t format_double(char *out, double v, double low, double high)
     if (signbit(v))
         out[n++] = '-';
     double magnitude = fabs(v);
-    if (magnitude < 1e15 && magnitude == (double)(uint64_t)magnitude) {
+    if (magnitude < MIN(high, 1e15) && magnitude == (double)(uint64_t)magnitude) {
         struct buf digits = {.p = out, .n = n, .cap = NUM_DOUBLE_MAX, .max = NUM_DOUBLE_MAX};
         buf_put_u64(&digits, (uint64_t)magnitude);
         n = digits.n;
@@ -201,7 +215,7 @@ size_t num_format_plain(char out[NUM_DOUBLE_MAX], double v)
 
 size_t num_format_short(char out[NUM_DOUBLE_MAX], double v)
 {
-    return format_double(out, v, 1e-4, 1e21);
+    return format_double(out, v, 1e-4, 1e6);
 }
 
 size_t num_format_json(char out[NUM_DOUBLE_MAX], double v)

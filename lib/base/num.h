@@ -17,7 +17,8 @@ int num_parse_u64(struct str text, uint64_t *out);
 int num_parse_double(struct str text, double *out);
 
 /* Shortest text that parses back to the same double, as Go's strconv.FormatFloat does.
- * _plain: never an exponent ('f', -1). _short: exponent when < 1e-4 or >= 1e21 ('g', -1).
+ * _plain: never an exponent ('f', -1).
+ * _short: exponent when |v| < 1e-4 or >= 1e6 ('g', -1), as client libraries write /metrics.
  * _json: exponent when |v| < 1e-6 or >= 1e21, as Prometheus's JSON.
  * NaN, +Inf and -Inf are written so. */
 enum { NUM_DOUBLE_MAX = 352 }; /* the longest plain form: sign, 0., 323 zeros, 17 digits, NUL */

@@ -18,8 +18,8 @@
 enum {
     PATTERN_MAX = 64 << 10,
     MATCH_LIMIT = 1000000, /* steps: some tens of milliseconds */
-    DEPTH_LIMIT = 1000,    /* nested backtracking points of the interpreter */
-    HEAP_LIMIT_KIB = 4096,
+    DEPTH_LIMIT = 100000,  /* nested backtracking points of the interpreter; */
+    HEAP_LIMIT_KIB = 4096, /* … the memory that they may take */
     LITERALS_MAX = 1024,
 };
 
@@ -382,7 +382,10 @@ static int outcome(int rc)
 static int run(const struct regex *r, struct str subject, pcre2_match_data *data)
 {
     PCRE2_SPTR text = (PCRE2_SPTR)(subject.p ? subject.p : "");
-    return outcome(pcre2_match(r->code, text, subject.n, 0, 0, data, r->limits));
+    int rc = pcre2_match(r->code, text, subject.n, 0, 0, data, r->limits);
+    if (rc == PCRE2_ERROR_JIT_STACKLIMIT) // its stack is 32 KiB; the interpreter has the heap
+        rc = pcre2_match(r->code, text, subject.n, 0, PCRE2_NO_JIT, data, r->limits);
+    return outcome(rc);
 }
 
 int regex_match(const struct regex *r, struct str subject)

@@ -32,7 +32,7 @@ void duration_format(struct buf *out, int64_t ms);
 int64_t date_to_days(int64_t year, int month, int day);
 void date_from_days(int64_t days, int64_t *out_year, int *out_month, int *out_day);
 
-/* RFC 3339, e.g. "2026-11-21T04:26:32.5Z" or "+02:00" offsets; fractions beyond ns are cut. */
+/* RFC 3339, e.g. "2026-11-21T04:26:32.5Z" or "+02:00" offsets; fractions beyond ms are cut. */
 int time_parse_rfc3339(struct str text, int64_t *out_unix_ms, struct err *err);
 
 /* "2026-11-21T04:26:32.500Z", always with three decimals. */

@@ -80,6 +80,17 @@ static void test_a_hostile_pattern_ends_in_an_error(void **state)
     assert_int_equal(match("(a|aa)+", subject), ERR_TOO_BIG);
 }
 
+/* Each round of the group leaves a point to come back to, more than the JIT's stack holds. */
+static void test_a_long_subject_is_no_hostile_pattern(void **state)
+{
+    (void)state;
+    char subject[10001];
+    memset(subject, 'a', sizeof subject - 1);
+    subject[sizeof subject - 1] = '\0';
+    assert_int_equal(match("(a|b)*", subject), 1);
+    assert_int_equal(match("(a|b)*c", subject), 0);
+}
+
 static void test_invalid_utf8_subjects_match_byte_wise_or_not_at_all(void **state)
 {
     (void)state;
@@ -172,6 +183,7 @@ int main(void)
         cmocka_unit_test(test_dot_and_classes_match_characters_not_bytes),
         cmocka_unit_test(test_what_re2_refuses_is_refused),
         cmocka_unit_test(test_a_hostile_pattern_ends_in_an_error),
+        cmocka_unit_test(test_a_long_subject_is_no_hostile_pattern),
         cmocka_unit_test(test_invalid_utf8_subjects_match_byte_wise_or_not_at_all),
         cmocka_unit_test(test_literals_and_prefixes_are_found),
         cmocka_unit_test(test_templates_expand_as_in_go),

@@ -28,6 +28,12 @@ static int free_arena(void **state)
     return 0;
 }
 
+static void put_plain(struct buf *out, double v)
+{
+    char text[NUM_DOUBLE_MAX];
+    buf_put(out, text, num_format_plain(text, v));
+}
+
 /* One parsed body as text, a row a line, so that tables can say what they expect. */
 static void describe_row(struct buf *out, const struct prom_parser *p, const struct prom_row *row)
 {
@@ -52,14 +58,14 @@ static void describe_row(struct buf *out, const struct prom_parser *p, const str
     }
     labels_format(out, &labels);
     buf_putc(out, ' ');
-    buf_put_double(out, row->value);
+    put_plain(out, row->value);
     if (row->has_time)
         buf_printf(out, " @%lld", (long long)row->t_unix_ms);
     if (row->exemplar) {
         buf_puts(out, " # ");
         labels_format(out, &row->exemplar->labels);
         buf_putc(out, ' ');
-        buf_put_double(out, row->exemplar->value);
+        put_plain(out, row->exemplar->value);
         buf_printf(out, " @%lld", (long long)row->exemplar->t_unix_ms);
     }
     buf_putc(out, '\n');

@@ -1,0 +1,184 @@
+#include "base/arena.h"
+
+#include <stdint.h>
+
+#include "support/check.h"
+#include "support/fail_alloc.h"
+
+static void test_arena_objects_are_aligned_and_apart(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 1 << 20);
+    char *last_end = NULL;
+    for (size_t n = 0; n < 200; n++) {
+        char *p = arena_alloc(&a, n);
+        assert_non_null(p);
+        assert_int_equal((uintptr_t)p % 16, 0);
+        assert_true(p != last_end - n || n == 0);
+        memset(p, (int)n, n);
+        last_end = p + n;
+    }
+    assert_false(arena_failed(&a));
+    arena_done(&a);
+}
+
+static void test_arena_objects_keep_their_bytes(void **state)
+{
+    (void)state;
+    enum { N = 3000 };
+    static unsigned char *objects[N];
+    struct arena a;
+    arena_init(&a, 16 << 20);
+    for (size_t i = 0; i < N; i++) {
+        objects[i] = arena_alloc(&a, i);
+        assert_non_null(objects[i]);
+        memset(objects[i], (int)(i & 255), i);
+    }
+    for (size_t i = 0; i < N; i++)
+        for (size_t j = 0; j < i; j++)
+            if (objects[i][j] != (i & 255))
+                fail_msg("byte %zu of object %zu changed", j, i);
+    arena_done(&a);
+}
+
+static void test_arena_two_empty_objects_differ(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 1 << 16);
+    void *p = arena_alloc(&a, 0), *q = arena_alloc(&a, 0);
+    assert_non_null(p);
+    assert_ptr_not_equal(p, q);
+    arena_done(&a);
+}
+
+static void test_arena_over_budget_fails_for_good(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 10000);
+    assert_non_null(arena_alloc(&a, 5000));
+    assert_null(arena_alloc(&a, 6000));
+    assert_true(arena_failed(&a));
+    assert_null(arena_alloc(&a, 1)); // although there is room
+    assert_true(a.used <= 10000);
+    arena_done(&a);
+}
+
+static void test_arena_uses_what_is_left_of_its_budget(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 9000);
+    assert_non_null(arena_alloc(&a, 3500)); // opens a block of 4096; the next would be 8192
+    assert_non_null(arena_alloc(&a, 4500));
+    assert_null(arena_alloc(&a, 4500));
+    arena_done(&a);
+}
+
+static void test_arena_reset_makes_room_and_clears_failure(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 100000);
+    for (int round = 0; round < 50; round++) {
+        while (arena_alloc(&a, 1000))
+            ;
+        assert_true(arena_failed(&a));
+        arena_reset(&a);
+        assert_false(arena_failed(&a));
+        assert_non_null(arena_alloc(&a, 1000));
+    }
+    arena_done(&a);
+}
+
+static void test_arena_zeroes_arrays_and_checks_their_size(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, SIZE_MAX);
+    int *v = arena_alloc(&a, 100 * sizeof *v);
+    assert_non_null(v);
+    memset(v, 1, 100 * sizeof *v);
+    arena_reset(&a);
+    v = arena_array(&a, 100, sizeof *v);
+    assert_non_null(v);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(v[i], 0);
+    assert_null(arena_array(&a, SIZE_MAX / 2, 16));
+    assert_true(arena_failed(&a));
+    arena_done(&a);
+}
+
+static void test_arena_grow_copies_what_is_used(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 1 << 20);
+    size_t cap = 0, n = 0;
+    int *v = NULL;
+    for (int i = 0; i < 1000; i++) {
+        if (n == cap) {
+            size_t more = cap ? cap * 2 : 4;
+            v = arena_grow(&a, v, n, more, sizeof *v);
+            assert_non_null(v);
+            cap = more;
+        }
+        v[n++] = i;
+    }
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(v[i], i);
+    arena_done(&a);
+}
+
+static void test_arena_copies_text_with_a_nul_behind(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 1 << 12);
+    struct str s = arena_str(&a, STR("text"));
+    check_str(s, "text");
+    assert_int_equal(s.p[4], '\0');
+    check_str(arena_str(&a, (struct str){0}), "");
+    arena_done(&a);
+}
+
+static void test_arena_survives_each_failing_allocation(void **state)
+{
+    (void)state;
+    for (size_t n = 0;; n++) {
+        struct arena a;
+        arena_init(&a, 1 << 20);
+        fail_alloc_at(n);
+        for (int i = 0; i < 100; i++)
+            (void)arena_alloc(&a, 1000); // the sticky flag is tested once, below
+        bool failed = arena_failed(&a);
+        bool happened = fail_alloc_happened();
+        assert_int_equal(failed, happened);
+        arena_reset(&a);
+        assert_non_null(arena_alloc(&a, 1000));
+        arena_done(&a);
+        if (!happened) {
+            assert_true(n > 1);
+            break;
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_arena_objects_are_aligned_and_apart),
+        cmocka_unit_test(test_arena_objects_keep_their_bytes),
+        cmocka_unit_test(test_arena_two_empty_objects_differ),
+        cmocka_unit_test(test_arena_over_budget_fails_for_good),
+        cmocka_unit_test(test_arena_uses_what_is_left_of_its_budget),
+        cmocka_unit_test(test_arena_reset_makes_room_and_clears_failure),
+        cmocka_unit_test(test_arena_zeroes_arrays_and_checks_their_size),
+        cmocka_unit_test(test_arena_grow_copies_what_is_used),
+        cmocka_unit_test(test_arena_copies_text_with_a_nul_behind),
+        cmocka_unit_test(test_arena_survives_each_failing_allocation),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

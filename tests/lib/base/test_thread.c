@@ -1,0 +1,67 @@
+#define _GNU_SOURCE // pthread_getname_np
+#include "base/thread.h"
+
+#include <signal.h>
+
+#include "support/check.h"
+
+struct report {
+    char name[16];
+    bool blocked; /* SIGTERM is blocked in the thread */
+    int runs;
+};
+
+static void write_report(void *arg)
+{
+    struct report *r = arg;
+    sigset_t mask;
+    r->runs++;
+    r->blocked = pthread_sigmask(SIG_SETMASK, NULL, &mask) == 0 && sigismember(&mask, SIGTERM) == 1;
+    (void)pthread_getname_np(pthread_self(), r->name, sizeof r->name); // empty on failure
+}
+
+static void test_thread_runs_once_with_its_name_and_no_signals(void **state)
+{
+    (void)state;
+    struct report r = {{0}, false, 0};
+    struct thread t = {0};
+    assert_int_equal(thread_start(&t, "a name that is too long", write_report, &r, NULL), 0);
+    assert_true(t.running);
+    thread_join(&t);
+    assert_false(t.running);
+    assert_int_equal(r.runs, 1);
+    assert_true(r.blocked);
+    assert_string_equal(r.name, "a name that is ");
+}
+
+static void test_thread_leaves_the_starters_signals_alone(void **state)
+{
+    (void)state;
+    sigset_t before, after;
+    assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &before), 0);
+    struct report r = {{0}, false, 0};
+    struct thread t = {0};
+    assert_int_equal(thread_start(&t, "x", write_report, &r, NULL), 0);
+    thread_join(&t);
+    assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &after), 0);
+    assert_int_equal(sigismember(&before, SIGTERM), sigismember(&after, SIGTERM));
+}
+
+static void test_thread_join_does_nothing_when_it_never_ran(void **state)
+{
+    (void)state;
+    struct thread t = {0};
+    thread_join(&t);
+    thread_join(&t);
+    assert_false(t.running);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_thread_runs_once_with_its_name_and_no_signals),
+        cmocka_unit_test(test_thread_leaves_the_starters_signals_alone),
+        cmocka_unit_test(test_thread_join_does_nothing_when_it_never_ran),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
