@@ -529,7 +529,7 @@ static size_t leave_escapes(void *self, struct MHD_Connection *connection, char 
     return strlen(text);
 }
 
-static void log_daemon(void *self, const char *fmt, va_list args)
+static void PRINTF_LIKE(2, 0) log_daemon(void *self, const char *fmt, va_list args)
 {
     char text[256];
     (void)self;

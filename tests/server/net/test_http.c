@@ -275,7 +275,7 @@ static void test_cors_is_off_unless_configured(void **state)
 
 struct call {
     const struct http_server *server;
-    int status;
+    atomic_int status;
 };
 
 static void post_ingest(void *arg)
@@ -287,7 +287,7 @@ static void post_ingest(void *arg)
     ssize_t n = send(fd, text, sizeof text - 1, MSG_NOSIGNAL);
     n = n > 0 ? recv(fd, answer, sizeof answer - 1, 0) : 0;
     answer[n > 0 ? n : 0] = '\0';
-    call->status = n > 12 ? (int)strtol(answer + 9, NULL, 10) : 0;
+    atomic_set_relaxed(&call->status, n > 12 ? (int)strtol(answer + 9, NULL, 10) : 0);
     close(fd);
 }
 
@@ -300,9 +300,12 @@ static void test_a_full_queue_pushes_back_and_loses_nobody(void **state)
         start(NULL, NULL, (struct http_limits){.ingest_workers = 1, .ingest_queue = 2});
     struct call calls[CALLS];
     struct thread threads[CALLS];
+    atomic_set_relaxed(&waiting, 0);
     for (int i = 0; i < CALLS; i++) {
         calls[i] = (struct call){.server = s};
         assert_int_equal(thread_start(&threads[i], "client", post_ingest, &calls[i], NULL), 0);
+        while (i == 0 && atomic_get_relaxed(&waiting) == 0)
+            (void)usleep(1000); // the first is out of the queue before the others come
     }
     /* One runs, two wait, nine are refused: when those have their answer the gate may open. */
     int refused = 0;
@@ -310,13 +313,13 @@ static void test_a_full_queue_pushes_back_and_loses_nobody(void **state)
         (void)usleep(1000);
         refused = 0;
         for (int i = 0; i < CALLS; i++)
-            refused += *(volatile int *)&calls[i].status == 429;
+            refused += atomic_get_relaxed(&calls[i].status) == 429;
     }
     set_gate(true);
     int done = 0;
     for (int i = 0; i < CALLS; i++) {
         thread_join(&threads[i]);
-        done += calls[i].status == 200;
+        done += atomic_get_relaxed(&calls[i].status) == 200;
     }
     assert_int_equal(done, 3);
     http_server_stop(s, 1000);
