@@ -61,15 +61,15 @@ static int check_group(struct str pattern, size_t at, struct err *err)
 /* The escape at `at` (the byte behind the backslash is there). RE2 knows these letters only. */
 static int check_escape(struct str pattern, size_t at, bool in_class, struct err *err)
 {
-    static const char letters[] = "afnrtvxpPdDsSwWQE";
+    static const char letters[] = "afnrtvxpPdDsSwW";
     char c = pattern.p[at + 1];
     bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     if (!alnum)
         return 0;
     if (c >= '1' && c <= '9')
         return refuse(pattern, at, "back-references are not supported", err);
-    bool anchor = !in_class && (c == 'A' || c == 'z' || c == 'b' || c == 'B');
-    if (c != '0' && !anchor && !strchr(letters, c))
+    bool outside = !in_class && strchr("AzbBQ", c);
+    if (c != '0' && !outside && !strchr(letters, c))
         return refuse(pattern, at, "invalid escape sequence", err);
     return 0;
 }
@@ -228,7 +228,8 @@ static void find_prefix(struct regex *r, struct str pattern)
     size_t last = 0; // the length before the last character, which a quantifier would take away
     for (size_t i = 0; i < pattern.n; i++) {
         char c = pattern.p[i];
-        if (c == '*' || c == '?' || c == '{')
+        bool quotation = c == '\\' && i + 1 < pattern.n && pattern.p[i + 1] == 'Q';
+        if (c == '*' || c == '?' || c == '{' || quotation) // an empty one may hide a quantifier
             text.n = last;
         if (c == '\\' && i + 1 < pattern.n && is_meta(pattern.p[i + 1]))
             c = pattern.p[++i];

@@ -59,7 +59,7 @@ static void test_what_re2_refuses_is_refused(void **state)
         "(",   ")",      "a(?=b)",  "a(?!b)", "(?<=a)b",   "(?<!a)b", "(a)\\1", "(?>a)",
         "a*+", "a++",    "a{2}+",   "(?R)",   "(*ACCEPT)", "\\C",     "\\G",    "\\K",
         "\\Z", "\\h",    "a**",     "[",      "*a",        "\\",      "(?#c)",  "(?|a)",
-        "\\R", "(?P=x)", "(?'x'a)", "(?P>x)", "(?C1)",     "[\\b]",
+        "\\R", "(?P=x)", "(?'x'a)", "(?P>x)", "(?C1)",     "[\\b]",   "a\\E",   "[\\Qa\\E]",
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct regex *r = NULL;
@@ -124,6 +124,7 @@ static void test_literals_and_prefixes_are_found(void **state)
     check_literals("abü?", 0, NULL, "ab");
     check_literals("(a|b)(c|d)", 0, NULL, "");
     check_literals("(?i)abc", 0, NULL, "");
+    check_literals("ab\\Q\\E?", 0, NULL, "a");
     check_literals("^abc", 0, NULL, "");
 }
 
