@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/num.h"
 #include "base/time.h"
+#include "self/self.h"
 
 enum { LINE_MAX_BYTES = 16 << 10, VALUE_MAX_BYTES = 2 << 10, WINDOW_S = 10, DEFAULT_BURST = 10 };
 
@@ -16,6 +17,12 @@ static atomic_int line_format = LOG_LOGFMT;
 static atomic_uint burst = DEFAULT_BURST;
 static atomic_int out_fd = STDERR_FILENO;
 static _Atomic uint64_t suppressed_total;
+
+static struct self_metric lines =
+    SELF_COUNTER("telltale_log_lines_total", "Log lines written, by level.", "level");
+static struct self_metric left_out_lines =
+    SELF_COUNTER("telltale_log_lines_suppressed_total",
+                 "Log lines left out because their place in the source wrote too many.");
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
@@ -157,8 +164,11 @@ void log_write(struct log_site *site, enum log_level level, const char *area, co
                const struct log_field *fields)
 {
     unsigned left_out = 0;
-    if (!within_rate(site, &left_out))
+    if (!within_rate(site, &left_out)) {
+        self_add(&left_out_lines, 1);
         return;
+    }
+    self_add(&lines, 1, level_names[level]);
 
     char line[LINE_MAX_BYTES];
     struct buf out = {.p = line, .cap = sizeof line, .max = sizeof line - 2}; // "}\n" always fits

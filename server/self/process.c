@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -54,17 +55,30 @@ static double boot_time_s(void)
     return (double)time_now_unix_ns() / (double)NS_PER_S - up;
 }
 
-static void memory(struct buf *out)
+static size_t read_stat(char *out, size_t room)
+{
+    return read_file("/proc/self/stat", out, room);
+}
+
+/* Computed once: it must not wander with the two clocks that it comes from. */
+static double start_time_s;
+
+static void find_start_time(void)
 {
     char text[1024];
-    struct str stat = {text, read_file("/proc/self/stat", text, sizeof text)};
+    struct str stat = {text, read_stat(text, sizeof text)};
+    start_time_s =
+        boot_time_s() + (double)stat_field(stat, STAT_STARTTIME) / (double)sysconf(_SC_CLK_TCK);
+}
+
+static void memory(struct buf *out)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, find_start_time); // cannot fail with a valid control
+    char text[1024];
+    struct str stat = {text, read_stat(text, sizeof text)};
     if (stat.n == 0)
         return;
-    /* The start time must not wander with the two clocks that it is computed from. */
-    static double start_time_s;
-    if (start_time_s == 0)
-        start_time_s =
-            boot_time_s() + (double)stat_field(stat, STAT_STARTTIME) / (double)sysconf(_SC_CLK_TCK);
     gauge(out, "process_resident_memory_bytes", "Resident memory size in bytes.",
           (double)stat_field(stat, STAT_RSS) * (double)sysconf(_SC_PAGESIZE));
     gauge(out, "process_start_time_seconds",

@@ -7,6 +7,7 @@
 #include "self/self.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdalign.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -16,6 +17,7 @@
 #include "base/atomic.h"
 #include "base/buf.h"
 #include "base/compiler.h"
+#include "base/err.h"
 #include "base/hash.h"
 #include "base/lock.h"
 #include "base/num.h"
@@ -52,14 +54,14 @@ struct self_state {
 static struct lock registry_lock = LOCK_INIT(LOCK_SELF);
 static struct self_state *metrics; /* guarded by registry_lock */
 
+/* Collectors run without our locks, as they take the store's and others'. */
 enum { COLLECTORS_MAX = 32 };
 static struct collector {
-    void (*collect)(void *arg, struct buf *out);
+    void (*collect)(void *arg, struct buf *out); /* NULL: a free place */
     void *arg;
-} collectors[COLLECTORS_MAX]; /* guarded by collect_lock */
-static size_t n_collectors;
-/* Held while collectors run, and they may take any lock, so it ranks before all. */
-static struct lock collect_lock = LOCK_INIT(LOCK_SERVE);
+    unsigned running;         /* threads inside */
+    bool leaving;             /* no thread may enter any more */
+} collectors[COLLECTORS_MAX]; /* guarded by registry_lock */
 
 /* --- finding a series ------------------------------------------------------------------------- */
 
@@ -224,25 +226,58 @@ void self_declare(struct self_metric *m)
 
 /* --- collecting ------------------------------------------------------------------------------- */
 
+static struct cond collector_left; // signalled under registry_lock
+
+static void make_collector_left(void)
+{
+    cond_init(&collector_left);
+}
+
 void self_register_collector(void (*collect)(void *arg, struct buf *out), void *arg)
 {
-    lock_take(&collect_lock);
-    if (n_collectors < COLLECTORS_MAX)
-        collectors[n_collectors++] = (struct collector){collect, arg};
-    lock_give(&collect_lock);
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, make_collector_left); // cannot fail with a valid control
+    size_t i = 0;
+    lock_take(&registry_lock);
+    while (i < COLLECTORS_MAX && collectors[i].collect)
+        i++;
+    if (!NEVER(i == COLLECTORS_MAX))
+        collectors[i] = (struct collector){.collect = collect, .arg = arg};
+    lock_give(&registry_lock);
 }
 
 void self_unregister_collector(void (*collect)(void *arg, struct buf *out), void *arg)
 {
-    lock_take(&collect_lock);
-    for (size_t i = 0; i < n_collectors; i++)
-        if (collectors[i].collect == collect && collectors[i].arg == arg) {
-            memmove(&collectors[i], &collectors[i + 1],
-                    (n_collectors - i - 1) * sizeof collectors[0]);
-            n_collectors--;
-            break;
-        }
-    lock_give(&collect_lock);
+    lock_take(&registry_lock);
+    for (size_t i = 0; i < COLLECTORS_MAX; i++) {
+        struct collector *c = &collectors[i];
+        if (c->collect != collect || c->arg != arg || c->leaving)
+            continue;
+        c->leaving = true;
+        while (c->running)
+            cond_wait(&collector_left, &registry_lock);
+        *c = (struct collector){0};
+        break;
+    }
+    lock_give(&registry_lock);
+}
+
+static void run_collector(struct collector *c, struct buf *out)
+{
+    lock_take(&registry_lock);
+    struct collector entered = *c;
+    bool enter = entered.collect && !entered.leaving;
+    c->running += enter;
+    lock_give(&registry_lock);
+    if (!enter)
+        return;
+
+    entered.collect(entered.arg, out);
+
+    lock_take(&registry_lock);
+    if (--c->running == 0 && c->leaving)
+        cond_broadcast(&collector_left);
+    lock_give(&registry_lock);
 }
 
 void self_write_family(struct buf *out, const char *name, enum self_type type, const char *help)
@@ -375,8 +410,10 @@ void self_render(struct buf *out)
 {
     render_metrics(out);
     process_metrics_write(out);
-    lock_take(&collect_lock);
-    for (size_t i = 0; i < n_collectors; i++)
-        collectors[i].collect(collectors[i].arg, out);
-    lock_give(&collect_lock);
+    const char *bugs = "telltale_internal_errors_total";
+    self_write_family(out, bugs, SELF_TYPE_COUNTER,
+                      "Conditions that must never happen and were survived; please report them.");
+    self_write_sample(out, bugs, (double)err_never_count(), (char *)NULL);
+    for (size_t i = 0; i < COLLECTORS_MAX; i++)
+        run_collector(&collectors[i], out);
 }

@@ -62,8 +62,9 @@ void self_observe(struct self_metric *histogram, double seconds, ...);
 void self_declare(struct self_metric *m);
 
 /* A function that is asked at each collection and writes families with the two functions below; for
- * numbers that live elsewhere (store statistics, queues). Unregistering waits for a running
- * collection. */
+ * numbers that live elsewhere (store statistics, queues). It runs on the thread that renders, under
+ * none of our locks. Unregistering waits until no thread runs it, so it must not do that itself. At
+ * most 32. Threads: any. */
 void self_register_collector(void (*collect)(void *arg, struct buf *out), void *arg);
 void self_unregister_collector(void (*collect)(void *arg, struct buf *out), void *arg);
 

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "base/lock.h"
 #include "base/thread.h"
 
 static struct self_metric plain = SELF_COUNTER("test_plain_total", "Plain.");
@@ -104,6 +105,74 @@ static void test_collectors_are_asked_until_they_leave(void **state)
     free(text);
 }
 
+/* A collector that stays until it is let out. */
+struct stay {
+    struct lock lock;
+    struct cond changed;
+    bool inside, let_out, left; /* guarded by lock */
+    bool left_at_return;        /* what the unregistering thread saw */
+};
+
+static void set(struct stay *s, bool *flag)
+{
+    lock_take(&s->lock);
+    *flag = true;
+    cond_broadcast(&s->changed);
+    lock_give(&s->lock);
+}
+
+static void wait_for(struct stay *s, const bool *flag)
+{
+    lock_take(&s->lock);
+    while (!*flag)
+        cond_wait(&s->changed, &s->lock);
+    lock_give(&s->lock);
+}
+
+static void collect_slowly(void *arg, struct buf *out)
+{
+    struct stay *s = arg;
+    (void)out;
+    set(s, &s->inside);
+    wait_for(s, &s->let_out);
+    set(s, &s->left);
+}
+
+static void render_once(void *arg)
+{
+    (void)arg;
+    free(render());
+}
+
+static void unregister_slow(void *arg)
+{
+    struct stay *s = arg;
+    self_unregister_collector(collect_slowly, s);
+    lock_take(&s->lock);
+    s->left_at_return = s->left;
+    lock_give(&s->lock);
+}
+
+static void test_a_collector_leaves_only_when_nobody_runs_it(void **state)
+{
+    (void)state;
+    struct stay s = {.inside = false};
+    lock_init(&s.lock, LOCK_LEAF);
+    cond_init(&s.changed);
+    self_register_collector(collect_slowly, &s);
+    struct thread renderer = {0}, leaver = {0};
+    assert_int_equal(thread_start(&renderer, "renderer", render_once, NULL, NULL), 0);
+    wait_for(&s, &s.inside);
+    assert_int_equal(thread_start(&leaver, "leaver", unregister_slow, &s, NULL), 0);
+    set(&s, &s.let_out);
+    thread_join(&leaver);
+    thread_join(&renderer);
+    assert_true(s.left_at_return);
+    free(render()); // would use what is gone, had it not left
+    cond_done(&s.changed);
+    lock_done(&s.lock);
+}
+
 enum { THREADS = 4, ADDS = 20000 };
 
 static void add_many(void *arg)
@@ -134,6 +203,7 @@ int main(void)
         cmocka_unit_test(test_a_declared_counter_shows_as_zero),
         cmocka_unit_test(test_process_metrics_are_there),
         cmocka_unit_test(test_collectors_are_asked_until_they_leave),
+        cmocka_unit_test(test_a_collector_leaves_only_when_nobody_runs_it),
         cmocka_unit_test(test_concurrent_adds_are_all_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
