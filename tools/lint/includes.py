@@ -31,6 +31,7 @@ EDGES = {
 PUBLIC = {
     "config": ["config.h", "scrape_config.h"],
     "net": ["auth.h", "client.h", "grpc.h", "http.h", "tls.h"],
+    "receive": ["otlp.h", "remote_write.h", "scrape.h"],
 }
 
 LIBRARIES = ["base", "model", "codec"]
