@@ -37,8 +37,8 @@ static void test_a_vector_is_a_line_a_series_with_values_in_a_column(void **stat
            "{\"metric\":{\"__name__\":\"h\"},\"histogram\":[1,{\"count\":\"3\",\"sum\":\"4\","
            "\"buckets\":[[0,\"1\",\"2\",\"3\"],[3,\"-1\",\"1\",\"0\"]]}]}]}}",
            "up{job=\"a \\\"b\\\"\"}  1\n"
-           "{}                NaN\n"
-           "h                 count=3 sum=4 (1,2]=3 [-1,1]=0\n");
+           "{}                 NaN\n"
+           "h                  count=3 sum=4 (1,2]=3 [-1,1]=0\n");
 }
 
 static void test_a_matrix_is_a_line_a_point(void **state)
