@@ -22,12 +22,14 @@ enum lock_rank {
     LOCK_NET_STREAM,    /* one HTTP/2 connection */
     LOCK_AUTH,          /* cache of verified credentials */
     LOCK_QUERY,         /* list of active queries */
-    LOCK_STORE_TABLE,   /* partitions of a table, flush and retention */
+    LOCK_STORE_TABLE,   /* one flush, merge or retention pass at a time */
+    LOCK_STORE_EVICT,   /* selections against the removal of idle streams */
     LOCK_STORE_GATE,    /* appends against the flush's cut */
-    LOCK_STORE_STREAMS, /* one shard of the stream registry */
+    LOCK_STORE_STREAMS, /* one shard of the stream registry and its rows in the heads */
+    LOCK_STORE_INDEX,   /* label pairs and their postings */
     LOCK_STORE_WAL,     /* order of log records */
-    LOCK_STORE_HEAD,    /* one shard of a head */
-    LOCK_STORE_PARTS,   /* list of a partition's parts */
+    LOCK_STORE_HEADS,   /* lists of live and frozen heads */
+    LOCK_STORE_PARTS,   /* lists of partitions and parts */
     LOCK_QUEUE,         /* lib/base/queue.h */
     LOCK_SELF,          /* registry of our own metrics */
     LOCK_LOG,           /* the log's output */

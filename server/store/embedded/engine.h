@@ -1,0 +1,123 @@
+/* struct store: the embedded engine put together, and what its parts owe each other.
+ *
+ *   append.c ──► streams ──► wal ──► heads            one batch, on the caller's thread
+ *   flush.c      heads ──► parts, then the log is cut
+ *   merge.c      parts ──► fewer parts; retention.c removes days
+ *   select.c     heads + parts ──► selection; read.c decodes
+ *   background.c when the above happens by itself
+ *
+ * Invariants
+ * 1. A row is visible in at least one of live head, frozen head, part from the moment it is
+ *    acknowledged: a part is published before the frozen head it came from is dropped, and readers
+ *    look at heads before parts.
+ * 2. Of two rows of a stream with equal time the later one has the higher rank: parts by rising
+ *    sequence number, then frozen heads by sequence number, then live heads.
+ * 3. Rows of a frozen head are in log segments below its cut; segments are removed when no frozen
+ *    head is left below the cut.
+ *
+ * Locks, in the order they are taken: table (one flush, merge or retention at a time), evict
+ * (selections for reading, eviction for writing), gate (appends for reading, the cut for writing),
+ * a stream shard's, the index's, the log's, heads, parts. */
+#ifndef TELLTALE_STORE_EMBEDDED_ENGINE_H
+#define TELLTALE_STORE_EMBEDDED_ENGINE_H
+
+#include "base/atomic.h"
+#include "base/fs.h"
+#include "base/thread.h"
+#include "store/embedded/exemplars.h"
+#include "store/embedded/head.h"
+#include "store/embedded/metadata.h"
+#include "store/embedded/part.h"
+#include "store/embedded/streams.h"
+#include "store/embedded/wal.h"
+#include "store/store.h"
+
+/* Live heads beyond this: appends are refused until a flush. A client that sprays times over
+ * thousands of days gets small parts, not all memory. */
+enum { LIVE_HEADS_MAX = 64 };
+
+/* Times that can be stored: years 1 to 9999, what RFC 3339 can say. */
+#define TIME_MIN_MS INT64_C(-62135596800000)
+#define TIME_MAX_MS INT64_C(253402300799999)
+
+struct append_scratch; /* append.c: buffers of one append, used again */
+
+struct partition {
+    int64_t day;
+    char *path;
+    struct part **parts; /* by rising sequence; each holds a reference */
+    size_t n, cap;
+};
+
+struct store {
+    const struct fs *fs;
+    char *dir, *table_dir, *wal_dir, *metadata_path; /* owned */
+    struct fs_file lock_file;
+    enum store_durability durability;
+    int64_t (*now_unix_ms)(void);
+    atomic_llong retention_ms, max_future_ms, flush_after_ms;
+    atomic_size_t head_max_bytes;
+
+    struct streams streams;
+    struct wal wal;
+    struct exemplars exemplars;
+    struct metadata metadata;
+    struct lock table;
+    struct rwlock evict, gate;
+
+    struct lock heads_lock;
+    struct head **live, **frozen; /* by day; by rising sequence; guarded by heads_lock */
+    size_t n_live, cap_live, n_frozen, cap_frozen;
+    uint32_t cut; /* first segment that the live heads' rows are in; guarded by table */
+    atomic_ullong head_bytes;
+    uint64_t seq; /* of the last freeze; guarded by table */
+
+    struct lock parts_lock;
+    struct partition **partitions; /* by day; guarded by parts_lock */
+    size_t n_partitions, cap_partitions;
+
+    struct lock scratch_lock;
+    struct append_scratch *scratch;
+
+    atomic_bool replayed;
+    atomic_llong last_flush_mono_ns;
+    atomic_ullong damaged_blocks, damaged_parts;
+    atomic_ullong rejected[REJECT_REASONS];
+
+    bool background;
+    struct thread thread; /* background.c */
+    struct lock wake_lock;
+    struct cond wake;
+    bool stop, flush_wanted; /* guarded by wake_lock */
+};
+
+/* The live head of a day, made when missing. The gate must be held; the head lives as long. */
+int heads_get(struct store *s, int64_t day, struct head **out, struct err *err);
+int heads_push(struct head ***v, size_t *n, size_t *cap, struct head *h);
+size_t heads_live_count(struct store *s);
+
+/* Frees everything without writing anything: what a crash leaves is on disk. For store_close's end
+ * and for tests of crashes. */
+void store_abandon(struct store *s);
+
+/* Frees the buffers that appends keep. */
+void append_done(struct store *s);
+
+/* Puts rows of the log back. See store_replay. */
+int replay_log(struct store *s, char **out_note, struct err *err);
+
+/* Asks the background thread for a flush. */
+void background_want_flush(struct store *s);
+int background_start(struct store *s, struct err *err);
+void background_stop(struct store *s);
+
+/* partitions.c: finds the days and their parts; forgets them. */
+int partitions_open(struct store *s, struct err *err);
+void partitions_close(struct store *s);
+
+int64_t store_now_ms(const struct store *s);
+
+/* Oldest time that may be read or written now. */
+int64_t retention_min_ms(const struct store *s);
+
+#endif

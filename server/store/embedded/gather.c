@@ -1,0 +1,190 @@
+#include <roaring/roaring.h>
+
+#include "base/compiler.h"
+#include "base/time.h"
+#include "log/log.h"
+#include "self/self.h"
+#include "store/embedded/selection.h"
+
+static int no_memory(struct gather *g)
+{
+    return err_set(g->err, ERR_NOMEM, "select: over the memory budget");
+}
+
+/* Room for `more` elements in an array of an arena. */
+static void *room(struct arena *a, void *v, size_t n, size_t *cap, size_t more, size_t size)
+{
+    if (n + more <= *cap)
+        return v;
+    size_t bigger = MAX(n + more, *cap ? *cap * 2 : 64);
+    void *p = arena_grow(a, v, n, bigger, size);
+    if (p)
+        *cap = bigger;
+    return p;
+}
+
+static struct source *add_source(struct gather *g)
+{
+    struct selection *s = g->selection;
+    struct source *v =
+        room(&s->arena, s->sources, s->n_sources, &s->cap_sources, 1, sizeof *s->sources);
+    if (!v)
+        return NULL;
+    s->sources = v;
+    return &v[s->n_sources++];
+}
+
+/* A candidate with room for its label numbers, which the caller fills. */
+static uint32_t *add_candidate(struct gather *g, size_t n_labels, size_t first_source)
+{
+    struct candidate *v = room(&g->work, g->candidates, g->n_candidates, &g->cap_candidates, 1,
+                               sizeof *g->candidates);
+    if (!v)
+        return NULL;
+    g->candidates = v;
+    uint32_t *labels =
+        room(&g->work, g->labels, g->n_labels, &g->cap_labels, n_labels, sizeof *g->labels);
+    if (!labels)
+        return NULL;
+    g->labels = labels;
+    v[g->n_candidates++] = (struct candidate){
+        .labels = (uint32_t)g->n_labels,
+        .n_labels = (uint32_t)n_labels,
+        .first = (uint32_t)first_source,
+        .n = (uint32_t)(g->selection->n_sources - first_source),
+    };
+    g->n_labels += n_labels;
+    return labels + g->n_labels - n_labels;
+}
+
+/* --- heads ------------------------------------------------------------------------------------ */
+
+static int hold_head(struct gather *g, struct head *h)
+{
+    struct selection *s = g->selection;
+    for (size_t i = s->n_heads; i-- > 0;)
+        if (s->heads[i] == h)
+            return 0;
+    struct head **v =
+        room(&s->arena, s->heads, s->n_heads, &s->cap_heads, 1, sizeof(struct head *));
+    if (!v)
+        return ERR_NOMEM;
+    s->heads = v;
+    head_ref(h);
+    v[s->n_heads++] = h;
+    return 0;
+}
+
+/* By day, then by sequence; a live head (the highest sequence) is the last of its day. */
+static bool ranks_before(const struct head *a, const struct head *b)
+{
+    if (a->day != b->day)
+        return a->day < b->day;
+    return atomic_get_relaxed(&a->seq) < atomic_get_relaxed(&b->seq);
+}
+
+static void sort_heads(struct source *v, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        struct source moved = v[i];
+        size_t k = i;
+        for (; k > 0 && ranks_before(moved.series->head, v[k - 1].series->head); k--)
+            v[k] = v[k - 1];
+        v[k] = moved;
+    }
+}
+
+/* Under the shard's lock: what of the stream's rows may be in the range. */
+static int add_series(struct gather *g, struct stream *st)
+{
+    size_t first = g->selection->n_sources;
+    for (struct head_series *hs = st->rows; hs; hs = hs->next_of_stream) {
+        int64_t base = hs->head->day * MS_PER_DAY;
+        if (hs->min_t == UINT32_MAX || base + hs->max_t < g->min_ms || base + hs->min_t > g->max_ms)
+            continue;
+        struct source *s = add_source(g);
+        if (!s || hold_head(g, hs->head) != 0)
+            return ERR_NOMEM;
+        *s = (struct source){.series = hs};
+        s->block.min_ms = base + hs->min_t;
+        s->block.max_ms = base + MS_PER_DAY - 1; // it may still grow
+    }
+    sort_heads(g->selection->sources + first, g->selection->n_sources - first);
+    return 0;
+}
+
+static int add_labels(struct gather *g, const struct stream *st, size_t first_source,
+                      struct id_map *numbers)
+{
+    const struct index *x = &g->selection->store->streams.index;
+    uint32_t *labels = add_candidate(g, st->n, first_source);
+    for (uint32_t i = 0; labels && i < st->n; i++) {
+        uint32_t *number = id_map_at(numbers, st->pairs[i]);
+        if (!number)
+            return ERR_NOMEM;
+        if (*number == UINT32_MAX)
+            *number = label_table_intern(&g->table, pair_label(index_pair(x, st->pairs[i])));
+        if (*number == UINT32_MAX)
+            return ERR_NOMEM;
+        labels[i] = *number;
+    }
+    return labels ? 0 : ERR_NOMEM;
+}
+
+static int add_stream(struct gather *g, uint32_t id, struct id_map *numbers)
+{
+    struct streams *streams = &g->selection->store->streams;
+    struct stream_shard *shard = streams_shard(streams, id);
+    size_t first = g->selection->n_sources;
+    lock_take(&shard->lock);
+    struct stream *st = streams_by_id(streams, id);
+    int rc = st ? add_series(g, st) : 0;
+    lock_give(&shard->lock);
+    if (rc != 0 || g->selection->n_sources == first)
+        return rc;
+    return add_labels(g, st, first, numbers); // the evict lock keeps it alive
+}
+
+static int add_streams(struct gather *g, const roaring_bitmap_t *ids)
+{
+    struct id_map numbers;
+    id_map_init(&numbers, &g->work);
+    roaring_uint32_iterator_t at;
+    roaring_init_iterator(ids, &at);
+    for (; at.has_value; roaring_advance_uint32_iterator(&at))
+        if (add_stream(g, at.current_value, &numbers) != 0)
+            return no_memory(g);
+    return 0;
+}
+
+/* Does any head have the time at all? Most long-range queries' parts do not need this. */
+static bool heads_meet(struct gather *g)
+{
+    struct store *s = g->selection->store;
+    bool meet = false;
+    lock_take(&s->heads_lock);
+    for (size_t i = 0; i < s->n_live + s->n_frozen; i++) {
+        const struct head *h = i < s->n_live ? s->live[i] : s->frozen[i - s->n_live];
+        int64_t base = h->day * MS_PER_DAY;
+        meet |= base + MS_PER_DAY - 1 >= g->min_ms && base <= g->max_ms;
+    }
+    lock_give(&s->heads_lock);
+    return meet;
+}
+
+int gather_heads(struct gather *g)
+{
+    struct store *s = g->selection->store;
+    if (!heads_meet(g))
+        return 0;
+    struct posting_source postings = index_postings(&s->streams.index);
+    roaring_bitmap_t *ids = NULL;
+    rwlock_take_read(&s->evict);
+    int rc = match_streams(&postings, g->matchers, g->n_matchers, &ids, g->err);
+    if (rc == 0) {
+        rc = add_streams(g, ids);
+        roaring_bitmap_free(ids);
+    }
+    rwlock_give(&s->evict);
+    return rc;
+}

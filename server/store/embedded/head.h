@@ -1,0 +1,102 @@
+/* The head: rows of one day that are not in a part yet, in memory, per stream.
+ *
+ *   stream ─► head_series (newest head first)
+ *               ├─ chunks: sealed blocks, oldest first, immutable
+ *               └─ tail: up to TAIL_ROWS raw rows, sorted by time, times unique
+ *
+ * A full tail is sealed into a chunk with the codec of the parts. Rows come in any order: within
+ * the tail they are put into place; a row older than the tail starts or joins a tail whose chunk
+ * then overlaps older chunks in time. Readers put chunks and tail behind each other and sort if
+ * need be, later rows winning, so order costs only those who do not keep it.
+ *
+ * All memory of a head lies in arenas, one a stream shard, guarded by that shard's lock
+ * (streams.h). When the head is frozen nothing changes any more; it is freed whole when its last
+ * reference goes: the table's (until its part is published) and those of selections that read it.
+ */
+#ifndef TELLTALE_STORE_EMBEDDED_HEAD_H
+#define TELLTALE_STORE_EMBEDDED_HEAD_H
+
+#include <stdint.h>
+
+#include "base/atomic.h"
+#include "base/time.h"
+#include "store/embedded/block.h"
+#include "store/embedded/streams.h"
+
+enum { TAIL_ROWS = 32 };
+
+struct head_chunk {
+    struct head_chunk *next; /* the one sealed after; not read for the newest, which may change */
+    uint32_t size;
+    uint32_t min_t, max_t; /* ms since the start of the day */
+    char bytes[];
+};
+
+/* Rows of one stream in one head. */
+struct head_series {
+    struct head_series *next_of_stream; /* in an older head */
+    struct head_series *next_in_shard;  /* of the same head */
+    struct head *head;
+    struct stream *stream; /* valid while this is in the stream's list */
+    struct head_chunk *first, *last;
+    char *tail; /* see head.c for its layout; NULL with tail_cap 0 */
+    uint32_t n_chunks;
+    uint32_t min_t, max_t; /* ms since the start of the day */
+    uint8_t tail_n, tail_cap;
+    uint8_t shard; /* of its stream */
+    bool wide;     /* the tail has start times and histograms */
+};
+
+struct head_arena {
+    char *at, *end;
+    struct head_block *blocks;
+    void *free_tails[8]; /* by class: 4, 8, 16, 32 rows, plain and wide */
+};
+
+struct head_shard {
+    struct head_arena arena;
+    struct head_series *series;
+    size_t n;
+};
+
+struct head {
+    struct refcount refs;
+    int64_t day;       /* days since 1970-01-01 */
+    atomic_ullong seq; /* number of its part, once frozen; UINT64_MAX while live */
+    atomic_ullong rows, bytes;
+    atomic_uint min_t, max_t;   /* ms since the start of the day, nearly exact: for statistics */
+    atomic_ullong *total_bytes; /* of all heads of the table; borrowed */
+    struct head_shard shards[STREAM_SHARDS];
+};
+
+/* A row on its way in. */
+struct head_row {
+    uint32_t t; /* ms since the start of the day */
+    double value;
+    int64_t start_unix_ms;
+    const struct histogram *histogram; /* borrowed */
+};
+
+static inline int64_t day_of(int64_t t_unix_ms)
+{
+    return t_unix_ms / MS_PER_DAY - (t_unix_ms % MS_PER_DAY < 0);
+}
+
+struct head *head_new(int64_t day, atomic_ullong *total_bytes);
+void head_ref(struct head *h);
+void head_unref(struct head *h);
+
+/* Adds a row of `st`. `scratch`: an empty buffer for sealing. The lock of the stream's shard must
+ * be held. ERR_NOMEM: the row is not in. */
+int head_append(struct head *h, struct stream *st, const struct head_row *row, struct buf *scratch);
+
+/* Appends the rows in [min, max] to `out`, in the order of writing (out->arena gets histograms);
+ * the caller sorts. Takes the shard's lock for a moment (`frozen`: not needed, not taken).
+ * ERR_NOMEM; ERR_CORRUPT: a chunk does not decode (our bug, or memory gone bad). */
+int head_series_read(struct head_series *hs, struct stream_shard *shard, bool frozen,
+                     int64_t min_ms, int64_t max_ms, struct columns *out);
+
+/* Takes the head's series out of their streams' lists. */
+void head_unlink(struct head *h, struct streams *s);
+
+#endif

@@ -1,0 +1,211 @@
+/* Names and values of labels, for completion and for /api/v1/labels: asked of the index of the
+ * heads and of each part, put together and sorted. */
+#include <roaring/roaring.h>
+#include <stdlib.h>
+
+#include "base/compiler.h"
+#include "base/map.h"
+#include "base/time.h"
+#include "store/embedded/selection.h"
+
+struct collect {
+    struct store *store;
+    struct str label; /* values of this; empty: names */
+    const struct matcher *matchers;
+    size_t n_matchers;
+    int64_t min_ms, max_ms;
+    struct arena *arena; /* of the answer */
+    struct arena work;
+    struct map seen; /* keys in `arena` */
+    struct err *err;
+};
+
+static int add(void *arg, struct str text)
+{
+    struct collect *c = arg;
+    if (map_get(&c->seen, text))
+        return 0;
+    struct str copy = arena_str(c->arena, text);
+    if (!copy.p || map_put(&c->seen, copy, c) != 0)
+        return ERR_NOMEM;
+    return 0;
+}
+
+static int add_counted(void *arg, struct str text, uint64_t streams)
+{
+    (void)streams;
+    return add(arg, text);
+}
+
+/* --- heads ------------------------------------------------------------------------------------ */
+
+static bool heads_meet(struct collect *c)
+{
+    struct store *s = c->store;
+    bool meet = false;
+    lock_take(&s->heads_lock);
+    for (size_t i = 0; i < s->n_live + s->n_frozen; i++) {
+        const struct head *h = i < s->n_live ? s->live[i] : s->frozen[i - s->n_live];
+        meet |= (h->day + 1) * MS_PER_DAY > c->min_ms && h->day * MS_PER_DAY <= c->max_ms;
+    }
+    lock_give(&s->heads_lock);
+    return meet;
+}
+
+static int visit_index(struct collect *c, const roaring_bitmap_t *within)
+{
+    struct index *x = &c->store->streams.index;
+    return c->label.n ? index_each_value(x, c->label, within, add_counted, c)
+                      : index_each_name(x, within, add_counted, c);
+}
+
+static int from_heads(struct collect *c)
+{
+    if (!heads_meet(c))
+        return 0;
+    struct posting_source postings = index_postings(&c->store->streams.index);
+    roaring_bitmap_t *within = NULL;
+    rwlock_take_read(&c->store->evict);
+    int rc =
+        c->n_matchers ? match_streams(&postings, c->matchers, c->n_matchers, &within, c->err) : 0;
+    if (rc == 0)
+        rc = visit_index(c, within);
+    rwlock_give(&c->store->evict);
+    if (within)
+        roaring_bitmap_free(within);
+    return rc;
+}
+
+/* --- parts ------------------------------------------------------------------------------------ */
+
+static int visit_part(struct collect *c, struct part_view *v)
+{
+    struct posting_source postings = part_postings(v);
+    roaring_bitmap_t *within = NULL;
+    int rc =
+        c->n_matchers ? match_streams(&postings, c->matchers, c->n_matchers, &within, c->err) : 0;
+    if (rc == 0)
+        rc = c->label.n ? part_each_value(v, c->label, within, add, c)
+                        : part_each_name(v, within, add, c);
+    if (within)
+        roaring_bitmap_free(within);
+    return rc;
+}
+
+static int from_part(struct collect *c, struct part *p)
+{
+    struct part_view v;
+    arena_reset(&c->work);
+    int rc = part_view_init(&v, p, &c->work);
+    if (rc == 0)
+        rc = visit_part(c, &v);
+    if (rc != ERR_CORRUPT)
+        return rc;
+    part_note_damage(c->store, p);
+    return 0;
+}
+
+static int from_parts(struct collect *c)
+{
+    struct part **v = NULL;
+    size_t n = 0;
+    struct arena list;
+    arena_init(&list, 64 << 20);
+    int rc = parts_snapshot(c->store, c->min_ms, c->max_ms, &list, &v, &n);
+    for (size_t i = 0; i < n; i++) {
+        if (rc == 0)
+            rc = from_part(c, v[i]);
+        part_unref(v[i]);
+    }
+    arena_done(&list);
+    return rc;
+}
+
+/* --- the answer ------------------------------------------------------------------------------- */
+
+static int by_text(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+static int answer(struct collect *c, size_t limit, struct str **out, size_t *out_n)
+{
+    struct str *v = arena_array(c->arena, c->seen.n, sizeof *v);
+    if (!v)
+        return ERR_NOMEM;
+    size_t n = 0, cursor = 0;
+    const struct map_entry *e;
+    while ((e = map_next(&c->seen, &cursor)))
+        v[n++] = e->key;
+    if (n)
+        qsort(v, n, sizeof *v, by_text);
+    *out = v;
+    *out_n = limit ? MIN(limit, n) : n;
+    return 0;
+}
+
+static int collect(struct collect *c, size_t limit, struct str **out, size_t *out_n)
+{
+    if (!atomic_get_acquire(&c->store->replayed)) // pairs with the release in store_replay
+        return err_set(c->err, ERR_BUSY, "the write-ahead log is being replayed");
+    c->min_ms = MAX(c->min_ms, retention_min_ms(c->store));
+    arena_init(&c->work, 1u << 30);
+    int rc = from_heads(c);
+    if (rc == 0)
+        rc = from_parts(c);
+    if (rc == 0)
+        rc = answer(c, limit, out, out_n);
+    arena_done(&c->work);
+    map_done(&c->seen);
+    if (rc != 0 && c->err && c->err->code == 0)
+        (void)err_set(c->err, rc, "labels: %s", err_name(rc));
+    return rc;
+}
+
+int store_label_names(struct store *s, const struct matcher *matchers, size_t n_matchers,
+                      int64_t min_ms, int64_t max_ms, size_t limit, struct arena *arena,
+                      struct str **out, size_t *out_n, struct err *err)
+{
+    struct collect c = {.store = s,
+                        .matchers = matchers,
+                        .n_matchers = n_matchers,
+                        .min_ms = min_ms,
+                        .max_ms = max_ms,
+                        .arena = arena,
+                        .err = err};
+    return collect(&c, limit, out, out_n);
+}
+
+int store_label_values(struct store *s, struct str name, const struct matcher *matchers,
+                       size_t n_matchers, int64_t min_ms, int64_t max_ms, size_t limit,
+                       struct arena *arena, struct str **out, size_t *out_n, struct err *err)
+{
+    if (name.n == 0) {
+        *out = NULL;
+        *out_n = 0;
+        return 0; // no label has the empty name
+    }
+    struct collect c = {.store = s,
+                        .label = name,
+                        .matchers = matchers,
+                        .n_matchers = n_matchers,
+                        .min_ms = min_ms,
+                        .max_ms = max_ms,
+                        .arena = arena,
+                        .err = err};
+    return collect(&c, limit, out, out_n);
+}
+
+int store_metadata(struct store *s, struct str family, size_t limit, struct arena *arena,
+                   struct metric_metadata **out, size_t *out_n, struct err *err)
+{
+    return metadata_find(&s->metadata, family, limit, arena, out, out_n, err);
+}
+
+int store_exemplars(struct store *s, const struct matcher *matchers, size_t n_matchers,
+                    int64_t min_ms, int64_t max_ms, struct arena *arena,
+                    struct series_exemplars **out, size_t *out_n, struct err *err)
+{
+    return exemplars_find(&s->exemplars, matchers, n_matchers, min_ms, max_ms, arena, out, out_n,
+                          err);
+}

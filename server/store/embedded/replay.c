@@ -1,0 +1,193 @@
+/* Putting the rows of the log back into heads after a start. */
+#include <stdlib.h>
+
+#include "base/compiler.h"
+#include "base/time.h"
+#include "log/log.h"
+#include "store/embedded/apply.h"
+#include "store/embedded/bytes.h"
+#include "store/embedded/wal_record.h"
+
+/* Ids above this are not ours: the registry counts up from zero. */
+enum { IDS_MAX = 1 << 28, RECORD_ARENA = 512 << 20 };
+
+struct replay {
+    struct store *store;
+    struct stream **streams; /* by id in the segment; NULL: not defined in it */
+    size_t n_streams;
+    struct head_cache cache;
+    struct buf seal;
+    struct arena arena;
+    int64_t min_ms;
+    uint32_t now_s;
+    uint64_t rows, orphans, rejected, segments, damaged_segments;
+    struct wal_replay total;
+    struct err *err;
+};
+
+/* --- one record ------------------------------------------------------------------------------- */
+
+static int grow_streams(struct replay *r, uint32_t id)
+{
+    if (id < r->n_streams)
+        return 0;
+    if (id >= IDS_MAX)
+        return ERR_CORRUPT;
+    size_t n = MAX(r->n_streams * 2, (size_t)id + 1);
+    struct stream **v = realloc(r->streams, n * sizeof(struct stream *));
+    if (!v)
+        return ERR_NOMEM;
+    memset(v + r->n_streams, 0, (n - r->n_streams) * sizeof(struct stream *));
+    r->streams = v;
+    r->n_streams = n;
+    return 0;
+}
+
+static int on_stream(void *arg, uint32_t id, const struct labels *labels)
+{
+    struct replay *r = arg;
+    int rc = grow_streams(r, id);
+    if (rc != 0)
+        return rc;
+    uint64_t hash = labels_hash(labels);
+    struct stream_shard *shard = streams_shard(&r->store->streams, hash);
+    struct stream *st = NULL;
+    lock_take(&shard->lock);
+    rc = streams_intern(&r->store->streams, labels, hash, &st, NULL);
+    lock_give(&shard->lock);
+    if (rc == ERR_NOMEM)
+        return rc;
+    r->rejected += rc != 0; // a smaller limit of streams than before
+    r->streams[id] = st;
+    return 0;
+}
+
+static struct stream *stream_of(struct replay *r, uint32_t id)
+{
+    return id < r->n_streams ? r->streams[id] : NULL;
+}
+
+static int on_row(void *arg, uint32_t id, const struct sample *sample)
+{
+    struct replay *r = arg;
+    struct stream *st = stream_of(r, id);
+    if (!st) {
+        r->orphans++; // its definition was in a damaged record
+        return 0;
+    }
+    if (sample->t_unix_ms < r->min_ms || sample->t_unix_ms > TIME_MAX_MS)
+        return 0;
+    r->rows++;
+    return apply_rows(r->store, st, sample, 1, r->now_s, &r->cache, &r->seal, r->err);
+}
+
+static int on_exemplar(void *arg, uint32_t id, const struct exemplar *e)
+{
+    struct replay *r = arg;
+    const struct stream *st = stream_of(r, id);
+    if (!st)
+        return 0;
+    struct label *v = arena_array(&r->arena, st->n, sizeof *v);
+    for (uint32_t i = 0; v && i < st->n; i++)
+        v[i] = pair_label(index_pair(&r->store->streams.index, st->pairs[i]));
+    struct labels series = {v, st->n};
+    return v ? exemplars_add(&r->store->exemplars, &series, st->hash, e) : ERR_NOMEM;
+}
+
+static int on_metadata(void *arg, const struct metric_metadata *m)
+{
+    struct replay *r = arg;
+    return metadata_put(&r->store->metadata, m);
+}
+
+static int on_record(void *arg, struct str payload)
+{
+    struct replay *r = arg;
+    const struct wal_visitor visitor = {r, on_stream, on_row, on_exemplar, on_metadata};
+    arena_reset(&r->arena);
+    return wal_read_record(payload, &r->arena, &visitor);
+}
+
+/* --- all segments ----------------------------------------------------------------------------- */
+
+static int replay_segment(struct replay *r, uint32_t segment, bool last)
+{
+    struct wal_replay got;
+    memset(r->streams, 0, r->n_streams * sizeof(struct stream *));
+    int rc =
+        wal_replay_segment(r->store->fs, r->store->wal_dir, segment, on_record, r, &got, r->err);
+    if (rc != 0)
+        return err_set(r->err, rc, "replay segment %08x of the log: %s", (unsigned)segment,
+                       r->err && r->err->message[0] ? r->err->message : err_name(rc));
+    r->segments++;
+    r->total.records += got.records;
+    r->total.bytes += got.bytes;
+    r->total.damaged += got.damaged;
+    r->total.dropped_bytes += got.dropped_bytes;
+    /* A torn end is what a crash leaves, but only where writing stopped. */
+    bool damaged = got.damaged || got.bad_header || (got.torn && !last);
+    r->damaged_segments += damaged;
+    r->total.torn |= got.torn;
+    if (damaged)
+        log_error("store", "a segment of the write-ahead log is damaged; its readable rest is kept",
+                  LOG_INT("segment", segment), LOG_INT("places", got.damaged),
+                  LOG_INT("dropped_bytes", got.dropped_bytes));
+    return 0;
+}
+
+static int replay_segments(struct replay *r, uint32_t *out_next)
+{
+    uint32_t *v = NULL;
+    size_t n = 0;
+    int rc = wal_list(r->store->fs, r->store->wal_dir, &v, &n, r->err);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = replay_segment(r, v[i], i + 1 == n);
+    *out_next = rc == 0 && n ? v[n - 1] + 1 : 1;
+    r->store->cut = rc == 0 && n ? v[0] : 1;
+    free(v);
+    return rc;
+}
+
+static char *note(const struct replay *r, int64_t took_ns)
+{
+    struct buf text = BUF_MAX(1024);
+    buf_printf(&text, "replayed %llu rows of %u streams from %llu bytes of log in %.2f s",
+               (unsigned long long)r->rows, atomic_get_relaxed(&r->store->streams.count),
+               (unsigned long long)r->total.bytes, (double)took_ns / 1e9);
+    if (r->total.torn)
+        buf_puts(&text, "; the last record was not whole and is dropped, it was not acknowledged");
+    if (r->damaged_segments)
+        buf_printf(&text, "; %llu damaged segments, %llu bytes dropped, %llu rows without series",
+                   (unsigned long long)r->damaged_segments,
+                   (unsigned long long)r->total.dropped_bytes, (unsigned long long)r->orphans);
+    if (r->rejected)
+        buf_printf(&text, "; %llu series over the limit are left out",
+                   (unsigned long long)r->rejected);
+    return buf_take(&text, NULL);
+}
+
+int replay_log(struct store *s, char **out_note, struct err *err)
+{
+    struct replay r = {
+        .store = s, .seal = BUF_MAX(SEAL_MAX), .min_ms = retention_min_ms(s), .err = err};
+    arena_init(&r.arena, RECORD_ARENA);
+    r.now_s = (uint32_t)(store_now_ms(s) / MS_PER_S);
+    r.n_streams = 1024;
+    r.streams = calloc(r.n_streams, sizeof(struct stream *));
+    int64_t began = time_now_mono_ns();
+    uint32_t next = 1;
+    int rc = r.streams ? replay_segments(&r, &next) : err_set(err, ERR_NOMEM, "out of memory");
+    if (rc == 0) {
+        wal_init(&s->wal, s->fs, s->wal_dir, s->durability == STORE_DURABILITY_DISK, next);
+        s->wal.old_bytes = r.total.bytes;
+        rc = wal_prepare(&s->wal, err);
+    }
+    if (rc == 0)
+        rc = wal_rotate(&s->wal, err);
+    if (rc == 0 && out_note)
+        *out_note = note(&r, time_now_mono_ns() - began);
+    free(r.streams);
+    buf_done(&r.seal);
+    arena_done(&r.arena);
+    return rc;
+}

@@ -1,0 +1,224 @@
+#include <stdlib.h>
+
+#include "base/compiler.h"
+#include "self/self.h"
+#include "store/embedded/columns.h"
+#include "store/embedded/order_sort.h"
+#include "store/embedded/selection.h"
+
+static struct self_metric damaged_blocks_total =
+    SELF_COUNTER("telltale_store_damaged_blocks_total",
+                 "Blocks that were skipped because their content does not match its checksum.");
+
+/* Memory of one selection. A million streams of a dozen labels take about 0.5 GiB. */
+#define SELECTION_MAX ((size_t)8 << 30)
+
+/* --- unifying --------------------------------------------------------------------------------- */
+
+static int by_labels(const void *things, uint32_t a, uint32_t b)
+{
+    const struct gather *g = things;
+    const struct candidate *x = &g->candidates[a], *y = &g->candidates[b];
+    return ranks_cmp(g->labels + x->labels, x->n_labels, g->labels + y->labels, y->n_labels);
+}
+
+/* Numbers become ranks, and each candidate's labels keep their order: names are sorted. */
+static int rank_labels(struct gather *g, uint32_t **out_sorted)
+{
+    uint32_t *ranks = label_table_rank(&g->table, out_sorted);
+    if (!ranks)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < g->n_labels; i++)
+        g->labels[i] = ranks[g->labels[i]];
+    return 0;
+}
+
+static uint32_t *sort_candidates(struct gather *g)
+{
+    size_t n = g->n_candidates;
+    uint32_t *order = arena_array(&g->work, 2 * n, sizeof *order);
+    for (size_t i = 0; order && i < n; i++)
+        order[i] = (uint32_t)i;
+    if (order)
+        order_sort(order, order + n, n, by_labels, g);
+    return order;
+}
+
+static struct labels make_labels(struct gather *g, const struct candidate *c,
+                                 const uint32_t *sorted)
+{
+    struct label *v = arena_alloc(&g->selection->arena, c->n_labels * sizeof *v);
+    for (uint32_t i = 0; v && i < c->n_labels; i++)
+        v[i] = g->table.pairs[sorted[g->labels[c->labels + i]]];
+    return (struct labels){v, v ? c->n_labels : 0};
+}
+
+/* Puts the sources of the candidates order[0..n), which are one stream, behind each other. */
+static void join_sources(struct gather *g, const uint32_t *order, size_t n, struct source *to,
+                         struct selected *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct candidate *c = &g->candidates[order[i]];
+        memcpy(to + out->first + out->n, g->selection->sources + c->first,
+               c->n * sizeof(struct source));
+        out->n += c->n;
+    }
+}
+
+static size_t group_end(const struct gather *g, const uint32_t *order, size_t from)
+{
+    size_t i = from + 1;
+    while (i < g->n_candidates && by_labels(g, order[from], order[i]) == 0)
+        i++;
+    return i;
+}
+
+static int unify(struct gather *g, size_t limit)
+{
+    struct selection *s = g->selection;
+    uint32_t *sorted = NULL;
+    if (g->n_candidates == 0)
+        return 0;
+    if (rank_labels(g, &sorted) != 0)
+        return ERR_NOMEM;
+    uint32_t *order = sort_candidates(g);
+    struct selected *streams = arena_array(&s->arena, g->n_candidates, sizeof *streams);
+    struct source *sources = arena_array(&s->arena, s->n_sources, sizeof *sources);
+    if (!order || !streams || !sources)
+        return ERR_NOMEM;
+
+    uint32_t n_sources = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < g->n_candidates && (!limit || n < limit); n++) {
+        size_t end = group_end(g, order, i);
+        struct selected *one = &streams[n];
+        *one = (struct selected){.first = n_sources};
+        one->labels = make_labels(g, &g->candidates[order[i]], sorted);
+        join_sources(g, order + i, end - i, sources, one);
+        n_sources += one->n;
+        i = end;
+    }
+    s->streams = streams;
+    s->n = n;
+    s->sources = sources;
+    s->n_sources = n_sources;
+    return arena_failed(&s->arena) ? ERR_NOMEM : 0;
+}
+
+/* --- selecting -------------------------------------------------------------------------------- */
+
+static int gather_all(struct gather *g, size_t limit)
+{
+    if (g->min_ms > g->max_ms)
+        return 0;
+    int rc = gather_heads(g); // before the parts: see invariant 1 of engine.h
+    size_t from_heads = g->n_candidates;
+    if (rc == 0)
+        rc = gather_parts(g);
+    if (rc != 0)
+        return rc;
+    /* Parts rank below heads: their candidates come first. */
+    struct candidate *v = arena_array(&g->work, g->n_candidates, sizeof *v);
+    if (!v)
+        return err_set(g->err, ERR_NOMEM, "select: over the memory budget");
+    size_t from_parts = g->n_candidates - from_heads;
+    if (from_parts)
+        memcpy(v, g->candidates + from_heads, from_parts * sizeof *v);
+    if (from_heads)
+        memcpy(v + from_parts, g->candidates, from_heads * sizeof *v);
+    g->candidates = v;
+    rc = unify(g, limit);
+    return rc == 0 ? 0 : err_set(g->err, rc, "select: over the memory budget");
+}
+
+int store_select(struct store *s, const struct matcher *matchers, size_t n_matchers, int64_t min_ms,
+                 int64_t max_ms, size_t limit, struct selection **out, struct err *err)
+{
+    if (!atomic_get_acquire(&s->replayed)) // pairs with the release at the end of store_replay
+        return err_set(err, ERR_BUSY, "the write-ahead log is being replayed");
+    struct selection *sel = calloc(1, sizeof *sel);
+    if (!sel)
+        return err_set(err, ERR_NOMEM, "select: out of memory");
+    sel->store = s;
+    arena_init(&sel->arena, SELECTION_MAX);
+    struct gather g = {.selection = sel,
+                       .matchers = matchers,
+                       .n_matchers = n_matchers,
+                       .min_ms = MAX(min_ms, retention_min_ms(s)),
+                       .max_ms = max_ms,
+                       .err = err};
+    sel->min_ms = g.min_ms;
+    arena_init(&g.work, SELECTION_MAX);
+    label_table_init(&g.table, &sel->arena, &g.work);
+    int rc = gather_all(&g, limit);
+    arena_done(&g.work);
+    if (rc != 0) {
+        selection_free(sel);
+        return rc;
+    }
+    *out = sel;
+    return 0;
+}
+
+void selection_free(struct selection *sel)
+{
+    if (!sel)
+        return;
+    for (size_t i = 0; i < sel->n_heads; i++)
+        head_unref(sel->heads[i]);
+    for (size_t i = 0; i < sel->n_parts; i++)
+        part_unref(sel->parts[i]);
+    arena_done(&sel->arena);
+    free(sel);
+}
+
+size_t selection_count(const struct selection *sel)
+{
+    return sel->n;
+}
+
+const struct labels *selection_labels(const struct selection *sel, size_t i)
+{
+    return &sel->streams[i].labels;
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+static int read_source(const struct selection *sel, const struct source *src, int64_t min_ms,
+                       int64_t max_ms, struct columns *out)
+{
+    struct store *s = sel->store;
+    size_t from = out->n;
+    int rc;
+    if (src->series) {
+        struct stream_shard *shard = &s->streams.shards[src->series->shard];
+        rc = head_series_read(src->series, shard, false, min_ms, max_ms, out);
+    } else {
+        rc = part_read_block(src->part, &src->block, out);
+        if (rc == 0)
+            columns_trim(out, from, min_ms, max_ms);
+    }
+    if (rc == ERR_CORRUPT) {
+        atomic_add_relaxed(&s->damaged_blocks, 1);
+        self_add(&damaged_blocks_total, 1);
+        rc = 0;
+    }
+    return rc;
+}
+
+int selection_read(const struct selection *sel, size_t i, int64_t min_ms, int64_t max_ms,
+                   struct columns *out, struct err *err)
+{
+    const struct selected *one = &sel->streams[i];
+    int rc = 0;
+    columns_reset(out);
+    min_ms = MAX(min_ms, sel->min_ms);
+    for (uint32_t k = 0; rc == 0 && k < one->n; k++) {
+        const struct source *src = &sel->sources[one->first + k];
+        if (src->block.max_ms >= min_ms && src->block.min_ms <= max_ms)
+            rc = read_source(sel, src, min_ms, max_ms, out);
+    }
+    if (rc == 0)
+        rc = columns_sort(out);
+    return rc == 0 ? 0 : err_set(err, rc, "read a series: out of memory");
+}

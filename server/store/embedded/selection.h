@@ -1,0 +1,69 @@
+/* A selection: streams found in heads and parts, unified by label set, with where their rows are.
+ *
+ * gather (gather.c) walks the sources and leaves a candidate for each stream of each source; unify
+ * (select.c) ranks the distinct label pairs, sorts candidates as arrays of integers and makes one
+ * stream of those that are equal. */
+#ifndef TELLTALE_STORE_EMBEDDED_SELECTION_H
+#define TELLTALE_STORE_EMBEDDED_SELECTION_H
+
+#include "store/embedded/engine.h"
+#include "store/embedded/label_table.h"
+
+/* Rows of one stream in one place: a series of a head, or a block of a part. */
+struct source {
+    struct head_series *series; /* or NULL */
+    const struct part *part;    /* or NULL */
+    struct part_block block;    /* of the part; for a head only its times */
+};
+
+struct selected {
+    struct labels labels;
+    uint32_t first, n; /* of sources */
+};
+
+struct selection {
+    struct store *store;
+    struct arena arena; /* owns all below but the counts of references */
+    int64_t min_ms;     /* not before the retention */
+    struct selected *streams;
+    size_t n;
+    struct source *sources; /* by rising rank within a stream: the later wins at equal time */
+    size_t n_sources, cap_sources;
+    struct head **heads; /* referenced */
+    size_t n_heads, cap_heads;
+    struct part **parts; /* referenced */
+    size_t n_parts, cap_parts;
+};
+
+/* One stream of one source. Candidates are in the order of rank of their sources. */
+struct candidate {
+    uint32_t labels, n_labels; /* in gather.labels */
+    uint32_t first, n;         /* in selection.sources */
+};
+
+struct gather {
+    struct selection *selection;
+    const struct matcher *matchers;
+    size_t n_matchers;
+    int64_t min_ms, max_ms;
+    struct arena work;
+    struct label_table table;
+    struct candidate *candidates;
+    uint32_t *labels; /* numbers of the table */
+    size_t n_candidates, cap_candidates, n_labels, cap_labels;
+    struct err *err;
+};
+
+/* Adds the candidates of all live and frozen heads, or of all parts. */
+int gather_heads(struct gather *g);
+int gather_parts(struct gather *g);
+
+/* References to the parts that may have rows in [min, max], by (day, sequence), in `arena`; the
+ * caller unrefs each. */
+int parts_snapshot(struct store *s, int64_t min_ms, int64_t max_ms, struct arena *arena,
+                   struct part ***out, size_t *out_n);
+
+/* An index that turned out to be damaged: counted and reported once. */
+void part_note_damage(struct store *s, struct part *p);
+
+#endif

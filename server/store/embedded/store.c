@@ -1,0 +1,296 @@
+/* Opening and closing: the directory, its lock, what is found in it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/compiler.h"
+#include "base/time.h"
+#include "log/log.h"
+#include "store/embedded/engine.h"
+
+/* DIR/
+ *   FORMAT           "telltale store 1\n"
+ *   LOCK             locked while open; the process id of the holder
+ *   metrics/
+ *     metadata       metadata.c
+ *     wal/           wal.c
+ *     2026-11-21/    parts of that day, partitions.c */
+static const char format_text[] = "telltale store 1\n";
+
+enum {
+    DEFAULT_MAX_STREAMS = 10000000,
+    DEFAULT_MAX_EXEMPLARS = 100000,
+    DEFAULT_HEAD_BYTES = 256 << 20,
+};
+
+static void set_limits(struct store *s, const struct store_options *o)
+{
+    atomic_set_relaxed(&s->retention_ms, o->retention_ms ? o->retention_ms : 30 * MS_PER_DAY);
+    atomic_set_relaxed(&s->max_future_ms, o->max_future_ms ? o->max_future_ms : MS_PER_DAY);
+    atomic_set_relaxed(&s->flush_after_ms,
+                       o->flush_after_ms ? o->flush_after_ms : 10 * 60 * MS_PER_S);
+    atomic_set_relaxed(&s->head_max_bytes,
+                       o->head_max_bytes ? o->head_max_bytes : (size_t)DEFAULT_HEAD_BYTES);
+    size_t streams = o->max_streams ? o->max_streams : DEFAULT_MAX_STREAMS;
+    atomic_set_relaxed(&s->streams.max, (unsigned)MIN(streams, (size_t)UINT32_MAX / 2));
+}
+
+void store_reconfigure(struct store *s, const struct store_options *options)
+{
+    set_limits(s, options);
+    background_want_flush(s); // so that a shorter retention or a smaller head is acted upon now
+}
+
+int64_t store_now_ms(const struct store *s)
+{
+    return s->now_unix_ms ? s->now_unix_ms() : time_now_unix_ms();
+}
+
+int64_t retention_min_ms(const struct store *s)
+{
+    int64_t retention = atomic_get_relaxed(&s->retention_ms);
+    if (retention == STORE_RETENTION_FOREVER)
+        return TIME_MIN_MS;
+    return MAX(TIME_MIN_MS, store_now_ms(s) - retention);
+}
+
+/* --- the directory ---------------------------------------------------------------------------- */
+
+static int no_memory(struct err *err)
+{
+    return err_set(err, ERR_NOMEM, "open the store: out of memory");
+}
+
+static int make_paths(struct store *s, const char *dir)
+{
+    s->dir = str_dup(str_c(dir));
+    s->table_dir = fs_join(dir, "metrics");
+    s->wal_dir = s->table_dir ? fs_join(s->table_dir, "wal") : NULL;
+    s->metadata_path = s->table_dir ? fs_join(s->table_dir, "metadata") : NULL;
+    return s->dir && s->wal_dir && s->metadata_path ? 0 : ERR_NOMEM;
+}
+
+static int name_holder(struct store *s, const char *path, struct err *err)
+{
+    char *text = NULL;
+    size_t n = 0;
+    if (fs_read_all(s->fs, path, 64, &text, &n, NULL) != 0)
+        n = 0;
+    struct str pid = str_trim(str_of(text, n));
+    int rc = err_set(
+        err, ERR_BUSY,
+        "%s is in use by another process (%.*s); stop it first, or choose another data directory",
+        s->dir, STR_ARG(pid.n ? pid : STR("unknown")));
+    free(text);
+    return rc;
+}
+
+static int take_lock(struct store *s, struct err *err)
+{
+    char *path = fs_join(s->dir, "LOCK");
+    if (!path)
+        return no_memory(err);
+    int rc = fs_open(s->fs, path, FS_WRITE, &s->lock_file, err);
+    if (rc == 0)
+        rc = fs_try_lock(&s->lock_file, err);
+    if (rc == ERR_BUSY) {
+        rc = name_holder(s, path, err);
+    } else if (rc == 0) {
+        char pid[32];
+        int n = snprintf(pid, sizeof pid, "pid %ld\n", (long)getpid());
+        if (fs_truncate(&s->lock_file, 0, NULL) != 0 ||
+            fs_write_at(&s->lock_file, pid, (size_t)n, 0, NULL) != 0)
+            log_warn("store", "cannot write the process id", LOG_STR("file", path));
+    }
+    free(path);
+    return rc;
+}
+
+/* A directory without FORMAT is a new one, or a crash came before it was written: nothing else has
+ * been written then either. */
+static int check_format(struct store *s, struct err *err)
+{
+    char *path = fs_join(s->dir, "FORMAT"), *text = NULL;
+    size_t n = 0;
+    if (!path)
+        return no_memory(err);
+    int rc = fs_read_all(s->fs, path, 256, &text, &n, err);
+    if (rc == ERR_NOT_FOUND)
+        rc = fs_replace(s->fs, s->dir, path, format_text, sizeof format_text - 1, err);
+    else if (rc == 0 && !str_eq(str_of(text, n), STR("telltale store 1\n")))
+        rc = err_set(err, ERR_CORRUPT, "%s says \"%.*s\"; this program reads \"telltale store 1\"",
+                     path, STR_ARG(str_trim(str_of(text, n))));
+    free(text);
+    free(path);
+    return rc;
+}
+
+static int make_dirs(struct store *s, struct err *err)
+{
+    int rc = fs_make_dir(s->fs, s->table_dir, err);
+    if (rc == 0)
+        rc = fs_make_dir(s->fs, s->wal_dir, err);
+    if (rc == 0)
+        rc = fs_sync_dir(s->fs, s->table_dir, err);
+    if (rc == 0)
+        rc = fs_sync_dir(s->fs, s->dir, err);
+    return rc;
+}
+
+static int open_files(struct store *s, struct err *err)
+{
+    int rc = fs_make_dir(s->fs, s->dir, err);
+    if (rc == 0)
+        rc = take_lock(s, err);
+    if (rc == 0)
+        rc = check_format(s, err);
+    if (rc == 0)
+        rc = make_dirs(s, err);
+    if (rc == 0)
+        rc = partitions_open(s, err);
+    if (rc != 0)
+        return rc;
+    struct err damage = {0};
+    rc = metadata_load(&s->metadata, s->fs, s->metadata_path, &damage);
+    if (rc == ERR_CORRUPT) {
+        log_warn("store", "metadata is lost", LOG_STR("error", damage.message));
+        return 0;
+    }
+    return rc == 0 ? 0 : err_set(err, rc, "%s", damage.message);
+}
+
+/* --- open and close --------------------------------------------------------------------------- */
+
+static int init(struct store *s, const struct store_options *o)
+{
+    s->fs = o->fs ? o->fs : fs_real();
+    s->durability = o->durability;
+    s->now_unix_ms = o->now_unix_ms;
+    s->background = o->background;
+    exemplars_init(&s->exemplars, o->max_exemplars ? o->max_exemplars : DEFAULT_MAX_EXEMPLARS);
+    metadata_init(&s->metadata);
+    lock_init(&s->table, LOCK_STORE_TABLE);
+    rwlock_init(&s->evict, LOCK_STORE_EVICT);
+    rwlock_init(&s->gate, LOCK_STORE_GATE);
+    lock_init(&s->heads_lock, LOCK_STORE_HEADS);
+    lock_init(&s->parts_lock, LOCK_STORE_PARTS);
+    lock_init(&s->scratch_lock, LOCK_LEAF);
+    lock_init(&s->wake_lock, LOCK_LEAF);
+    cond_init(&s->wake);
+    int rc = streams_init(&s->streams, 0);
+    set_limits(s, o);
+    atomic_set_relaxed(&s->last_flush_mono_ns, time_now_mono_ns());
+    return rc == 0 ? make_paths(s, o->dir) : rc;
+}
+
+int store_open(const struct store_options *options, struct store **out, struct err *err)
+{
+    struct store *s = calloc(1, sizeof *s);
+    if (!s)
+        return no_memory(err);
+    int rc = init(s, options) == 0 ? open_files(s, err) : no_memory(err);
+    if (rc != 0) {
+        store_abandon(s);
+        return rc;
+    }
+    *out = s;
+    return 0;
+}
+
+int store_replay(struct store *s, char **out_note, struct err *err)
+{
+    int rc = replay_log(s, out_note, err);
+    if (rc != 0)
+        return rc;
+    atomic_set_release(&s->replayed, true); // pairs with the acquire of appends and reads
+    return s->background ? background_start(s, err) : 0;
+}
+
+void store_abandon(struct store *s)
+{
+    background_stop(s);
+    for (size_t i = 0; i < s->n_live; i++)
+        head_unref(s->live[i]);
+    for (size_t i = 0; i < s->n_frozen; i++)
+        head_unref(s->frozen[i]);
+    free(s->live);
+    free(s->frozen);
+    partitions_close(s);
+    append_done(s);
+    wal_done(&s->wal);
+    streams_done(&s->streams);
+    exemplars_done(&s->exemplars);
+    metadata_done(&s->metadata);
+    (void)fs_close(&s->lock_file, NULL); // gives the lock back; its content does not count
+    cond_done(&s->wake);
+    lock_done(&s->wake_lock);
+    lock_done(&s->scratch_lock);
+    lock_done(&s->parts_lock);
+    lock_done(&s->heads_lock);
+    rwlock_done(&s->gate);
+    rwlock_done(&s->evict);
+    lock_done(&s->table);
+    free(s->dir);
+    free(s->table_dir);
+    free(s->wal_dir);
+    free(s->metadata_path);
+    free(s);
+}
+
+int store_close(struct store *s, struct err *err)
+{
+    if (!s)
+        return 0;
+    background_stop(s);
+    int rc = atomic_get_acquire(&s->replayed) ? store_flush(s, err) : 0;
+    store_abandon(s);
+    return rc;
+}
+
+/* --- live heads ------------------------------------------------------------------------------- */
+
+size_t heads_live_count(struct store *s)
+{
+    lock_take(&s->heads_lock);
+    size_t n = s->n_live;
+    lock_give(&s->heads_lock);
+    return n;
+}
+
+int heads_push(struct head ***v, size_t *n, size_t *cap, struct head *h)
+{
+    if (*n == *cap) {
+        size_t bigger = *cap ? *cap * 2 : 8;
+        struct head **p = realloc(*v, bigger * sizeof(struct head *));
+        if (!p)
+            return ERR_NOMEM;
+        *v = p;
+        *cap = bigger;
+    }
+    (*v)[(*n)++] = h;
+    return 0;
+}
+
+static struct head *live_head(struct store *s, int64_t day)
+{
+    for (size_t i = 0; i < s->n_live; i++)
+        if (s->live[i]->day == day)
+            return s->live[i];
+    struct head *h = head_new(day, &s->head_bytes);
+    if (h && heads_push(&s->live, &s->n_live, &s->cap_live, h) != 0) {
+        head_unref(h);
+        return NULL;
+    }
+    return h;
+}
+
+int heads_get(struct store *s, int64_t day, struct head **out, struct err *err)
+{
+    lock_take(&s->heads_lock);
+    struct head *h = live_head(s, day);
+    lock_give(&s->heads_lock);
+    if (!h)
+        return err_set(err, ERR_NOMEM, "append: out of memory");
+    *out = h;
+    return 0;
+}

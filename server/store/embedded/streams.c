@@ -1,0 +1,265 @@
+#include "store/embedded/streams.h"
+
+#include <stdlib.h>
+
+#include "base/atomic.h"
+#include "base/compiler.h"
+
+enum { SLOTS_START = 64 };
+
+static int shard_init(struct stream_shard *shard)
+{
+    lock_init(&shard->lock, LOCK_STORE_STREAMS);
+    shard->slots = calloc(SLOTS_START, sizeof *shard->slots);
+    shard->n_slots = SLOTS_START;
+    return shard->slots ? 0 : ERR_NOMEM;
+}
+
+int streams_init(struct streams *s, size_t max)
+{
+    *s = (struct streams){0};
+    atomic_init(&s->max, (unsigned)MIN(max, (size_t)UINT32_MAX / 2));
+    int rc = index_init(&s->index);
+    for (size_t i = 0; i < STREAM_SHARDS; i++)
+        if (shard_init(&s->shards[i]) != 0)
+            rc = ERR_NOMEM;
+    return rc;
+}
+
+void streams_done(struct streams *s)
+{
+    for (size_t i = 0; i < STREAM_SHARDS; i++) {
+        struct stream_shard *shard = &s->shards[i];
+        for (uint32_t k = 0; k < shard->n; k++)
+            free(shard->streams[k]);
+        free(shard->slots);
+        free(shard->streams);
+        free(shard->free);
+        lock_done(&shard->lock);
+    }
+    if (s->index.chunks)
+        index_done(&s->index);
+}
+
+/* --- look-up ---------------------------------------------------------------------------------- */
+
+static bool stream_has_labels(const struct index *x, const struct stream *st,
+                              const struct labels *labels)
+{
+    if (st->n != labels->n)
+        return false;
+    for (size_t i = 0; i < labels->n; i++) {
+        const struct pair *p = index_pair(x, st->pairs[i]);
+        const struct label *l = &labels->v[i];
+        if (p->value_n != l->value.n || p->name->text.n != l->name.n ||
+            memcmp(p->value, l->value.p, l->value.n) != 0 ||
+            memcmp(p->name->text.p, l->name.p, l->name.n) != 0)
+            return false;
+    }
+    return true;
+}
+
+static uint32_t tag_of(uint64_t hash)
+{
+    return (uint32_t)(hash >> 32);
+}
+
+/* Where probing starts: above the bits that chose the shard. */
+static uint32_t home_of(const struct stream_shard *shard, uint32_t tag)
+{
+    return tag & (shard->n_slots - 1);
+}
+
+struct stream *streams_get(struct streams *s, const struct labels *labels, uint64_t hash)
+{
+    const struct stream_shard *shard = streams_shard(s, hash);
+    uint32_t tag = tag_of(hash), mask = shard->n_slots - 1;
+    for (uint32_t i = home_of(shard, tag); shard->slots[i].local; i = (i + 1) & mask) {
+        if (shard->slots[i].tag != tag)
+            continue;
+        struct stream *st = shard->streams[shard->slots[i].local - 1];
+        if (st->hash == hash && stream_has_labels(&s->index, st, labels))
+            return st;
+    }
+    return NULL;
+}
+
+struct stream *streams_by_id(struct streams *s, uint32_t id)
+{
+    const struct stream_shard *shard = streams_shard(s, id);
+    uint32_t local = id / STREAM_SHARDS;
+    return local < shard->n ? shard->streams[local] : NULL;
+}
+
+/* --- adding ----------------------------------------------------------------------------------- */
+
+static int check_labels(const struct labels *labels, struct err *err)
+{
+    size_t text = 0;
+    for (size_t i = 0; i < labels->n; i++)
+        text += labels->v[i].name.n + labels->v[i].value.n;
+    if (labels->n == 0)
+        return err_set(err, ERR_INVALID, "a series without labels");
+    if (labels->n > STREAM_LABELS_MAX)
+        return err_set(err, ERR_INVALID, "%zu labels; expected at most %d", labels->n,
+                       STREAM_LABELS_MAX);
+    if (text > STREAM_TEXT_MAX)
+        return err_set(err, ERR_INVALID, "%zu bytes of label text; expected at most %d", text,
+                       STREAM_TEXT_MAX);
+    if (!labels_are_canonical(labels))
+        return err_set(err, ERR_INVALID,
+                       "labels are not sorted and unique, or a name or value is empty");
+    return 0;
+}
+
+static void put_slot(struct stream_shard *shard, uint32_t tag, uint32_t local)
+{
+    uint32_t mask = shard->n_slots - 1, i = home_of(shard, tag);
+    while (shard->slots[i].local)
+        i = (i + 1) & mask;
+    shard->slots[i] = (struct stream_slot){tag, local + 1};
+}
+
+static int grow_slots(struct stream_shard *shard)
+{
+    struct stream_slot *old = shard->slots;
+    uint32_t n = shard->n_slots;
+    struct stream_slot *slots = calloc((size_t)n * 2, sizeof *slots);
+    if (!slots)
+        return ERR_NOMEM;
+    shard->slots = slots;
+    shard->n_slots = n * 2;
+    for (uint32_t i = 0; i < n; i++)
+        if (old[i].local)
+            put_slot(shard, old[i].tag, old[i].local - 1);
+    free(old);
+    return 0;
+}
+
+/* Makes sure that a number can be given out and, later, given back without allocating. */
+static int reserve_number(struct stream_shard *shard)
+{
+    if (shard->used + 1 > shard->n_slots / 4 * 3 && grow_slots(shard) != 0)
+        return ERR_NOMEM;
+    if (shard->n_free || shard->n < shard->cap)
+        return 0;
+    uint32_t cap = shard->cap ? shard->cap * 2 : 64;
+    struct stream **streams = realloc(shard->streams, cap * sizeof(struct stream *));
+    if (!streams)
+        return ERR_NOMEM;
+    shard->streams = streams;
+    uint32_t *numbers = realloc(shard->free, cap * sizeof *numbers);
+    if (!numbers)
+        return ERR_NOMEM;
+    shard->free = numbers;
+    shard->cap = cap;
+    return 0;
+}
+
+static struct stream *stream_new(struct streams *s, const struct labels *labels, uint64_t hash,
+                                 uint32_t id, int *out_rc)
+{
+    struct stream *st = calloc(1, sizeof *st + labels->n * sizeof st->pairs[0]);
+    *out_rc = st ? index_add(&s->index, labels, id, st->pairs) : ERR_NOMEM;
+    if (*out_rc != 0) {
+        free(st);
+        return NULL;
+    }
+    st->hash = hash;
+    st->id = id;
+    st->n = (uint32_t)labels->n;
+    return st;
+}
+
+int streams_intern(struct streams *s, const struct labels *labels, uint64_t hash,
+                   struct stream **out, struct err *err)
+{
+    struct stream *st = streams_get(s, labels, hash);
+    if (st) {
+        *out = st;
+        return 0;
+    }
+    int rc = check_labels(labels, err);
+    if (rc != 0)
+        return rc;
+    if (atomic_get_relaxed(&s->count) >= atomic_get_relaxed(&s->max))
+        return err_set(err, ERR_TOO_BIG, "the limit of %u active series is reached",
+                       atomic_get_relaxed(&s->max));
+
+    struct stream_shard *shard = streams_shard(s, hash);
+    if (reserve_number(shard) != 0)
+        return err_set(err, ERR_NOMEM, "out of memory for a new series");
+    uint32_t local = shard->n_free ? shard->free[shard->n_free - 1] : shard->n;
+    uint32_t id = local * STREAM_SHARDS + (uint32_t)(hash % STREAM_SHARDS);
+    st = stream_new(s, labels, hash, id, &rc);
+    if (!st)
+        return err_set(err, rc, "no room for a new series");
+
+    if (shard->n_free)
+        shard->n_free--;
+    else
+        shard->n++;
+    shard->streams[local] = st;
+    shard->used++;
+    put_slot(shard, tag_of(hash), local);
+    atomic_add_relaxed(&s->count, 1);
+    *out = st;
+    return 0;
+}
+
+/* --- removing --------------------------------------------------------------------------------- */
+
+/* Takes the slot out and closes the gap (Knuth, TAOCP 3, 6.4, algorithm R). */
+static void free_slot(struct stream_shard *shard, uint32_t tag, uint32_t local)
+{
+    uint32_t mask = shard->n_slots - 1, gap = home_of(shard, tag);
+    while (shard->slots[gap].local != local + 1)
+        gap = (gap + 1) & mask;
+    for (uint32_t i = (gap + 1) & mask; shard->slots[i].local; i = (i + 1) & mask) {
+        uint32_t home = home_of(shard, shard->slots[i].tag);
+        if (((i - home) & mask) >= ((i - gap) & mask)) {
+            shard->slots[gap] = shard->slots[i];
+            gap = i;
+        }
+    }
+    shard->slots[gap] = (struct stream_slot){0};
+}
+
+static void evict(struct streams *s, struct stream_shard *shard, uint32_t local)
+{
+    struct stream *st = shard->streams[local];
+    index_remove(&s->index, st->id, st->pairs, st->n);
+    free_slot(shard, tag_of(st->hash), local);
+    shard->streams[local] = NULL;
+    shard->free[shard->n_free++] = local;
+    shard->used--;
+    atomic_sub_relaxed(&s->count, 1);
+    free(st);
+}
+
+size_t streams_evict(struct streams *s, size_t which, uint32_t before_s)
+{
+    struct stream_shard *shard = &s->shards[which];
+    size_t count = 0;
+    lock_take(&shard->lock);
+    for (uint32_t i = 0; i < shard->n; i++) {
+        const struct stream *st = shard->streams[i];
+        if (st && !st->rows && st->last_append_s < before_s) {
+            evict(s, shard, i);
+            count++;
+        }
+    }
+    lock_give(&shard->lock);
+    return count;
+}
+
+void streams_measure(struct streams *s, uint64_t *out_count, uint64_t *out_bytes)
+{
+    uint64_t count = atomic_get_relaxed(&s->count);
+    rwlock_take_read(&s->index.lock);
+    uint64_t bytes = s->index.text_bytes + (uint64_t)s->index.n_pairs * sizeof(struct pair) +
+                     (uint64_t)s->index.n_slots * sizeof(uint32_t);
+    rwlock_give(&s->index.lock);
+    *out_count = count;
+    *out_bytes = bytes + count * (sizeof(struct stream) + 10 * sizeof(uint32_t) + 32);
+}

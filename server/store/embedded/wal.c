@@ -1,0 +1,465 @@
+#include "store/embedded/wal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/compiler.h"
+#include "base/hash.h"
+#include "base/time.h"
+#include "self/self.h"
+#include "store/embedded/bytes.h"
+
+/* Header of a segment: magic, number, nonce, checksum of these. Of a record: magic, size of the
+ * payload, checksum of the payload seeded with nonce and size. */
+static const char segment_magic[8] = "ttwal\0\0\1";
+enum { RECORD_MAGIC = 0x0152747d, WINDOW = 4 << 20, NAME_MAX_ = 32 };
+
+static struct self_metric wal_bytes_total =
+    SELF_COUNTER("telltale_store_wal_bytes_total", "Bytes written to the write-ahead log.");
+static struct self_metric wal_sync_seconds =
+    SELF_HISTOGRAM("telltale_store_wal_sync_seconds", "Time of one sync of the write-ahead log.");
+static struct self_metric wal_failures_total =
+    SELF_COUNTER("telltale_store_wal_failures_total",
+                 "Writes and syncs of the write-ahead log that failed, by operation.", "operation");
+
+static char *segment_path(const char *dir, uint32_t segment)
+{
+    char name[NAME_MAX_];
+    (void)snprintf(name, sizeof name, "%08x.wal", (unsigned)segment); // always fits
+    return fs_join(dir, name);
+}
+
+static bool parse_name(const char *name, uint32_t *out)
+{
+    char *end;
+    if (strlen(name) != sizeof "00000000.wal" - 1)
+        return false;
+    unsigned long v = strtoul(name, &end, 16);
+    if (end != name + 8 || strcmp(end, ".wal") != 0 || v == 0)
+        return false;
+    *out = (uint32_t)v;
+    return true;
+}
+
+int wal_list(const struct fs *fs, const char *dir, uint32_t **out, size_t *out_n, struct err *err)
+{
+    struct fs_names names = {0};
+    int rc = fs_list(fs, dir, &names, err);
+    if (rc != 0)
+        return rc;
+    uint32_t *v = malloc((names.n + 1) * sizeof *v);
+    size_t n = 0;
+    for (size_t i = 0; v && i < names.n; i++)
+        n += parse_name(names.v[i], &v[n]); // names are sorted, and so are the numbers
+    fs_names_done(&names);
+    if (!v)
+        return err_set(err, ERR_NOMEM, "list %s: out of memory", dir);
+    *out = v;
+    *out_n = n;
+    return 0;
+}
+
+void wal_init(struct wal *w, const struct fs *fs, const char *dir, bool durable, uint32_t segment)
+{
+    *w = (struct wal){.fs = fs, .dir = dir, .durable = durable, .segment = segment - 1};
+    lock_init(&w->lock, LOCK_STORE_WAL);
+    cond_init(&w->synced_more);
+}
+
+void wal_done(struct wal *w)
+{
+    if (!w->fs)
+        return;
+    (void)fs_close(&w->file, NULL); // what counts was written or synced before
+    (void)fs_close(&w->next, NULL);
+    cond_done(&w->synced_more);
+    lock_done(&w->lock);
+    *w = (struct wal){0};
+}
+
+static void note_failure(struct wal *w, const char *operation, const struct err *e)
+{
+    self_add(&wal_failures_total, 1, operation);
+    (void)snprintf(w->reason, sizeof w->reason, "%.*s", (int)sizeof w->reason - 1, e->message);
+}
+
+static void fail(struct wal *w)
+{
+    w->failed = true;
+    w->lost_segment = w->segment;
+    w->lost_after = w->synced;
+}
+
+/* --- segments --------------------------------------------------------------------------------- */
+
+static void make_header(char header[WAL_SEGMENT_HEADER], uint32_t segment, uint64_t nonce)
+{
+    memcpy(header, segment_magic, sizeof segment_magic);
+    write_u64(header + 8, segment);
+    write_u64(header + 16, nonce);
+    write_u64(header + 24, hash_bytes(header, 24));
+}
+
+static int create_segment(struct wal *w, uint32_t segment, uint64_t nonce, struct fs_file *out,
+                          struct err *err)
+{
+    char *path = segment_path(w->dir, segment);
+    if (!path)
+        return err_set(err, ERR_NOMEM, "new log segment: out of memory");
+    char header[WAL_SEGMENT_HEADER];
+    make_header(header, segment, nonce);
+    struct fs_file f = {0};
+    int rc = fs_open(w->fs, path, FS_NEW, &f, err);
+    if (rc == 0)
+        rc = fs_write_at(&f, header, sizeof header, 0, err);
+    if (rc == 0 && w->durable)
+        rc = fs_sync(&f, err);
+    if (rc == 0)
+        rc = fs_sync_dir(w->fs, w->dir, err);
+    if (rc == 0)
+        *out = f;
+    else
+        (void)fs_close(&f, NULL); // the first failure is the one to report
+    free(path);
+    return rc;
+}
+
+int wal_prepare(struct wal *w, struct err *err)
+{
+    lock_take(&w->lock);
+    bool ready = w->next.fs != NULL;
+    uint32_t segment = w->segment + 1;
+    lock_give(&w->lock);
+    if (ready)
+        return 0;
+
+    uint64_t nonce =
+        hash_combine(hash_process_seed(), hash_combine(segment, (uint64_t)time_now_mono_ns()));
+    struct fs_file f;
+    int rc = create_segment(w, segment, nonce, &f, err);
+    if (rc != 0)
+        return rc;
+    lock_take(&w->lock);
+    w->next = f;
+    w->next_nonce = nonce;
+    lock_give(&w->lock);
+    return 0;
+}
+
+static int sync_rest(struct wal *w, struct err *err)
+{
+    struct err e = {0};
+    int rc = fs_sync(&w->file, &e);
+    if (rc == 0)
+        return 0;
+    note_failure(w, "sync", &e);
+    fail(w);
+    return err_set(err, rc, "%s", e.message);
+}
+
+int wal_rotate(struct wal *w, struct err *err)
+{
+    lock_take(&w->lock);
+    while (w->syncing)
+        cond_wait(&w->synced_more, &w->lock);
+    int rc = 0;
+    if (NEVER(!w->next.fs))
+        rc = err_set(err, ERR_INTERNAL, "no log segment was made ready");
+    /* Those who wait in wal_sync for the old segment are served by this sync. A segment that has
+     * failed before cannot be synced; its waiters have their error. */
+    if (rc == 0 && w->durable && w->file.fs && !w->failed && w->synced < w->size)
+        rc = sync_rest(w, err);
+    if (rc == 0) {
+        (void)fs_close(&w->file, NULL); // synced, or as durable as asked for
+        w->file = w->next;
+        w->next = (struct fs_file){0};
+        w->nonce = w->next_nonce;
+        w->segment++;
+        w->old_bytes += w->size; // the size is 0 before the first segment
+        w->size = w->synced = WAL_SEGMENT_HEADER;
+        w->failed = w->full = false;
+        cond_broadcast(&w->synced_more);
+    }
+    lock_give(&w->lock);
+    return rc;
+}
+
+int wal_remove_before(struct wal *w, uint32_t segment, struct err *err)
+{
+    uint32_t *v = NULL;
+    size_t n = 0;
+    int rc = wal_list(w->fs, w->dir, &v, &n, err);
+    bool removed = false;
+    for (size_t i = 0; rc == 0 && i < n && v[i] < segment; i++) {
+        char *path = segment_path(w->dir, v[i]);
+        rc = path ? fs_remove(w->fs, path, err) : err_set(err, ERR_NOMEM, "out of memory");
+        removed |= rc == 0;
+        free(path);
+    }
+    free(v);
+    if (removed && rc == 0)
+        rc = fs_sync_dir(w->fs, w->dir, err);
+    lock_take(&w->lock);
+    if (rc == 0 && segment == w->segment)
+        w->old_bytes = 0;
+    lock_give(&w->lock);
+    return rc;
+}
+
+/* --- appending -------------------------------------------------------------------------------- */
+
+static uint64_t record_checksum(const void *payload, size_t n, uint64_t nonce)
+{
+    return hash_bytes_seeded(payload, n, hash_combine(nonce, n));
+}
+
+void wal_record_begin(struct buf *record)
+{
+    if (buf_reserve(record, WAL_RECORD_HEADER))
+        buf_advance(record, WAL_RECORD_HEADER);
+}
+
+/* Cuts off what a failed write may have left. A full disk is not a failure of the log: the next
+ * append tries again. */
+static int undo_write(struct wal *w, int rc, struct err *e)
+{
+    note_failure(w, "write", e);
+    struct err cut = {0};
+    if (fs_truncate(&w->file, w->size, &cut) != 0 || rc != ERR_BUSY) {
+        fail(w);
+        return e->code = ERR_IO;
+    }
+    w->full = true;
+    return rc;
+}
+
+static int write_locked(struct wal *w, struct buf *record, struct wal_position *out,
+                        struct err *err)
+{
+    if (w->failed || !w->file.fs)
+        return err_set(err, ERR_IO, "the write-ahead log has failed: %s", w->reason);
+    struct err e = {0};
+    int rc = fs_write_at(&w->file, record->p, record->n, w->size, &e);
+    if (rc != 0) {
+        rc = undo_write(w, rc, &e);
+        return err_set(err, rc, "%s", e.message);
+    }
+    w->full = false;
+    w->size += record->n;
+    *out = (struct wal_position){w->segment, w->size};
+    return 0;
+}
+
+int wal_append(struct wal *w, struct buf *record, struct wal_position *out, struct err *err)
+{
+    if (buf_failed(record) || record->n > WAL_RECORD_MAX)
+        return err_set(err, ERR_TOO_BIG,
+                       "the batch makes a log record over %d bytes or memory is short",
+                       WAL_RECORD_MAX);
+    size_t n = record->n - WAL_RECORD_HEADER;
+    write_u32(record->p, RECORD_MAGIC);
+    write_u32(record->p + 4, (uint32_t)n);
+    /* The nonce changes in wal_rotate only, which runs alone. */
+    write_u64(record->p + 8, record_checksum(record->p + WAL_RECORD_HEADER, n, w->nonce));
+    lock_take(&w->lock);
+    int rc = write_locked(w, record, out, err);
+    lock_give(&w->lock);
+    if (rc == 0)
+        self_add(&wal_bytes_total, record->n);
+    return rc;
+}
+
+/* One sync for everything written so far; without the lock meanwhile. */
+static void sync_once(struct wal *w)
+{
+    uint64_t upto = w->size;
+    w->syncing = true;
+    lock_give(&w->lock);
+    struct err e = {0};
+    int64_t began = time_now_mono_ns();
+    int rc = fs_sync(&w->file, &e);
+    self_observe(&wal_sync_seconds, (double)(time_now_mono_ns() - began) / 1e9);
+    lock_take(&w->lock);
+    w->syncing = false;
+    if (rc == 0) {
+        w->synced = upto;
+    } else {
+        note_failure(w, "sync", &e);
+        fail(w); // the system may have thrown the pages away: nothing here counts any more
+    }
+    cond_broadcast(&w->synced_more);
+}
+
+int wal_sync(struct wal *w, struct wal_position position, struct err *err)
+{
+    int rc = 0;
+    lock_take(&w->lock);
+    for (;;) {
+        bool lost = position.segment == w->lost_segment && position.end > w->lost_after;
+        if (lost)
+            rc = err_set(err, ERR_IO, "the write-ahead log has failed: %s", w->reason);
+        if (lost || position.segment != w->segment || w->synced >= position.end)
+            break; // an older segment was synced by wal_rotate
+        if (w->syncing)
+            cond_wait(&w->synced_more, &w->lock);
+        else
+            sync_once(w);
+    }
+    lock_give(&w->lock);
+    return rc;
+}
+
+void wal_get_state(struct wal *w, struct wal_state *out)
+{
+    lock_take(&w->lock);
+    *out =
+        (struct wal_state){.bytes = w->old_bytes + w->size, .failed = w->failed, .full = w->full};
+    if (w->failed || w->full)
+        memcpy(out->reason, w->reason, sizeof out->reason);
+    lock_give(&w->lock);
+}
+
+/* --- replay ----------------------------------------------------------------------------------- */
+
+/* A file seen through a window that moves forward. */
+struct window {
+    struct fs_file file;
+    uint64_t size, at; /* of the file; where the window begins */
+    char *p;
+    size_t n, cap;
+    struct err *err;
+    int rc;
+};
+
+/* Bytes [at, at + n) of the file, n within its size; NULL (and rc) when it cannot be read. */
+static const char *look(struct window *w, uint64_t at, size_t n)
+{
+    if (at >= w->at && at + n <= w->at + w->n)
+        return w->p + (at - w->at);
+    size_t want = (size_t)MIN(w->size - at, (uint64_t)MAX(n, (size_t)WINDOW));
+    if (want > w->cap) {
+        char *p = realloc(w->p, want);
+        if (!p) {
+            w->rc = err_set(w->err, ERR_NOMEM, "replay %s: out of memory", w->file.path);
+            return NULL;
+        }
+        w->p = p;
+        w->cap = want;
+    }
+    w->at = at;
+    w->rc = fs_read_at(&w->file, w->p, want, at, &w->n, w->err);
+    if (w->rc == 0 && w->n < n)
+        w->rc = err_set(w->err, ERR_IO, "replay %s: the file shrank", w->file.path);
+    return w->rc == 0 ? w->p : NULL;
+}
+
+/* The payload of a whole record at `at`; p == NULL when there is none. */
+static struct str record_at(struct window *w, uint64_t at, uint64_t nonce)
+{
+    if (w->size - at < WAL_RECORD_HEADER)
+        return (struct str){0};
+    const char *p = look(w, at, WAL_RECORD_HEADER);
+    if (!p || read_u32(p) != RECORD_MAGIC)
+        return (struct str){0};
+    size_t n = read_u32(p + 4);
+    if (n > WAL_RECORD_MAX || n > w->size - at - WAL_RECORD_HEADER)
+        return (struct str){0};
+    p = look(w, at, WAL_RECORD_HEADER + n);
+    if (!p || read_u64(p + 8) != record_checksum(p + WAL_RECORD_HEADER, n, nonce))
+        return (struct str){0};
+    return str_of(p + WAL_RECORD_HEADER, n);
+}
+
+/* The next whole record behind damage, or the end of the file. Tries only where the magic stands.
+ */
+static uint64_t resync(struct window *w, uint64_t at, uint64_t nonce)
+{
+    char magic[4];
+    write_u32(magic, RECORD_MAGIC);
+    for (at++; w->rc == 0 && at + WAL_RECORD_HEADER <= w->size; at++) {
+        size_t n = (size_t)MIN(w->size - at, (uint64_t)WINDOW / 4);
+        const char *p = look(w, at, n);
+        if (!p)
+            break;
+        size_t found = str_find(str_of(p, n), str_of(magic, sizeof magic));
+        if (found == n) {
+            at += n - sizeof magic; // the magic may begin in the last three bytes
+            continue;
+        }
+        at += found;
+        if (record_at(w, at, nonce).p)
+            return at;
+    }
+    return w->size;
+}
+
+static bool read_header(struct window *w, uint32_t segment, uint64_t *out_nonce)
+{
+    const char *p = w->size >= WAL_SEGMENT_HEADER ? look(w, 0, WAL_SEGMENT_HEADER) : NULL;
+    if (!p || memcmp(p, segment_magic, sizeof segment_magic) != 0 || read_u64(p + 8) != segment ||
+        read_u64(p + 24) != hash_bytes(p, 24))
+        return false;
+    *out_nonce = read_u64(p + 16);
+    return true;
+}
+
+static void skip_damage(struct window *w, uint64_t *at, uint64_t nonce, struct wal_replay *out)
+{
+    uint64_t next = resync(w, *at, nonce);
+    if (next == w->size)
+        out->torn = true;
+    else
+        out->damaged++;
+    out->dropped_bytes += next - *at;
+    *at = next;
+}
+
+static int replay(struct window *w, uint64_t nonce, int (*each)(void *arg, struct str payload),
+                  void *arg, struct wal_replay *out)
+{
+    uint64_t at = WAL_SEGMENT_HEADER;
+    while (at < w->size && w->rc == 0) {
+        struct str payload = record_at(w, at, nonce);
+        if (w->rc != 0)
+            break;
+        if (!payload.p) {
+            skip_damage(w, &at, nonce, out);
+            continue;
+        }
+        int rc = each(arg, payload);
+        if (rc < 0 && rc != ERR_CORRUPT)
+            return rc;
+        out->damaged += rc == ERR_CORRUPT;
+        out->records += rc != ERR_CORRUPT;
+        out->dropped_bytes += rc == ERR_CORRUPT ? payload.n : 0;
+        at += WAL_RECORD_HEADER + payload.n;
+    }
+    return w->rc;
+}
+
+int wal_replay_segment(const struct fs *fs, const char *dir, uint32_t segment,
+                       int (*each)(void *arg, struct str payload), void *arg,
+                       struct wal_replay *out, struct err *err)
+{
+    *out = (struct wal_replay){0};
+    char *path = segment_path(dir, segment);
+    if (!path)
+        return err_set(err, ERR_NOMEM, "replay: out of memory");
+    struct window w = {.err = err};
+    uint64_t nonce = 0;
+    int rc = fs_open(fs, path, FS_READ, &w.file, err);
+    if (rc == 0)
+        rc = fs_size(&w.file, &w.size, err);
+    if (rc == 0 && read_header(&w, segment, &nonce)) {
+        rc = replay(&w, nonce, each, arg, out);
+    } else if (rc == 0) {
+        rc = w.rc;
+        out->bad_header = w.size > 0; // an empty file: the crash came before the header
+        out->dropped_bytes = w.size;
+    }
+    out->bytes = w.size;
+    (void)fs_close(&w.file, NULL); // read-only: nothing to lose
+    free(w.p);
+    free(path);
+    return rc;
+}

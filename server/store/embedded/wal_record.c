@@ -1,0 +1,241 @@
+#include "store/embedded/wal_record.h"
+
+#include "base/compiler.h"
+#include "base/err.h"
+#include "store/embedded/bytes.h"
+#include "store/embedded/histogram_column.h"
+
+enum section { STREAMS = 1, ROWS, EXEMPLARS, METADATA };
+
+/* Low bits of a series' row count. */
+enum { WITH_STARTS = 1, WITH_HISTOGRAMS = 2, COUNT_SHIFT = 2 };
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+static void begin(struct buf *out, enum section section, size_t count)
+{
+    buf_putc(out, (char)section);
+    put_varint(out, count);
+}
+
+static void put_labels(struct buf *out, const struct labels *labels)
+{
+    put_varint(out, labels->n);
+    for (size_t i = 0; i < labels->n; i++) {
+        put_text(out, labels->v[i].name);
+        put_text(out, labels->v[i].value);
+    }
+}
+
+void wal_put_streams(struct buf *out, size_t count)
+{
+    begin(out, STREAMS, count);
+}
+
+void wal_put_stream(struct buf *out, uint32_t id, const struct labels *labels)
+{
+    put_varint(out, id);
+    put_labels(out, labels);
+}
+
+void wal_put_rows(struct buf *out, size_t series, int64_t first_t, struct wal_rows *state)
+{
+    begin(out, ROWS, series);
+    put_zigzag(out, first_t);
+    *state = (struct wal_rows){.t = first_t};
+}
+
+static char *write_sample(char *p, const struct sample *s, unsigned kind, struct wal_rows *state)
+{
+    p = varint_write(p, zigzag((int64_t)((uint64_t)s->t_unix_ms - (uint64_t)state->t)));
+    state->t = s->t_unix_ms;
+    if (kind & WITH_STARTS) {
+        p = varint_write(p, zigzag((int64_t)((uint64_t)s->start_unix_ms - (uint64_t)state->start)));
+        state->start = s->start_unix_ms;
+    }
+    if (kind & WITH_HISTOGRAMS)
+        *p++ = s->histogram ? 1 : 0;
+    if (!s->histogram) {
+        write_u64(p, double_bits(s->value));
+        p += 8;
+    }
+    return p;
+}
+
+void wal_put_series(struct buf *out, uint32_t id, const struct sample *samples, size_t n,
+                    struct wal_rows *state)
+{
+    unsigned kind = 0;
+    for (size_t i = 0; i < n; i++)
+        kind |= (samples[i].start_unix_ms ? WITH_STARTS : 0u) |
+                (samples[i].histogram ? WITH_HISTOGRAMS : 0u);
+    put_zigzag(out, (int64_t)id - (int64_t)state->id);
+    put_varint(out, (uint64_t)n << COUNT_SHIFT | kind);
+    state->id = id;
+    for (size_t i = 0; i < n; i++) {
+        char *p = buf_reserve(out, 2 * VARINT_MAX + 9);
+        if (!p)
+            return;
+        buf_advance(out, (size_t)(write_sample(p, &samples[i], kind, state) - p));
+        if (samples[i].histogram)
+            histogram_column_encode(out, &samples[i].histogram, 1);
+    }
+}
+
+void wal_put_exemplars(struct buf *out, size_t count)
+{
+    begin(out, EXEMPLARS, count);
+}
+
+void wal_put_exemplar(struct buf *out, uint32_t id, const struct exemplar *e)
+{
+    put_varint(out, id);
+    put_zigzag(out, e->t_unix_ms);
+    put_u64(out, double_bits(e->value));
+    put_labels(out, &e->labels);
+}
+
+void wal_put_metadata(struct buf *out, size_t count)
+{
+    begin(out, METADATA, count);
+}
+
+void wal_put_family(struct buf *out, const struct metric_metadata *m)
+{
+    buf_putc(out, (char)m->type);
+    put_text(out, m->family);
+    put_text(out, m->unit);
+    put_text(out, m->help);
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+struct record {
+    struct reader r;
+    struct arena *arena;
+    const struct wal_visitor *visitor;
+};
+
+static int bad(const struct record *rec)
+{
+    return arena_failed(rec->arena) ? ERR_NOMEM : ERR_CORRUPT;
+}
+
+static struct labels get_labels(struct record *rec)
+{
+    size_t n = get_count(&rec->r, 2);
+    struct label *v = arena_array(rec->arena, n, sizeof *v);
+    if (!v)
+        rec->r.bad = true;
+    for (size_t i = 0; v && i < n; i++) {
+        v[i].name = get_text(&rec->r);
+        v[i].value = get_text(&rec->r);
+    }
+    return (struct labels){v, v ? n : 0};
+}
+
+static int read_streams(struct record *rec)
+{
+    size_t n = get_count(&rec->r, 2);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        uint64_t id = get_varint(&rec->r);
+        struct labels labels = get_labels(rec);
+        if (rec->r.bad || id > UINT32_MAX)
+            return bad(rec);
+        rc = rec->visitor->stream(rec->visitor->arg, (uint32_t)id, &labels);
+    }
+    return rc;
+}
+
+static void get_sample(struct record *rec, unsigned kind, struct wal_rows *state,
+                       struct sample *out)
+{
+    struct reader *r = &rec->r;
+    state->t = (int64_t)((uint64_t)state->t + (uint64_t)get_zigzag(r));
+    if (kind & WITH_STARTS)
+        state->start = (int64_t)((uint64_t)state->start + (uint64_t)get_zigzag(r));
+    *out = (struct sample){.t_unix_ms = state->t,
+                           .start_unix_ms = kind & WITH_STARTS ? state->start : 0};
+    if (kind & WITH_HISTOGRAMS && get_byte(r))
+        histogram_column_decode(r, &out->histogram, 1, rec->arena);
+    else
+        out->value = bits_double(get_u64(r));
+}
+
+static int read_series(struct record *rec, struct wal_rows *state)
+{
+    int64_t id = (int64_t)((uint64_t)state->id + (uint64_t)get_zigzag(&rec->r));
+    uint64_t counted = get_varint(&rec->r);
+    if (rec->r.bad || id < 0 || id > UINT32_MAX)
+        return ERR_CORRUPT;
+    state->id = (uint32_t)id;
+    for (uint64_t i = 0; i < counted >> COUNT_SHIFT; i++) {
+        struct sample s;
+        get_sample(rec, (unsigned)(counted & (WITH_STARTS | WITH_HISTOGRAMS)), state, &s);
+        if (rec->r.bad)
+            return bad(rec);
+        int rc = rec->visitor->row(rec->visitor->arg, state->id, &s);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int read_rows(struct record *rec)
+{
+    size_t n = get_count(&rec->r, 2);
+    struct wal_rows state = {.t = get_zigzag(&rec->r)};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = read_series(rec, &state);
+    return rc;
+}
+
+static int read_exemplars(struct record *rec)
+{
+    size_t n = get_count(&rec->r, 11);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        uint64_t id = get_varint(&rec->r);
+        struct exemplar e = {.t_unix_ms = get_zigzag(&rec->r)};
+        e.value = bits_double(get_u64(&rec->r));
+        e.labels = get_labels(rec);
+        if (rec->r.bad || id > UINT32_MAX)
+            return bad(rec);
+        rc = rec->visitor->exemplar(rec->visitor->arg, (uint32_t)id, &e);
+    }
+    return rc;
+}
+
+static int read_metadata(struct record *rec)
+{
+    size_t n = get_count(&rec->r, 4);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        struct metric_metadata m = {.type = (enum metric_type)get_byte(&rec->r)};
+        m.family = get_text(&rec->r);
+        m.unit = get_text(&rec->r);
+        m.help = get_text(&rec->r);
+        if (rec->r.bad || m.type > METRIC_STATESET)
+            return ERR_CORRUPT;
+        rc = rec->visitor->metadata(rec->visitor->arg, &m);
+    }
+    return rc;
+}
+
+int wal_read_record(struct str payload, struct arena *arena, const struct wal_visitor *visitor)
+{
+    struct record rec = {reader_of(payload.p, payload.n), arena, visitor};
+    int rc = 0;
+    while (rc == 0 && !rec.r.bad && reader_left(&rec.r)) {
+        switch (get_byte(&rec.r)) {
+        case STREAMS: rc = read_streams(&rec); break;
+        case ROWS: rc = read_rows(&rec); break;
+        case EXEMPLARS: rc = read_exemplars(&rec); break;
+        case METADATA: rc = read_metadata(&rec); break;
+        default: rc = ERR_CORRUPT;
+        }
+    }
+    return rc == 0 && rec.r.bad ? bad(&rec) : rc;
+}

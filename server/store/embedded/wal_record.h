@@ -1,0 +1,49 @@
+/* The payload of a log record: what one batch adds. Sections in this order, each optional:
+ * definitions of streams, rows, exemplars, metadata. Layout: docs/design/format/wal.md. */
+#ifndef TELLTALE_STORE_EMBEDDED_WAL_RECORD_H
+#define TELLTALE_STORE_EMBEDDED_WAL_RECORD_H
+
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "model/sample.h"
+
+/* --- writing: a section is begun with its number of things, then each is put -------------------
+ */
+
+void wal_put_streams(struct buf *out, size_t count);
+void wal_put_stream(struct buf *out, uint32_t id, const struct labels *labels);
+
+/* State that rows of a section share: each is written as a difference to the one before. */
+struct wal_rows {
+    uint32_t id;
+    int64_t t, start;
+};
+
+void wal_put_rows(struct buf *out, size_t series, int64_t first_t, struct wal_rows *state);
+void wal_put_series(struct buf *out, uint32_t id, const struct sample *samples, size_t n,
+                    struct wal_rows *state);
+
+void wal_put_exemplars(struct buf *out, size_t count);
+void wal_put_exemplar(struct buf *out, uint32_t id, const struct exemplar *e);
+
+void wal_put_metadata(struct buf *out, size_t count);
+void wal_put_family(struct buf *out, const struct metric_metadata *m);
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+/* What is found; text is borrowed from the payload, histograms and label arrays from the arena. An
+ * answer other than 0 ends the reading and is returned. */
+struct wal_visitor {
+    void *arg;
+    int (*stream)(void *arg, uint32_t id, const struct labels *labels);
+    int (*row)(void *arg, uint32_t id, const struct sample *sample);
+    int (*exemplar)(void *arg, uint32_t id, const struct exemplar *e);
+    int (*metadata)(void *arg, const struct metric_metadata *m);
+};
+
+/* ERR_CORRUPT when the payload is malformed, ERR_NOMEM. */
+int wal_read_record(struct str payload, struct arena *arena, const struct wal_visitor *visitor);
+
+#endif
