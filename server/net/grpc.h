@@ -61,17 +61,29 @@ struct grpc_options {
     struct auth *auth;                 /* NULL: none */
     const struct grpc_method *methods; /* borrowed, outlives the server */
     size_t n_methods;
-    size_t max_message_bytes;  /* RESOURCE_EXHAUSTED above; 0: 64 MiB */
-    size_t max_buffered_bytes; /* messages in memory, all streams; 0: 1 GiB */
-    unsigned max_connections;  /* 0: 1,024 */
-    unsigned max_streams;      /* per connection; 0: 100 */
-    unsigned workers, queue;   /* 0: number of cores; 0: 256 */
-    unsigned idle_timeout_s;   /* 0: 300 */
+    size_t max_message_bytes;   /* RESOURCE_EXHAUSTED above; 0: 64 MiB */
+    size_t max_buffered_bytes;  /* messages in memory, all streams; 0: 1 GiB */
+    unsigned max_connections;   /* 0: 1,024 */
+    unsigned max_streams;       /* per connection; 0: 100 */
+    unsigned workers, queue;    /* 0: number of cores; 0: 256 */
+    unsigned idle_timeout_s;    /* without a call; 0: 300 */
+    unsigned message_timeout_s; /* time for a whole message to arrive; 0: 60 */
 };
 
+/* Starts listening. ERR_IO (address taken, certificate not readable), ERR_INVALID; the message says
+ * what to do. */
 int grpc_server_start(const struct grpc_options *options, struct grpc_server **out,
                       struct err *err);
+
+/* The bound address, with the real port when it was 0; borrowed. */
 const char *grpc_server_address(const struct grpc_server *s);
+
+/* Reads certificate, key and client CA again (other files are fine) for the connections to come. On
+ * failure the old ones stay. ERR_INVALID when the server has no TLS. Threads: any. */
+int grpc_server_reload_tls(struct grpc_server *s, const struct tls_options *tls, struct err *err);
+
+/* Stops accepting, tells clients (GOAWAY), lets calls under way end (at most `grace_ms`; a handler
+ * that runs is waited for), closes. NULL is fine. */
 void grpc_server_stop(struct grpc_server *s, int64_t grace_ms);
 
 #endif

@@ -17,7 +17,7 @@ enum {
     FRAME_MAX = 16 << 10,
     RESERVE_MAX = 1 << 20, /* a peer may promise much and send nothing */
     ARENA_BYTES = 64 << 20,
-    IDLE_FRAMES_MAX = 10000, /* frames in a row that bring no call forward */
+    IDLE_FRAMES_MAX = 10000,   /* frames in a row that bring no call forward */
     ACKS_MAX = IDLE_FRAMES_MAX /* waiting to be sent; the limit above is to be reached first */
 };
 

@@ -30,7 +30,7 @@ EDGES = {
 
 PUBLIC = {
     "config": ["config.h", "scrape_config.h"],
-    "net": ["auth.h", "client.h", "grpc.h", "http.h", "tls.h"],
+    "net": ["address.h", "auth.h", "client.h", "grpc.h", "http.h", "tls.h"],
     "receive": ["otlp.h", "remote_write.h", "scrape.h"],
 }
 
