@@ -1,4 +1,4 @@
-#include "certs.h"
+#include "support/certs.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,12 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
+
+#include "base/time.h"
 
 struct pair {
     gnutls_x509_crt_t crt;
@@ -46,7 +47,7 @@ static struct pair make(const char *name, const char *purpose, const struct pair
     static uint8_t serial = 1;
     static const unsigned char loopback[] = {127, 0, 0, 1};
     struct pair p;
-    time_t now = time(NULL);
+    time_t now = (time_t)(time_now_unix_ms() / MS_PER_S);
     assert_int_equal(gnutls_x509_crt_init(&p.crt), 0);
     assert_int_equal(gnutls_x509_privkey_init(&p.key), 0);
     assert_int_equal(gnutls_x509_privkey_generate(p.key, GNUTLS_PK_ECDSA,

@@ -16,10 +16,10 @@
 #include "base/lock.h"
 #include "base/thread.h"
 #include "base/time.h"
-#include "certs.h"
-#include "grpc_client.h"
 #include "net/address.h"
 #include "net/tls.h"
+#include "support/certs.h"
+#include "support/grpc_client.h"
 
 /* Lets a handler wait until the test says go. */
 static struct lock gate_lock = LOCK_INIT(LOCK_LEAF);

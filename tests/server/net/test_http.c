@@ -232,7 +232,7 @@ static void test_rights_are_checked_before_the_handler(void **state)
     /* sha256("secret"), and bcrypt of "pass" made with cost 4 */
     const struct auth_user users[] = {
         {NULL, NULL, "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b", AUTH_READ},
-        {"ann", "$2b$04$abcdefghijklmnopqrstuuE9QI9mzQbsL1BgFKiFzjVWqANbg8Rm.", NULL, AUTH_ADMIN},
+        {"ann", "$2b$04$abcdefghijklmnopqrstuufznL8bkzdtHwLhca4To/v9Lo9bA7fR6", NULL, AUTH_ADMIN},
     };
     struct auth *auth = NULL;
     assert_int_equal(auth_new(users, ARRAY_LEN(users), &auth, NULL), 0);
@@ -302,7 +302,8 @@ static void test_a_full_queue_pushes_back_and_loses_nobody(void **state)
     struct thread threads[CALLS];
     atomic_set_relaxed(&waiting, 0);
     for (int i = 0; i < CALLS; i++) {
-        calls[i] = (struct call){.server = s};
+        calls[i].server = s;
+        atomic_init(&calls[i].status, 0);
         assert_int_equal(thread_start(&threads[i], "client", post_ingest, &calls[i], NULL), 0);
         while (i == 0 && atomic_get_relaxed(&waiting) == 0)
             (void)usleep(1000); // the first is out of the queue before the others come

@@ -1,4 +1,4 @@
-#include "grpc_client.h"
+#include "support/grpc_client.h"
 
 #include <errno.h>
 #include <netinet/in.h>

@@ -1,7 +1,7 @@
 /* A gRPC client for tests, on nghttp2 and blocking sockets. One thread. Every wait fails the test
  * after ten seconds. */
-#ifndef TELLTALE_TESTS_GRPC_CLIENT_H
-#define TELLTALE_TESTS_GRPC_CLIENT_H
+#ifndef TELLTALE_TESTS_SUPPORT_GRPC_CLIENT_H
+#define TELLTALE_TESTS_SUPPORT_GRPC_CLIENT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* Certificates for tests, made afresh in a directory of their own. */
-#ifndef TELLTALE_TESTS_CERTS_H
-#define TELLTALE_TESTS_CERTS_H
+#ifndef TELLTALE_TESTS_SUPPORT_CERTS_H
+#define TELLTALE_TESTS_SUPPORT_CERTS_H
 
 struct certs {
     char dir[64];
