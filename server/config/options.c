@@ -1,0 +1,302 @@
+/* Every key of the configuration but those of scrape jobs (scrape_options.c). One line here is all
+ * it takes to add one: reader, `--set`, help, reference page and /api/v1/status/config follow. */
+#include "config/options.h"
+
+#include "config/config.h"
+#include "config/loader.h"
+#include "config/tree.h"
+
+#define AT(field) .at = offsetof(struct config, field)
+#define AT_N(field) .at_n = offsetof(struct config, field)
+#define MINUTE_MS INT64_C(60000)
+#define DAY_MS INT64_C(86400000)
+#define MIB (INT64_C(1) << 20)
+
+static const char *const durabilities[] = {"process", "disk", NULL};
+static const char *const log_levels[] = {"debug", "info", "warn", "error", NULL};
+static const char *const log_formats[] = {"logfmt", "json", NULL};
+static const char *const translations[] = {"UnderscoreEscapingWithSuffixes",
+                                           "UnderscoreEscapingWithoutSuffixes",
+                                           "NoUTF8EscapingWithSuffixes", "NoTranslation", NULL};
+static const char *const features[] = {"promql-experimental-functions",
+                                       "promql-duration-expr",
+                                       "promql-extended-range-selectors",
+                                       "promql-binop-fill-modifiers",
+                                       "promql-delayed-name-removal",
+                                       "use-start-timestamps",
+                                       "type-and-unit-labels",
+                                       NULL};
+
+/* ---- auth.users ---- */
+
+static const struct {
+    const char *name;
+    unsigned right;
+} rights[] = {
+    {"read", CONFIG_RIGHT_READ}, {"ingest", CONFIG_RIGHT_INGEST}, {"admin", CONFIG_RIGHT_ADMIN}};
+
+static unsigned right_of(struct str word)
+{
+    for (size_t i = 0; i < ARRAY_LEN(rights); i++)
+        if (str_eq(word, str_c(rights[i].name)))
+            return rights[i].right;
+    return 0;
+}
+
+static int read_rights(struct loader *l, const struct node *v, void *object)
+{
+    struct config_user *user = object;
+    user->rights = 0;
+    for (size_t i = 0; v->kind == NODE_LIST && i < v->n; i++) {
+        unsigned right = right_of(v->items[i]->text);
+        if (!right)
+            loader_expected(l, v->items[i], false, "read, ingest or admin");
+        user->rights |= right;
+    }
+    if (v->kind != NODE_LIST)
+        loader_expected(l, v, false, "a list of read, ingest, admin");
+    return 0;
+}
+
+static void write_rights(struct buf *out, const void *object)
+{
+    const struct config_user *user = object;
+    buf_putc(out, '[');
+    const char *comma = "";
+    for (size_t i = 0; i < ARRAY_LEN(rights); i++) {
+        if (user->rights & rights[i].right) {
+            buf_printf(out, "%s%s", comma, rights[i].name);
+            comma = ", ";
+        }
+    }
+    buf_putc(out, ']');
+}
+
+static const struct option_custom rights_custom = {read_rights, write_rights};
+
+#define USER_AT(field) .at = offsetof(struct config_user, field)
+static const struct option user_options[] = {
+    {"name", OPT_TEXT, USER_AT(name), .flags = OPTION_REQUIRED,
+     .help = "Name for basic authentication; for a token, only what messages call it."},
+    {"password_hash", OPT_SECRET, USER_AT(password_hash),
+     .help = "Password as crypt(3) writes it: bcrypt $2…, yescrypt $y$…, SHA-512 $6$…"},
+    {"token_sha256", OPT_SECRET, USER_AT(token_sha256),
+     .help = "SHA-256 of a bearer token, 64 hexadecimal digits: printf %s TOKEN | sha256sum"},
+    {"rights", OPT_CUSTOM, .custom = &rights_custom,
+     .help = "List of read (queries), ingest (sending data), admin (both, and reload, flush)."},
+};
+
+static bool is_sha256(const char *text)
+{
+    size_t n = 0;
+    for (; text[n]; n++) {
+        char c = text[n];
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')))
+            return false;
+    }
+    return n == 64;
+}
+
+static void check_user(struct loader *l, const struct node *at, void *object)
+{
+    const struct config_user *user = object;
+    if (!user->password_hash == !user->token_sha256)
+        loader_problem(l, at, "a user has either password_hash or token_sha256");
+    if (user->password_hash && user->password_hash[0] != '$')
+        loader_problem(l, at,
+                       "password_hash: found <secret>, expected a hash such as $2y$… "
+                       "(make one with: mkpasswd -m bcrypt)");
+    if (user->token_sha256 && !is_sha256(user->token_sha256))
+        loader_problem(l, at, "token_sha256: found <secret>, expected 64 hexadecimal digits");
+    if (!user->rights)
+        loader_problem(l, at, "rights: expected a list of read, ingest, admin");
+}
+
+static const struct schema user_schema =
+    SCHEMA(user_options, struct config_user, .check = check_user);
+
+/* ---- All others ---- */
+
+static const char not_evaluated[] = "rules and alerts are not evaluated by this version";
+static const char not_sent[] = "nothing is sent on or read from elsewhere by this version";
+static const char no_need[] = "has no effect: telltale stores data in its own way";
+
+static const struct option options[] = {
+    /* http */
+    {"http.address", OPT_ADDRESS, AT(http.address), .fallback = "127.0.0.1:9090",
+     .flags = OPTION_RESTART, .like = "--web.listen-address",
+     .help = "Where the API, the page and all HTTP receivers listen. \":9090\" is every address."},
+    {"http.tls.cert", OPT_FILE, AT(http.tls.cert), .flags = OPTION_RESTART,
+     .help = "Certificate chain (PEM) of all listeners, OTLP included. Needs http.tls.key."},
+    {"http.tls.key", OPT_FILE, AT(http.tls.key), .flags = OPTION_RESTART,
+     .help = "Private key (PEM) of the certificate."},
+    {"http.tls.client_ca", OPT_FILE, AT(http.tls.client_ca), .flags = OPTION_RESTART,
+     .help = "Clients must show a certificate that this authority (PEM) signed."},
+    {"http.cors_origin", OPT_TEXT, AT(http.cors_origin), .flags = OPTION_RESTART,
+     .like = "--web.cors.origin",
+     .help = "Web pages of this origin may call the API: an origin, a regular expression, or *."},
+    {"http.insecure", OPT_BOOL, AT(http.insecure), .fallback = "false", .flags = OPTION_RESTART,
+     .help = "Allow listeners that other machines reach without TLS or without a credential."},
+    {"http.lifecycle", OPT_BOOL, AT(http.lifecycle), .fallback = "false", .flags = OPTION_RESTART,
+     .like = "--web.enable-lifecycle", .help = "Allow POST /-/quit to stop the server."},
+
+    /* otlp */
+    {"otlp.http.address", OPT_ADDRESS, AT(otlp.http_address), .fallback = "127.0.0.1:4318",
+     .flags = OPTION_RESTART, .help = "Where OTLP over HTTP listens, in addition to http.address."},
+    {"otlp.grpc.address", OPT_ADDRESS, AT(otlp.grpc_address), .fallback = "127.0.0.1:4317",
+     .flags = OPTION_RESTART, .help = "Where OTLP over gRPC listens."},
+    {"otlp.translation_strategy", OPT_CHOICE, AT(otlp.translation),
+     .fallback = "UnderscoreEscapingWithSuffixes", .choices = translations, .flags = OPTION_RESTART,
+     .help = "How OTLP's metric and attribute names become names of series."},
+    {"otlp.promote_resource_attributes", OPT_TEXTS, AT(otlp.promote_resource_attributes),
+     AT_N(otlp.n_promote_resource_attributes), .flags = OPTION_RESTART,
+     .help = "Resource attributes that become labels of every series of the resource."},
+    {"otlp.promote_all_resource_attributes", OPT_BOOL, AT(otlp.promote_all_resource_attributes),
+     .fallback = "false", .flags = OPTION_RESTART,
+     .help = "All resource attributes become labels, but for those in ignore_resource_attributes."},
+    {"otlp.ignore_resource_attributes", OPT_TEXTS, AT(otlp.ignore_resource_attributes),
+     AT_N(otlp.n_ignore_resource_attributes), .flags = OPTION_RESTART,
+     .help = "Exceptions from promote_all_resource_attributes."},
+    {"otlp.keep_identifying_resource_attributes", OPT_BOOL,
+     AT(otlp.keep_identifying_resource_attributes), .fallback = "false", .flags = OPTION_RESTART,
+     .help = "target_info keeps service.name, service.namespace and service.instance.id."},
+    {"otlp.promote_scope_metadata", OPT_BOOL, AT(otlp.promote_scope_metadata), .fallback = "true",
+     .flags = OPTION_RESTART,
+     .help = "Name, version and attributes of the scope become otel_scope_… labels."},
+    {"otlp.convert_histograms_to_nhcb", OPT_BOOL, AT(otlp.convert_histograms_to_nhcb),
+     .fallback = "false", .flags = OPTION_RESTART,
+     .help = "Explicit-bucket histograms become native histograms with custom bounds."},
+    {"otlp.max_delta_series", OPT_COUNT, AT(otlp.max_delta_series), .fallback = "1000000", .min = 1,
+     .flags = OPTION_RESTART,
+     .help = "Series of delta temporality whose running sums are kept to make them cumulative."},
+    {"otlp.delta_idle", OPT_DURATION, AT(otlp.delta_idle_ms), .fallback = "1h", .min = MINUTE_MS,
+     .flags = OPTION_RESTART,
+     .help = "A delta series without points for so long is forgotten and starts at zero again."},
+
+    /* auth */
+    {"auth.users", OPT_LIST, AT(auth.users), AT_N(auth.n_users), .part = &user_schema,
+     .help = "Who may do what. None: everybody may do everything."},
+
+    /* storage */
+    {"storage.path", OPT_TEXT, AT(storage.path), .fallback = "./telltale-data",
+     .flags = OPTION_RESTART, .like = "--storage.tsdb.path", .help = "Directory of the data."},
+    {"storage.retention.metrics", OPT_DURATION, AT(storage.retention_metrics_ms), .fallback = "30d",
+     .min = DAY_MS, .flags = OPTION_FOREVER, .like = "--storage.tsdb.retention.time",
+     .help = "Metrics older than this are removed, by whole days, and refused when they arrive. "
+             "With forever any time is stored, 1970 included."},
+    {"storage.durability", OPT_CHOICE, AT(storage.durability), .fallback = "process",
+     .choices = durabilities, .flags = OPTION_RESTART,
+     .help = "What acknowledged data survives: the death of the process, or of the machine (each "
+             "answer waits for the disk)."},
+    {"storage.head_max_bytes", OPT_SIZE, AT(storage.head_max_bytes), .fallback = "256MiB",
+     .min = MIB, .help = "Memory of the newest rows; above it they are written to parts."},
+    {"storage.flush_interval", OPT_DURATION, AT(storage.flush_interval_ms), .fallback = "10m",
+     .min = 1000, .help = "The newest rows are written to parts at least this often."},
+    {"storage.max_series", OPT_COUNT, AT(storage.max_series), .fallback = "10000000", .min = 1,
+     .help = "Active series; samples of new ones are refused above."},
+    {"storage.max_future", OPT_DURATION, AT(storage.max_future_ms), .fallback = "1d", .min = 1,
+     .help = "Samples later than now and this are refused."},
+    {"storage.exemplars.max_exemplars", OPT_COUNT, AT(storage.max_exemplars), .fallback = "100000",
+     .min = 1, .help = "Exemplars kept in memory, the newest."},
+
+    /* query */
+    {"query.lookback_delta", OPT_DURATION, AT(query.lookback_delta_ms), .fallback = "5m", .min = 1,
+     .like = "--query.lookback-delta",
+     .help = "How old the newest sample of a series may be to count as its value."},
+    {"query.timeout", OPT_DURATION, AT(query.timeout_ms), .fallback = "2m", .min = 1,
+     .like = "--query.timeout", .help = "A query that takes longer ends with an error."},
+    {"query.max_samples", OPT_COUNT, AT(query.max_samples), .fallback = "50000000", .min = 1,
+     .like = "--query.max-samples", .help = "Samples that one query may hold at once."},
+    {"query.max_memory_bytes", OPT_SIZE, AT(query.max_memory_bytes), .fallback = "1GiB", .min = MIB,
+     .help = "Memory that one query may take."},
+    {"query.max_points", OPT_COUNT, AT(query.max_points), .fallback = "11000", .min = 1,
+     .help = "Points per series in the answer of a range query."},
+    {"query.max_concurrency", OPT_COUNT, AT(query.max_concurrency), .fallback = "20", .min = 1,
+     .max = 1000, .like = "--query.max-concurrency",
+     .help = "Queries at the same time; more wait, then get an error."},
+    {"query.features", OPT_TEXTS, AT(query.features), AT_N(query.n_features), .choices = features,
+     .like = "--enable-feature", .help = "Optional parts of PromQL, as Prometheus names them."},
+
+    /* limits */
+    {"limits.max_body_bytes", OPT_SIZE, AT(limits.max_body_bytes), .fallback = "64MiB", .min = 1024,
+     .flags = OPTION_RESTART,
+     .help = "Body of a request as sent; 413 (gRPC: RESOURCE_EXHAUSTED) above."},
+    {"limits.max_decompressed_bytes", OPT_SIZE, AT(limits.max_decompressed_bytes),
+     .fallback = "128MiB", .min = 1024, .flags = OPTION_RESTART,
+     .help = "Body of a request after decompression."},
+    {"limits.max_decompression_ratio", OPT_COUNT, AT(limits.max_decompression_ratio),
+     .fallback = "200", .min = 1, .flags = OPTION_RESTART,
+     .help = "Decompressed size by size as sent, for bodies over 1 MiB: stops zip bombs early."},
+    {"limits.max_buffered_bytes", OPT_SIZE, AT(limits.max_buffered_bytes), .fallback = "1GiB",
+     .min = MIB, .flags = OPTION_RESTART,
+     .help = "Bodies in memory, all connections of a listener together; 503 above."},
+    {"limits.max_response_bytes", OPT_SIZE, AT(limits.max_response_bytes), .fallback = "512MiB",
+     .min = MIB, .flags = OPTION_RESTART, .help = "Answer of a request."},
+    {"limits.max_connections", OPT_COUNT, AT(limits.max_connections), .fallback = "1024", .min = 1,
+     .max = 1000000, .flags = OPTION_RESTART, .like = "--web.max-connections",
+     .help = "Open connections of a listener."},
+    {"limits.idle_timeout", OPT_DURATION, AT(limits.idle_timeout_ms), .fallback = "5m", .min = 1000,
+     .flags = OPTION_RESTART, .like = "--web.read-timeout",
+     .help = "A connection without a request for so long is closed."},
+    {"limits.body_timeout", OPT_DURATION, AT(limits.body_timeout_ms), .fallback = "1m", .min = 1000,
+     .flags = OPTION_RESTART, .help = "A request must have arrived whole after this."},
+    {"limits.ingest_workers", OPT_COUNT, AT(limits.ingest_workers), .fallback = "0", .max = 1024,
+     .flags = OPTION_RESTART, .help = "Threads that decode and store; 0: one a processor."},
+    {"limits.query_workers", OPT_COUNT, AT(limits.query_workers), .fallback = "8", .min = 1,
+     .max = 1024, .flags = OPTION_RESTART, .help = "Threads that answer queries."},
+    {"limits.ingest_queue", OPT_COUNT, AT(limits.ingest_queue), .fallback = "256", .min = 1,
+     .max = 1000000, .flags = OPTION_RESTART,
+     .help = "Requests with data that wait for a thread; 429 above."},
+    {"limits.query_queue", OPT_COUNT, AT(limits.query_queue), .fallback = "1024", .min = 1,
+     .max = 1000000, .flags = OPTION_RESTART, .help = "Queries that wait for a thread; 503 above."},
+    {"limits.max_series_per_request", OPT_COUNT, AT(limits.max_series_per_request),
+     .fallback = "1000000", .min = 1, .flags = OPTION_RESTART,
+     .help = "Series in one request of a sender."},
+    {"limits.max_labels", OPT_COUNT, AT(limits.max_labels), .fallback = "128", .min = 1,
+     .flags = OPTION_RESTART, .help = "Labels of a series that is sent to us."},
+    {"limits.max_label_name_bytes", OPT_SIZE, AT(limits.max_label_name_bytes), .fallback = "1KiB",
+     .min = 1, .flags = OPTION_RESTART, .help = "Length of a label's name."},
+    {"limits.max_label_value_bytes", OPT_SIZE, AT(limits.max_label_value_bytes),
+     .fallback = "64KiB", .min = 1, .flags = OPTION_RESTART, .help = "Length of a label's value."},
+
+    /* log */
+    {"log.level", OPT_CHOICE, AT(log.level), .fallback = "info", .choices = log_levels,
+     .like = "--log.level", .help = "The least important lines that are written."},
+    {"log.format", OPT_CHOICE, AT(log.format), .fallback = "logfmt", .choices = log_formats,
+     .like = "--log.format", .help = "Form of a line on stderr."},
+
+    /* global, as in prometheus.yml */
+    {"global.scrape_interval", OPT_DURATION, AT(global.scrape_interval_ms), .fallback = "1m",
+     .min = 1, .help = "How often targets are scraped, unless their job says otherwise."},
+    {"global.scrape_timeout", OPT_DURATION, AT(global.scrape_timeout_ms), .fallback = "10s",
+     .min = 1, .help = "How long a scrape may take; never more than the interval."},
+    {"global.evaluation_interval", OPT_DURATION, AT(global.evaluation_interval_ms),
+     .fallback = "1m", .min = 1, .help = "Resolution of a subquery that names none."},
+    {"global.external_labels", OPT_LABELS, AT(global.external_labels),
+     AT_N(global.n_external_labels), .help = "Labels that /federate adds to every series."},
+    {"", OPT_SHARE, AT(global.scrape), .part = &scrape_global_schema},
+    {"global.query_log_file", OPT_UNUSED, .help = "there is no query log in this version"},
+    {"global.scrape_failure_log_file", OPT_UNUSED,
+     .help = "failures of scrapes are in the server's log"},
+    {"global.rule_query_offset", OPT_UNUSED, .help = not_evaluated},
+    {"global.scrape_native_histograms", OPT_UNUSED,
+     .help = "scrapes use the text formats, which have no native histograms"},
+    {"global.always_scrape_classic_histograms", OPT_UNUSED,
+     .help = "scrapes use the text formats: classic histograms are always scraped"},
+    {"global.convert_classic_histograms_to_nhcb", OPT_UNUSED,
+     .help = "classic histograms of scrapes stay classic in this version"},
+    {"global.metric_name_escaping_scheme", OPT_UNUSED,
+     .help = "scrapes ask for names as they are, UTF-8 included"},
+
+    /* prometheus.yml's other sections */
+    {"rule_files", OPT_UNUSED, .help = not_evaluated},
+    {"alerting", OPT_UNUSED, .help = not_evaluated},
+    {"remote_write", OPT_UNUSED, .help = not_sent},
+    {"remote_read", OPT_UNUSED, .help = not_sent},
+    {"tracing", OPT_UNUSED, .help = "the server does not trace itself in this version"},
+    {"runtime", OPT_UNUSED, .help = "has no effect: there is no Go runtime here"},
+    {"scrape_config_files", OPT_UNUSED, .help = "write the jobs into scrape_configs"},
+    {"storage.tsdb", OPT_UNUSED, .help = no_need},
+};
+
+const struct schema config_schema = SCHEMA(options, struct config, .defaults = NULL);
