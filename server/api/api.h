@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "model/labels.h"
 #include "net/http.h"
@@ -16,10 +17,6 @@ struct query_engine;
 struct scrape_manager;
 struct store;
 
-struct api_flag {
-    const char *name, *value;
-};
-
 /* What the handlers work on. Filled once before the routes are served; the pointers live as long as
  * the servers do. */
 struct api_context {
@@ -28,9 +25,7 @@ struct api_context {
     struct scrape_manager *scrape;
     const char *version, *revision; /* of the build */
     int64_t start_unix_ms;
-    const char *retention; /* as in the configuration, for runtimeinfo */
     const char *working_dir;
-    struct labels external_labels; /* of the configuration, for /federate */
 
     atomic_bool ready;              /* the log is replayed: /-/ready says 200 */
     atomic_bool reload_ok;          /* the last reload went well */
@@ -41,7 +36,12 @@ struct api_context {
     int (*reload)(void *app, struct err *err);
     void (*quit)(void *app);                         /* NULL: /-/quit is not offered */
     int (*write_config)(void *app, struct buf *out); /* YAML, secrets masked */
-    size_t (*flags)(void *app, const struct api_flag **out);
+    void (*write_retention)(void *app, struct buf *out);
+    /* Labels that /federate adds; a copy in the arena. */
+    struct labels (*external_labels)(void *app, struct arena *arena);
+    /* Calls `each` for every option with its value. */
+    void (*flags)(void *app, void (*each)(void *self, const char *name, struct str value),
+                  void *self);
 };
 
 enum { API_ROUTES_MAX = 64 };

@@ -1,32 +1,46 @@
-#include "cli/check_config.h"
-
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "cli/cli.h"
+#include "cli/options.h"
 #include "config/config.h"
 
-enum { EXIT_GOOD, EXIT_BAD, EXIT_USAGE };
-
-int cli_check_config(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-    if (argc != 1 || argv[0][0] == '-') {
-        fputs("usage: telltale check config FILE\n", stderr);
-        return EXIT_USAGE;
+    const char *file = NULL;
+    size_t n;
+    if (!cli_options(NULL, 0, argc, argv, &file, 1, &n))
+        return CLI_USAGE;
+    if (n == 0) {
+        (void)fputs(cli_check_config.help, stderr);
+        return CLI_USAGE;
     }
+    struct config_source source = {.file = file};
     struct config *config = NULL;
     struct buf problems = BUF_MAX(1 << 20);
-    struct err err = {0};
-    const struct config_source source = {.file = argv[0]};
+    struct err err;
     int rc = config_load(&source, &config, &problems, &err);
-    if (rc == 0) {
-        fputs(config->warnings, stderr);
-        printf("%s: valid\n", argv[0]);
-    } else if (problems.n > 0) {
-        fprintf(stderr, "%.*s", STR_ARG(buf_str(&problems)));
-    } else {
-        fprintf(stderr, "%s: %s\n", argv[0], err.message);
-    }
+    if (rc != 0 && problems.n)
+        (void)fwrite(problems.p, 1, problems.n, stderr);
+    else if (rc != 0)
+        (void)fprintf(stderr, "telltale: %s\n", err.message);
+    else
+        (void)printf("%s%s: valid, %zu scrape job%s\n", config->warnings, file,
+                     config->n_scrape_configs, config->n_scrape_configs == 1 ? "" : "s");
     config_free(config);
     buf_done(&problems);
-    return rc == 0 ? EXIT_GOOD : EXIT_BAD;
+    return rc == 0 ? CLI_OK : CLI_FAILED;
 }
+
+const struct cli_command cli_check_config = {
+    .name = "check config",
+    .summary = "check a configuration file",
+    .help = "Usage: telltale check config FILE\n"
+            "\n"
+            "Reads FILE as \"telltale serve --config FILE\" would and says what is wrong with it,\n"
+            "with line and column. Warnings (keys of Prometheus that have no effect here) do not\n"
+            "make it invalid.\n"
+            "\n"
+            "Exit status: 0 valid, 1 not valid, 2 wrong usage.\n",
+    .run = run,
+};

@@ -1,24 +1,15 @@
-#include "cli/check_metrics.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "cli/cli.h"
+#include "cli/options.h"
 #include "codec/prom_check.h"
-
-enum { EXIT_VALID, EXIT_INVALID, EXIT_USAGE };
 
 #define PAGE_MAX_BYTES ((size_t)256 << 20)
 #define CHECK_MEMORY_BYTES ((size_t)2 << 30)
-
-static int usage(const char *complaint, const char *word)
-{
-    fprintf(stderr, "telltale check metrics: %s%s\n", complaint, word);
-    fputs("usage: telltale check metrics [--format text|openmetrics] [FILE|-]\n", stderr);
-    return EXIT_USAGE;
-}
 
 static int read_all(FILE *in, struct buf *out)
 {
@@ -50,15 +41,15 @@ static int read_page(const char *path, struct buf *out)
 static int check_page(const char *path, enum prom_format format)
 {
     struct buf page = BUF_MAX(PAGE_MAX_BYTES);
-    int status = EXIT_USAGE;
+    int status = CLI_USAGE;
     if (read_page(path, &page) == 0) {
         struct arena arena;
         struct err err = {0};
         arena_init(&arena, CHECK_MEMORY_BYTES);
-        status = EXIT_VALID;
+        status = CLI_OK;
         if (prom_check(buf_str(&page), format, &arena, &err) != 0) {
             fprintf(stderr, "%s: %s\n", strcmp(path, "-") == 0 ? "<stdin>" : path, err.message);
-            status = EXIT_INVALID;
+            status = CLI_FAILED;
         }
         arena_done(&arena);
     }
@@ -66,24 +57,31 @@ static int check_page(const char *path, enum prom_format format)
     return status;
 }
 
-int cli_check_metrics(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-    enum prom_format format = PROM_TEXT;
-    const char *path = NULL;
-    for (int i = 0; i < argc; i++) {
-        if (strcmp(argv[i], "--format") == 0) {
-            const char *word = i + 1 < argc ? argv[++i] : "";
-            if (strcmp(word, "openmetrics") == 0)
-                format = PROM_OPENMETRICS;
-            else if (strcmp(word, "text") != 0)
-                return usage("--format is text or openmetrics, not ", word);
-        } else if (argv[i][0] == '-' && argv[i][1] != '\0') {
-            return usage("unknown option ", argv[i]);
-        } else if (path) {
-            return usage("one file at a time, not also ", argv[i]);
-        } else {
-            path = argv[i];
-        }
+    const char *word = "text", *path = "-";
+    size_t n;
+    const struct cli_option options[] = {{.name = "--format", .value = &word}};
+    if (!cli_options(options, 1, argc, argv, &path, 1, &n))
+        return CLI_USAGE;
+    bool openmetrics = strcmp(word, "openmetrics") == 0;
+    if (!openmetrics && strcmp(word, "text") != 0) {
+        (void)fprintf(stderr, "telltale: --format is text or openmetrics, not \"%s\"\n", word);
+        return CLI_USAGE;
     }
-    return check_page(path ? path : "-", format);
+    return check_page(path, openmetrics ? PROM_OPENMETRICS : PROM_TEXT);
 }
+
+const struct cli_command cli_check_metrics = {
+    .name = "check metrics",
+    .summary = "check a page of metrics",
+    .help = "Usage: telltale check metrics [--format text|openmetrics] [FILE|-]\n"
+            "\n"
+            "Reads a page in Prometheus's text format 0.0.4 (or OpenMetrics 1.0) from FILE, or\n"
+            "from standard input, and says what is wrong with it and in which line.\n"
+            "\n"
+            "Exit status: 0 valid, 1 not valid, 2 wrong usage or unreadable file.\n"
+            "\n"
+            "  curl -s localhost:9100/metrics | telltale check metrics\n",
+    .run = run,
+};

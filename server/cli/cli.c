@@ -1,199 +1,95 @@
 #include "cli/cli.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/compiler.h"
 #include "base/str.h"
-#include "cli/check_config.h"
-#include "cli/check_metrics.h"
-#include "cli/query.h"
-#include "cli/serve.h"
-#include "config/config.h"
 
-enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
-
-static int help(int argc, char **argv);
-static int version(int argc, char **argv);
-
-struct command {
-    const char *name;                  /* one or two words */
-    int (*run)(int argc, char **argv); /* argv[0] is the first word behind the name */
-    const char *what;                  /* one line, for the list */
-    const char *usage;                 /* all that help COMMAND says */
+const struct cli_command *const cli_commands[] = {
+    &cli_serve, &cli_query, &cli_check_config, &cli_check_metrics, &cli_version, &cli_help,
 };
+const size_t cli_commands_n = ARRAY_LEN(cli_commands);
 
-/* In the order of the list that `telltale help` prints. */
-static const struct command commands[] = {
-    {"serve", cli_serve, "run the server",
-     "telltale serve [--config FILE] [--set KEY=VALUE]… [flags]\n"
-     "\n"
-     "Runs the server until SIGTERM or Ctrl-C; SIGHUP reads the configuration again.\n"
-     "\n"
-     "  --config FILE          configuration (./telltale.yml if there is one); a prometheus.yml works\n"
-     "  --set KEY=VALUE        any key of the configuration; may be repeated, wins over the file\n"
-     "  --http ADDR:PORT       HTTP: API, page, remote write, OTLP (http.address, 127.0.0.1:9090)\n"
-     "  --otlp-http ADDR:PORT  OTLP over HTTP (otlp.http.address, 127.0.0.1:4318), or off\n"
-     "  --otlp-grpc ADDR:PORT  OTLP over gRPC (otlp.grpc.address, 127.0.0.1:4317), or off\n"
-     "  --data DIR             where data is kept (storage.path, ./telltale-data)\n"
-     "\n"
-     "Port 0 takes any free port; the log says which. `telltale help config` lists all keys.\n"},
-    {"check config", cli_check_config, "check a configuration file",
-     "telltale check config FILE\n"
-     "\n"
-     "Prints what is wrong as FILE:LINE:COLUMN: KEY: MESSAGE, and warnings. Exits 0 when the file can\n"
-     "be used, 1 when not.\n"},
-    {"check metrics", cli_check_metrics, "check a page of metrics",
-     "telltale check metrics [--format text|openmetrics] [FILE|-]\n"
-     "\n"
-     "Reads a page in the Prometheus text format (or OpenMetrics) from FILE or standard input. Exits 0\n"
-     "when it is valid, 1 with the first wrong line and the reason when not.\n"},
-    {"query", cli_query, "ask a running server in PromQL",
-     "telltale query [--url URL] [--time TIME] [--json] EXPR\n"
-     "\n"
-     "  --url URL     the server (http://127.0.0.1:9090); any with Prometheus's HTTP API\n"
-     "  --time TIME   evaluate then: Unix seconds or RFC 3339 (now)\n"
-     "  --json        print the answer as it came\n"},
-    {"version", version, "print the version", "telltale version\n"},
-    {"help", help, "explain a command or the configuration",
-     "telltale help [COMMAND | config [KEY]]\n"
-     "\n"
-     "`help config storage` lists the keys that begin with storage.\n"},
-};
-
-/* --- finding ---------------------------------------------------------------------------------- */
-
-/* The number of words of argv that name the command: 0, 1 or 2. */
-static int words_matched(const struct command *c, int argc, char **argv)
+/* How many words of argv the command's name takes; 0 when they are others. */
+static int name_words(const struct cli_command *c, int argc, char **argv)
 {
     struct str rest = str_c(c->name);
-    int n = 0;
+    int words = 0;
     while (rest.p) {
         struct str word = str_cut(&rest, ' ');
-        if (n >= argc || !str_eq(word, str_c(argv[n])))
+        if (words >= argc || !str_eq(word, str_c(argv[words])))
             return 0;
-        n++;
+        words++;
     }
-    return n;
+    return words;
 }
 
-static const struct command *find(int argc, char **argv, int *out_words)
+static bool asks_for_help(int argc, char **argv)
 {
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-        int n = words_matched(&commands[i], argc, argv);
-        if (n > 0) {
-            *out_words = n;
-            return &commands[i];
-        }
-    }
-    return NULL;
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    return false;
 }
 
-/* Complains of an unknown command and names the one that was probably meant. */
-static int unknown(int argc, char **argv)
+static int unknown_command(const char *word)
 {
-    struct buf said = BUF_MAX(256);
-    buf_puts(&said, argv[0]);
-    bool group = false; /* "check" alone, or "check confg" */
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-        struct str rest = str_c(commands[i].name), first = str_cut(&rest, ' ');
-        group = group || (rest.p && str_eq(first, str_c(argv[0])));
-    }
-    if (group && argc > 1 && argv[1][0] != '-')
-        buf_printf(&said, " %s", argv[1]);
-
     const char *nearest = NULL;
-    size_t best = 4; /* further away is no suggestion */
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-        size_t d = str_distance(str_c(commands[i].name), buf_str(&said));
-        if (d < best) {
-            best = d;
-            nearest = commands[i].name;
+    size_t best = SIZE_MAX;
+    for (size_t i = 0; i < cli_commands_n; i++) {
+        struct str name = str_c(cli_commands[i]->name);
+        size_t distance = str_distance(str_c(word), str_cut(&name, ' '));
+        if (distance < best) {
+            best = distance;
+            nearest = cli_commands[i]->name;
         }
     }
-    fprintf(stderr, "telltale: unknown command \"%.*s\"", STR_ARG(buf_str(&said)));
-    if (nearest)
-        fprintf(stderr, "; did you mean \"%s\"?", nearest);
-    fputs("\n`telltale help` lists the commands.\n", stderr);
-    buf_done(&said);
-    return EXIT_USAGE;
+    (void)fprintf(stderr, "telltale: unknown command \"%s\"", word);
+    if (nearest && best <= 3)
+        (void)fprintf(stderr, "; did you mean \"%s\"?", nearest);
+    (void)fprintf(stderr, "\nRun \"telltale help\" for the list of commands.\n");
+    return CLI_USAGE;
 }
 
-/* --- help, version ---------------------------------------------------------------------------- */
-
-static void list_commands(FILE *out)
+/* "telltale check" alone, and "telltale check whatever". */
+static int incomplete_command(const char *word)
 {
-    fputs("Telltale receives, stores and answers questions about metrics.\n\n", out);
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        fprintf(out, "  telltale %-15s %s\n", commands[i].name, commands[i].what);
-    fputs("\n`telltale help COMMAND` explains one.\n", out);
-}
-
-static int help_config(const char *only)
-{
-    struct buf text = BUF_MAX(4 << 20);
-    int rc = config_help(&text, only, false);
-    if (rc == 0)
-        printf("%.*s", STR_ARG(buf_str(&text)));
-    else
-        fprintf(stderr, "telltale: no key of the configuration begins with \"%s\"\n", only);
-    buf_done(&text);
-    return rc == 0 ? EXIT_OK : EXIT_FAILED;
-}
-
-static int help(int argc, char **argv)
-{
-    if (argc == 0) {
-        list_commands(stdout);
-        return EXIT_OK;
+    bool found = false;
+    for (size_t i = 0; i < cli_commands_n; i++) {
+        struct str name = str_c(cli_commands[i]->name);
+        struct str first = str_cut(&name, ' ');
+        if (!name.p || !str_eq(first, str_c(word)))
+            continue;
+        if (!found)
+            (void)fprintf(stderr, "telltale: \"%s\" needs to know what:\n", word);
+        found = true;
+        (void)fprintf(stderr, "  telltale %-16s %s\n", cli_commands[i]->name,
+                      cli_commands[i]->summary);
     }
-    if (strcmp(argv[0], "config") == 0)
-        return help_config(argc > 1 ? argv[1] : NULL);
-    int words = 0;
-    const struct command *c = find(argc, argv, &words);
-    if (!c)
-        return unknown(argc, argv);
-    fputs(c->usage, stdout);
-    return EXIT_OK;
-}
-
-static int version(int argc, char **argv)
-{
-    (void)argc;
-    (void)argv;
-    puts("telltale " TELLTALE_VERSION);
-    return EXIT_OK;
-}
-
-/* --- main ------------------------------------------------------------------------------------- */
-
-static bool asks_for_help(const char *word)
-{
-    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+    return found ? CLI_USAGE : unknown_command(word);
 }
 
 int cli_main(int argc, char **argv)
 {
-    argc--;
-    argv++;
-    if (argc <= 0) {
-        list_commands(stderr);
-        return EXIT_USAGE;
+    if (argc < 2)
+        return cli_help.run(0, argv + argc);
+    if (strcmp(argv[1], "--version") == 0)
+        return cli_version.run(0, argv + argc);
+    if (argv[1][0] == '-' && asks_for_help(1, argv + 1))
+        return cli_help.run(0, argv + argc);
+    for (size_t i = 0; i < cli_commands_n; i++) {
+        const struct cli_command *c = cli_commands[i];
+        int words = name_words(c, argc - 1, argv + 1);
+        if (words == 0)
+            continue;
+        if (asks_for_help(argc - 1 - words, argv + 1 + words)) {
+            (void)fputs(c->help, stdout);
+            return CLI_OK;
+        }
+        return c->run(argc - 1 - words, argv + 1 + words);
     }
-    if (asks_for_help(argv[0]))
-        return help(0, NULL);
-    if (strcmp(argv[0], "--version") == 0)
-        return version(0, NULL);
-
-    int words = 0;
-    const struct command *c = find(argc, argv, &words);
-    if (!c)
-        return unknown(argc, argv);
-    for (int i = words; i < argc; i++)
-        if (asks_for_help(argv[i]))
-            return help(argc, argv);
-    return c->run(argc - words, argv + words);
+    return incomplete_command(argv[1]);
 }

@@ -20,6 +20,7 @@ struct row {
 
 struct rows {
     struct arena arena;
+    struct labels external;
     struct row *v;
     size_t n, cap;
 };
@@ -54,8 +55,7 @@ static bool add_row(struct rows *rows, struct row row)
 
 /* The newest sample of each stream of a selection, unless it is a stale marker or a native
  * histogram, which the text formats cannot hold. */
-static int newest(const struct api_context *api, const struct selection *sel, int64_t now_ms,
-                  struct rows *rows, struct err *err)
+static int newest(const struct selection *sel, int64_t now_ms, struct rows *rows, struct err *err)
 {
     struct arena arena;
     struct columns c;
@@ -70,8 +70,7 @@ static int newest(const struct api_context *api, const struct selection *sel, in
         size_t last = c.n - 1;
         if ((c.histogram && c.histogram[last]) || is_stale_nan(c.value[last]))
             continue;
-        struct labels l =
-            with_external(&rows->arena, selection_labels(sel, i), &api->external_labels);
+        struct labels l = with_external(&rows->arena, selection_labels(sel, i), &rows->external);
         if (!add_row(rows, (struct row){l, c.t_unix_ms[last], c.value[last]}))
             rc = err_set(err, ERR_TOO_BIG, "the answer is too large: narrow match[]");
     }
@@ -91,7 +90,7 @@ static int collect(const struct api_context *api, const struct selectors *select
                           now_ms - LOOKBACK_MS + 1, now_ms, 0, &sel, err);
         if (rc != 0)
             break;
-        rc = newest(api, sel, now_ms, rows, err);
+        rc = newest(sel, now_ms, rows, err);
         selection_free(sel);
     }
     return rc;
@@ -133,6 +132,7 @@ void api_federate(void *self, const struct http_request *q, struct http_response
     if (!param_selectors(q, r, "match[]", &selectors))
         return;
     arena_init(&rows.arena, ARENA_MAX);
+    rows.external = api->external_labels(api->app, &rows.arena);
     if (collect(api, &selectors, &rows, &err) != 0) {
         answer_error(r, &err);
     } else {

@@ -49,16 +49,18 @@ void api_config(void *self, const struct http_request *q, struct http_response *
     buf_done(&yaml);
 }
 
+static void write_flag(void *self, const char *name, struct str value)
+{
+    json_member_str(self, name, value);
+}
+
 void api_flags(void *self, const struct http_request *q, struct http_response *r)
 {
     struct api_context *api = self;
-    const struct api_flag *flags = NULL;
     (void)q;
-    size_t n = api->flags(api->app, &flags);
     struct json j = answer_begin(r);
     json_object(&j);
-    for (size_t i = 0; i < n; i++)
-        json_member_str(&j, flags[i].name, str_c(flags[i].value));
+    api->flags(api->app, write_flag, &j);
     json_object_end(&j);
     answer_end(&j, NULL, 0, NULL, 0);
 }
@@ -99,7 +101,10 @@ void api_runtimeinfo(void *self, const struct http_request *q, struct http_respo
     json_member_i64(&j, "GOMEMLIMIT", 0);
     json_member_str(&j, "GOGC", STR(""));
     json_member_str(&j, "GODEBUG", STR(""));
-    json_member_str(&j, "storageRetention", str_c(api->retention));
+    struct buf retention = BUF_MAX(64);
+    api->write_retention(api->app, &retention);
+    json_member_str(&j, "storageRetention", buf_str(&retention));
+    buf_done(&retention);
     json_object_end(&j);
     answer_end(&j, NULL, 0, NULL, 0);
 }

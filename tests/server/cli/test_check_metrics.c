@@ -1,4 +1,4 @@
-#include "cli/check_metrics.h"
+#include "cli/cli.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +22,7 @@ static int run_on(const char *text, const char *format)
     char flag[] = "--format", word[32];
     (void)snprintf(word, sizeof word, "%s", format);
     char *argv[] = {flag, word, path};
-    return cli_check_metrics(ARRAY_LEN(argv), argv);
+    return cli_check_metrics.run(ARRAY_LEN(argv), argv);
 }
 
 static void test_the_status_tells_valid_from_invalid(void **state)
@@ -39,10 +39,10 @@ static void test_a_wrong_command_line_or_file_is_status_2(void **state)
     (void)state;
     assert_int_equal(run_on("a 1\n", "binary"), 2);
     char unknown[] = "--what", absent[] = "/nonexistent/page", flag[] = "--format";
-    assert_int_equal(cli_check_metrics(1, (char *[]){unknown}), 2);
-    assert_int_equal(cli_check_metrics(1, (char *[]){absent}), 2);
-    assert_int_equal(cli_check_metrics(1, (char *[]){flag}), 2);
-    assert_int_equal(cli_check_metrics(2, (char *[]){path, absent}), 2);
+    assert_int_equal(cli_check_metrics.run(1, (char *[]){unknown}), 2);
+    assert_int_equal(cli_check_metrics.run(1, (char *[]){absent}), 2);
+    assert_int_equal(cli_check_metrics.run(1, (char *[]){flag}), 2);
+    assert_int_equal(cli_check_metrics.run(2, (char *[]){path, absent}), 2);
 }
 
 static int make_file(void **state)

@@ -1,0 +1,75 @@
+#include "cli/self_collect.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/compiler.h"
+#include "base/err.h"
+#include "self/self.h"
+#include "store/store.h"
+
+static void family(struct buf *out, const char *name, enum self_type type, const char *help,
+                   double value)
+{
+    self_write_family(out, name, type, help);
+    self_write_sample(out, name, value, (char *)NULL);
+}
+
+static void write_store(struct buf *out, const struct store_stats *s)
+{
+    const struct {
+        const char *name, *help;
+        enum self_type type;
+        double value;
+    } v[] = {
+        {"telltale_store_series", "Active series.", SELF_TYPE_GAUGE, (double)s->streams},
+        {"telltale_store_head_rows", "Rows in memory, not yet in parts.", SELF_TYPE_GAUGE,
+         (double)s->head_rows},
+        {"telltale_store_head_bytes", "Memory of those rows.", SELF_TYPE_GAUGE,
+         (double)s->head_bytes},
+        {"telltale_store_partitions", "Days with data.", SELF_TYPE_GAUGE, (double)s->partitions},
+        {"telltale_store_parts", "Part files.", SELF_TYPE_GAUGE, (double)s->parts},
+        {"telltale_store_part_rows", "Rows in parts.", SELF_TYPE_GAUGE, (double)s->part_rows},
+        {"telltale_store_part_bytes", "Bytes of parts on disk.", SELF_TYPE_GAUGE,
+         (double)s->part_bytes},
+        {"telltale_store_wal_bytes", "Bytes of the write-ahead log on disk.", SELF_TYPE_GAUGE,
+         (double)s->wal_bytes},
+        {"telltale_store_read_only", "1 while the disk refuses writes.", SELF_TYPE_GAUGE,
+         s->read_only},
+        {"telltale_store_damaged_blocks_total", "Damaged blocks skipped since start.",
+         SELF_TYPE_COUNTER, (double)s->damaged_blocks},
+        {"telltale_store_damaged_parts_total", "Damaged parts set aside since start.",
+         SELF_TYPE_COUNTER, (double)s->damaged_parts},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(v); i++)
+        family(out, v[i].name, v[i].type, v[i].help, v[i].value);
+}
+
+static void write_build(struct buf *out)
+{
+    self_write_family(out, "telltale_build_info", SELF_TYPE_GAUGE, "1, with the build as labels.");
+    self_write_sample(out, "telltale_build_info", 1, "version", TELLTALE_VERSION, "revision",
+                      TELLTALE_REVISION, (char *)NULL);
+    family(out, "telltale_internal_errors_total", SELF_TYPE_COUNTER,
+           "States that must never happen, survived.", (double)err_never_count());
+}
+
+static void collect(void *arg, struct buf *out)
+{
+    struct store_stats stats;
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    write_build(out);
+    if (store_stats(arg, 0, &arena, &stats, NULL) == 0)
+        write_store(out, &stats);
+    arena_done(&arena);
+}
+
+void self_collect_start(struct store *store)
+{
+    self_register_collector(collect, store);
+}
+
+void self_collect_stop(struct store *store)
+{
+    self_unregister_collector(collect, store);
+}
