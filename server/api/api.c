@@ -42,7 +42,9 @@ static const struct http_route table[] = {
     {HTTP_GET, V1("status/tsdb"), AUTH_READ, HTTP_QUERY, api_tsdb, NULL, "tsdb", true},
     {HTTP_GET, V1("status/walreplay"), AUTH_READ, HTTP_INLINE, api_walreplay, NULL, "walreplay",
      true},
-    {POST_PUT, V1("admin/telltale/flush"), AUTH_ADMIN, HTTP_QUERY, api_flush, NULL, "flush", true},
+    /* GET, too, which is all that benchmarks can send: flushing twice does no harm. */
+    {HTTP_GET | POST_PUT, V1("admin/telltale/flush"), AUTH_ADMIN, HTTP_QUERY, api_flush, NULL,
+     "flush", true},
     {HTTP_GET, "/federate", AUTH_READ, HTTP_QUERY, api_federate, NULL, "federate", false},
     {HTTP_GET, "/metrics", AUTH_READ, HTTP_QUERY, api_metrics, NULL, "metrics", false},
     {HTTP_GET, "/version", AUTH_READ, HTTP_INLINE, api_version, NULL, "version", false},

@@ -15,7 +15,7 @@ const ROUNDS = Number(process.env.TELLTALE_KILL_ROUNDS ?? 10);
 const WRITERS = 4;
 const SERIES = 10; // of each writer
 const BATCH = 20; // samples of each series in one request
-const FLUSH = "/api/v1/admin/tsdb/flush";
+const FLUSH = "/api/v1/admin/telltale/flush";
 
 describe(`kill -9 under load, ${ROUNDS} times (TELLTALE_SEED=${SEED})`, () => {
   const random = seeded(SEED);

@@ -78,7 +78,7 @@ auth:
     ],
     admin: [
       ["POST", "/-/reload", ""],
-      ["POST", "/api/v1/admin/tsdb/flush", ""],
+      ["POST", "/api/v1/admin/telltale/flush", ""],
     ],
   };
   const may = { reader: ["read"], writer: ["ingest"], boss: ["read", "ingest", "admin"], "boss by token": ["read", "ingest", "admin"] };
