@@ -108,7 +108,7 @@ struct query_selectors {
     struct query_selector {
         struct matcher *matchers; /* owned */
         size_t n;
-    } *v; /* owned */
+    } * v; /* owned */
     size_t n;
 };
 int query_selectors(struct str expr, struct query_selectors *out, struct err *err);

@@ -1,0 +1,522 @@
+/* The engine: limits for each query, a gate for all of them, and from the tree to the answer. */
+#include "query/query.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/lock.h"
+#include "base/time.h"
+#include "model/histogram.h"
+#include "model/matcher.h"
+#include "query/exec/gate.h"
+#include "query/exec/limits.h"
+#include "query/promql/eval.h"
+#include "query/promql/functions.h"
+#include "query/promql/parser.h"
+#include "query/promql/prepare.h"
+#include "query/promql/source.h"
+#include "self/self.h"
+
+static struct self_metric queries_total =
+    SELF_COUNTER("telltale_query_queries_total", "PromQL queries, by outcome.", "outcome");
+static struct self_metric query_seconds = SELF_HISTOGRAM(
+    "telltale_query_duration_seconds", "Time to answer PromQL queries, waiting included.");
+static struct self_metric samples_total =
+    SELF_COUNTER("telltale_query_samples_read_total", "Samples decoded for PromQL queries.");
+
+struct query_engine {
+    struct store *store; /* borrowed */
+    struct gate gate;
+    struct lock lock;
+    struct query_options options; /* guarded by lock; without zeros */
+};
+
+static struct query_options with_defaults(const struct query_options *o)
+{
+    struct query_options v = *o;
+    v.lookback_ms = v.lookback_ms ? v.lookback_ms : 5 * 60 * MS_PER_S;
+    v.timeout_ms = v.timeout_ms ? v.timeout_ms : 2 * 60 * MS_PER_S;
+    v.max_samples = v.max_samples ? v.max_samples : 50000000;
+    v.max_memory_bytes = v.max_memory_bytes ? v.max_memory_bytes : (size_t)1 << 30;
+    v.max_points = v.max_points ? v.max_points : 11000;
+    v.max_concurrent = v.max_concurrent ? v.max_concurrent : 20;
+    v.default_step_ms = v.default_step_ms ? v.default_step_ms : 60 * MS_PER_S;
+    return v;
+}
+
+int query_engine_new(struct store *store, const struct query_options *options,
+                     struct query_engine **out, struct err *err)
+{
+    struct query_engine *e = calloc(1, sizeof *e);
+    if (!e)
+        return err_set(err, ERR_NOMEM, "out of memory for the query engine");
+    e->store = store;
+    e->options = with_defaults(options);
+    lock_init(&e->lock, LOCK_LEAF);
+    gate_init(&e->gate, e->options.max_concurrent);
+    *out = e;
+    return 0;
+}
+
+void query_engine_free(struct query_engine *e)
+{
+    if (!e)
+        return;
+    gate_done(&e->gate);
+    lock_done(&e->lock);
+    free(e);
+}
+
+static struct query_options current_options(struct query_engine *e)
+{
+    lock_take(&e->lock);
+    struct query_options o = e->options;
+    lock_give(&e->lock);
+    return o;
+}
+
+void query_engine_reconfigure(struct query_engine *e, const struct query_options *options)
+{
+    struct query_options o = with_defaults(options);
+    lock_take(&e->lock);
+    e->options = o;
+    lock_give(&e->lock);
+    gate_resize(&e->gate, o.max_concurrent);
+}
+
+/* --- one query -------------------------------------------------------------------------------- */
+
+struct run {
+    const struct query_request *request;
+    struct query_options options;
+    struct timeline t;
+    struct limits limits;
+    struct eval ev;
+    struct ast ast;
+    struct query_result *out;
+    struct err *err;
+    int64_t parse_ns, select_ns, eval_ns;
+};
+
+static int check_range(struct run *r)
+{
+    const struct query_request *q = r->request;
+    const int64_t far = PARSE_TIME_MAX;
+    if (q->start_ms < -far || q->start_ms > far ||
+        (!q->instant && (q->end_ms < -far || q->end_ms > far)))
+        return err_set(r->err, ERR_INVALID, "the time of the query is out of range");
+    if (q->instant) {
+        /* The step of an instant query is that of its duration expressions: Prometheus takes 1 s.
+         */
+        r->t = (struct timeline){q->start_ms, q->step_ms > 0 ? q->step_ms : MS_PER_S, 1};
+        return 0;
+    }
+    if (q->step_ms <= 0)
+        return err_set(r->err, ERR_INVALID,
+                       "zero or negative query resolution step widths are not accepted. Try a "
+                       "positive integer");
+    if (q->end_ms < q->start_ms)
+        return err_set(r->err, ERR_INVALID, "end timestamp must not be before start time");
+    uint64_t steps = (uint64_t)(q->end_ms - q->start_ms) / (uint64_t)q->step_ms;
+    if (steps >= r->options.max_points)
+        return err_set(r->err, ERR_INVALID,
+                       "exceeded maximum resolution of %zu points per timeseries. Try decreasing "
+                       "the query resolution (?step=XX), or raise query.max_points",
+                       r->options.max_points);
+    r->t = (struct timeline){q->start_ms, q->step_ms, (size_t)steps + 1};
+    return 0;
+}
+
+static int parse(struct run *r)
+{
+    int64_t start = time_now_mono_ns();
+    int rc = promql_parse(r->request->expr, r->options.features, &r->ast, r->err);
+    if (rc == 0)
+        rc = prepare(&r->ast, &r->t, r->err);
+    enum value_type type = rc == 0 ? r->ast.root->type : VALUE_NONE;
+    if (rc == 0 && !r->request->instant && type != VALUE_SCALAR && type != VALUE_VECTOR)
+        rc = err_set(r->err, ERR_INVALID,
+                     "invalid expression type \"%s\" for range query, must be Scalar or instant "
+                     "Vector",
+                     value_type_name(type));
+    r->parse_ns = time_now_mono_ns() - start;
+    return rc;
+}
+
+static int begin(struct run *r, struct store *store, int64_t deadline_mono_ns)
+{
+    const struct query_request *q = r->request;
+    int64_t lookback = q->lookback_ms > 0 ? q->lookback_ms : r->options.lookback_ms;
+    r->limits = (struct limits){.deadline_mono_ns = deadline_mono_ns,
+                                .timeout_ms = r->options.timeout_ms,
+                                .max_samples = r->options.max_samples,
+                                .max_memory_bytes = r->options.max_memory_bytes,
+                                .cancelled = q->cancelled,
+                                .self = q->self};
+    r->ev = (struct eval){.store = store,
+                          .limits = &r->limits,
+                          .features = r->options.features,
+                          .lookback_ms = lookback < PARSE_TIME_MAX ? lookback : PARSE_TIME_MAX,
+                          .default_step_ms = r->options.default_step_ms,
+                          .query = r->t,
+                          .err = r->err};
+    r->ev.arena = limits_arena(&r->limits);
+    if (!r->ev.arena)
+        return limits_memory_error(&r->limits, r->err);
+    r->ev.notes.arena = r->ev.arena;
+    return 0;
+}
+
+/* --- answers ---------------------------------------------------------------------------------- */
+
+static int no_memory(struct run *r)
+{
+    return limits_memory_error(&r->limits, r->err);
+}
+
+/* Room for one more series in the result. */
+static struct query_series *add_series(struct run *r, size_t *cap)
+{
+    struct query_result *out = r->out;
+    if (out->n_series == *cap) {
+        size_t wanted = *cap ? *cap * 2 : 16;
+        struct query_series *v =
+            arena_grow(&out->arena, out->series, out->n_series, wanted, sizeof *v);
+        if (!v)
+            return NULL;
+        out->series = v;
+        *cap = wanted;
+    }
+    return &out->series[out->n_series];
+}
+
+static int put_row(struct run *r, const struct row *row, size_t *cap)
+{
+    struct arena *a = &r->out->arena;
+    struct query_series *s = add_series(r, cap);
+    size_t n = 0;
+    for (size_t i = 0; i < r->t.n; i++)
+        n += !is_hole(row->v[i]);
+    if (!s)
+        return no_memory(r);
+    *s = (struct query_series){.points = arena_array(a, n, sizeof *s->points)};
+    s->labels = labels_copy(a, &row->labels);
+    if (!s->points || arena_failed(a))
+        return no_memory(r);
+    for (size_t i = 0; i < r->t.n; i++) {
+        if (is_hole(row->v[i]))
+            continue;
+        const struct histogram *h = row_histogram(row, i);
+        if (h && !(h = histogram_copy(a, h)))
+            return no_memory(r);
+        s->points[s->n++] = (struct query_point){timeline_at(&r->t, i), row->v[i], h};
+    }
+    r->out->n_series++;
+    return 0;
+}
+
+/* Names that were only marked for removal go now. */
+static int drop_names(struct run *r, struct table *t)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (t->rows[i].drop_name)
+            t->rows[i].labels = labels_without_metadata(r->ev.arena, &t->rows[i].labels);
+    return arena_failed(r->ev.arena) ? no_memory(r) : 0;
+}
+
+static int by_labels(const void *a, const void *b)
+{
+    return labels_cmp(&((const struct query_series *)a)->labels,
+                      &((const struct query_series *)b)->labels);
+}
+
+static int answer_vector(struct run *r)
+{
+    struct op *op, *merged;
+    struct table table = {0};
+    size_t cap = 0;
+    int rc = op_open(&r->ev, r->ast.root, r->t, &op);
+    if (rc == 0)
+        rc = table_fill(&r->ev, op, &table);
+    if (rc == 0)
+        rc = drop_names(r, &table);
+    if (rc == 0)
+        rc = op_open_table(&r->ev, r->t, table, &op);
+    if (rc == 0)
+        rc = op_open_merge(&r->ev, op, &merged);
+    struct row row;
+    int got = 0;
+    while (rc == 0 && (got = op_next(merged, &row)) > 0)
+        rc = put_row(r, &row, &cap);
+    if (rc != 0 || got < 0)
+        return rc ? rc : got;
+    r->out->type = r->request->instant ? QUERY_VECTOR : QUERY_MATRIX;
+    if (!r->request->instant && r->out->n_series)
+        qsort(r->out->series, r->out->n_series, sizeof *r->out->series, by_labels);
+    return 0;
+}
+
+static int answer_scalar(struct run *r)
+{
+    double *v;
+    size_t cap = 0;
+    int rc = eval_scalar_alloc(&r->ev, r->ast.root, r->t, &v);
+    if (rc != 0)
+        return rc;
+    struct row row = {.v = v};
+    for (size_t i = 0; i < r->t.n; i++)
+        if (is_hole(v[i]))
+            v[i] = 0.0 / 0.0;
+    r->out->type = r->request->instant ? QUERY_SCALAR : QUERY_MATRIX;
+    return put_row(r, &row, &cap);
+}
+
+static int answer_string(struct run *r)
+{
+    const struct node *n = node_unwrap(r->ast.root);
+    r->out->type = QUERY_STRING;
+    r->out->text = arena_str(&r->out->arena, n->string.value);
+    return 0;
+}
+
+static int put_samples(struct run *r, const struct sample_series *in, size_t *cap)
+{
+    struct arena *a = &r->out->arena;
+    struct query_series *s = add_series(r, cap);
+    const struct samples *x = &in->samples;
+    if (!s)
+        return no_memory(r);
+    struct labels labels =
+        in->drop_name ? labels_without_metadata(r->ev.arena, &in->labels) : in->labels;
+    *s = (struct query_series){.points = arena_array(a, x->nf + x->nh, sizeof *s->points),
+                               .labels = labels_copy(a, &labels)};
+    if (!s->points || arena_failed(a))
+        return no_memory(r);
+    for (size_t f = 0, h = 0; f < x->nf || h < x->nh;) {
+        bool is_float = f < x->nf && (h == x->nh || x->ft[f] < x->ht[h]);
+        struct query_point *p = &s->points[s->n++];
+        if (is_float) {
+            *p = (struct query_point){x->ft[f], x->fv[f], NULL};
+            f++;
+        } else {
+            *p = (struct query_point){x->ht[h], 0, histogram_copy(a, x->hh[h])};
+            if (!p->histogram)
+                return no_memory(r);
+            h++;
+        }
+    }
+    r->out->n_series += s->n > 0;
+    return 0;
+}
+
+/* The raw samples of a range selector or subquery. */
+static int answer_matrix(struct run *r)
+{
+    struct source *source;
+    struct sample_series s;
+    size_t cap = 0;
+    const struct node *n = node_unwrap(r->ast.root);
+    int rc = source_open(&r->ev, n, r->t, &source);
+    int got = 0;
+    while (rc == 0 && (got = source->next(source, &s)) > 0) {
+        source_window(source, r->t.start_ms, &s.samples);
+        rc = put_samples(r, &s, &cap);
+    }
+    r->out->type = QUERY_MATRIX;
+    if (rc == 0 && r->out->n_series)
+        qsort(r->out->series, r->out->n_series, sizeof *r->out->series, by_labels);
+    return rc ? rc : got;
+}
+
+static int answer(struct run *r)
+{
+    switch (r->ast.root->type) {
+    case VALUE_VECTOR: return answer_vector(r);
+    case VALUE_SCALAR: return answer_scalar(r);
+    case VALUE_STRING: return answer_string(r);
+    case VALUE_MATRIX: return answer_matrix(r);
+    case VALUE_NONE: break;
+    }
+    return err_set(r->err, ERR_INTERNAL, "the expression has no type");
+}
+
+static void cut_to_limit(struct run *r)
+{
+    size_t limit = r->request->limit;
+    if (limit == 0 || r->out->n_series <= limit)
+        return;
+    r->out->n_series = limit;
+    r->out->warnings[r->out->n_warnings++] = STR("results truncated due to limit");
+}
+
+static int finish(struct run *r)
+{
+    struct query_result *out = r->out;
+    out->t_unix_ms = r->request->start_ms;
+    annotations_render(&r->ev.notes, r->request->expr, &out->arena, true, &out->infos,
+                       &out->n_infos);
+    annotations_render(&r->ev.notes, r->request->expr, &out->arena, false, &out->warnings,
+                       &out->n_warnings);
+    if (arena_failed(&out->arena))
+        return no_memory(r);
+    cut_to_limit(r);
+    out->stats.samples_read = r->limits.samples_read;
+    out->stats.peak_samples = r->limits.peak_samples;
+    out->stats.series_selected = r->ev.series_selected;
+    out->stats.parse_ns = r->parse_ns;
+    out->stats.eval_ns = r->eval_ns;
+    return 0;
+}
+
+static int run_within_gate(struct run *r, struct store *store, int64_t deadline_mono_ns)
+{
+    int64_t start = time_now_mono_ns();
+    *r->out = (struct query_result){0};
+    arena_init(&r->out->arena, r->options.max_memory_bytes);
+    int rc = begin(r, store, deadline_mono_ns);
+    if (rc == 0)
+        rc = answer(r);
+    r->eval_ns = time_now_mono_ns() - start;
+    if (rc == 0)
+        rc = finish(r);
+    self_add(&samples_total, r->limits.samples_read);
+    eval_done(&r->ev);
+    limits_done(&r->limits);
+    if (rc != 0)
+        query_result_done(r->out);
+    return rc;
+}
+
+static int64_t deadline_of(const struct query_request *q, struct query_options *o)
+{
+    if (q->timeout_ms > 0 && q->timeout_ms < o->timeout_ms)
+        o->timeout_ms = q->timeout_ms;
+    return time_now_mono_ns() + o->timeout_ms * NS_PER_MS;
+}
+
+static const char *outcome_of(int rc)
+{
+    switch (rc) {
+    case 0: return "success";
+    case ERR_INVALID: return "bad_data";
+    case ERR_TIMEOUT: return "timeout";
+    case ERR_CANCELLED: return "canceled";
+    case ERR_BUSY: return "unavailable";
+    default: return "execution";
+    }
+}
+
+int query_run(struct query_engine *e, const struct query_request *request, struct query_result *out,
+              struct err *err)
+{
+    struct err own = {0};
+    struct query_result result;
+    struct run r = {
+        .request = request, .options = current_options(e), .out = &result, .err = err ? err : &own};
+    int64_t start = time_now_mono_ns();
+    int64_t deadline = deadline_of(request, &r.options);
+    int rc = check_range(&r);
+    if (rc == 0)
+        rc = parse(&r);
+    if (rc == 0)
+        rc = gate_enter(&e->gate, deadline, r.err);
+    if (rc == 0) {
+        rc = run_within_gate(&r, e->store, deadline);
+        gate_leave(&e->gate);
+    }
+    ast_done(&r.ast);
+    self_add(&queries_total, 1, outcome_of(rc));
+    self_observe(&query_seconds, (double)(time_now_mono_ns() - start) / 1e9);
+    if (rc == 0)
+        *out = result;
+    return rc;
+}
+
+void query_result_done(struct query_result *r)
+{
+    arena_done(&r->arena);
+    *r = (struct query_result){0};
+}
+
+/* --- selectors and formatting ----------------------------------------------------------------- */
+
+/* Moves the matchers out of the tree. */
+static int take_matchers(struct selector_node *s, struct query_selector *out)
+{
+    out->matchers = malloc((s->n ? s->n : 1) * sizeof *out->matchers);
+    if (!out->matchers)
+        return ERR_NOMEM;
+    memcpy(out->matchers, s->matchers, s->n * sizeof *out->matchers);
+    out->n = s->n;
+    s->n = 0;
+    return 0;
+}
+
+int query_parse_selector(struct str text, struct matcher **out, size_t *out_n, struct err *err)
+{
+    struct ast ast;
+    int rc = promql_parse_selector(text, &ast, err);
+    if (rc != 0)
+        return rc;
+    struct selector_node *s = &ast.root->selector;
+    struct query_selector taken;
+    rc = take_matchers(s, &taken);
+    ast_done(&ast);
+    if (rc != 0)
+        return err_set(err, rc, "out of memory for matchers");
+    *out = taken.matchers;
+    *out_n = taken.n;
+    return 0;
+}
+
+void query_matchers_free(struct matcher *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        matcher_done(&v[i]);
+    free(v);
+}
+
+void query_selectors_free(struct query_selectors *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        query_matchers_free(s->v[i].matchers, s->v[i].n);
+    free(s->v);
+    *s = (struct query_selectors){0};
+}
+
+int query_selectors(struct str expr, struct query_selectors *out, struct err *err)
+{
+    struct ast ast;
+    int rc = promql_parse(expr, ~0u, &ast, err);
+    if (rc != 0)
+        return rc;
+    struct query_selectors found = {0};
+    size_t n = 0;
+    for (const struct selector_node *s = ast.selectors; s; s = s->next)
+        n++;
+    found.v = calloc(n ? n : 1, sizeof *found.v);
+    rc = found.v ? 0 : ERR_NOMEM;
+    for (struct selector_node *s = ast.selectors; rc == 0 && s; s = s->next) {
+        rc = take_matchers(s, &found.v[found.n]);
+        found.n += rc == 0;
+    }
+    ast_done(&ast);
+    if (rc != 0) {
+        query_selectors_free(&found);
+        return err_set(err, rc, "out of memory for matchers");
+    }
+    *out = found;
+    return 0;
+}
+
+int query_format(struct str expr, struct buf *out, struct err *err)
+{
+    struct ast ast;
+    int rc = promql_parse(expr, ~0u, &ast, err);
+    if (rc != 0)
+        return rc;
+    node_pretty(out, ast.root, 0);
+    ast_done(&ast);
+    return buf_failed(out) ? err_set(err, ERR_TOO_BIG, "the formatted query is too long") : 0;
+}

@@ -1,0 +1,41 @@
+/* The form that arithmetic works on: per side a sorted list of bucket indices with their counts,
+ * instead of spans. Private to hist*.c. */
+#ifndef TELLTALE_QUERY_PROMQL_HIST_FLAT_H
+#define TELLTALE_QUERY_PROMQL_HIST_FLAT_H
+
+#include "query/promql/hist.h"
+
+struct hist_side {
+    int64_t *index; /* rising */
+    double *count;
+    size_t n;
+};
+
+struct hist_flat {
+    struct histogram head; /* schema, hint, zero bucket, count, sum, bounds; not its arrays */
+    struct hist_side positive, negative;
+};
+
+/* NULL out of memory. */
+struct hist_flat *hist_flatten(struct arena *arena, const struct histogram *h);
+
+/* Back to spans; `drop_empty`: without buckets that count nothing. */
+const struct histogram *hist_unflatten(struct arena *arena, const struct hist_flat *f,
+                                       bool drop_empty);
+
+/* Lower resolution, in place. */
+void hist_flat_reduce(struct hist_flat *f, int32_t schema);
+
+/* Widens the zero bucket of `f` to at least `threshold`, moving buckets into it; the threshold
+ * never ends up inside a bucket with observations. */
+void hist_flat_widen_zero(struct hist_flat *f, double threshold);
+
+/* Maps custom buckets to a subset of their bounds, in place. */
+void hist_flat_rebucket(struct hist_flat *f, const double *bounds, size_t n);
+
+/* The bounds that both have. */
+bool hist_same_bounds(const struct histogram *a, const struct histogram *b);
+bool hist_common_bounds(struct arena *arena, const struct histogram *a, const struct histogram *b,
+                        const double **out, size_t *out_n);
+
+#endif

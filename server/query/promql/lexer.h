@@ -1,0 +1,135 @@
+/* PromQL text to tokens. */
+#ifndef TELLTALE_QUERY_PROMQL_LEXER_H
+#define TELLTALE_QUERY_PROMQL_LEXER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+enum token {
+    TOKEN_END,
+    TOKEN_ERROR,
+    TOKEN_IDENTIFIER,
+    TOKEN_METRIC_IDENTIFIER, /* with a colon: a metric's name only */
+    TOKEN_NUMBER,
+    TOKEN_DURATION,
+    TOKEN_STRING,
+    TOKEN_LEFT_PAREN,
+    TOKEN_RIGHT_PAREN,
+    TOKEN_LEFT_BRACE,
+    TOKEN_RIGHT_BRACE,
+    TOKEN_LEFT_BRACKET,
+    TOKEN_RIGHT_BRACKET,
+    TOKEN_COMMA,
+    TOKEN_COLON,
+    TOKEN_EQUAL, /* = of a matcher */
+    TOKEN_NOT_REGEX,
+    TOKEN_EQUAL_REGEX,
+    TOKEN_AT,
+
+    TOKEN_OPERATORS, /* not a token: binary operators follow */
+    TOKEN_ADD,
+    TOKEN_SUB,
+    TOKEN_MUL,
+    TOKEN_DIV,
+    TOKEN_MOD,
+    TOKEN_POW,
+    TOKEN_ATAN2,
+    TOKEN_EQUAL_EQUAL,
+    TOKEN_NOT_EQUAL, /* also a matcher's */
+    TOKEN_GREATER,
+    TOKEN_LESS,
+    TOKEN_GREATER_EQUAL,
+    TOKEN_LESS_EQUAL,
+    TOKEN_TRIM_UPPER, /* </ */
+    TOKEN_TRIM_LOWER, /* >/ */
+    TOKEN_AND,
+    TOKEN_OR,
+    TOKEN_UNLESS,
+
+    TOKEN_AGGREGATORS, /* not a token: aggregation operators follow */
+    TOKEN_AVG,
+    TOKEN_BOTTOMK,
+    TOKEN_COUNT,
+    TOKEN_COUNT_VALUES,
+    TOKEN_GROUP,
+    TOKEN_LIMITK,
+    TOKEN_LIMIT_RATIO,
+    TOKEN_MAX,
+    TOKEN_MIN,
+    TOKEN_QUANTILE,
+    TOKEN_STDDEV,
+    TOKEN_STDVAR,
+    TOKEN_SUM,
+    TOKEN_TOPK,
+
+    TOKEN_KEYWORDS, /* not a token: keywords follow */
+    TOKEN_ANCHORED,
+    TOKEN_BOOL,
+    TOKEN_BY,
+    TOKEN_END_WORD, /* end, as in @ end() */
+    TOKEN_FILL,
+    TOKEN_FILL_LEFT,
+    TOKEN_FILL_RIGHT,
+    TOKEN_GROUP_LEFT,
+    TOKEN_GROUP_RIGHT,
+    TOKEN_IGNORING,
+    TOKEN_OFFSET,
+    TOKEN_ON,
+    TOKEN_SMOOTHED,
+    TOKEN_START_WORD,
+    TOKEN_WITHOUT,
+    TOKEN_KINDS
+};
+
+static inline bool token_is_operator(enum token t)
+{
+    return t > TOKEN_OPERATORS && t < TOKEN_AGGREGATORS;
+}
+
+static inline bool token_is_comparison(enum token t)
+{
+    return t >= TOKEN_EQUAL_EQUAL && t <= TOKEN_LESS_EQUAL;
+}
+
+static inline bool token_is_set_operator(enum token t)
+{
+    return t >= TOKEN_AND && t <= TOKEN_UNLESS;
+}
+
+static inline bool token_is_aggregator(enum token t)
+{
+    return t > TOKEN_AGGREGATORS && t < TOKEN_KEYWORDS;
+}
+
+static inline bool token_is_keyword(enum token t)
+{
+    return t > TOKEN_KEYWORDS;
+}
+
+/* The word or sign of operators, aggregators and keywords; "" for other tokens. */
+struct str token_text(enum token t);
+
+struct lexeme {
+    enum token token;
+    struct str text;     /* as written; of an error: what is wrong, a literal */
+    uint32_t start, end; /* bytes of the input */
+};
+
+/* A value: a copy is a place to come back to. */
+struct lexer {
+    struct str input;
+    size_t at;
+    int braces;   /* inside { }: words are label names */
+    int brackets; /* inside [ ]: a colon is a token */
+};
+
+/* Skips white space and comments and reads one token. After the end it gives TOKEN_END again. */
+struct lexeme lexer_next(struct lexer *l);
+
+/* Describes a token for "unexpected …" messages. */
+struct buf;
+void lexeme_describe(struct buf *out, const struct lexeme *x);
+
+#endif

@@ -1,0 +1,77 @@
+/* Reading series of the store one after another into one set of columns. */
+#include "query/promql/open.h"
+
+#include "model/matcher.h"
+
+static void close_reader(struct op *op)
+{
+    struct series_reader *r = (struct series_reader *)op;
+    columns_done(&r->columns);
+    selection_free(r->selection);
+    r->selection = NULL;
+}
+
+/* Without the name two series could be alike, unless all have the same one (and no type or unit,
+ * which go with it). */
+static bool all_distinct(const struct series_reader *r, const struct matcher *m, size_t n)
+{
+    bool one_name = false;
+    for (size_t i = 0; i < n; i++)
+        one_name |= m[i].op == MATCH_EQUAL && str_eq(m[i].name, LABEL_NAME);
+    for (size_t i = 0; one_name && i < selection_count(r->selection); i++) {
+        const struct labels *l = selection_labels(r->selection, i);
+        if (labels_get(l, STR("__type__")).n || labels_get(l, STR("__unit__")).n)
+            return false;
+    }
+    return one_name;
+}
+
+int series_open(struct eval *ev, const struct matcher *matchers, size_t n, int64_t min_ms,
+                int64_t max_ms, struct series_reader **out)
+{
+    struct timeline none = {0};
+    struct series_reader *r = op_new(ev, sizeof *r, none, NULL);
+    if (!r || !(r->histograms = eval_scratch(ev)))
+        return ERR_TOO_BIG;
+    r->min_ms = min_ms;
+    r->max_ms = max_ms;
+    columns_init(&r->columns, r->histograms);
+    int rc = store_select(ev->store, matchers, n, min_ms, max_ms, 0, &r->selection, ev->err);
+    if (rc != 0) {
+        columns_done(&r->columns);
+        return rc;
+    }
+    r->op.close = close_reader;
+    ev->series_selected += selection_count(r->selection);
+    r->distinct = all_distinct(r, matchers, n);
+    *out = r;
+    return 0;
+}
+
+int series_next(struct series_reader *r, struct labels *out)
+{
+    struct eval *ev = r->op.ev;
+    while (r->at < selection_count(r->selection)) {
+        size_t i = r->at++;
+        if (r->wanted && !r->wanted(r->self, selection_labels(r->selection, i)))
+            continue;
+        int rc = limits_tick(ev->limits, ev->err);
+        if (rc != 0)
+            return rc;
+        limits_release(ev->limits, r->held);
+        r->held = 0;
+        arena_reset(r->histograms);
+        rc = selection_read(r->selection, i, r->min_ms, r->max_ms, &r->columns, ev->err);
+        if (rc != 0)
+            return arena_failed(r->histograms) ? eval_memory_error(ev) : rc;
+        r->held = r->columns.n;
+        ev->limits->samples_read += r->columns.n;
+        rc = limits_hold(ev->limits, r->held, ev->err);
+        if (rc != 0)
+            return rc;
+        *out = *selection_labels(r->selection, i);
+        if (r->columns.n)
+            return 1;
+    }
+    return 0;
+}

@@ -1,0 +1,192 @@
+#include "query/promql/source.h"
+
+#include <string.h>
+
+#include "model/histogram.h"
+#include "query/promql/hist.h"
+#include "query/promql/interpolate.h"
+#include "query/promql/parser.h"
+#include "query/query.h"
+
+/* --- from the store --------------------------------------------------------------------------- */
+
+struct stored_source {
+    struct source source;
+    struct series_reader *reader;
+    struct arena *scratch;
+};
+
+static int stored_next(struct source *s, struct sample_series *out)
+{
+    struct stored_source *d = (struct stored_source *)s;
+    *out = (struct sample_series){0};
+    int rc = series_next(d->reader, &out->labels);
+    if (rc <= 0)
+        return rc;
+    arena_reset(d->scratch);
+    if (!samples_from_columns(&d->reader->columns, d->scratch, &out->samples))
+        return eval_memory_error(s->ev);
+    if (!(s->ev->features & QUERY_START_TIMESTAMPS))
+        out->samples.fst = out->samples.hst = NULL;
+    return 1;
+}
+
+static int open_stored(struct eval *ev, const struct node *n, struct timeline t,
+                       struct source **out)
+{
+    const struct selector_node *sel = &n->matrix.selector->selector;
+    struct stored_source *d = eval_alloc(ev, 1, sizeof *d);
+    if (!d || !(d->scratch = eval_scratch(ev)))
+        return ERR_TOO_BIG;
+    d->source = (struct source){.next = stored_next,
+                                .ev = ev,
+                                .window = {.range_ms = n->matrix.range.ms,
+                                           .offset_ms = sel->offset.ms,
+                                           .at = sel->at,
+                                           .anchored = sel->anchored,
+                                           .smoothed = sel->smoothed}};
+    const struct window_spec *w = &d->source.window;
+    bool before = w->anchored || w->smoothed;
+    int64_t first = window_end(w, t.start_ms) - w->range_ms + 1 - (before ? ev->lookback_ms : 0);
+    int64_t last = window_end(w, timeline_end(&t)) + (w->smoothed ? ev->lookback_ms : 0);
+    int rc = series_open(ev, sel->matchers, sel->n, first, last, &d->reader);
+    if (rc != 0)
+        return rc;
+    d->source.distinct = d->reader->distinct;
+    *out = &d->source;
+    return 0;
+}
+
+/* --- from a subquery -------------------------------------------------------------------------- */
+
+struct subquery_source {
+    struct source source;
+    struct op *from;
+    int64_t *ft, *ht;
+    double *fv;
+    const struct histogram **hh;
+    struct arena *scratch;
+};
+
+/* A hint of the original samples says nothing about those that the subquery picked. */
+static const struct histogram *without_hint(struct arena *arena, const struct histogram *h)
+{
+    if (h->reset == HISTOGRAM_RESET_YES || h->reset == HISTOGRAM_RESET_NO)
+        return hist_with_reset(arena, h, HISTOGRAM_RESET_UNKNOWN);
+    return h;
+}
+
+static bool to_samples(struct subquery_source *d, const struct row *r, struct samples *out)
+{
+    size_t nf = 0, nh = 0;
+    for (size_t i = 0; i < d->from->t.n; i++) {
+        if (is_hole(r->v[i]))
+            continue;
+        const struct histogram *h = row_histogram(r, i);
+        int64_t t = timeline_at(&d->from->t, i);
+        if (h) {
+            d->ht[nh] = t;
+            d->hh[nh] = without_hint(d->scratch, h);
+            if (!d->hh[nh++])
+                return false;
+        } else {
+            d->ft[nf] = t;
+            d->fv[nf++] = r->v[i];
+        }
+    }
+    *out = (struct samples){.ft = d->ft, .fv = d->fv, .nf = nf, .ht = d->ht, .hh = d->hh, .nh = nh};
+    return true;
+}
+
+static int subquery_next(struct source *s, struct sample_series *out)
+{
+    struct subquery_source *d = (struct subquery_source *)s;
+    struct row r;
+    int rc = op_next(d->from, &r);
+    if (rc <= 0)
+        return rc;
+    arena_reset(d->scratch);
+    *out = (struct sample_series){.labels = r.labels, .drop_name = r.drop_name};
+    return to_samples(d, &r, &out->samples) ? 1 : eval_memory_error(s->ev);
+}
+
+/* The grid of multiples of the step that covers the windows of all outer steps. */
+static int subquery_grid(struct eval *ev, const struct subquery_node *q,
+                         const struct window_spec *w, struct timeline t, struct timeline *out)
+{
+    int64_t step = q->step.ms > 0 ? q->step.ms : ev->default_step_ms;
+    int64_t after = window_end(w, t.start_ms) - w->range_ms;
+    int64_t end = window_end(w, timeline_end(&t));
+    if (after < -INT64_MAX / 4 || end > INT64_MAX / 4)
+        return err_set(ev->err, ERR_INVALID, "a subquery reaches out of the range of times");
+    int64_t start = after / step * step;
+    if (start <= after)
+        start += step;
+    size_t n = t.n && end >= start ? (size_t)((end - start) / step) + 1 : 0;
+    if (n > ev->limits->max_samples)
+        return err_set(ev->err, ERR_TOO_BIG,
+                       "a subquery has %zu steps; the limit is %llu, set by query.max_samples", n,
+                       (unsigned long long)ev->limits->max_samples);
+    *out = (struct timeline){start, step, n};
+    return 0;
+}
+
+static int subquery_buffers(struct subquery_source *d, size_t n)
+{
+    struct eval *ev = d->source.ev;
+    d->ft = eval_alloc(ev, n, sizeof *d->ft);
+    d->ht = eval_alloc(ev, n, sizeof *d->ht);
+    d->fv = op_values(ev, n);
+    d->hh = op_histograms(ev, n);
+    d->scratch = eval_scratch(ev);
+    return d->ft && d->ht && d->fv && d->hh && d->scratch ? 0 : ERR_TOO_BIG;
+}
+
+static int no_series(struct source *s, struct sample_series *out)
+{
+    (void)s;
+    (void)out;
+    return 0;
+}
+
+static int open_subquery(struct eval *ev, const struct node *n, struct timeline t,
+                         struct source **out)
+{
+    const struct subquery_node *q = &n->subquery;
+    struct subquery_source *d = eval_alloc(ev, 1, sizeof *d);
+    if (!d)
+        return ERR_TOO_BIG;
+    d->source = (struct source){
+        .next = subquery_next,
+        .ev = ev,
+        .window = {.range_ms = q->range.ms, .offset_ms = q->offset.ms, .at = q->at}};
+    struct timeline grid;
+    int rc = subquery_grid(ev, q, &d->source.window, t, &grid);
+    if (rc != 0)
+        return rc;
+    *out = &d->source;
+    if (grid.n == 0) {
+        d->source.next = no_series;
+        return 0;
+    }
+    rc = subquery_buffers(d, grid.n);
+    if (rc == 0)
+        rc = op_open(ev, q->expr, grid, &d->from);
+    /* A window needs the whole series: rows of the same labels are joined. */
+    if (rc == 0 && !d->from->distinct)
+        rc = op_open_merge(ev, d->from, &d->from);
+    d->source.distinct = d->from && d->from->distinct;
+    return rc;
+}
+
+int source_open(struct eval *ev, const struct node *n, struct timeline t, struct source **out)
+{
+    return n->kind == NODE_SUBQUERY ? open_subquery(ev, n, t, out) : open_stored(ev, n, t, out);
+}
+
+void source_window(const struct source *s, int64_t t, struct samples *samples)
+{
+    struct sample_window w = {0};
+    int64_t end = window_end(&s->window, t);
+    *samples = sample_window_move(&w, samples, end - s->window.range_ms, end);
+}

@@ -1,0 +1,72 @@
+/* Where range functions get their samples: series of the store, or rows of a subquery. */
+#ifndef TELLTALE_QUERY_PROMQL_SOURCE_H
+#define TELLTALE_QUERY_PROMQL_SOURCE_H
+
+#include "query/promql/eval.h"
+#include "store/store.h"
+
+/* The samples of one series without stale markers, floats apart from histograms. Start times: 0
+ * unknown; the arrays are NULL when none is known. */
+struct samples {
+    const int64_t *ft, *fst;
+    const double *fv;
+    const int64_t *ht, *hst;
+    const struct histogram *const *hh;
+    size_t nf, nh;
+};
+
+struct sample_series {
+    struct labels labels;
+    bool drop_name;
+    struct samples samples; /* until the next series */
+};
+
+/* The window that a range selector or subquery opens at each step: (end - range, end]. */
+struct window_spec {
+    int64_t range_ms, offset_ms;
+    struct at at;
+    bool anchored, smoothed;
+};
+
+static inline int64_t window_end(const struct window_spec *w, int64_t t)
+{
+    return (w->at.kind == AT_NONE ? t : w->at.ms) - w->offset_ms;
+}
+
+struct source {
+    int (*next)(struct source *s, struct sample_series *out); /* 1, 0, or an error */
+    struct eval *ev;
+    struct window_spec window;
+    bool distinct; /* as of op */
+};
+
+/* For a range selector or subquery node and the timeline of its function. */
+int source_open(struct eval *ev, const struct node *n, struct timeline t, struct source **out);
+
+/* Cuts samples to the window of the one step at `t`, which with anchored and smoothed selectors is
+ * smaller than what was read. */
+void source_window(const struct source *s, int64_t t, struct samples *samples);
+
+/* --- series of the store, raw (select.c and selection-backed sources) ------------------------- */
+
+struct series_reader {
+    struct op op; /* only for its close */
+    struct selection *selection;
+    struct columns columns;
+    struct arena *histograms;
+    int64_t min_ms, max_ms;
+    size_t at, held;
+    bool distinct;
+    /* Series to skip unread; NULL: none. */
+    bool (*wanted)(void *self, const struct labels *l);
+    void *self;
+};
+
+/* Selects; both times inclusive. NULL in *out with an error. */
+int series_open(struct eval *ev, const struct matcher *matchers, size_t n, int64_t min_ms,
+                int64_t max_ms, struct series_reader **out);
+
+/* Reads the next series that has rows: 1 (labels and r->columns), 0, or an error. */
+int series_next(struct series_reader *r, struct labels *out);
+
+#endif

@@ -1,0 +1,183 @@
+/* Runs every file of the PromQL conformance suite and compares the number of evals that pass with
+ * the checked-in minimum of each file. Prints TAP, one test a file. The suite lies beside the
+ * repository; without it the tests are skipped.
+ *
+ *   test_conformance                 all files
+ *   test_conformance FILE...         these, and each eval that fails with its line and reason */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "model/batch.h"
+#include "query/query.h"
+#include "query/script/script.h"
+#include "store/store.h"
+
+static const unsigned all_features = QUERY_EXPERIMENTAL_FUNCTIONS | QUERY_DURATION_EXPR |
+                                     QUERY_EXTENDED_SELECTORS | QUERY_BINOP_FILL |
+                                     QUERY_DELAYED_NAME_REMOVAL | QUERY_START_TIMESTAMPS;
+
+struct bench {
+    struct store *store;
+    struct query_engine *engine;
+    bool verbose;
+    const char *name;
+};
+
+static void tear_down(struct bench *b)
+{
+    query_engine_free(b->engine);
+    (void)store_close(b->store, NULL); // in memory: nothing can fail
+    b->engine = NULL;
+    b->store = NULL;
+}
+
+static int reset(void *self, struct err *err)
+{
+    struct bench *b = self;
+    struct store_options options = {.retention_ms = STORE_RETENTION_FOREVER};
+    struct query_options query = {.features = all_features};
+    tear_down(b);
+    int rc = store_open(&options, &b->store, err);
+    return rc ? rc : query_engine_new(b->store, &query, &b->engine, err);
+}
+
+static int load(void *self, const struct batch *batch, struct err *err)
+{
+    struct bench *b = self;
+    struct sink_result result;
+    int rc = store_append(b->store, batch, &result, err);
+    if (rc == 0 && sink_result_rejected(&result))
+        rc = err_set(err, ERR_INVALID, "the store rejected samples: %s", result.message);
+    return rc;
+}
+
+static int query(void *self, const struct query_request *request, struct query_result *out,
+                 struct err *err)
+{
+    return query_run(((struct bench *)self)->engine, request, out, err);
+}
+
+static void failed(void *self, size_t line, const char *message)
+{
+    const struct bench *b = self;
+    if (b->verbose)
+        printf("# %s:%zu: %s\n", b->name, line, message);
+}
+
+static char *read_file(const char *path, size_t *out_n)
+{
+    FILE *f = fopen(path, "rb");
+    char *text = NULL;
+    size_t n = 0, got;
+    if (!f)
+        return NULL;
+    do {
+        text = realloc(text, n + 65536);
+        got = fread(text + n, 1, 65536, f);
+        n += got;
+    } while (got);
+    (void)fclose(f); // read only
+    *out_n = n;
+    return text;
+}
+
+static int run_file(const char *path, const char *name, bool verbose, struct script_report *out,
+                    struct err *err)
+{
+    struct bench b = {.verbose = verbose, .name = name};
+    struct script_driver driver = {reset, load, query, failed, &b};
+    size_t n;
+    char *text = read_file(path, &n);
+    if (!text)
+        return err_set(err, ERR_NOT_FOUND, "cannot read %s", path);
+    int rc = script_run((struct str){text, n}, &driver, out, err);
+    tear_down(&b);
+    free(text);
+    return rc;
+}
+
+/* The line "name passed total" of the list of minima. */
+static bool minimum_of(const char *list, const char *name, size_t *passed, size_t *total)
+{
+    size_t length = strlen(name);
+    for (const char *p = list; p; p = strchr(p, '\n')) {
+        p += *p == '\n';
+        if (strncmp(p, name, length) == 0 && p[length] == ' ')
+            return sscanf(p + length, "%zu %zu", passed, total) == 2;
+        if (*p == '\0')
+            break;
+    }
+    return false;
+}
+
+static int run_named(int argc, char **argv)
+{
+    int bad = 0;
+    for (int i = 1; i < argc; i++) {
+        struct script_report r;
+        struct err err = {0};
+        int rc = run_file(argv[i], argv[i], true, &r, &err);
+        printf("%s %zu %zu\n", argv[i], r.passed, r.evals);
+        if (rc != 0)
+            printf("%s: %s\n", argv[i], err.message);
+        bad |= rc != 0 || r.passed != r.evals;
+    }
+    return bad;
+}
+
+static int run_suite(const char *dir, const char *list)
+{
+    struct dirent **files;
+    int n = scandir(dir, &files, NULL, alphasort), tests = 0, failures = 0;
+    if (n < 0) {
+        printf("1..0 # SKIP the conformance suite is not at %s\n", dir);
+        return 0;
+    }
+    for (int i = 0; i < n; i++) {
+        const char *name = files[i]->d_name;
+        size_t length = strlen(name), wanted = 0, total = 0;
+        char path[8192];
+        struct script_report r;
+        struct err err = {0};
+        if (length > 5 && strcmp(name + length - 5, ".test") == 0) {
+            (void)snprintf(path, sizeof path, "%s/%s", dir, name);
+            int rc = run_file(path, name, getenv("VERBOSE") != NULL, &r, &err);
+            bool listed = minimum_of(list, name, &wanted, &total);
+            bool ok = rc == 0 && listed && r.passed >= wanted && r.evals == total;
+            printf("%sok %d - %s: %zu of %zu evals pass, at least %zu of %zu are expected%s%s\n",
+                   ok ? "" : "not ", ++tests, name, r.passed, r.evals, wanted, total,
+                   rc ? "; " : "", rc ? err.message : "");
+            failures += !ok;
+        }
+        free(files[i]);
+    }
+    free(files);
+    printf("1..%d\n", tests);
+    return failures != 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1)
+        return run_named(argc, argv);
+    char dir[4096], list_path[4096];
+    size_t n = 0;
+    const char *beside = getenv("TELLTALE_SHARED"); // for a checkout elsewhere
+    (void)snprintf(dir, sizeof dir, "%s%s/conformance/promql", beside ? "" : TELLTALE_SOURCE_ROOT,
+                   beside ? beside : "/../shared");
+    (void)snprintf(list_path, sizeof list_path, "%s/tests/server/query/conformance.txt",
+                   TELLTALE_SOURCE_ROOT);
+    char *list = read_file(list_path, &n);
+    if (!list) {
+        printf("Bail out! cannot read %s\n", list_path);
+        return 1;
+    }
+    list = realloc(list, n + 1);
+    list[n] = '\0';
+    int rc = run_suite(dir, list);
+    free(list);
+    return rc;
+}
