@@ -67,7 +67,7 @@ void arena_reset(struct arena *a)
         a->used = a->blocks->size;
         open_block(a, a->blocks);
     }
-    a->failed = false;
+    a->failed = a->over_budget = false;
 }
 
 static bool add_block(struct arena *a, size_t need)
@@ -77,9 +77,10 @@ static bool add_block(struct arena *a, size_t need)
         size = need + HEADER;
     if (size > a->budget - a->used)
         size = need + HEADER; // what is left of the budget may still hold this object
-    if (size > a->budget - a->used)
+    if (size > a->budget - a->used) {
+        a->over_budget = true;
         return false;
-
+    }
     struct arena_block *b = malloc(size);
     if (!b)
         return false;

@@ -19,12 +19,13 @@ struct arena {
     char *at, *end;             /* free room in the newest block */
     size_t used, budget;        /* bytes taken from the system, and the most it may be */
     bool failed;
+    bool over_budget; /* and it was the budget: asking again with the same input will not help */
 };
 
 void arena_init(struct arena *a, size_t budget_bytes);
 void arena_done(struct arena *a);
 
-/* Frees all objects, keeps one block, clears `failed`. */
+/* Frees all objects, keeps one block, clears `failed` and `over_budget`. */
 void arena_reset(struct arena *a);
 
 /* Uninitialised memory, or zeroed with _zalloc; NULL when the budget is spent. `n` may be 0. */
