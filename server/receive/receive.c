@@ -1,0 +1,88 @@
+#include "receive/receive.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/compiler.h"
+#include "base/lock.h"
+#include "receive/remote_write.h"
+
+struct receivers {
+    struct lock lock;                          /* guards what a reload changes */
+    struct remote_write_settings remote_write; /* a request works on a copy */
+};
+
+static struct remote_write_settings remote_write_settings_of(const struct receiver_options *o)
+{
+    const struct receive_limits *l = &o->limits;
+    return (struct remote_write_settings){
+        .sink = o->sink,
+        .max_decompressed_bytes = l->max_decompressed_bytes,
+        .limits =
+            {
+                .max_series = (uint32_t)MIN(l->max_series_per_request, UINT32_MAX),
+                .max_labels = (uint32_t)MIN(l->max_labels, UINT32_MAX),
+                .max_label_name_bytes = (uint32_t)MIN(l->max_label_name_bytes, UINT32_MAX),
+                .max_label_value_bytes = (uint32_t)MIN(l->max_label_value_bytes, UINT32_MAX),
+            },
+    };
+}
+
+int receivers_new(const struct receiver_options *options, struct receivers **out, struct err *err)
+{
+    struct receivers *r = calloc(1, sizeof *r);
+    if (!r)
+        return err_set(err, ERR_NOMEM, "out of memory for the receivers");
+    lock_init(&r->lock, LOCK_RECEIVE);
+    receivers_reconfigure(r, options);
+    *out = r;
+    return 0;
+}
+
+void receivers_free(struct receivers *r)
+{
+    if (r)
+        lock_done(&r->lock);
+    free(r);
+}
+
+void receivers_reconfigure(struct receivers *r, const struct receiver_options *options)
+{
+    lock_take(&r->lock);
+    r->remote_write = remote_write_settings_of(options);
+    lock_give(&r->lock);
+}
+
+static void handle_remote_write(void *self, const struct http_request *request,
+                                struct http_response *response)
+{
+    struct receivers *r = self;
+    lock_take(&r->lock);
+    struct remote_write_settings settings = r->remote_write;
+    lock_give(&r->lock);
+    remote_write_handle(&settings, request, response);
+}
+
+size_t receivers_http_routes(struct receivers *r, struct http_route out[RECEIVER_ROUTES_MAX])
+{
+    const struct http_route routes[] = {
+        {HTTP_POST, "/api/v1/write", AUTH_INGEST, HTTP_INGEST, handle_remote_write, r,
+         "remote_write"},
+    };
+    memcpy(out, routes, sizeof routes);
+    return ARRAY_LEN(routes);
+}
+
+/* OTLP's routes and methods join these tables with its receiver. */
+size_t receivers_otlp_routes(struct receivers *r, struct http_route out[RECEIVER_ROUTES_MAX])
+{
+    (void)r, (void)out;
+    return 0;
+}
+
+size_t receivers_grpc_methods(struct receivers *r, struct grpc_method out[RECEIVER_METHODS_MAX])
+{
+    (void)r, (void)out;
+    return 0;
+}
