@@ -44,7 +44,6 @@ struct append_scratch; /* append.c: buffers of one append, used again */
 
 struct partition {
     int64_t day;
-    char *path;
     struct part **parts; /* by rising sequence; each holds a reference */
     size_t n, cap;
 };

@@ -4,6 +4,7 @@
 #include "base/time.h"
 #include "log/log.h"
 #include "self/self.h"
+#include "store/embedded/part_view.h"
 #include "store/embedded/selection.h"
 
 static int no_memory(struct gather *g)
@@ -186,5 +187,97 @@ int gather_heads(struct gather *g)
         roaring_bitmap_free(ids);
     }
     rwlock_give(&s->evict);
+    return rc;
+}
+
+/* --- parts ------------------------------------------------------------------------------------ */
+
+static int add_part_labels(struct gather *g, struct part_view *v, const struct part_stream *st,
+                           size_t first_source, struct id_map *numbers)
+{
+    uint32_t *labels = add_candidate(g, st->n_pairs, first_source);
+    for (uint32_t i = 0; labels && i < st->n_pairs; i++) {
+        uint32_t *number = id_map_at(numbers, st->pairs[i]);
+        if (!number)
+            return ERR_NOMEM;
+        if (*number == UINT32_MAX) {
+            struct label pair;
+            int rc = part_pair(v, st->pairs[i], &pair);
+            if (rc != 0)
+                return rc;
+            *number = label_table_intern(&g->table, pair);
+        }
+        if (*number == UINT32_MAX)
+            return ERR_NOMEM;
+        labels[i] = *number;
+    }
+    return labels ? 0 : ERR_NOMEM;
+}
+
+static int add_part_stream(struct gather *g, struct part_view *v, uint32_t ordinal,
+                           struct id_map *numbers)
+{
+    struct part_stream st;
+    int rc = part_stream(v, ordinal, &st);
+    size_t first = g->selection->n_sources;
+    for (uint32_t i = 0; rc == 0 && i < st.n_blocks; i++) {
+        if (st.blocks[i].max_ms < g->min_ms || st.blocks[i].min_ms > g->max_ms)
+            continue;
+        struct source *s = add_source(g);
+        if (!s)
+            return ERR_NOMEM;
+        *s = (struct source){.part = v->part, .block = st.blocks[i]};
+    }
+    if (rc != 0 || g->selection->n_sources == first)
+        return rc;
+    return add_part_labels(g, v, &st, first, numbers);
+}
+
+static int match_part(struct gather *g, struct part_view *v)
+{
+    struct posting_source postings = part_postings(v);
+    roaring_bitmap_t *ordinals = NULL;
+    int rc = match_streams(&postings, g->matchers, g->n_matchers, &ordinals, g->err);
+    if (rc != 0)
+        return rc;
+    struct id_map numbers;
+    id_map_init(&numbers, &g->work);
+    roaring_uint32_iterator_t at;
+    roaring_init_iterator(ordinals, &at);
+    for (; rc == 0 && at.has_value; roaring_advance_uint32_iterator(&at))
+        rc = add_part_stream(g, v, at.current_value, &numbers);
+    roaring_bitmap_free(ordinals);
+    return rc;
+}
+
+/* All candidates of one part, or none when its index is damaged. */
+static int gather_part(struct gather *g, struct part *p)
+{
+    size_t candidates = g->n_candidates, labels = g->n_labels;
+    size_t sources = g->selection->n_sources;
+    struct part_view v;
+    int rc = part_view_init(&v, p, &g->work);
+    if (rc == 0) {
+        rc = match_part(g, &v);
+        part_view_done(&v);
+    }
+    if (rc == ERR_CORRUPT) {
+        part_note_damage(g->selection->store, p);
+        g->n_candidates = candidates;
+        g->n_labels = labels;
+        g->selection->n_sources = sources;
+        return 0;
+    }
+    return rc == ERR_NOMEM ? no_memory(g) : rc;
+}
+
+int gather_parts(struct gather *g)
+{
+    struct selection *s = g->selection;
+    int rc = parts_snapshot(s->store, g->min_ms, g->max_ms, &s->arena, &s->parts, &s->n_parts);
+    if (rc != 0)
+        return no_memory(g);
+    for (size_t i = 0; rc == 0 && i < s->n_parts; i++)
+        rc = gather_part(g, s->parts[i]);
     return rc;
 }

@@ -6,6 +6,7 @@
 #include "base/compiler.h"
 #include "base/map.h"
 #include "base/time.h"
+#include "store/embedded/part_view.h"
 #include "store/embedded/selection.h"
 
 struct collect {
@@ -97,8 +98,10 @@ static int from_part(struct collect *c, struct part *p)
     struct part_view v;
     arena_reset(&c->work);
     int rc = part_view_init(&v, p, &c->work);
-    if (rc == 0)
+    if (rc == 0) {
         rc = visit_part(c, &v);
+        part_view_done(&v);
+    }
     if (rc != ERR_CORRUPT)
         return rc;
     part_note_damage(c->store, p);

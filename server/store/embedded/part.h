@@ -1,7 +1,7 @@
 /* A part: an immutable, self-contained file of one day's rows, mapped into memory.
  *
- *   header │ blocks by (stream, time) │ pair texts │ postings │ streams │ names │ directory │
- * footer
+ *   header │ blocks by (stream, time) │ chunks of streams │ of texts │ of postings │ names │
+ * directory │ footer
  *
  * Streams are in the order of labels_cmp and known by their ordinal; label pairs are in the order
  * of (name, value) and known by theirs, so comparing label sets is comparing integers. Texts,
@@ -18,10 +18,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "base/arena.h"
 #include "base/atomic.h"
 #include "base/fs.h"
-#include "store/embedded/match.h"
 #include "store/store.h"
 
 struct part_name {
@@ -39,63 +37,36 @@ struct part {
     int64_t day, min_ms, max_ms;
     uint64_t seq_lo, seq_hi, rows;
     uint32_t n_streams, n_pairs, n_names;
-    size_t directory;  /* offset of the chunk directory */
-    uint64_t data_end; /* blocks are in [header, data_end) */
+    size_t directory; /* offset */
+    size_t data_end;  /* blocks are in [header, data_end) */
     char *names_text;
     struct part_name *names; /* by text */
     atomic_bool damaged;     /* its index is: reported already */
 };
 
+/* Rows of one stream in a row in the file. */
+struct part_block {
+    uint64_t offset;
+    uint32_t size, rows; /* bytes with checksum */
+    int64_t min_ms, max_ms;
+};
+
+enum { PART_NAME_MAX = 48 };
+
 /* "<lo>-<hi>.part": false when the name is something else. */
 bool part_parse_name(const char *name, uint64_t *out_lo, uint64_t *out_hi);
+void part_format_name(char out[PART_NAME_MAX], uint64_t lo, uint64_t hi);
 
-/* Maps and checks header, footer and names. ERR_CORRUPT: damaged; ERR_UNSUPPORTED: from a later
- * version; ERR_IO, ERR_NOMEM. */
+/* Maps and checks header, footer, directory and names. ERR_CORRUPT: damaged; ERR_UNSUPPORTED: from
+ * a later version; ERR_IO, ERR_NOMEM. */
 int part_open(const struct fs *fs, const char *path, struct part **out, struct err *err);
 void part_ref(struct part *p);
 void part_unref(struct part *p);
 
-/* A reader's view: what it decodes is kept in its arena for the time of a selection or merge. One
- * thread. After ERR_CORRUPT from any function below the part's index cannot be trusted: skip it. */
-struct part_view {
-    struct part *part;             /* borrowed */
-    struct arena *arena;           /* borrowed */
-    struct text_chunk **texts;     /* by chunk; NULL: not decoded yet */
-    struct streams_chunk *streams; /* the one decoded last */
-};
-
-int part_view_init(struct part_view *v, struct part *p, struct arena *arena);
-
-/* Its index for match_streams; the streams are ordinals. */
-struct posting_source part_postings(struct part_view *v);
-
-/* Text of a pair, in the view's arena. */
-int part_pair(struct part_view *v, uint32_t pair, struct label *out);
-
-struct part_block {
-    uint64_t offset;
-    uint32_t size, rows;
-    int64_t min_ms, max_ms;
-};
-
-struct part_stream {
-    const uint32_t *pairs;           /* rising */
-    const struct part_block *blocks; /* by rising time */
-    uint32_t n_pairs, n_blocks;
-};
-
-/* Stream `ordinal`; the arrays stay valid with the view's arena. Cheap for rising ordinals. */
-int part_stream(struct part_view *v, uint32_t ordinal, struct part_stream *out);
-
-/* Calls `each` for all names, or for all values of `name`; `within`: only what these streams have
- * (NULL: all). A non-zero answer ends it and is returned. */
-struct roaring_bitmap_s;
-int part_each_name(struct part_view *v, const struct roaring_bitmap_s *within,
-                   int (*each)(void *arg, struct str text), void *arg);
-int part_each_value(struct part_view *v, struct str name, const struct roaring_bitmap_s *within,
-                    int (*each)(void *arg, struct str text), void *arg);
-
 /* Appends a block's rows to `out`. ERR_CORRUPT: checksum or content is wrong; ERR_NOMEM. */
 int part_read_block(const struct part *p, const struct part_block *b, struct columns *out);
+
+/* The block's bytes if its checksum is right, else NULL: for copying. */
+const char *part_block_bytes(const struct part *p, const struct part_block *b);
 
 #endif

@@ -1,84 +1,414 @@
+#include "store/embedded/partitions.h"
+
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/compiler.h"
+#include "base/time.h"
+#include "log/log.h"
+#include "self/self.h"
 #include "store/embedded/selection.h"
 
-int partitions_open(struct store *s, struct err *err)
+static struct self_metric damaged_parts_total =
+    SELF_COUNTER("telltale_store_damaged_parts_total",
+                 "Parts that were left out because their index is damaged.");
+
+enum { DAY_NAME_MAX = 16 };
+
+/* --- names of days ---------------------------------------------------------------------------- */
+
+static void format_day(char out[DAY_NAME_MAX], int64_t day)
 {
-    (void)s;
-    (void)err;
+    int64_t year;
+    int month, of_month;
+    date_from_days(day, &year, &month, &of_month);
+    (void)snprintf(out, DAY_NAME_MAX, "%04d-%02d-%02d", (int)year, month, of_month);
+}
+
+static bool parse_day(const char *name, int64_t *out)
+{
+    int year, month, day, used = 0;
+    if (strlen(name) != 10 || sscanf(name, "%4d-%2d-%2d%n", &year, &month, &day, &used) != 3 ||
+        used != 10 || month < 1 || month > 12 || day < 1 || day > 31)
+        return false;
+    char back[DAY_NAME_MAX];
+    *out = date_to_days(year, month, day);
+    format_day(back, *out);
+    return strcmp(back, name) == 0;
+}
+
+static char *day_path(const struct store *s, int64_t day)
+{
+    char name[DAY_NAME_MAX];
+    format_day(name, day);
+    return fs_join(s->table_dir, name);
+}
+
+/* --- the lists -------------------------------------------------------------------------------- */
+
+/* Where the day is or goes. */
+static size_t find_day(const struct store *s, int64_t day)
+{
+    size_t i = s->n_partitions;
+    while (i > 0 && s->partitions[i - 1]->day >= day)
+        i--;
+    return i;
+}
+
+static struct partition *get_day(const struct store *s, int64_t day)
+{
+    size_t i = find_day(s, day);
+    bool found = i < s->n_partitions && s->partitions[i]->day == day;
+    return found ? s->partitions[i] : NULL;
+}
+
+static void partition_free(struct partition *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        part_unref(p->parts[i]);
+    free(p->parts);
+    free(p);
+}
+
+static struct partition *add_day(struct store *s, int64_t day)
+{
+    if (s->n_partitions == s->cap_partitions) {
+        size_t cap = s->cap_partitions ? s->cap_partitions * 2 : 16;
+        struct partition **v = realloc(s->partitions, cap * sizeof(struct partition *));
+        if (!v)
+            return NULL;
+        s->partitions = v;
+        s->cap_partitions = cap;
+    }
+    struct partition *p = calloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    p->day = day;
+    size_t at = find_day(s, day);
+    memmove(s->partitions + at + 1, s->partitions + at,
+            (s->n_partitions - at) * sizeof(struct partition *));
+    s->partitions[at] = p;
+    s->n_partitions++;
+    return p;
+}
+
+static int add_part(struct partition *day, struct part *p)
+{
+    if (day->n == day->cap) {
+        size_t cap = day->cap ? day->cap * 2 : 4;
+        struct part **v = realloc(day->parts, cap * sizeof(struct part *));
+        if (!v)
+            return ERR_NOMEM;
+        day->parts = v;
+        day->cap = cap;
+    }
+    size_t at = day->n;
+    while (at > 0 && day->parts[at - 1]->seq_lo > p->seq_lo)
+        at--;
+    memmove(day->parts + at + 1, day->parts + at, (day->n - at) * sizeof(struct part *));
+    day->parts[at] = p;
+    day->n++;
     return 0;
 }
-void partitions_close(struct store *s)
+
+int partition_add(struct store *s, struct part *p, struct err *err)
 {
-    free(s->partitions);
+    lock_take(&s->parts_lock);
+    struct partition *day = get_day(s, p->day);
+    if (!day)
+        day = add_day(s, p->day);
+    int rc = day ? add_part(day, p) : ERR_NOMEM;
+    lock_give(&s->parts_lock);
+    return rc == 0 ? 0 : err_set(err, rc, "list a part: out of memory");
 }
+
+int partition_make_dir(struct store *s, int64_t day, char **out, struct err *err)
+{
+    char *path = day_path(s, day);
+    if (!path)
+        return err_set(err, ERR_NOMEM, "make the directory of a day: out of memory");
+    int rc = fs_make_dir(s->fs, path, err);
+    if (rc == 0)
+        rc = fs_sync_dir(s->fs, s->table_dir, err);
+    if (rc == 0)
+        *out = path;
+    else
+        free(path);
+    return rc;
+}
+
+static void remove_file(struct store *s, const char *path)
+{
+    struct err err = {0};
+    if (fs_remove(s->fs, path, &err) != 0)
+        log_warn("store", "cannot remove a file that is no longer needed",
+                 LOG_STR("error", err.message));
+}
+
+void partition_replace(struct store *s, struct part *const *old, size_t n, struct part *merged)
+{
+    lock_take(&s->parts_lock);
+    struct partition *day = get_day(s, merged->day);
+    size_t at = 0;
+    while (day && at < day->n && day->parts[at] != old[0])
+        at++;
+    bool there = day && at + n <= day->n;
+    if (there) {
+        day->parts[at] = merged;
+        memmove(day->parts + at + 1, day->parts + at + n,
+                (day->n - at - n) * sizeof(struct part *));
+        day->n -= n - 1;
+    }
+    lock_give(&s->parts_lock);
+    if (NEVER(!there)) { // flush adds, and all else holds the table lock
+        part_unref(merged);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        remove_file(s, old[i]->path);
+        part_unref(old[i]);
+    }
+}
+
+int partition_days(struct store *s, int64_t **out, size_t *out_n)
+{
+    lock_take(&s->parts_lock);
+    int64_t *v = malloc((s->n_partitions + 1) * sizeof *v);
+    for (size_t i = 0; v && i < s->n_partitions; i++)
+        v[i] = s->partitions[i]->day;
+    *out_n = v ? s->n_partitions : 0;
+    lock_give(&s->parts_lock);
+    *out = v;
+    return v ? 0 : ERR_NOMEM;
+}
+
+int partition_parts(struct store *s, int64_t day, struct part ***out, size_t *out_n)
+{
+    lock_take(&s->parts_lock);
+    const struct partition *p = get_day(s, day);
+    size_t n = p ? p->n : 0;
+    struct part **v = malloc((n + 1) * sizeof(struct part *));
+    for (size_t i = 0; v && i < n; i++) {
+        v[i] = p->parts[i];
+        part_ref(v[i]);
+    }
+    lock_give(&s->parts_lock);
+    *out = v;
+    *out_n = v ? n : 0;
+    return v ? 0 : ERR_NOMEM;
+}
+
 int parts_snapshot(struct store *s, int64_t min_ms, int64_t max_ms, struct arena *arena,
                    struct part ***out, size_t *out_n)
 {
-    (void)s, (void)min_ms, (void)max_ms, (void)arena, (void)out;
-    *out_n = 0;
-    return 0;
+    size_t n = 0, total = 0;
+    lock_take(&s->parts_lock);
+    for (size_t i = 0; i < s->n_partitions; i++)
+        total += s->partitions[i]->n;
+    struct part **v = arena_array(arena, total, sizeof(struct part *));
+    for (size_t i = 0; v && i < s->n_partitions; i++) {
+        const struct partition *day = s->partitions[i];
+        for (size_t k = 0; k < day->n; k++) {
+            struct part *p = day->parts[k];
+            if (p->min_ms <= max_ms && p->max_ms >= min_ms && !atomic_get_relaxed(&p->damaged)) {
+                part_ref(p);
+                v[n++] = p;
+            }
+        }
+    }
+    lock_give(&s->parts_lock);
+    *out = v;
+    *out_n = n;
+    return v ? 0 : ERR_NOMEM;
 }
+
 void part_note_damage(struct store *s, struct part *p)
 {
-    (void)s, (void)p;
+    if (atomic_swap_acq_rel(&p->damaged, true))
+        return;
+    atomic_add_relaxed(&s->damaged_parts, 1);
+    self_add(&damaged_parts_total, 1);
+    log_error("store", "the index of a part is damaged; it is left out", LOG_STR("file", p->path));
 }
-int gather_parts(struct gather *g)
+
+/* --- dropping a day --------------------------------------------------------------------------- */
+
+static int remove_dir(struct store *s, const char *path, struct err *err)
 {
-    (void)g;
+    struct fs_names names = {0};
+    int rc = fs_list(s->fs, path, &names, err);
+    for (size_t i = 0; rc == 0 && i < names.n; i++) {
+        char *file = fs_join(path, names.v[i]);
+        rc = file ? fs_remove(s->fs, file, err) : err_set(err, ERR_NOMEM, "out of memory");
+        free(file);
+    }
+    fs_names_done(&names);
+    return rc == 0 ? fs_remove_dir(s->fs, path, err) : rc;
+}
+
+int partition_drop(struct store *s, int64_t day, struct err *err)
+{
+    lock_take(&s->parts_lock);
+    struct partition *p = get_day(s, day);
+    if (p) {
+        size_t at = find_day(s, day);
+        memmove(s->partitions + at, s->partitions + at + 1,
+                (s->n_partitions - at - 1) * sizeof(struct partition *));
+        s->n_partitions--;
+    }
+    lock_give(&s->parts_lock);
+    if (p)
+        partition_free(p);
+    char *path = day_path(s, day);
+    int rc = path ? remove_dir(s, path, err) : err_set(err, ERR_NOMEM, "out of memory");
+    free(path);
+    return rc;
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+struct found_part {
+    char *path;
+    uint64_t lo, hi;
+};
+
+/* What a directory holds: parts by falling width of their range, so that a merged part comes before
+ * the parts it was made of. */
+struct found_parts {
+    struct found_part *v;
+    size_t n;
+};
+
+static void found_done(struct found_parts *f)
+{
+    for (size_t i = 0; i < f->n; i++)
+        free(f->v[i].path);
+    free(f->v);
+    *f = (struct found_parts){0};
+}
+
+static int by_width(const void *a, const void *b)
+{
+    const struct found_part *x = a, *y = b;
+    uint64_t w = x->hi - x->lo, v = y->hi - y->lo;
+    if (w != v)
+        return w > v ? -1 : 1;
+    return x->lo < y->lo ? -1 : x->lo > y->lo;
+}
+
+static int look_at_file(struct store *s, const char *dir, const char *name, struct found_parts *f)
+{
+    struct found_part *one = &f->v[f->n];
+    char *path = fs_join(dir, name);
+    if (!path)
+        return ERR_NOMEM;
+    if (part_parse_name(name, &one->lo, &one->hi)) {
+        one->path = path;
+        s->seq = MAX(s->seq, one->hi);
+        f->n++;
+        return 0;
+    }
+    if (str_ends(str_c(name), STR(".tmp")))
+        remove_file(s, path); // a write that a crash interrupted
+    free(path);
     return 0;
 }
-int part_view_init(struct part_view *v, struct part *p, struct arena *arena)
+
+static int list_parts(struct store *s, const char *dir, struct found_parts *out, struct err *err)
 {
-    (void)v, (void)p, (void)arena;
-    return ERR_CORRUPT;
-}
-struct posting_source part_postings(struct part_view *v)
-{
-    (void)v;
-    return (struct posting_source){0};
-}
-int part_each_name(struct part_view *v, const struct roaring_bitmap_s *within,
-                   int (*each)(void *arg, struct str text), void *arg)
-{
-    (void)v, (void)within, (void)each, (void)arg;
+    struct fs_names names = {0};
+    int rc = fs_list(s->fs, dir, &names, err);
+    if (rc != 0)
+        return rc;
+    out->v = calloc(names.n + 1, sizeof *out->v);
+    for (size_t i = 0; out->v && rc == 0 && i < names.n; i++)
+        rc = look_at_file(s, dir, names.v[i], out);
+    fs_names_done(&names);
+    if (!out->v || rc != 0)
+        return err_set(err, ERR_NOMEM, "list %s: out of memory", dir);
+    qsort(out->v, out->n, sizeof *out->v, by_width);
     return 0;
 }
-int part_each_value(struct part_view *v, struct str name, const struct roaring_bitmap_s *within,
-                    int (*each)(void *arg, struct str text), void *arg)
+
+static bool is_superseded(const struct partition *day, const struct found_part *f)
 {
-    (void)name, (void)v, (void)within, (void)each, (void)arg;
-    return 0;
+    for (size_t i = 0; day && i < day->n; i++)
+        if (day->parts[i]->seq_lo <= f->lo && f->hi <= day->parts[i]->seq_hi)
+            return true;
+    return false;
 }
-int part_read_block(const struct part *p, const struct part_block *b, struct columns *out)
+
+static void set_aside(struct store *s, const char *path, const struct err *why)
 {
-    (void)p, (void)b, (void)out;
-    return ERR_CORRUPT;
+    struct buf aside = BUF_MAX(1 << 16);
+    buf_puts(&aside, path);
+    buf_puts(&aside, ".damaged");
+    char *to = buf_take(&aside, NULL);
+    bool moved = to && fs_rename(s->fs, path, to, NULL) == 0;
+    free(to);
+    atomic_add_relaxed(&s->damaged_parts, 1);
+    self_add(&damaged_parts_total, 1);
+    log_error("store", moved ? "a damaged part is set aside" : "a damaged part is left out",
+              LOG_STR("error", why->message));
 }
-void part_unref(struct part *p)
+
+static int open_part(struct store *s, int64_t day, const struct found_part *f, struct err *err)
 {
-    (void)p;
+    struct part *p = NULL;
+    struct err why = {0};
+    int rc = part_open(s->fs, f->path, &p, &why);
+    if (rc == 0 && (p->day != day || p->seq_lo != f->lo || p->seq_hi != f->hi)) {
+        rc = err_set(&why, ERR_CORRUPT, "%s: is of another day or sequence than its name says",
+                     f->path);
+        part_unref(p);
+    }
+    if (rc == ERR_CORRUPT) {
+        set_aside(s, f->path, &why);
+        return 0;
+    }
+    if (rc != 0)
+        return err_set(err, rc, "%s", why.message);
+    rc = partition_add(s, p, err);
+    if (rc != 0)
+        part_unref(p);
+    return rc;
 }
-void background_want_flush(struct store *s)
+
+static int open_day(struct store *s, int64_t day, const char *dir, struct err *err)
 {
-    (void)s;
+    struct found_parts found = {0};
+    int rc = list_parts(s, dir, &found, err);
+    for (size_t i = 0; rc == 0 && i < found.n; i++) {
+        if (is_superseded(get_day(s, day), &found.v[i]))
+            remove_file(s, found.v[i].path);
+        else
+            rc = open_part(s, day, &found.v[i], err);
+    }
+    found_done(&found);
+    return rc;
 }
-int background_start(struct store *s, struct err *err)
+
+int partitions_open(struct store *s, struct err *err)
 {
-    (void)s, (void)err;
-    return 0;
+    struct fs_names names = {0};
+    int rc = fs_list(s->fs, s->table_dir, &names, err);
+    for (size_t i = 0; rc == 0 && i < names.n; i++) {
+        int64_t day;
+        if (!parse_day(names.v[i], &day))
+            continue;
+        char *dir = fs_join(s->table_dir, names.v[i]);
+        rc = dir ? open_day(s, day, dir, err) : err_set(err, ERR_NOMEM, "out of memory");
+        free(dir);
+    }
+    fs_names_done(&names);
+    return rc;
 }
-void background_stop(struct store *s)
+
+void partitions_close(struct store *s)
 {
-    (void)s;
-}
-int store_flush(struct store *s, struct err *err)
-{
-    (void)s, (void)err;
-    return 0;
-}
-int store_maintain(struct store *s, bool all, struct err *err)
-{
-    (void)s, (void)err, (void)all;
-    return 0;
+    for (size_t i = 0; i < s->n_partitions; i++)
+        partition_free(s->partitions[i]);
+    free(s->partitions);
+    s->partitions = NULL;
+    s->n_partitions = s->cap_partitions = 0;
 }

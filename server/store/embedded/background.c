@@ -1,0 +1,105 @@
+/* The store's own thread ("store"): flushes when the head is full or old, merges, applies the
+ * retention, and, when the log has failed, tries to get going again. */
+#include "base/compiler.h"
+#include "base/time.h"
+#include "log/log.h"
+#include "store/embedded/engine.h"
+#include "store/embedded/merge.h"
+
+#define TICK_NS (10 * NS_PER_S) // how long a due time may be missed
+#define RETRY_NS (5 * NS_PER_S) // after a failed flush
+
+void background_want_flush(struct store *s)
+{
+    lock_take(&s->wake_lock);
+    if (!s->flush_wanted) {
+        s->flush_wanted = true;
+        cond_signal(&s->wake);
+    }
+    lock_give(&s->wake_lock);
+}
+
+static bool is_flush_due(struct store *s)
+{
+    int64_t age_ns = time_now_mono_ns() - atomic_get_relaxed(&s->last_flush_mono_ns);
+    struct wal_state log;
+    wal_get_state(&s->wal, &log);
+    return log.failed || age_ns / NS_PER_MS >= atomic_get_relaxed(&s->flush_after_ms) ||
+           atomic_get_relaxed(&s->head_bytes) > atomic_get_relaxed(&s->head_max_bytes);
+}
+
+static int merge_and_expire(struct store *s, bool all, struct err *err)
+{
+    lock_take(&s->table);
+    int rc = retention_apply(s, err);
+    if (rc == 0)
+        rc = merge_due(s, all, err);
+    lock_give(&s->table);
+    return rc;
+}
+
+int store_maintain(struct store *s, bool all, struct err *err)
+{
+    int rc = all || is_flush_due(s) ? store_flush(s, err) : 0;
+    return rc == 0 ? merge_and_expire(s, all, err) : rc;
+}
+
+/* Waits for a wish, the end, or the deadline; true when a flush is wanted. */
+static bool wait_for_work(struct store *s, int64_t deadline_mono_ns, bool *out_stop)
+{
+    lock_take(&s->wake_lock);
+    while (!s->stop && !s->flush_wanted)
+        if (!cond_wait_until(&s->wake, &s->wake_lock, deadline_mono_ns))
+            break;
+    bool wanted = s->flush_wanted;
+    s->flush_wanted = false;
+    *out_stop = s->stop;
+    lock_give(&s->wake_lock);
+    return wanted;
+}
+
+/* Waits even when flushes are wanted: for a disk that is full or gone. */
+static bool pause_or_stop(struct store *s, int64_t deadline_mono_ns)
+{
+    lock_take(&s->wake_lock);
+    while (!s->stop)
+        if (!cond_wait_until(&s->wake, &s->wake_lock, deadline_mono_ns))
+            break;
+    bool stop = s->stop;
+    lock_give(&s->wake_lock);
+    return stop;
+}
+
+static void run(void *arg)
+{
+    struct store *s = arg;
+    bool stop = false;
+    while (!stop) {
+        bool wanted = wait_for_work(s, time_now_mono_ns() + TICK_NS, &stop);
+        if (stop)
+            break;
+        struct err err = {0};
+        int rc = wanted || is_flush_due(s) ? store_flush(s, &err) : 0;
+        if (rc == 0)
+            rc = merge_and_expire(s, false, &err);
+        if (rc != 0) {
+            log_error("store", "flush, merge or retention failed; it will be tried again",
+                      LOG_STR("error", err.message));
+            stop = pause_or_stop(s, time_now_mono_ns() + RETRY_NS);
+        }
+    }
+}
+
+int background_start(struct store *s, struct err *err)
+{
+    return thread_start(&s->thread, "store", run, s, err);
+}
+
+void background_stop(struct store *s)
+{
+    lock_take(&s->wake_lock);
+    s->stop = true;
+    cond_broadcast(&s->wake);
+    lock_give(&s->wake_lock);
+    thread_join(&s->thread);
+}

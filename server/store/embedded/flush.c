@@ -1,0 +1,329 @@
+/* Moving rows from heads to parts.
+ *
+ *   cut      under the gate: a new log segment, live heads become frozen heads   (quick)
+ *   write    one part for each frozen head                                       (appends go on)
+ *   publish  the part joins its day, then the frozen head leaves its streams
+ *   trim     log segments below the cut are removed, idle streams evicted
+ *
+ * A crash between any two steps leaves parts and log that overlap at most: replaying rows that a
+ * part has already changes nothing. When writing fails the frozen heads stay, readable, and the
+ * next flush begins with them; no second cut is made before. */
+#include <stdlib.h>
+
+#include "base/compiler.h"
+#include "base/time.h"
+#include "log/log.h"
+#include "self/self.h"
+#include "store/embedded/columns.h"
+#include "store/embedded/engine.h"
+#include "store/embedded/label_table.h"
+#include "store/embedded/order_sort.h"
+#include "store/embedded/part_write.h"
+#include "store/embedded/partitions.h"
+
+static struct self_metric flush_seconds =
+    SELF_HISTOGRAM("telltale_store_flush_seconds", "Time to move the head to parts.");
+static struct self_metric flush_failures_total = SELF_COUNTER(
+    "telltale_store_flush_failures_total", "Flushes that did not complete; they are repeated.");
+static struct self_metric evicted_total = SELF_COUNTER(
+    "telltale_store_streams_evicted_total", "Idle streams that were removed from the registry.");
+
+enum { IDLE_S = 600 };
+#define FLUSH_ARENA_MAX ((size_t)4 << 30)
+
+/* --- one head to one part --------------------------------------------------------------------- */
+
+struct head_stream {
+    struct head_series *series;
+    uint32_t labels, n; /* in head_flush.labels */
+};
+
+struct head_flush {
+    struct store *store;
+    struct head *head;
+    struct arena arena;
+    struct label_table table;
+    struct head_stream *streams;
+    uint32_t *labels, *order;
+    size_t n;
+    struct err *err;
+};
+
+static int no_memory(struct head_flush *f)
+{
+    return err_set(f->err, ERR_NOMEM, "flush: out of memory");
+}
+
+static int collect_streams(struct head_flush *f)
+{
+    size_t n = 0, n_labels = 0;
+    for (size_t i = 0; i < STREAM_SHARDS; i++)
+        n += f->head->shards[i].n;
+    f->streams = arena_array(&f->arena, n, sizeof *f->streams);
+    if (!f->streams)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < STREAM_SHARDS; i++) {
+        for (struct head_series *hs = f->head->shards[i].series; hs; hs = hs->next_in_shard) {
+            if (hs->min_t == UINT32_MAX)
+                continue; // memory ran out before its first row
+            f->streams[f->n++] = (struct head_stream){hs, (uint32_t)n_labels, hs->stream->n};
+            n_labels += hs->stream->n;
+        }
+    }
+    f->labels = arena_array(&f->arena, n_labels, sizeof *f->labels);
+    return f->labels ? 0 : ERR_NOMEM;
+}
+
+/* The streams have rows in a head, so neither they nor their pairs go away. */
+static int number_labels(struct head_flush *f)
+{
+    const struct index *x = &f->store->streams.index;
+    struct id_map numbers;
+    id_map_init(&numbers, &f->arena);
+    for (size_t i = 0; i < f->n; i++) {
+        const struct stream *st = f->streams[i].series->stream;
+        for (uint32_t k = 0; k < st->n; k++) {
+            uint32_t *number = id_map_at(&numbers, st->pairs[k]);
+            if (number && *number == UINT32_MAX)
+                *number = label_table_intern(&f->table, pair_label(index_pair(x, st->pairs[k])));
+            if (!number || *number == UINT32_MAX)
+                return ERR_NOMEM;
+            f->labels[f->streams[i].labels + k] = *number;
+        }
+    }
+    return 0;
+}
+
+static int by_labels(const void *things, uint32_t a, uint32_t b)
+{
+    const struct head_flush *f = things;
+    const struct head_stream *x = &f->streams[a], *y = &f->streams[b];
+    return ranks_cmp(f->labels + x->labels, x->n, f->labels + y->labels, y->n);
+}
+
+/* Labels become ranks and the streams are put into order; *out_pairs: the pairs by rank. */
+static int sort_streams(struct head_flush *f, struct label **out_pairs)
+{
+    uint32_t *sorted = NULL;
+    const uint32_t *ranks = label_table_rank(&f->table, &sorted);
+    struct label *pairs = arena_array(&f->arena, f->table.n, sizeof *pairs);
+    f->order = arena_array(&f->arena, 2 * f->n, sizeof *f->order);
+    if (!ranks || !pairs || !f->order)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < f->n; i++) {
+        f->order[i] = (uint32_t)i;
+        for (uint32_t k = 0; k < f->streams[i].n; k++) {
+            uint32_t *number = &f->labels[f->streams[i].labels + k];
+            *number = ranks[*number];
+        }
+    }
+    for (size_t i = 0; i < f->table.n; i++)
+        pairs[i] = f->table.pairs[sorted[i]];
+    order_sort(f->order, f->order + f->n, f->n, by_labels, f);
+    *out_pairs = pairs;
+    return 0;
+}
+
+static int write_stream(struct head_flush *f, struct part_writer *w, const struct head_stream *st,
+                        struct columns *rows)
+{
+    struct stream_shard *shard = &f->store->streams.shards[st->series->shard];
+    columns_reset(rows);
+    arena_reset(rows->arena);
+    int rc = head_series_read(st->series, shard, true, INT64_MIN, INT64_MAX, rows);
+    if (rc == 0)
+        rc = columns_sort(rows);
+    if (rc != 0)
+        return err_set(f->err, rc, "flush: read the head: %s", err_name(rc));
+    rc = part_write_stream(w, f->labels + st->labels, st->n, f->err);
+    return rc == 0 ? part_write_rows(w, rows, f->err) : rc;
+}
+
+static int write_streams(struct head_flush *f, struct part_writer *w)
+{
+    struct arena histograms;
+    struct columns rows;
+    arena_init(&histograms, FLUSH_ARENA_MAX);
+    columns_init(&rows, &histograms);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < f->n; i++)
+        rc = write_stream(f, w, &f->streams[f->order[i]], &rows);
+    columns_done(&rows);
+    arena_done(&histograms);
+    return rc;
+}
+
+static int write_part(struct head_flush *f, const char *dir, struct part **out)
+{
+    struct label *pairs = NULL;
+    struct part_writer *w = NULL;
+    uint64_t seq = atomic_get_relaxed(&f->head->seq);
+    if (collect_streams(f) != 0 || number_labels(f) != 0 || sort_streams(f, &pairs) != 0)
+        return no_memory(f);
+    int rc = part_writer_new(f->store->fs, dir, f->head->day, seq, seq, &w, f->err);
+    if (rc == 0)
+        rc = write_streams(f, w);
+    if (rc == 0)
+        rc = part_writer_finish(w, pairs, f->table.n, out, f->err);
+    part_writer_free(w);
+    return rc;
+}
+
+static int head_to_part(struct store *s, struct head *h, struct part **out, struct err *err)
+{
+    struct head_flush f = {.store = s, .head = h, .err = err};
+    char *dir = NULL;
+    int rc = partition_make_dir(s, h->day, &dir, err);
+    if (rc != 0)
+        return rc;
+    arena_init(&f.arena, FLUSH_ARENA_MAX);
+    label_table_init(&f.table, &f.arena, &f.arena);
+    rc = write_part(&f, dir, out);
+    arena_done(&f.arena);
+    free(dir);
+    return rc;
+}
+
+/* --- frozen heads ----------------------------------------------------------------------------- */
+
+static void drop_frozen(struct store *s, struct head *h)
+{
+    head_unlink(h, &s->streams);
+    lock_take(&s->heads_lock);
+    size_t at = 0;
+    while (s->frozen[at] != h)
+        at++;
+    memmove(s->frozen + at, s->frozen + at + 1, (s->n_frozen - at - 1) * sizeof(struct head *));
+    s->n_frozen--;
+    lock_give(&s->heads_lock);
+    head_unref(h);
+}
+
+static bool is_expired(const struct store *s, int64_t day)
+{
+    return (day + 1) * MS_PER_DAY <= retention_min_ms(s);
+}
+
+static int flush_head(struct store *s, struct head *h, struct err *err)
+{
+    if (atomic_get_relaxed(&h->rows) && !is_expired(s, h->day)) {
+        struct part *p = NULL;
+        int rc = head_to_part(s, h, &p, err);
+        if (rc != 0)
+            return rc;
+        rc = partition_add(s, p, err);
+        if (rc != 0) {
+            part_unref(p);
+            return rc;
+        }
+    }
+    drop_frozen(s, h);
+    return 0;
+}
+
+static struct head *first_frozen(struct store *s)
+{
+    lock_take(&s->heads_lock);
+    struct head *h = s->n_frozen ? s->frozen[0] : NULL;
+    lock_give(&s->heads_lock);
+    return h;
+}
+
+static int flush_frozen(struct store *s, struct err *err)
+{
+    struct head *h;
+    int rc = 0;
+    while (rc == 0 && (h = first_frozen(s)))
+        rc = flush_head(s, h, err);
+    return rc;
+}
+
+/* --- the cut ---------------------------------------------------------------------------------- */
+
+static int freeze(struct store *s)
+{
+    int rc = 0;
+    lock_take(&s->heads_lock);
+    uint64_t seq = s->seq + 1;
+    while (rc == 0 && s->n_live) {
+        struct head *h = s->live[s->n_live - 1];
+        rc = heads_push(&s->frozen, &s->n_frozen, &s->cap_frozen, h);
+        if (rc == 0) {
+            atomic_set_relaxed(&h->seq, seq);
+            s->n_live--;
+        }
+    }
+    s->seq = seq;
+    lock_give(&s->heads_lock);
+    return rc;
+}
+
+static int cut(struct store *s, struct err *err)
+{
+    int rc = wal_prepare(&s->wal, err);
+    if (rc != 0)
+        return rc;
+    rwlock_take_write(&s->gate);
+    rc = wal_rotate(&s->wal, err);
+    if (rc == 0 && freeze(s) != 0)
+        rc = err_set(err, ERR_NOMEM, "flush: out of memory");
+    rwlock_give(&s->gate);
+    return rc;
+}
+
+static bool is_anything_to_cut(struct store *s)
+{
+    struct wal_state log;
+    wal_get_state(&s->wal, &log);
+    return heads_live_count(s) || log.failed || log.bytes > WAL_SEGMENT_HEADER;
+}
+
+/* --- trimming --------------------------------------------------------------------------------- */
+
+/* Shard by shard, so that appends wait for one at most. */
+static void evict_idle(struct store *s)
+{
+    uint32_t now = (uint32_t)(store_now_ms(s) / MS_PER_S), count = 0;
+    bool full =
+        atomic_get_relaxed(&s->streams.count) > atomic_get_relaxed(&s->streams.max) / 10 * 9;
+    uint32_t before = full ? now : now - MIN(now, (uint32_t)IDLE_S);
+    for (size_t i = 0; i < STREAM_SHARDS; i++) {
+        rwlock_take_write(&s->evict);
+        rwlock_take_write(&s->gate);
+        count += (uint32_t)streams_evict(&s->streams, i, before);
+        rwlock_give(&s->gate);
+        rwlock_give(&s->evict);
+    }
+    self_add(&evicted_total, count);
+}
+
+static int flush_locked(struct store *s, struct err *err)
+{
+    int rc = flush_frozen(s, err); // left by a flush that failed
+    if (rc == 0 && is_anything_to_cut(s)) {
+        rc = cut(s, err);
+        if (rc == 0)
+            rc = flush_frozen(s, err);
+    }
+    if (rc == 0)
+        rc = metadata_save(&s->metadata, s->fs, s->table_dir, s->metadata_path, err);
+    if (rc == 0)
+        rc = wal_remove_before(&s->wal, s->wal.segment, err); // only a cut changes it: ours
+    if (rc == 0)
+        evict_idle(s);
+    return rc;
+}
+
+int store_flush(struct store *s, struct err *err)
+{
+    if (!atomic_get_acquire(&s->replayed)) // pairs with the release at the end of store_replay
+        return err_set(err, ERR_BUSY, "the write-ahead log is being replayed");
+    int64_t began = time_now_mono_ns();
+    lock_take(&s->table);
+    int rc = flush_locked(s, err);
+    lock_give(&s->table);
+    atomic_set_relaxed(&s->last_flush_mono_ns, time_now_mono_ns());
+    self_observe(&flush_seconds, (double)(time_now_mono_ns() - began) / 1e9);
+    self_add(&flush_failures_total, rc != 0);
+    return rc;
+}

@@ -1,0 +1,404 @@
+/* Streams of the parts are walked in their common order (labels as ranks of one table), equal ones
+ * become one stream. Blocks that are full and overlap nothing are copied as they are; the rest is
+ * decoded, put into order, and cut into new blocks. */
+#include "store/embedded/merge.h"
+
+#include <stdlib.h>
+
+#include "base/compiler.h"
+#include "base/time.h"
+#include "log/log.h"
+#include "self/self.h"
+#include "store/embedded/block.h"
+#include "store/embedded/columns.h"
+#include "store/embedded/label_table.h"
+#include "store/embedded/part_view.h"
+#include "store/embedded/part_write.h"
+#include "store/embedded/partitions.h"
+#include "store/embedded/selection.h"
+
+static struct self_metric merge_seconds =
+    SELF_HISTOGRAM("telltale_store_merge_seconds", "Time of one merge of parts.");
+static struct self_metric merged_rows_total =
+    SELF_COUNTER("telltale_store_merged_rows_total", "Rows written by merges.");
+
+enum { MERGE_MIN = 4, MERGE_MAX = 16 };
+
+/* A block with this many rows is not worth decoding to fill it up. */
+enum { FULL_ENOUGH = BLOCK_ROWS / 2 };
+#define MERGE_ARENA_MAX ((size_t)4 << 30)
+
+/* --- one merge -------------------------------------------------------------------------------- */
+
+/* A part being walked. */
+struct input {
+    struct part_view view;
+    struct arena texts;
+    uint32_t *ranks;  /* of its pairs, in the table */
+    uint32_t *labels; /* of its current stream */
+    size_t cap_labels;
+    uint32_t next; /* ordinal after the current stream */
+    struct part_stream stream;
+    bool done;
+};
+
+struct merge {
+    struct store *store;
+    struct input *inputs;
+    size_t n;
+    struct arena arena, histograms;
+    struct label_table table;
+    struct part_writer *writer;
+    struct columns rows; /* of the current stream that are not written yet */
+    struct part_block *blocks;
+    const struct part **owners;
+    size_t n_blocks, cap_blocks;
+    struct err *err;
+};
+
+static int no_memory(struct merge *m)
+{
+    return err_set(m->err, ERR_NOMEM, "merge: out of memory");
+}
+
+static int index_failed(struct merge *m, struct part *p, int rc)
+{
+    if (rc == ERR_CORRUPT)
+        part_note_damage(m->store, p); // and it is left out from now on
+    return err_set(m->err, rc, "merge: read %s: %s", p->path, err_name(rc));
+}
+
+static int intern_pairs(struct merge *m, struct input *in)
+{
+    struct part *p = in->view.part;
+    in->ranks = arena_array(&m->arena, p->n_pairs, sizeof *in->ranks);
+    if (!in->ranks)
+        return no_memory(m);
+    for (uint32_t i = 0; i < p->n_pairs; i++) {
+        struct label pair;
+        int rc = part_pair(&in->view, i, &pair);
+        if (rc != 0)
+            return index_failed(m, p, rc);
+        in->ranks[i] = label_table_intern(&m->table, pair);
+        if (in->ranks[i] == UINT32_MAX)
+            return no_memory(m);
+    }
+    return 0;
+}
+
+static int rank_pairs(struct merge *m, struct label **out_pairs)
+{
+    uint32_t *sorted = NULL;
+    const uint32_t *ranks = label_table_rank(&m->table, &sorted);
+    struct label *pairs = arena_array(&m->arena, m->table.n, sizeof *pairs);
+    if (!ranks || !pairs)
+        return no_memory(m);
+    for (size_t i = 0; i < m->table.n; i++)
+        pairs[i] = m->table.pairs[sorted[i]];
+    for (size_t i = 0; i < m->n; i++)
+        for (uint32_t k = 0; k < m->inputs[i].view.part->n_pairs; k++)
+            m->inputs[i].ranks[k] = ranks[m->inputs[i].ranks[k]];
+    *out_pairs = pairs;
+    return 0;
+}
+
+static int advance(struct merge *m, struct input *in)
+{
+    struct part *p = in->view.part;
+    in->done = in->next == p->n_streams;
+    if (in->done)
+        return 0;
+    int rc = part_stream(&in->view, in->next++, &in->stream);
+    if (rc != 0)
+        return index_failed(m, p, rc);
+    if (in->stream.n_pairs > in->cap_labels) {
+        size_t cap = MAX((size_t)in->stream.n_pairs, in->cap_labels * 2);
+        in->labels = arena_array(&m->arena, cap, sizeof *in->labels);
+        in->cap_labels = in->labels ? cap : 0;
+        if (!in->labels)
+            return no_memory(m);
+    }
+    for (uint32_t i = 0; i < in->stream.n_pairs; i++)
+        in->labels[i] = in->ranks[in->stream.pairs[i]];
+    return 0;
+}
+
+static int compare(const struct input *a, const struct input *b)
+{
+    return ranks_cmp(a->labels, a->stream.n_pairs, b->labels, b->stream.n_pairs);
+}
+
+static struct input *least(struct merge *m)
+{
+    struct input *best = NULL;
+    for (size_t i = 0; i < m->n; i++)
+        if (!m->inputs[i].done && (!best || compare(&m->inputs[i], best) < 0))
+            best = &m->inputs[i];
+    return best;
+}
+
+/* --- rows of one stream ----------------------------------------------------------------------- */
+
+static int add_blocks(struct merge *m, const struct input *in)
+{
+    size_t need = m->n_blocks + in->stream.n_blocks;
+    if (need > m->cap_blocks) {
+        size_t cap = MAX(need, m->cap_blocks * 2);
+        struct part_block *blocks =
+            arena_grow(&m->arena, m->blocks, m->n_blocks, cap, sizeof *blocks);
+        const struct part **owners =
+            arena_grow(&m->arena, m->owners, m->n_blocks, cap, sizeof(struct part *));
+        if (!blocks || !owners)
+            return no_memory(m);
+        m->blocks = blocks;
+        m->owners = owners;
+        m->cap_blocks = cap;
+    }
+    for (uint32_t i = 0; i < in->stream.n_blocks; i++) {
+        m->blocks[m->n_blocks] = in->stream.blocks[i];
+        m->owners[m->n_blocks++] = in->view.part;
+    }
+    return 0;
+}
+
+/* Blocks come by rank (sequence, then time): in order of time too, unless rows came late. */
+static bool blocks_overlap(const struct merge *m)
+{
+    for (size_t i = 1; i < m->n_blocks; i++)
+        if (m->blocks[i].min_ms <= m->blocks[i - 1].max_ms)
+            return true;
+    return false;
+}
+
+static int decode(struct merge *m, size_t i)
+{
+    int rc = part_read_block(m->owners[i], &m->blocks[i], &m->rows);
+    if (rc == ERR_CORRUPT) {
+        atomic_add_relaxed(&m->store->damaged_blocks, 1);
+        log_error("store", "a damaged block is dropped in a merge",
+                  LOG_STR("file", m->owners[i]->path), LOG_INT("offset", m->blocks[i].offset));
+        return 0;
+    }
+    return rc == 0 ? 0 : no_memory(m);
+}
+
+static int write_pending(struct merge *m)
+{
+    int rc = columns_sort(&m->rows);
+    if (rc != 0)
+        return no_memory(m);
+    rc = m->rows.n ? part_write_rows(m->writer, &m->rows, m->err) : 0;
+    columns_reset(&m->rows);
+    arena_reset(&m->histograms);
+    return rc;
+}
+
+static int copy_block(struct merge *m, size_t i)
+{
+    int rc = write_pending(m);
+    const char *bytes = part_block_bytes(m->owners[i], &m->blocks[i]);
+    if (rc == 0 && !bytes)
+        return decode(m, i); // reports the damage
+    return rc == 0 ? part_write_block(m->writer, bytes, &m->blocks[i], m->err) : rc;
+}
+
+static int write_rows(struct merge *m)
+{
+    int rc = 0;
+    bool overlap = blocks_overlap(m);
+    for (size_t i = 0; rc == 0 && i < m->n_blocks; i++) {
+        if (!overlap && m->blocks[i].rows >= FULL_ENOUGH)
+            rc = copy_block(m, i);
+        else
+            rc = decode(m, i);
+        if (rc == 0 && !overlap && m->rows.n >= BLOCK_ROWS)
+            rc = write_pending(m);
+    }
+    return rc == 0 ? write_pending(m) : rc;
+}
+
+static int merge_stream(struct merge *m)
+{
+    const struct input *first = least(m);
+    int rc = part_write_stream(m->writer, first->labels, first->stream.n_pairs, m->err);
+    m->n_blocks = 0;
+    bool same[MERGE_MAX];
+    for (size_t i = 0; i < m->n; i++)
+        same[i] = !m->inputs[i].done && compare(&m->inputs[i], first) == 0;
+    for (size_t i = 0; rc == 0 && i < m->n; i++)
+        rc = same[i] ? add_blocks(m, &m->inputs[i]) : 0;
+    if (rc == 0)
+        rc = write_rows(m);
+    for (size_t i = 0; rc == 0 && i < m->n; i++)
+        rc = same[i] ? advance(m, &m->inputs[i]) : 0;
+    return rc;
+}
+
+/* --- the whole -------------------------------------------------------------------------------- */
+
+static int open_inputs(struct merge *m, struct part *const *parts)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < m->n; i++) {
+        arena_init(&m->inputs[i].texts, MERGE_ARENA_MAX);
+        if (part_view_init(&m->inputs[i].view, parts[i], &m->inputs[i].texts) != 0)
+            return no_memory(m);
+        rc = intern_pairs(m, &m->inputs[i]);
+        if (rc != 0)
+            return rc;
+    }
+    return rc;
+}
+
+static int run(struct merge *m, struct part *const *parts, struct part **out)
+{
+    struct label *pairs = NULL;
+    int rc = open_inputs(m, parts);
+    if (rc == 0)
+        rc = rank_pairs(m, &pairs);
+    for (size_t i = 0; rc == 0 && i < m->n; i++)
+        rc = advance(m, &m->inputs[i]);
+    while (rc == 0 && least(m))
+        rc = merge_stream(m);
+    return rc == 0 ? part_writer_finish(m->writer, pairs, m->table.n, out, m->err) : rc;
+}
+
+static void close_inputs(struct merge *m)
+{
+    for (size_t i = 0; i < m->n; i++) {
+        if (m->inputs[i].view.part)
+            part_view_done(&m->inputs[i].view);
+        arena_done(&m->inputs[i].texts);
+    }
+}
+
+int merge_parts(struct store *s, struct part *const *parts, size_t n, struct part **out,
+                struct err *err)
+{
+    struct input inputs[MERGE_MAX] = {0};
+    struct merge m = {.store = s, .inputs = inputs, .n = n, .err = err};
+    char *dir = NULL;
+    if (NEVER(n > MERGE_MAX))
+        return err_set(err, ERR_INTERNAL, "merge: too many parts");
+    int rc = partition_make_dir(s, parts[0]->day, &dir, err);
+    if (rc == 0)
+        rc = part_writer_new(s->fs, dir, parts[0]->day, parts[0]->seq_lo, parts[n - 1]->seq_hi,
+                             &m.writer, err);
+    free(dir);
+    if (rc != 0)
+        return rc;
+    arena_init(&m.arena, MERGE_ARENA_MAX);
+    arena_init(&m.histograms, MERGE_ARENA_MAX);
+    label_table_init(&m.table, &m.arena, &m.arena);
+    columns_init(&m.rows, &m.histograms);
+    int64_t began = time_now_mono_ns();
+    rc = run(&m, parts, out);
+    if (rc == 0) {
+        self_add(&merged_rows_total, part_writer_rows(m.writer));
+        self_observe(&merge_seconds, (double)(time_now_mono_ns() - began) / 1e9);
+    }
+    columns_done(&m.rows);
+    close_inputs(&m);
+    arena_done(&m.histograms);
+    arena_done(&m.arena);
+    part_writer_free(m.writer);
+    return rc;
+}
+
+/* --- what to merge ---------------------------------------------------------------------------- */
+
+/* The run of neighbours whose total is the largest multiple of its largest part: similar sizes,
+ * many of them. Each merge of a run with multiple r writes a row once and makes its part about r
+ * times larger, so a row is written about log(size of day / size of flush) / log(r) times. */
+bool merge_pick(const uint64_t *sizes, size_t n, size_t *out_first, size_t *out_n)
+{
+    double best = 2.5;
+    bool found = false;
+    for (size_t first = 0; first < n; first++) {
+        uint64_t total = 0, largest = 0;
+        for (size_t count = 1; count <= MERGE_MAX && first + count <= n; count++) {
+            total += sizes[first + count - 1];
+            largest = MAX(largest, sizes[first + count - 1]);
+            double multiple = (double)total / (double)MAX(largest, (uint64_t)1);
+            if (count >= MERGE_MIN && multiple > best) {
+                best = multiple;
+                *out_first = first;
+                *out_n = count;
+                found = true;
+            }
+        }
+    }
+    return found;
+}
+
+/* A day that is over becomes one part, once what is to be gained is worth rewriting the largest. */
+static bool is_due_whole(const struct store *s, int64_t day, const uint64_t *sizes, size_t n)
+{
+    uint64_t total = 0, largest = 0;
+    for (size_t i = 0; i < n; i++) {
+        total += sizes[i];
+        largest = MAX(largest, sizes[i]);
+    }
+    bool over = (day + 1) * MS_PER_DAY + MS_PER_DAY / 24 < store_now_ms(s);
+    return over && n > 1 && n <= MERGE_MAX && (total - largest) >= largest / 8;
+}
+
+static bool any_damaged(struct part *const *parts, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (atomic_get_relaxed(&parts[i]->damaged))
+            return true;
+    return false;
+}
+
+/* 1 when something was merged, 0 when nothing is due. */
+static int merge_once(struct store *s, struct part *const *parts, size_t n, bool all,
+                      struct err *err)
+{
+    size_t first = 0, count = MIN(n, (size_t)MERGE_MAX);
+    uint64_t *sizes = malloc((n + 1) * sizeof *sizes);
+    if (!sizes)
+        return err_set(err, ERR_NOMEM, "merge: out of memory");
+    for (size_t i = 0; i < n; i++)
+        sizes[i] = parts[i]->size;
+    bool due = n > 1 && (all || is_due_whole(s, parts[0]->day, sizes, n) ||
+                         merge_pick(sizes, n, &first, &count));
+    free(sizes);
+    if (!due || any_damaged(parts + first, count))
+        return 0;
+    struct part *merged = NULL;
+    int rc = merge_parts(s, parts + first, count, &merged, err);
+    if (rc != 0)
+        return rc;
+    partition_replace(s, parts + first, count, merged);
+    return 1;
+}
+
+static int merge_day(struct store *s, int64_t day, bool all, struct err *err)
+{
+    int rc = 1;
+    while (rc == 1) {
+        struct part **parts = NULL;
+        size_t n = 0;
+        if (partition_parts(s, day, &parts, &n) != 0)
+            return err_set(err, ERR_NOMEM, "merge: out of memory");
+        rc = merge_once(s, parts, n, all, err);
+        for (size_t i = 0; i < n; i++)
+            part_unref(parts[i]);
+        free(parts);
+    }
+    return rc;
+}
+
+int merge_due(struct store *s, bool all, struct err *err)
+{
+    int64_t *days = NULL;
+    size_t n = 0;
+    if (partition_days(s, &days, &n) != 0)
+        return err_set(err, ERR_NOMEM, "merge: out of memory");
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = merge_day(s, days[i], all, err);
+    free(days);
+    return rc;
+}

@@ -1,0 +1,22 @@
+/* Merging the parts of a day, and forgetting old days. */
+#ifndef TELLTALE_STORE_EMBEDDED_MERGE_H
+#define TELLTALE_STORE_EMBEDDED_MERGE_H
+
+#include "store/embedded/engine.h"
+
+/* Merges what is due: by size tiers, or (`all`) each day into one part. The table lock must be
+ * held. */
+int merge_due(struct store *s, bool all, struct err *err);
+
+/* Which neighbours of parts with these sizes (by sequence) to merge next: *out_n of them from
+ * *out_first; false when nothing is due. */
+bool merge_pick(const uint64_t *sizes, size_t n, size_t *out_first, size_t *out_n);
+
+/* Merges parts of one day, neighbours by rising sequence, into one new part (not listed yet). */
+int merge_parts(struct store *s, struct part *const *parts, size_t n, struct part **out,
+                struct err *err);
+
+/* Removes the days that are over as a whole. */
+int retention_apply(struct store *s, struct err *err);
+
+#endif

@@ -1,0 +1,56 @@
+/* Reading the index of a part: streams, label texts, postings. */
+#ifndef TELLTALE_STORE_EMBEDDED_PART_VIEW_H
+#define TELLTALE_STORE_EMBEDDED_PART_VIEW_H
+
+#include "base/arena.h"
+#include "store/embedded/match.h"
+#include "store/embedded/part.h"
+
+struct text_chunk;
+struct posting_chunk;
+
+struct part_stream {
+    const uint32_t *pairs;           /* rising */
+    const struct part_block *blocks; /* by rising time */
+    uint32_t n_pairs, n_blocks;
+};
+
+/* One reader's view of a part's index. One thread. After ERR_CORRUPT from any function below the
+ * index cannot be trusted: leave the part out. */
+struct part_view {
+    struct part *part;               /* borrowed */
+    struct arena *arena;             /* borrowed: label texts and postings that were decoded */
+    struct text_chunk **texts;       /* by chunk; NULL: not decoded yet */
+    struct posting_chunk **postings; /* same */
+    struct arena streams_arena;      /* the chunk of streams decoded last */
+    struct part_stream *streams;
+    size_t streams_chunk; /* its number; SIZE_MAX: none */
+    void *zstd;           /* ZSTD_DCtx */
+};
+
+int part_view_init(struct part_view *v, struct part *p, struct arena *arena);
+void part_view_done(struct part_view *v);
+
+/* The index as a source for match_streams; the streams are ordinals. */
+struct posting_source part_postings(struct part_view *v);
+
+/* Name and value of a pair; name borrowed from the part, value from the arena. */
+int part_pair(struct part_view *v, uint32_t pair, struct label *out);
+
+/* Stream `ordinal`; the arrays stay valid until a stream of another chunk is asked for. Cheap for
+ * rising ordinals. */
+int part_stream(struct part_view *v, uint32_t ordinal, struct part_stream *out);
+
+/* Calls `each` for all names, or for all values of `name`; `within`: only what these streams have
+ * (NULL: all). A non-zero answer ends it and is returned. */
+int part_each_name(struct part_view *v, const struct roaring_bitmap_s *within,
+                   int (*each)(void *arg, struct str text), void *arg);
+int part_each_value(struct part_view *v, struct str name, const struct roaring_bitmap_s *within,
+                    int (*each)(void *arg, struct str text), void *arg);
+
+/* A chunk's content: method byte, for zstd its size, bytes, checksum. Into the arena, or (arena
+ * NULL) on the heap. ERR_CORRUPT, ERR_NOMEM. `zstd`: context to use again, or NULL. */
+int part_unpack(struct str chunk, struct arena *arena, char **out, size_t *out_n);
+int part_unpack_with(void *zstd, struct str chunk, struct arena *arena, char **out, size_t *out_n);
+
+#endif

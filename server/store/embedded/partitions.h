@@ -1,0 +1,28 @@
+/* Days and their parts: the lists that readers take snapshots of and that flush, merge and
+ * retention change. A list holds a reference to each part; a part that leaves it stays readable for
+ * those who have it in a snapshot, also when its file is removed. */
+#ifndef TELLTALE_STORE_EMBEDDED_PARTITIONS_H
+#define TELLTALE_STORE_EMBEDDED_PARTITIONS_H
+
+#include "store/embedded/engine.h"
+
+/* Makes the directory of a day; its path on the heap in `*out`. */
+int partition_make_dir(struct store *s, int64_t day, char **out, struct err *err);
+
+/* Adds a part to its day. Takes the caller's reference; on ERR_NOMEM it stays with the caller. */
+int partition_add(struct store *s, struct part *p, struct err *err);
+
+/* Puts `merged` in the place of the parts old[0..n), which are neighbours in its day, and removes
+ * their files. Takes the reference to `merged`. */
+void partition_replace(struct store *s, struct part *const *old, size_t n, struct part *merged);
+
+/* Days that have parts, ascending; heap, caller frees. */
+int partition_days(struct store *s, int64_t **out, size_t *out_n);
+
+/* References to all parts of a day by rising sequence; heap, caller unrefs each and frees. */
+int partition_parts(struct store *s, int64_t day, struct part ***out, size_t *out_n);
+
+/* Forgets the day and removes its files. */
+int partition_drop(struct store *s, int64_t day, struct err *err);
+
+#endif

@@ -1,0 +1,97 @@
+#include "store/embedded/posting.h"
+
+#include <roaring/roaring.h>
+
+/* varint: number << 1 | is runs
+ * gaps: first, then (next - last - 1)…        runs: (start - end of the last), length - 1, … */
+enum { BATCH = 256 };
+
+static size_t count_runs(const uint32_t *v, size_t n)
+{
+    size_t runs = 1;
+    for (size_t i = 1; i < n; i++)
+        runs += v[i] != v[i - 1] + 1;
+    return runs;
+}
+
+static void put_gaps(struct buf *out, const uint32_t *v, size_t n)
+{
+    put_varint(out, (uint64_t)n << 1);
+    put_varint(out, v[0]);
+    for (size_t i = 1; i < n; i++)
+        put_varint(out, v[i] - v[i - 1] - 1);
+}
+
+static void put_runs(struct buf *out, const uint32_t *v, size_t n, size_t runs)
+{
+    put_varint(out, (uint64_t)runs << 1 | 1);
+    uint32_t end = 0;
+    for (size_t i = 0; i < n;) {
+        size_t k = i + 1;
+        while (k < n && v[k] == v[k - 1] + 1)
+            k++;
+        put_varint(out, v[i] - end);
+        put_varint(out, k - i - 1);
+        end = v[k - 1] + 1;
+        i = k;
+    }
+}
+
+void posting_encode(struct buf *out, const uint32_t *v, size_t n)
+{
+    size_t runs = count_runs(v, n);
+    if (runs * 2 < n)
+        put_runs(out, v, n, runs);
+    else
+        put_gaps(out, v, n);
+}
+
+static void get_gaps(struct reader *r, uint64_t n, uint32_t limit, roaring_bitmap_t *out)
+{
+    uint32_t batch[BATCH];
+    size_t filled = 0;
+    uint64_t next = 0;
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t gap = get_varint(r);
+        if (r->bad || gap >= limit || next + gap >= limit) {
+            r->bad = true;
+            return;
+        }
+        batch[filled++] = (uint32_t)(next + gap);
+        next += gap + 1;
+        if (filled == BATCH) {
+            roaring_bitmap_add_many(out, filled, batch);
+            filled = 0;
+        }
+    }
+    roaring_bitmap_add_many(out, filled, batch);
+}
+
+static void get_runs(struct reader *r, uint64_t runs, uint32_t limit, roaring_bitmap_t *out)
+{
+    uint64_t end = 0;
+    for (uint64_t i = 0; i < runs; i++) {
+        uint64_t gap = get_varint(r);
+        uint64_t length = get_varint(r);
+        if (r->bad || gap >= limit || length >= limit || end + gap + length >= limit) {
+            r->bad = true;
+            return;
+        }
+        uint64_t from = end + gap;
+        end = from + length + 1;
+        roaring_bitmap_add_range(out, from, end);
+    }
+}
+
+void posting_decode(struct reader *r, uint32_t limit, roaring_bitmap_t *out)
+{
+    uint64_t head = get_varint(r);
+    if (r->bad || head >> 1 > limit) {
+        r->bad = true;
+        return;
+    }
+    if (head & 1)
+        get_runs(r, head >> 1, limit, out);
+    else
+        get_gaps(r, head >> 1, limit, out);
+}
