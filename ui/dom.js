@@ -13,7 +13,10 @@ export function el(tag, attributes, ...children) {
   return node;
 }
 
+/** `heads`: texts; one that begins with '#' stands over numbers. */
 export function table(heads, rows) {
-  const head = el('tr', null, ...heads.map((h) => el('th', { scope: 'col' }, h)));
+  const head = el('tr', null, ...heads.map((h) => (h.startsWith('#')
+    ? el('th', { scope: 'col', class: 'number' }, h.slice(1))
+    : el('th', { scope: 'col' }, h))));
   return el('table', null, el('thead', null, head), el('tbody', null, ...rows));
 }

@@ -69,7 +69,7 @@ function resultTable({ resultType, result }) {
   const rows = result.slice(0, ROWS_MAX).map((s) => el('tr', null,
     el('td', null, series(s.metric)),
     el('td', { class: 'number' }, valueText(s))));
-  return table(['Series', 'Value'], rows);
+  return table(['Series', '#Value'], rows);
 }
 
 function valueText(s) {

@@ -16,7 +16,7 @@ export function startStatus() {
 async function refresh() {
   try {
     const [info, list, own] = await Promise.all([api.buildInfo(), api.targets(), api.ownMetrics()]);
-    $('#server').textContent = `version ${info.data.version}, up`;
+    $('#server').textContent = `version ${info.data.telltaleVersion}, up`;
     showTargets(list.data.activeTargets);
     showReceiving(own);
   } catch (error) {
@@ -33,7 +33,7 @@ function showTargets(targets) {
     el('td', null, ago(t.lastScrape)),
     el('td', { class: 'number' }, `${(t.lastScrapeDuration * 1000).toFixed(1)} ms`),
     el('td', null, t.lastError)));
-  $('#targets').replaceChildren(table(['Health', 'Job', 'Address', 'Last scrape', 'Took', 'Error'], rows));
+  $('#targets').replaceChildren(table(['Health', 'Job', 'Address', 'Last scrape', '#Took', 'Error'], rows));
 }
 
 /** Counters of the receivers, one row a protocol. */
@@ -60,7 +60,7 @@ function showReceiving(own) {
     el('td', { class: r.rejected ? 'number down' : 'number' }, short(r.rejected))));
   if (lines.length)
     $('#receiving').replaceChildren(
-      table(['Protocol', 'Samples/s', 'Bytes/s', 'Samples', 'Rejected'], lines));
+      table(['Protocol', '#Samples/s', '#Bytes/s', '#Samples', '#Rejected'], lines));
   before = { at, rows };
 }
 
