@@ -107,9 +107,7 @@ static int check_range(struct run *r)
         (!q->instant && (q->end_ms < -far || q->end_ms > far)))
         return err_set(r->err, ERR_INVALID, "the time of the query is out of range");
     if (q->instant) {
-        /* The step of an instant query is that of its duration expressions: Prometheus takes 1 s.
-         */
-        r->t = (struct timeline){q->start_ms, q->step_ms > 0 ? q->step_ms : MS_PER_S, 1};
+        r->t = (struct timeline){q->start_ms, 0, 1};
         return 0;
     }
     if (q->step_ms <= 0)

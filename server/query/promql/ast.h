@@ -60,6 +60,7 @@ struct selector_node {
     struct at at;
     bool anchored, smoothed;
     bool labels_only;           /* second argument of info(): may match anything */
+    bool resolve_resets;        /* only count and sum of histograms are asked for: see series.c */
     struct selector_node *next; /* all of the ast, for ast_done */
 };
 
@@ -173,6 +174,7 @@ struct ast {
     struct str query;   /* borrowed */
     struct node *root;
     struct selector_node *selectors; /* owned matchers */
+    bool of_query; /* has start(), end(), step() or range(): differs with the query's range */
 };
 
 void ast_done(struct ast *a);

@@ -226,12 +226,13 @@ static int duplicate_error(struct vector_op *o, const struct match_group *g, con
                            const struct row *b)
 {
     struct buf text = BUF_MAX(4096);
+    bool sorted = labels_cmp(&a->labels, &b->labels) <= 0;
     buf_puts(&text, "found duplicate series for the match group ");
     labels_format_full(&text, &g->labels);
     buf_printf(&text, " on the %s hand-side of the operation: [", o->swapped ? "left" : "right");
-    labels_format_full(&text, &a->labels);
+    labels_format_full(&text, sorted ? &a->labels : &b->labels);
     buf_puts(&text, ", ");
-    labels_format_full(&text, &b->labels);
+    labels_format_full(&text, sorted ? &b->labels : &a->labels);
     buf_puts(&text, "];many-to-many matching not allowed: matching labels must be unique on one "
                     "side");
     int rc = err_set(o->op.ev->err, ERR_UNSUPPORTED, "%.*s", STR_ARG(buf_str(&text)));
@@ -251,7 +252,7 @@ static int check_groups(struct vector_op *o)
             for (struct match_row *b = a->next; b; b = b->next)
                 for (size_t i = 0; i < n; i++)
                     if (!is_hole(a->row->v[i]) && !is_hole(b->row->v[i]))
-                        return duplicate_error(o, g, b->row, a->row);
+                        return duplicate_error(o, g, a->row, b->row);
     }
     return 0;
 }
@@ -494,12 +495,14 @@ static int vector_next(struct op *op, struct row *out)
     return next_filled(o, out);
 }
 
+/* Left means the "many" side even where group_right has put that on the right: so the reference
+ * does it. */
 static void set_fills(struct vector_op *o, const struct matching *m)
 {
-    o->fill_many = o->swapped ? m->fill_right : m->fill_left;
-    o->fill_one = o->swapped ? m->fill_left : m->fill_right;
-    o->many_value = o->swapped ? m->right : m->left;
-    o->one_value = o->swapped ? m->left : m->right;
+    o->fill_many = m->fill_left;
+    o->fill_one = m->fill_right;
+    o->many_value = m->left;
+    o->one_value = m->right;
 }
 
 static int open_vectors(struct eval *ev, const struct node *n, struct timeline t, struct op **out)

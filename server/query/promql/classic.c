@@ -1,7 +1,7 @@
 /* histogram_quantile, histogram_quantiles and histogram_fraction, of native histograms and of
  * classic ones (series with the label le).
  *
- * Rows are sorted into groups that differ in le (and the name) only. A group's buckets are held;
+ * Rows are sorted into groups that differ in le only. A group's buckets are held;
  * its native histograms too. Where both exist at a step there is no answer but a warning. */
 #include <math.h>
 
@@ -35,7 +35,7 @@ struct classic_op {
     struct op op;
     const struct node *node;
     struct op *from;
-    struct span vector_span, first_span; /* for annotations */
+    struct span vector_span; /* for annotations */
     /* quantiles: what is asked; fraction: lower, upper */
     double *parameters[QUANTILES_MAX];
     size_t n_parameters;
@@ -79,8 +79,7 @@ static struct distribution *add_distribution(struct classic_op *c, uint64_t hash
     return d;
 }
 
-/* Classic buckets and the native histogram of the same data may come from metrics of the same name
- * (x_bucket is x with le in a native-to-classic setup), so the name counts in the group. */
+/* The name counts: two metrics are two histograms, and an error if nothing else parts them. */
 static struct distribution *distribution_of(struct classic_op *c, const struct row *r)
 {
     uint64_t hash = label_filter_hash(&c->filter, &r->labels);
@@ -222,7 +221,7 @@ static void note_nans(struct classic_op *c, const struct distribution *d, unsign
                              "from all fractions";
     if (!notes)
         return;
-    annotate_info(&c->op.ev->notes, c->first_span, "%s%s%.*s%s", what,
+    annotate_info(&c->op.ev->notes, c->vector_span, "%s%s%.*s%s", what,
                   name.n ? " for metric name \"" : "", STR_ARG(str_sub(name, 0, 128)),
                   name.n ? "\"" : "");
 }
@@ -318,8 +317,7 @@ static int new_classic(struct eval *ev, const struct node *n, struct timeline t,
         return ERR_TOO_BIG;
     c->node = n;
     c->vector_span = n->call.args[vector_arg]->span;
-    c->first_span = n->call.args[0]->span;
-    c->filter = (struct label_filter){le, 1, false};
+    c->filter = (struct label_filter){.names = le, .n = 1, .with_name = true};
     *out = c;
     return op_open(ev, n->call.args[vector_arg], t, &c->from);
 }

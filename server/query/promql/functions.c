@@ -151,6 +151,12 @@ static double year(int64_t s)
         .experimental = true                                                                       \
     }
 
+#define OF_QUERY(name_, f_)                                                                        \
+    {                                                                                              \
+        .name = name_, .returns = S, .scalar = f_, .experimental = true, .time_dependent = true,   \
+        .of_query = true                                                                           \
+    }
+
 /* By name: function_find searches it by halves. */
 static const struct function functions[] = {
     MAP("abs", fabs),
@@ -184,11 +190,7 @@ static const struct function functions[] = {
      .open = open_range_call,
      .range = &range_double_exponential_smoothing,
      .experimental = true},
-    {.name = "end",
-     .returns = S,
-     .scalar = scalar_end,
-     .experimental = true,
-     .time_dependent = true},
+    OF_QUERY("end", scalar_end),
     MAP("exp", exp),
     RANGE_EXPERIMENTAL("first_over_time", range_first),
     MAP("floor", floor),
@@ -256,11 +258,7 @@ static const struct function functions[] = {
      .open = open_range_call,
      .range = &range_quantile},
     MAP("rad", radians),
-    {.name = "range",
-     .returns = S,
-     .scalar = scalar_range,
-     .experimental = true,
-     .time_dependent = true},
+    OF_QUERY("range", scalar_range),
     RANGE("rate", range_rate),
     RANGE("resets", range_resets),
     {.name = "round", .returns = V, .args = {V, S}, .variadic = 1, .open = open_round},
@@ -283,11 +281,7 @@ static const struct function functions[] = {
      .experimental = true},
     {.name = "sort_desc", .returns = V, .args = {V}, .open = open_sort_desc},
     MAP("sqrt", sqrt),
-    {.name = "start",
-     .returns = S,
-     .scalar = scalar_start,
-     .experimental = true,
-     .time_dependent = true},
+    OF_QUERY("start", scalar_start),
     {.name = "start_timestamp",
      .returns = V,
      .args = {V},
@@ -296,11 +290,7 @@ static const struct function functions[] = {
      .time_dependent = true},
     RANGE("stddev_over_time", range_stddev),
     RANGE("stdvar_over_time", range_stdvar),
-    {.name = "step",
-     .returns = S,
-     .scalar = scalar_step,
-     .experimental = true,
-     .time_dependent = true},
+    OF_QUERY("step", scalar_step),
     RANGE("sum_over_time", range_sum),
     MAP("tan", tan),
     MAP("tanh", tanh),

@@ -16,6 +16,7 @@ struct function {
                           * -1: as often as you like */
     bool experimental;   /* needs a feature flag */
     bool time_dependent; /* differs by step even when its arguments do not */
+    bool of_query;       /* tells about the range of the query itself */
     bool labels_only_argument; /* info(): the second argument is { … } */
     /* A vector function has `open`, a scalar one `scalar`; the others are for their use. */
     int (*open)(struct eval *ev, const struct node *n, struct timeline t, struct op **out);

@@ -469,6 +469,13 @@ bool hist_sum_add(struct hist_sum *s, const struct histogram *h)
         return false;
     if (s->sum)
         return add_flat(s, f);
+    /* The bounds are the giver's, the sum lives longer. */
+    double *bounds = arena_alloc(s->arena, h->n_custom_bounds * sizeof *bounds);
+    if (!bounds)
+        return false;
+    if (h->n_custom_bounds)
+        memcpy(bounds, h->custom_bounds, h->n_custom_bounds * sizeof *bounds);
+    f->head.custom_bounds = bounds;
     s->sum = f;
     s->lost = zero_like(s->arena, f);
     return s->lost;

@@ -114,6 +114,10 @@ const struct histogram *interpolate_histograms(struct arena *arena, int64_t t1,
         return h1;
     if (t == t2)
         return h2;
+    if (hist_is_custom(h1) != hist_is_custom(h2)) {
+        *flags |= HIST_INCOMPATIBLE;
+        return NULL;
+    }
     double fraction = (double)(t - t1) / (double)(t2 - t1);
     if (counter && hist_detect_reset(arena, h2, h1))
         return hist_mul(arena, h2, fraction);

@@ -19,12 +19,12 @@ struct label_filter label_filter_make(struct arena *a, const struct str *names, 
         memcpy(v, names, n * sizeof *v);
         qsort(v, n, sizeof *v, by_name);
     }
-    return (struct label_filter){v, n, keep};
+    return (struct label_filter){.names = v, .n = n, .keep = keep};
 }
 
 bool label_filter_passes(const struct label_filter *f, struct str name)
 {
-    if (!f->keep && str_eq(name, LABEL_NAME))
+    if (!f->keep && !f->with_name && str_eq(name, LABEL_NAME))
         return false;
     bool named = false;
     for (size_t i = 0; i < f->n && !named; i++)

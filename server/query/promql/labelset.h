@@ -11,6 +11,7 @@ struct label_filter {
     const struct str *names; /* sorted */
     size_t n;
     bool keep;
+    bool with_name; /* all but the named ones, the metric's name included */
 };
 
 /* Sorts a copy of the names. `names` NULL out of memory when n > 0. */

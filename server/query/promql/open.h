@@ -21,6 +21,7 @@ struct selection_spec {
     enum select_what what;
     bool (*wanted)(void *self, const struct labels *l); /* may be NULL */
     void *self;
+    bool resolve_resets;
 };
 
 int open_selection(struct eval *ev, const struct selection_spec *spec, struct timeline t,

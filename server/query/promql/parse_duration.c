@@ -56,6 +56,7 @@ static struct node *duration_function(struct parser *p)
                                                             : DURATION_MAX;
     uint32_t start = p->now.start;
     struct node *lhs = NULL, *rhs = NULL;
+    p->ast->of_query |= kind == DURATION_STEP || kind == DURATION_RANGE;
     parse_advance(p);
     parse_advance(p);
     if (kind == DURATION_MIN || kind == DURATION_MAX) {

@@ -235,6 +235,7 @@ static struct node *parse_call(struct parser *p)
                     f->name);
         return NULL;
     }
+    p->ast->of_query |= f->of_query;
     parse_advance(p);
     struct node **args = NULL;
     size_t n_args = 0;

@@ -9,6 +9,7 @@ struct preparation {
     const struct timeline *t;
     struct err *err;
     int rc;
+    unsigned of_counts, of_buckets; /* functions around the node: see resolve_resets */
 };
 
 /* --- durations -------------------------------------------------------------------------------- */
@@ -91,7 +92,34 @@ static struct constancy visit_binary(struct preparation *p, struct node *n)
     return (struct constancy){false, false};
 }
 
+/* Which functions look at count and sum alone, and which at all buckets. */
+static bool asks_counts(const struct function *f)
+{
+    struct str name = str_c(f->name);
+    return str_eq(name, STR("histogram_count")) || str_eq(name, STR("histogram_sum")) ||
+           str_eq(name, STR("histogram_avg"));
+}
+
+static bool asks_buckets(const struct function *f)
+{
+    struct str name = str_c(f->name);
+    return str_eq(name, STR("histogram_quantile")) || str_eq(name, STR("histogram_fraction"));
+}
+
+static struct constancy visit_arguments(struct preparation *p, struct node *n);
+
 static struct constancy visit_call(struct preparation *p, struct node *n)
+{
+    bool counts = asks_counts(n->call.function), buckets = asks_buckets(n->call.function);
+    p->of_counts += counts;
+    p->of_buckets += buckets;
+    struct constancy c = visit_arguments(p, n);
+    p->of_counts -= counts;
+    p->of_buckets -= buckets;
+    return c;
+}
+
+static struct constancy visit_arguments(struct preparation *p, struct node *n)
 {
     bool all = !n->call.function->time_dependent;
     bool repeatable[64] = {false};
@@ -132,7 +160,9 @@ static struct constancy visit_subquery(struct preparation *p, struct node *n)
     resolve(p, &s->step, true);
     resolve(p, &s->offset, false);
     resolve_at(p, &s->at);
+    p->of_buckets++; // resets between picked samples are found with all buckets
     struct constancy c = visit(p, s->expr);
+    p->of_buckets--;
     s->expr->once = c.constant;
     bool pinned = s->at.kind != AT_NONE;
     return (struct constancy){pinned, false};
@@ -144,6 +174,7 @@ static struct constancy visit(struct preparation *p, struct node *n)
     case NODE_SELECTOR: {
         resolve(p, &n->selector.offset, false);
         resolve_at(p, &n->selector.at);
+        n->selector.resolve_resets = p->of_counts && !p->of_buckets;
         bool pinned = n->selector.at.kind != AT_NONE;
         return (struct constancy){pinned, pinned};
     }

@@ -185,6 +185,7 @@ int open_selection(struct eval *ev, const struct selection_spec *spec, struct ti
         return rc;
     s->reader->wanted = spec->wanted;
     s->reader->self = spec->self;
+    s->reader->resolve_resets = spec->resolve_resets;
     s->op.distinct = s->reader->distinct;
     *out = &s->op;
     return 0;
@@ -213,6 +214,7 @@ int open_selector(struct eval *ev, const struct node *n, struct timeline t, enum
 {
     const struct selector_node *sel = &n->selector;
     struct selection_spec spec = {.matchers = sel->matchers, .n = sel->n, .what = what};
+    spec.resolve_resets = sel->resolve_resets;
     spec.when = (struct window_spec){.offset_ms = sel->offset.ms, .at = sel->at};
     return sel->smoothed ? open_smoothed(ev, n, &spec, t, out) : open_selection(ev, &spec, t, out);
 }

@@ -1,7 +1,9 @@
 /* Reading series of the store one after another into one set of columns. */
 #include "query/promql/open.h"
 
+#include "model/histogram.h"
 #include "model/matcher.h"
+#include "query/promql/hist.h"
 
 static void close_reader(struct op *op)
 {
@@ -48,6 +50,28 @@ int series_open(struct eval *ev, const struct matcher *matchers, size_t n, int64
     return 0;
 }
 
+/* The reference reads only count and sum for histogram_count() and its like, and finds counter
+ * resets while it does: what was unknown becomes a reset or none. Warnings depend on it. */
+static int resolve_resets(struct series_reader *r)
+{
+    struct columns *c = &r->columns;
+    const struct histogram *before = NULL;
+    for (size_t i = 0; c->histogram && i < c->n; i++) {
+        const struct histogram *h = c->histogram[i];
+        if (!h || histogram_is_stale(h))
+            continue;
+        if (before && h->reset == HISTOGRAM_RESET_UNKNOWN) {
+            bool reset = hist_detect_reset(r->histograms, h, before);
+            h = hist_with_reset(r->histograms, h, reset ? HISTOGRAM_RESET_YES : HISTOGRAM_RESET_NO);
+            if (!h)
+                return eval_memory_error(r->op.ev);
+            c->histogram[i] = h;
+        }
+        before = h;
+    }
+    return 0;
+}
+
 int series_next(struct series_reader *r, struct labels *out)
 {
     struct eval *ev = r->op.ev;
@@ -67,6 +91,9 @@ int series_next(struct series_reader *r, struct labels *out)
         r->held = r->columns.n;
         ev->limits->samples_read += r->columns.n;
         rc = limits_hold(ev->limits, r->held, ev->err);
+        if (rc != 0)
+            return rc;
+        rc = r->resolve_resets ? resolve_resets(r) : 0;
         if (rc != 0)
             return rc;
         *out = *selection_labels(r->selection, i);

@@ -52,6 +52,7 @@ static int open_stored(struct eval *ev, const struct node *n, struct timeline t,
     int rc = series_open(ev, sel->matchers, sel->n, first, last, &d->reader);
     if (rc != 0)
         return rc;
+    d->reader->resolve_resets = sel->resolve_resets;
     d->source.distinct = d->reader->distinct;
     *out = &d->source;
     return 0;

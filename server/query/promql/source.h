@@ -60,6 +60,7 @@ struct series_reader {
     /* Series to skip unread; NULL: none. */
     bool (*wanted)(void *self, const struct labels *l);
     void *self;
+    bool resolve_resets;
 };
 
 /* Selects; both times inclusive. NULL in *out with an error. */

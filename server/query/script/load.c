@@ -226,8 +226,8 @@ static bool add_natives(struct script_load *l)
 
 /* --- the batch -------------------------------------------------------------------------------- */
 
-/* What a scraper would have noted: a histogram without a hint is or is not a reset of the one
- * before. */
+/* As Prometheus's storage gives histograms back: no reset of the one before is noted as such, a
+ * reset only as unknown. */
 static const struct histogram *with_hint(struct script_load *l, const struct script_value *v,
                                          const struct histogram *before)
 {
@@ -235,7 +235,7 @@ static const struct histogram *with_hint(struct script_load *l, const struct scr
         v->h->reset != HISTOGRAM_RESET_UNKNOWN)
         return v->h;
     bool reset = hist_detect_reset(l->arena, v->h, before);
-    return hist_with_reset(l->arena, v->h, reset ? HISTOGRAM_RESET_YES : HISTOGRAM_RESET_NO);
+    return reset ? v->h : hist_with_reset(l->arena, v->h, HISTOGRAM_RESET_NO);
 }
 
 static bool put_series(struct script_load *l, const struct script_series *s, struct batch *b)

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/time.h"
 #include "model/batch.h"
+#include "query/promql/parser.h"
 #include "query/query.h"
 #include "query/script/expect.h"
 #include "query/script/load.h"
@@ -104,6 +105,15 @@ static void report_failure(struct script *s, const struct eval_command *c, const
         s->driver->failed(s->driver->self, c->line, message);
 }
 
+/* start(), end(), step() and range() are other values in a range query. */
+static bool depends_on_range(struct str expr)
+{
+    struct ast ast = {0};
+    bool depends = promql_parse(expr, ~0u, &ast, NULL) != 0 || ast.of_query;
+    ast_done(&ast);
+    return depends;
+}
+
 /* An instant query is also the middle step of a range query from a minute before to one after. */
 static int check_as_range(struct script *s, const struct eval_command *c, struct err *why)
 {
@@ -111,7 +121,8 @@ static int check_as_range(struct script *s, const struct eval_command *c, struct
     struct query_request q = c->request;
     struct query_result result;
     struct err query_err = {0};
-    if (!q.instant || e->fail || e->ordered || e->is_string || e->is_matrix)
+    if (!q.instant || e->fail || e->ordered || e->is_string || e->is_matrix ||
+        depends_on_range(q.expr))
         return 0;
     q.instant = false;
     q.end_ms = q.start_ms + 60 * MS_PER_S;
