@@ -78,21 +78,25 @@ struct files_reader {
     struct err *err;
 };
 
+/* Reads up to the buffer's maximum; ERR_TOO_BIG when the file is not shorter than that. */
 static int read_whole(const char *path, struct buf *out, struct err *err)
 {
     FILE *f = fopen(path, "re");
     if (!f)
         return err_errno(err, "cannot open");
-    size_t n;
-    do {
-        char *to = buf_reserve(out, 64 * 1024);
-        n = to ? fread(to, 1, 64 * 1024, f) : 0;
+    size_t n = 1;
+    while (n > 0 && out->n < out->max) {
+        size_t room = MIN(out->max - out->n, 64 * 1024);
+        char *to = buf_reserve(out, room);
+        n = to ? fread(to, 1, room, f) : 0;
         buf_advance(out, n);
-    } while (n > 0);
+    }
     int rc = ferror(f) ? err_errno(err, "cannot read") : 0;
     (void)fclose(f); // was only read
+    if (rc == 0 && out->n == out->max)
+        rc = err_set(err, ERR_TOO_BIG, "%zu bytes or more", out->max);
     if (rc == 0 && buf_failed(out))
-        rc = err_set(err, ERR_TOO_BIG, "over %zu bytes", out->max);
+        rc = err_set(err, ERR_NOMEM, "out of memory");
     return rc;
 }
 

@@ -31,7 +31,7 @@ EDGES = {
 PUBLIC = {
     "config": ["config.h", "scrape_config.h"],
     "net": ["address.h", "auth.h", "client.h", "grpc.h", "http.h", "tls.h"],
-    "receive": ["otlp.h", "remote_write.h", "scrape.h"],
+    "receive": ["receive.h", "scrape.h"],
 }
 
 LIBRARIES = ["base", "model", "codec"]
