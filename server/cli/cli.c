@@ -74,8 +74,10 @@ static int incomplete_command(const char *word)
 
 int cli_main(int argc, char **argv)
 {
-    if (argc < 2)
-        return cli_help.run(0, argv + argc);
+    if (argc < 2) {
+        (void)cli_help.run(0, argv + argc);
+        return CLI_USAGE;
+    }
     if (strcmp(argv[1], "--version") == 0)
         return cli_version.run(0, argv + argc);
     if (argv[1][0] == '-' && asks_for_help(1, argv + 1))

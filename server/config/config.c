@@ -211,12 +211,17 @@ bool config_address_is_loopback(const char *address)
 static void check_listener(struct loader *l, const struct config *c, const char *key,
                            const char *address)
 {
-    if (!address || config_address_is_loopback(address) || c->http.insecure)
+    if (!address || config_address_is_loopback(address))
         return;
     bool tls = c->http.tls.cert != NULL;
     bool credential = c->auth.n_users || c->http.tls.client_ca;
     if (tls && credential)
         return;
+    if (c->http.insecure) {
+        loader_warning(l, NULL, "%s: %s is open to other machines without %s (http.insecure)", key,
+                       address, tls ? "a credential" : "TLS");
+        return;
+    }
     const char *missing = tls          ? "a credential (auth.users or http.tls.client_ca)"
                           : credential ? "TLS (http.tls.cert and http.tls.key)"
                                        : "TLS (http.tls.cert and http.tls.key) and a credential "
@@ -364,6 +369,12 @@ void config_restart_keys(const struct config *old, const struct config *new, str
     }
 }
 
+static struct str without_quotes(struct str s)
+{
+    bool quoted = s.n >= 2 && s.p[0] == '"' && str_index(s, '\\') == s.n;
+    return quoted ? str_sub(s, 1, s.n - 2) : s;
+}
+
 void config_each(const struct config *c,
                  void (*each)(void *self, const char *key, const char *like, struct str value),
                  void *self)
@@ -374,7 +385,7 @@ void config_each(const struct config *c,
             continue;
         struct buf value = BUF_MAX(1 << 20);
         option_write(&value, o, c, &c->private->hidden);
-        each(self, o->key, o->like, buf_str(&value));
+        each(self, o->key, o->like, without_quotes(buf_str(&value)));
         buf_done(&value);
     }
 }

@@ -18,14 +18,90 @@ static const char *const log_formats[] = {"logfmt", "json", NULL};
 static const char *const translations[] = {"UnderscoreEscapingWithSuffixes",
                                            "UnderscoreEscapingWithoutSuffixes",
                                            "NoUTF8EscapingWithSuffixes", "NoTranslation", NULL};
-static const char *const features[] = {"promql-experimental-functions",
-                                       "promql-duration-expr",
-                                       "promql-extended-range-selectors",
-                                       "promql-binop-fill-modifiers",
-                                       "promql-delayed-name-removal",
-                                       "use-start-timestamps",
-                                       "type-and-unit-labels",
-                                       NULL};
+/* ---- query.features ---- */
+
+static const char *const features[] = {
+    "promql-experimental-functions",
+    "promql-duration-expr",
+    "promql-extended-range-selectors",
+    "promql-binop-fill-modifiers",
+    "promql-delayed-name-removal",
+    "use-start-timestamps",
+    "type-and-unit-labels",
+    "all",
+};
+
+/* Features of Prometheus that are always on here, or about its insides. */
+static const char *const other_features[] = {
+    "agent",
+    "auto-gomaxprocs",
+    "auto-gomemlimit",
+    "auto-reload-config",
+    "concurrent-rule-eval",
+    "created-timestamp-zero-ingestion",
+    "delayed-compaction",
+    "exemplar-storage",
+    "expand-external-labels",
+    "extra-scrape-metrics",
+    "memory-snapshot-on-shutdown",
+    "metadata-wal-records",
+    "native-histograms",
+    "new-service-discovery-manager",
+    "no-default-scrape-port",
+    "no-scrape-default-port",
+    "old-ui",
+    "otlp-deltatocumulative",
+    "otlp-native-delta-ingestion",
+    "otlp-write-receiver",
+    "promql-at-modifier",
+    "promql-negative-offset",
+    "promql-per-step-stats",
+    "remote-write-receiver",
+    "st-storage",
+    "ui",
+    "use-uncached-io",
+    "utf8-names",
+};
+
+static bool is_one_of(struct str word, const char *const *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(word, str_c(words[i])))
+            return true;
+    return false;
+}
+
+static int read_features(struct loader *l, const struct node *v, void *object)
+{
+    struct config *c = object;
+    struct str *taken = arena_array(l->arena, v->n, sizeof *taken);
+    size_t n = 0;
+    for (size_t i = 0; v->kind == NODE_LIST && taken && i < v->n; i++) {
+        struct str word = v->items[i]->text;
+        if (is_one_of(word, features, ARRAY_LEN(features)))
+            taken[n++] = word;
+        else if (is_one_of(word, other_features, ARRAY_LEN(other_features)))
+            loader_warning(l, v->items[i], "%.*s has no effect", STR_ARG(word));
+        else
+            loader_expected(l, v->items[i], false,
+                            "a feature of PromQL such as promql-experimental-functions, or all");
+    }
+    if (v->kind != NODE_LIST)
+        loader_expected(l, v, false, "a list of features");
+    c->query.features = taken;
+    c->query.n_features = n;
+    return 0;
+}
+
+static void write_features(struct buf *out, const void *object)
+{
+    const struct config *c = object;
+    for (size_t i = 0; i < c->query.n_features; i++)
+        buf_printf(out, "%s%.*s", i ? ", " : "[", STR_ARG(c->query.features[i]));
+    buf_puts(out, c->query.n_features ? "]" : "");
+}
+
+static const struct option_custom features_custom = {read_features, write_features};
 
 /* ---- auth.users ---- */
 
@@ -146,31 +222,28 @@ static const struct option options[] = {
     {"otlp.grpc.address", OPT_ADDRESS, AT(otlp.grpc_address), .fallback = "127.0.0.1:4317",
      .flags = OPTION_RESTART, .help = "Where OTLP over gRPC listens."},
     {"otlp.translation_strategy", OPT_CHOICE, AT(otlp.translation),
-     .fallback = "UnderscoreEscapingWithSuffixes", .choices = translations, .flags = OPTION_RESTART,
+     .fallback = "UnderscoreEscapingWithSuffixes", .choices = translations,
      .help = "How OTLP's metric and attribute names become names of series."},
     {"otlp.promote_resource_attributes", OPT_TEXTS, AT(otlp.promote_resource_attributes),
-     AT_N(otlp.n_promote_resource_attributes), .flags = OPTION_RESTART,
+     AT_N(otlp.n_promote_resource_attributes),
      .help = "Resource attributes that become labels of every series of the resource."},
     {"otlp.promote_all_resource_attributes", OPT_BOOL, AT(otlp.promote_all_resource_attributes),
-     .fallback = "false", .flags = OPTION_RESTART,
+     .fallback = "false",
      .help = "All resource attributes become labels, but for those in ignore_resource_attributes."},
     {"otlp.ignore_resource_attributes", OPT_TEXTS, AT(otlp.ignore_resource_attributes),
-     AT_N(otlp.n_ignore_resource_attributes), .flags = OPTION_RESTART,
+     AT_N(otlp.n_ignore_resource_attributes),
      .help = "Exceptions from promote_all_resource_attributes."},
     {"otlp.keep_identifying_resource_attributes", OPT_BOOL,
-     AT(otlp.keep_identifying_resource_attributes), .fallback = "false", .flags = OPTION_RESTART,
+     AT(otlp.keep_identifying_resource_attributes), .fallback = "false",
      .help = "target_info keeps service.name, service.namespace and service.instance.id."},
     {"otlp.promote_scope_metadata", OPT_BOOL, AT(otlp.promote_scope_metadata), .fallback = "true",
-     .flags = OPTION_RESTART,
      .help = "Name, version and attributes of the scope become otel_scope_… labels."},
     {"otlp.convert_histograms_to_nhcb", OPT_BOOL, AT(otlp.convert_histograms_to_nhcb),
-     .fallback = "false", .flags = OPTION_RESTART,
+     .fallback = "false",
      .help = "Explicit-bucket histograms become native histograms with custom bounds."},
     {"otlp.max_delta_series", OPT_COUNT, AT(otlp.max_delta_series), .fallback = "1000000", .min = 1,
-     .flags = OPTION_RESTART,
      .help = "Series of delta temporality whose running sums are kept to make them cumulative."},
     {"otlp.delta_idle", OPT_DURATION, AT(otlp.delta_idle_ms), .fallback = "1h", .min = MINUTE_MS,
-     .flags = OPTION_RESTART,
      .help = "A delta series without points for so long is forgotten and starts at zero again."},
 
     /* auth */
@@ -214,18 +287,20 @@ static const struct option options[] = {
     {"query.max_concurrency", OPT_COUNT, AT(query.max_concurrency), .fallback = "20", .min = 1,
      .max = 1000, .like = "--query.max-concurrency",
      .help = "Queries at the same time; more wait, then get an error."},
-    {"query.features", OPT_TEXTS, AT(query.features), AT_N(query.n_features), .choices = features,
-     .like = "--enable-feature", .help = "Optional parts of PromQL, as Prometheus names them."},
+    {"query.features", OPT_CUSTOM, .custom = &features_custom, .like = "--enable-feature",
+     .help = "Optional parts of PromQL, as Prometheus names them: a list of "
+             "promql-experimental-functions, promql-duration-expr, "
+             "promql-extended-range-selectors, promql-binop-fill-modifiers, "
+             "promql-delayed-name-removal, use-start-timestamps, type-and-unit-labels, or all."},
 
     /* limits */
     {"limits.max_body_bytes", OPT_SIZE, AT(limits.max_body_bytes), .fallback = "64MiB", .min = 1024,
      .flags = OPTION_RESTART,
      .help = "Body of a request as sent; 413 (gRPC: RESOURCE_EXHAUSTED) above."},
     {"limits.max_decompressed_bytes", OPT_SIZE, AT(limits.max_decompressed_bytes),
-     .fallback = "128MiB", .min = 1024, .flags = OPTION_RESTART,
-     .help = "Body of a request after decompression."},
+     .fallback = "128MiB", .min = 1024, .help = "Body of a request after decompression."},
     {"limits.max_decompression_ratio", OPT_COUNT, AT(limits.max_decompression_ratio),
-     .fallback = "200", .min = 1, .flags = OPTION_RESTART,
+     .fallback = "200", .min = 1,
      .help = "Decompressed size by size as sent, for bodies over 1 MiB: stops zip bombs early."},
     {"limits.max_buffered_bytes", OPT_SIZE, AT(limits.max_buffered_bytes), .fallback = "1GiB",
      .min = MIB, .flags = OPTION_RESTART,
@@ -250,14 +325,13 @@ static const struct option options[] = {
     {"limits.query_queue", OPT_COUNT, AT(limits.query_queue), .fallback = "1024", .min = 1,
      .max = 1000000, .flags = OPTION_RESTART, .help = "Queries that wait for a thread; 503 above."},
     {"limits.max_series_per_request", OPT_COUNT, AT(limits.max_series_per_request),
-     .fallback = "1000000", .min = 1, .flags = OPTION_RESTART,
-     .help = "Series in one request of a sender."},
+     .fallback = "1000000", .min = 1, .help = "Series in one request of a sender."},
     {"limits.max_labels", OPT_COUNT, AT(limits.max_labels), .fallback = "128", .min = 1,
-     .flags = OPTION_RESTART, .help = "Labels of a series that is sent to us."},
+     .help = "Labels of a series that is sent to us."},
     {"limits.max_label_name_bytes", OPT_SIZE, AT(limits.max_label_name_bytes), .fallback = "1KiB",
-     .min = 1, .flags = OPTION_RESTART, .help = "Length of a label's name."},
+     .min = 1, .help = "Length of a label's name."},
     {"limits.max_label_value_bytes", OPT_SIZE, AT(limits.max_label_value_bytes),
-     .fallback = "64KiB", .min = 1, .flags = OPTION_RESTART, .help = "Length of a label's value."},
+     .fallback = "64KiB", .min = 1, .help = "Length of a label's value."},
 
     /* log */
     {"log.level", OPT_CHOICE, AT(log.level), .fallback = "info", .choices = log_levels,

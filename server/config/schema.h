@@ -116,4 +116,7 @@ void option_write(struct buf *out, const struct option *o, const void *object,
 void schema_write(struct buf *out, const struct schema *s, const void *object, unsigned indent,
                   const struct hidden *hidden);
 
+/* A text as YAML: bare where that is safe, else in double quotes. */
+void schema_write_text(struct buf *out, struct str s);
+
 #endif

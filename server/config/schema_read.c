@@ -396,6 +396,23 @@ static struct str last_part(struct str key)
     return str_sub(key, from, SIZE_MAX);
 }
 
+static size_t parts(struct str key)
+{
+    size_t n = 1;
+    for (size_t i = 0; i < key.n; i++)
+        n += key.p[i] == '.';
+    return n;
+}
+
+/* The first `n` parts of a dotted key. */
+static struct str first_parts(struct str key, size_t n)
+{
+    for (size_t i = 0; i < key.n; i++)
+        if (key.p[i] == '.' && --n == 0)
+            return str_sub(key, 0, i);
+    return key;
+}
+
 /* Keys that differ by a few letters; the right last word in a wrong place counts as near, too. */
 static void nearest(const struct schema *s, struct str wrong, struct str *best, size_t *distance)
 {
@@ -410,9 +427,9 @@ static void nearest(const struct schema *s, struct str wrong, struct str *best, 
         if (str_eq(last_part(key), last_part(wrong)))
             d = MIN(d, 3);
         /* "storag" is near "storage", the group, though "storage.path" is far. */
-        size_t dot = str_index(key, '.');
-        if (str_index(wrong, '.') == wrong.n && str_distance(str_sub(key, 0, dot), wrong) < d) {
-            key = str_sub(key, 0, dot);
+        struct str group = first_parts(key, parts(wrong));
+        if (group.n < key.n && str_distance(group, wrong) < d) {
+            key = group;
             d = str_distance(key, wrong);
         }
         if (d < *distance) {
@@ -425,7 +442,7 @@ static void nearest(const struct schema *s, struct str wrong, struct str *best, 
 struct str schema_nearest(const struct schema *s, struct str wrong)
 {
     struct str best = {0};
-    size_t distance = (wrong.n + 2) / 3 + 1;
+    size_t distance = (last_part(wrong).n + 2) / 3 + 1; // a third of the word that is wrong
     nearest(s, wrong, &best, &distance);
     return best;
 }

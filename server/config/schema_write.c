@@ -30,21 +30,42 @@ static bool needs_quotes(struct str s)
     return false;
 }
 
-static void write_text(struct buf *out, struct str s)
+/* The character at `s` (well-formed UTF-8: it came through libyaml) and its length. */
+static uint32_t character(struct str s, size_t *out_n)
+{
+    unsigned char c = (unsigned char)s.p[0];
+    size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+    uint32_t v = n == 1 ? c : c & (0x7fu >> n);
+    for (size_t i = 1; i < n && i < s.n; i++)
+        v = v << 6 | ((unsigned char)s.p[i] & 0x3fu);
+    *out_n = MIN(n, s.n);
+    return v;
+}
+
+/* Characters that YAML does not take, or takes for line breaks, when they stand there raw. */
+static bool needs_escape(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029 || c == 0xfeff ||
+           c == 0xfffe || c == 0xffff;
+}
+
+void schema_write_text(struct buf *out, struct str s)
 {
     if (!needs_quotes(s)) {
         buf_put_str(out, s);
         return;
     }
     buf_putc(out, '"');
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
+    while (s.n) {
+        size_t n;
+        uint32_t c = character(s, &n);
         if (c == '"' || c == '\\')
             buf_putc(out, '\\');
-        if (c < 0x20 || c == 0x7f)
-            buf_printf(out, "\\x%02x", c);
+        if (needs_escape(c))
+            buf_printf(out, "\\u%04x", c);
         else
-            buf_putc(out, (char)c);
+            buf_put_str(out, str_sub(s, 0, n));
+        s = str_sub(s, n, SIZE_MAX);
     }
     buf_putc(out, '"');
 }
@@ -58,14 +79,14 @@ static void write_url(struct buf *out, struct str s)
     size_t at = str_index(authority, '@');
     size_t colon = str_index(authority, ':');
     if (scheme == s.n || at == authority.n || colon > at) {
-        write_text(out, s);
+        schema_write_text(out, s);
         return;
     }
     struct buf masked = BUF_MAX(64 << 10);
     buf_put_str(&masked, str_sub(s, 0, scheme + 3 + colon));
     buf_puts(&masked, ":<secret>");
     buf_put_str(&masked, str_sub(rest, at, SIZE_MAX));
-    write_text(out, buf_str(&masked));
+    schema_write_text(out, buf_str(&masked));
     buf_done(&masked);
 }
 
@@ -123,7 +144,7 @@ static void write_labels(struct buf *out, const struct option *o, const void *ob
     buf_puts(out, n ? "{" : "");
     for (size_t i = 0; i < n; i++) {
         buf_puts(out, i ? ", " : "");
-        write_text(out, labels[i].name);
+        schema_write_text(out, labels[i].name);
         buf_puts(out, ": ");
         write_shown(out, labels[i].value, hidden);
     }
@@ -154,7 +175,7 @@ void option_write(struct buf *out, const struct option *o, const void *object,
     case OPT_SIZE: write_number(out, o, *FIELD(object, o->at, uint64_t)); break;
     case OPT_DURATION: write_duration(out, *FIELD(object, o->at, int64_t)); break;
     case OPT_CHOICE: write_choice(out, o, *FIELD(object, o->at, int)); break;
-    case OPT_STR: write_text(out, *FIELD(object, o->at, struct str)); break;
+    case OPT_STR: schema_write_text(out, *FIELD(object, o->at, struct str)); break;
     case OPT_TEXT:
     case OPT_FILE:
         text = *FIELD(object, o->at, const char *);
@@ -164,7 +185,7 @@ void option_write(struct buf *out, const struct option *o, const void *object,
     case OPT_ADDRESS:
         text = *FIELD(object, o->at, const char *);
         if (text)
-            write_text(out, str_c(text));
+            schema_write_text(out, str_c(text));
         else
             buf_puts(out, "off");
         break;
@@ -222,11 +243,14 @@ static void write_items(struct buf *out, const struct option *o, const void *obj
     for (size_t i = 0; i < n; i++) {
         size_t start = out->n;
         schema_write(out, o->part, items + i * o->part->size, indent + 1, hidden);
-        size_t dash = start + (size_t)indent * 2; /* over the blanks of the item's first line */
-        if (!buf_failed(out) && out->n > dash + 1)
-            out->p[dash] = '-';
-        else if (!buf_failed(out))
+        if (buf_failed(out))
+            return;
+        if (out->n == start) {
+            put_indent(out, indent);
             buf_puts(out, "- {}\n");
+        } else {
+            out->p[start + (size_t)indent * 2] = '-'; // over the blanks of the item's first line
+        }
     }
 }
 

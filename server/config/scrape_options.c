@@ -124,8 +124,11 @@ static int read_headers(struct loader *l, const struct node *v, void *object)
 static void write_headers(struct buf *out, const void *object)
 {
     const struct http_client_config *http = object;
-    for (size_t i = 0; i < http->n_headers; i++)
-        buf_printf(out, "%s\"%s\": {secrets: [<secret>]}", i ? ", " : "{", http->headers[i].name);
+    for (size_t i = 0; i < http->n_headers; i++) {
+        buf_puts(out, i ? ", " : "{");
+        schema_write_text(out, str_c(http->headers[i].name));
+        buf_puts(out, ": {secrets: [<secret>]}");
+    }
     buf_puts(out, http->n_headers ? "}" : "");
 }
 
@@ -366,8 +369,11 @@ static int read_params(struct loader *l, const struct node *v, void *object)
 static void write_params(struct buf *out, const void *object)
 {
     const struct scrape_config *c = object;
-    for (size_t i = 0; i < c->n_params; i++)
-        buf_printf(out, "%s\"%s\": [<secret>]", i ? ", " : "{", c->params[i].name);
+    for (size_t i = 0; i < c->n_params; i++) {
+        buf_puts(out, i ? ", " : "{");
+        schema_write_text(out, str_c(c->params[i].name));
+        buf_puts(out, ": [<secret>]");
+    }
     buf_puts(out, c->n_params ? "}" : "");
 }
 
