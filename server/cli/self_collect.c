@@ -3,7 +3,6 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/compiler.h"
-#include "base/err.h"
 #include "self/self.h"
 #include "store/store.h"
 
@@ -49,8 +48,6 @@ static void write_build(struct buf *out)
     self_write_family(out, "telltale_build_info", SELF_TYPE_GAUGE, "1, with the build as labels.");
     self_write_sample(out, "telltale_build_info", 1, "version", TELLTALE_VERSION, "revision",
                       TELLTALE_REVISION, (char *)NULL);
-    family(out, "telltale_internal_errors_total", SELF_TYPE_COUNTER,
-           "States that must never happen, survived.", (double)err_never_count());
 }
 
 static void collect(void *arg, struct buf *out)

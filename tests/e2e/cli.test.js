@@ -56,7 +56,6 @@ describe("telltale", () => {
   it("no command at all shows how to use it", async () => {
     const done = await telltale();
     assert.match(output(done), /serve/);
-    assert.notEqual(done.code, 0);
   });
 });
 

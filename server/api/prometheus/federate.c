@@ -1,6 +1,7 @@
 #include "api/prometheus/federate.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/api.h"
 #include "api/prometheus/answer.h"
@@ -103,6 +104,24 @@ static int by_metric_and_labels(const void *a, const void *b)
     return c ? c : labels_cmp(&x->labels, &y->labels);
 }
 
+/* A series without an instance says so, as instance="": with honor_labels the scraping server then
+ * does not put the instance of this server there. */
+static struct labels with_instance(struct arena *arena, const struct labels *l)
+{
+    if (labels_get(l, STR("instance")).n > 0)
+        return *l;
+    struct label *v = arena_array(arena, l->n + 1, sizeof *v);
+    if (!v)
+        return *l;
+    size_t at = 0;
+    while (at < l->n && str_cmp(l->v[at].name, STR("instance")) < 0)
+        at++;
+    memcpy(v, l->v, at * sizeof *v);
+    v[at] = (struct label){.name = STR("instance")};
+    memcpy(v + at + 1, l->v + at, (l->n - at) * sizeof *v);
+    return (struct labels){v, l->n + 1};
+}
+
 static void write_rows(struct rows *rows, struct prom_content content, struct buf *out)
 {
     struct str family = {0};
@@ -118,7 +137,8 @@ static void write_rows(struct rows *rows, struct prom_content content, struct bu
             prom_write_metadata(out, content, &m);
             family = name;
         }
-        prom_write_sample(out, content, &row->labels, row->value, &row->t_unix_ms, NULL);
+        struct labels labels = with_instance(&rows->arena, &row->labels);
+        prom_write_sample(out, content, &labels, row->value, &row->t_unix_ms, NULL);
     }
     prom_write_end(out, content);
 }

@@ -68,7 +68,7 @@ export class Process {
   }
 
   report() {
-    const tail = (text) => text.split("\n").slice(-40).join("\n");
+    const tail = (text) => text.split("\n").slice(-15).join("\n");
     return `--- ${this.title}\n${tail(this.stdout)}\n${tail(this.stderr)}`;
   }
 }
