@@ -131,10 +131,11 @@ export class Telltale extends Server {
 
   /** "127.0.0.1:43211" of the listener "http", "otlp-http" or "otlp-grpc"; null before it is bound. */
   address(listener) {
+    // The log is logfmt or, when the test says so, JSON.
     const line = this.process.stderr
       .split("\n")
-      .find((one) => one.includes("listening") && one.includes(`listener=${listener} `));
-    return line?.match(/address="?([^"\s]+)"?/)?.[1] ?? null;
+      .find((one) => one.includes("listening") && new RegExp(`listener"?[=:]"?${listener}[" ]`).test(one));
+    return line?.match(/address"?[=:]"?([^"\s]+)/)?.[1] ?? null;
   }
 }
 
