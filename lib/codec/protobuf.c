@@ -71,6 +71,15 @@ void pb_skip(struct pb_reader *r, uint32_t tag)
     }
 }
 
+void pb_skip_unknown(struct pb_reader *r, uint32_t tag, uint64_t known)
+{
+    uint32_t number = pb_number(tag);
+    if (number < 64 && (known & PB_FIELD(number)))
+        pb_damage(r, "a field has another wire type than its own");
+    else
+        pb_skip(r, tag);
+}
+
 void pb_count(struct pb_reader r, uint32_t counts[PB_COUNTED])
 {
     memset(counts, 0, PB_COUNTED * sizeof *counts);

@@ -167,6 +167,11 @@ static inline bool pb_next(struct pb_reader *r, uint32_t *tag)
 /* Passes over the value of a field that nobody asked for. */
 void pb_skip(struct pb_reader *r, uint32_t tag);
 
+/* The same in a message whose own fields are `known`: one of them, come here, has a wire type that
+ * is not its own, which is damage. PB_FIELD(1) | PB_FIELD(3) | … */
+#define PB_FIELD(number) (UINT64_C(1) << (number))
+void pb_skip_unknown(struct pb_reader *r, uint32_t tag, uint64_t known);
+
 /* How often each of the fields 0…15 occurs in the message (or up to its first damage), so that
  * arrays can be allocated at their size before reading. Takes a copy of the reader. */
 enum { PB_COUNTED = 16 };

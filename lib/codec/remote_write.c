@@ -163,7 +163,7 @@ static void read_label(struct pb_reader *outer, struct arrays *to, bool *out_bad
         switch (tag) {
         case PB_TAG(1, PB_LEN): l.name = pb_str(&r); break;
         case PB_TAG(2, PB_LEN): l.value = pb_str(&r); break;
-        default: pb_skip(&r, tag);
+        default: pb_skip_unknown(&r, tag, PB_FIELD(1) | PB_FIELD(2));
         }
     }
     absorb(outer, &r);
@@ -222,7 +222,7 @@ static void read_sample(struct decoder *d, struct pb_reader *outer)
         case PB_TAG(1, PB_I64): s.value = pb_double(&r); break;
         case PB_TAG(2, PB_VARINT): s.t_unix_ms = (int64_t)pb_varint(&r); break;
         case PB_TAG(3, PB_VARINT): start = (int64_t)pb_varint(&r); break; // 2.0 only
-        default: pb_skip(&r, tag);
+        default: pb_skip_unknown(&r, tag, PB_FIELD(1) | PB_FIELD(2) | PB_FIELD(3));
         }
     }
     absorb(outer, &r);
@@ -263,7 +263,7 @@ static void read_exemplar(struct decoder *d, struct pb_reader *outer)
             break;
         case PB_TAG(2, PB_I64): e.value = pb_double(&r); break;
         case PB_TAG(3, PB_VARINT): e.t_unix_ms = (int64_t)pb_varint(&r); break;
-        default: pb_skip(&r, tag);
+        default: pb_skip_unknown(&r, tag, PB_FIELD(1) | PB_FIELD(2) | PB_FIELD(3));
         }
     }
     absorb(outer, &r);
@@ -476,7 +476,7 @@ static void read_series_1(struct decoder *d, struct pb_reader *outer)
         case PB_TAG(2, PB_LEN): read_sample(d, &r); break;
         case PB_TAG(3, PB_LEN): read_exemplar(d, &r); break;
         case PB_TAG(4, PB_LEN): read_histogram(d, &r); break;
-        default: pb_skip(&r, tag);
+        default: pb_skip_unknown(&r, tag, PB_FIELD(1) | PB_FIELD(2) | PB_FIELD(3) | PB_FIELD(4));
         }
     }
     absorb(outer, &r);
@@ -495,7 +495,7 @@ static void read_series_metadata(struct decoder *d, struct pb_reader *outer)
         case PB_TAG(1, PB_VARINT): d->type = (uint32_t)pb_varint(&r); break;
         case PB_TAG(3, PB_VARINT): d->help_ref = (uint32_t)pb_varint(&r); break;
         case PB_TAG(4, PB_VARINT): d->unit_ref = (uint32_t)pb_varint(&r); break;
-        default: pb_skip(&r, tag);
+        default: pb_skip_unknown(&r, tag, PB_FIELD(1) | PB_FIELD(3) | PB_FIELD(4));
         }
     }
     absorb(outer, &r);
@@ -515,7 +515,9 @@ static void read_series_2(struct decoder *d, struct pb_reader *outer)
         case PB_TAG(3, PB_LEN): read_histogram(d, &r); break;
         case PB_TAG(4, PB_LEN): read_exemplar(d, &r); break;
         case PB_TAG(5, PB_LEN): read_series_metadata(d, &r); break;
-        default: pb_skip(&r, tag);
+        default:
+            pb_skip_unknown(&r, tag,
+                            PB_FIELD(1) | PB_FIELD(2) | PB_FIELD(3) | PB_FIELD(4) | PB_FIELD(5));
         }
     }
     absorb(outer, &r);
@@ -538,7 +540,7 @@ static void read_metadata_1(struct decoder *d, struct pb_reader *outer)
         case PB_TAG(2, PB_LEN): m.family = pb_str(&r); break;
         case PB_TAG(4, PB_LEN): m.help = pb_str(&r); break;
         case PB_TAG(5, PB_LEN): m.unit = pb_str(&r); break;
-        default: pb_skip(&r, tag);
+        default: pb_skip_unknown(&r, tag, PB_FIELD(1) | PB_FIELD(2) | PB_FIELD(4) | PB_FIELD(5));
         }
     }
     absorb(outer, &r);
@@ -557,7 +559,7 @@ static int read_symbols(struct decoder *d, struct pb_reader r)
         return err_set(d->err, ERR_NOMEM, "the request is over its memory budget");
     while (pb_next(&r, &tag)) {
         if (tag != PB_TAG(4, PB_LEN)) {
-            pb_skip(&r, tag);
+            pb_skip_unknown(&r, tag, PB_FIELD(4));
             continue;
         }
         struct str s = pb_str(&r);
@@ -602,7 +604,7 @@ static int read_request(struct decoder *d, struct pb_reader r)
         else if (!v1 && tag == PB_TAG(5, PB_LEN))
             read_series_2(d, &r);
         else
-            pb_skip(&r, tag);
+            pb_skip_unknown(&r, tag, v1 ? PB_FIELD(1) | PB_FIELD(3) : PB_FIELD(5));
         rc = state_of(d, &r);
     }
     return rc != 0 ? rc : state_of(d, &r);

@@ -75,7 +75,7 @@ static void read_span(struct spans *s, struct pb_reader *outer, struct arena *ar
         switch (tag) {
         case PB_TAG(1, PB_VARINT): span.offset = (int32_t)pb_sint(&r); break;
         case PB_TAG(2, PB_VARINT): span.length = (uint32_t)pb_varint(&r); break;
-        default: pb_skip(&r, tag);
+        default: pb_skip_unknown(&r, tag, PB_FIELD(1) | PB_FIELD(2));
         }
     }
     if (pb_failed(&r))
@@ -90,6 +90,8 @@ static void read_span(struct spans *s, struct pb_reader *outer, struct arena *ar
     }
     s->v[s->n++] = span;
 }
+
+#define HISTOGRAM_FIELDS (PB_FIELD(18) - PB_FIELD(1)) /* 1…17 */
 
 /* What is being read. */
 struct reading {
@@ -138,7 +140,7 @@ static void read_array(struct reading *in, struct pb_reader *r, uint32_t tag, st
     case PB_TAG(12, PB_VARINT): add_delta(&in->positive, pb_sint(r), r, arena); break;
     case PB_TAG(13, PB_LEN): read_doubles(&in->positive.absolute, r, arena); break;
     case PB_TAG(16, PB_LEN): read_doubles(&in->custom, r, arena); break;
-    default: pb_skip(r, tag); break;
+    default: pb_skip_unknown(r, tag, HISTOGRAM_FIELDS); break;
     }
 }
 

@@ -226,10 +226,16 @@ static void check_listener(struct loader *l, const struct config *c, const char 
                           : credential ? "TLS (http.tls.cert and http.tls.key)"
                                        : "TLS (http.tls.cert and http.tls.key) and a credential "
                                          "(auth.users or http.tls.client_ca)";
-    loader_problem(l, NULL,
-                   "%s: %s can be reached by other machines: set %s, or http.insecure: true if "
-                   "something else protects it",
-                   key, address, missing);
+    if (c->http.insecure)
+        loader_warning(l, NULL,
+                       "%s: %s can be reached by other machines without %s, as "
+                       "http.insecure allows",
+                       key, address, missing);
+    else
+        loader_problem(l, NULL,
+                       "%s: %s can be reached by other machines: set %s, or http.insecure: true if "
+                       "something else protects it",
+                       key, address, missing);
 }
 
 static void check_users(struct loader *l, const struct config *c)

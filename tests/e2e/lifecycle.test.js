@@ -57,9 +57,9 @@ describe("starting", () => {
     }));
 
   it("takes options from the command line for any key", () =>
-    withServer({ set: { "storage.retention.metrics": "7d", "log.format": "json" } }, async (server) => {
+    withServer({ set: { "storage.retention.metrics": "8d", "log.format": "json" } }, async (server) => {
       const { yaml } = await server.api.data("/api/v1/status/config");
-      assert.match(yaml, /7d/);
+      assert.match(yaml, /metrics: 8d/);
       const lines = server.process.stderr.trim().split("\n");
       for (const line of lines.slice(1)) assert.doesNotThrow(() => JSON.parse(line), line);
     }));

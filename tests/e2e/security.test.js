@@ -43,7 +43,8 @@ auth:
   users:
     - {name: reader, password_hash: '${crypted("read-pw")}', rights: [read]}
     - {name: writer, token_sha256: ${sha256("write-token")}, rights: [ingest]}
-    - {name: boss, password_hash: '${crypted("boss-pw")}', token_sha256: ${sha256("boss-token")}, rights: [admin]}
+    - {name: boss, password_hash: '${crypted("boss-pw")}', rights: [admin]}
+    - {name: robot, token_sha256: ${sha256("robot-token")}, rights: [admin]}
 `,
       args: ["--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0"],
     });
@@ -58,7 +59,7 @@ auth:
     reader: basic("reader", "read-pw"),
     writer: bearer("write-token"),
     boss: basic("boss", "boss-pw"),
-    "boss by token": bearer("boss-token"),
+    robot: bearer("robot-token"),
   };
   const deeds = {
     read: [
@@ -81,7 +82,7 @@ auth:
       ["POST", "/api/v1/admin/telltale/flush", ""],
     ],
   };
-  const may = { reader: ["read"], writer: ["ingest"], boss: ["read", "ingest", "admin"], "boss by token": ["read", "ingest", "admin"] };
+  const may = { reader: ["read"], writer: ["ingest"], boss: ["read", "ingest", "admin"], robot: ["read", "ingest", "admin"] };
 
   for (const [name, headers] of Object.entries(who)) {
     for (const [right, requests] of Object.entries(deeds)) {

@@ -485,6 +485,43 @@ static void test_limits_of_the_request_refuse_it(void **state)
     buf_reset(&body);
 }
 
+/* Decodes the body, wants a refusal whose message begins so, and empties the body. */
+static void expect_refusal(enum remote_write_version version, const char *wanted)
+{
+    const struct remote_write_limits none = {0};
+    struct batch batch;
+    struct err err = {0};
+    batch_init(&batch, 8 << 20);
+    assert_int_equal(remote_write_decode(buf_str(&body), version, &none, &batch, &result, &err),
+                     ERR_INVALID);
+    if (!str_starts(str_c(err.message), str_c(wanted)))
+        fail_msg("\"%s\", expected \"%s…\"", err.message, wanted);
+    batch_done(&batch);
+    buf_reset(&body);
+}
+
+static void test_a_field_of_the_wrong_wire_type_refuses_the_request(void **state)
+{
+    (void)state;
+    const char *const series = "timeseries[0]: a field has another wire type than its own";
+    pb_put_varint(&body, 1, 5);
+    expect_refusal(REMOTE_WRITE_1, series);
+    pb_put_fixed64(&body, 5, 5);
+    expect_refusal(REMOTE_WRITE_2, series);
+    pb_put_varint(&body, 4, 5);
+    expect_refusal(REMOTE_WRITE_2, "symbols: a field has another wire type than its own");
+
+    size_t outer = pb_begin(&body, 1), sample = pb_begin(&body, 2);
+    pb_put_varint(&body, 1, 5); /* a value that is no double */
+    pb_end(&body, sample);
+    pb_end(&body, outer);
+    expect_refusal(REMOTE_WRITE_1, series);
+
+    pb_put_varint(&body, 2, 5); /* reserved: others use it */
+    pb_put_varint(&body, 9, 5);
+    expect(REMOTE_WRITE_1, "");
+}
+
 static void test_every_truncation_is_refused_or_a_shorter_request(void **state)
 {
     (void)state;
@@ -606,6 +643,7 @@ int main(void)
         cmocka_unit_test(test_bad_references_are_rejected_by_series),
         cmocka_unit_test(test_bad_symbols_refuse_the_request),
         cmocka_unit_test(test_limits_of_the_request_refuse_it),
+        cmocka_unit_test(test_a_field_of_the_wrong_wire_type_refuses_the_request),
         cmocka_unit_test(test_every_truncation_is_refused_or_a_shorter_request),
         cmocka_unit_test(test_many_series_and_labels_fill_more_than_one_chunk),
         cmocka_unit_test(test_snappy_gives_back_what_went_in),
