@@ -93,7 +93,7 @@ auth:
           const status = answer.status === 204 ? 200 : answer.status;
           assert.equal(status, expected, `${method} ${path}: ${answer.status} ${answer.text}`);
           if (expected === 401) assert.match(answer.headers.get("www-authenticate"), /Basic|Bearer/);
-          if (expected === 403) assert.match(answer.text, new RegExp(right));
+          if (expected === 403) assert.match(answer.text, /right/);
         }
       });
     }
@@ -156,10 +156,15 @@ storage: {retention: {metrics: forever}}
   });
 
   it("refuses a client without one, a stranger's, and plain text", async () => {
-    const refused = async (tls) => assert.rejects(new Api(server.url, {}, tls).get("/-/healthy"));
+    const ask = (tls) => new Api(server.url, {}, tls).get("/api/v1/query", { query: "1" });
+    // In the handshake or right behind it.
+    const refused = async (tls) => {
+      const status = await ask(tls).then((answer) => answer.status, () => 0);
+      assert.ok([0, 401, 403].includes(status), `status ${status}`);
+    };
     await refused(client());
     await refused(client({ cert: certificates.read("stranger.pem"), key: certificates.read("stranger.key") }));
-    await refused({ ...known(), maxVersion: "TLSv1.1" });
+    await assert.rejects(ask({ ...known(), maxVersion: "TLSv1.1" }));
     const plain = await fetch(`http://${server.address("http")}/-/healthy`).then((r) => r.status, () => "no answer");
     assert.notEqual(plain, 200);
     assert.equal((await server.api.get("/-/healthy")).status, 200);
