@@ -11,16 +11,21 @@
 /* The characters of an exemplar's labels that OpenMetrics allows. */
 enum { EXEMPLAR_LABELS_MAX = 128 };
 
+/* The labels of one series, as exposed and while relabelled. */
+enum { SCRATCH_BUDGET = 64 << 20 };
+
 void scrape_memory_init(struct scrape_memory *m)
 {
     scrape_cache_init(&m->cache);
     scrape_metadata_init(&m->metadata);
+    arena_init(&m->scratch, SCRATCH_BUDGET);
 }
 
 void scrape_memory_done(struct scrape_memory *m)
 {
     scrape_cache_done(&m->cache);
     scrape_metadata_done(&m->metadata);
+    arena_done(&m->scratch);
 }
 
 void scrape_begin(struct scrape *s)
@@ -116,12 +121,12 @@ static int final_labels(const struct scrape *s, const struct labels *exposed, st
                         struct err *err)
 {
     struct labels_builder b;
-    labels_builder_init(&b, &s->batch->arena, exposed);
+    labels_builder_init(&b, &s->memory->scratch, exposed);
     add_target_labels(s, &b, exposed);
     int rc = relabel_apply(s->settings->metric_relabel, &b);
     if (rc == ERR_TOO_BIG)
         return err_set(err, ERR_INVALID, "metric_relabel_configs: a pattern took too many steps");
-    if (rc < 0 || arena_failed(&s->batch->arena))
+    if (rc < 0 || arena_failed(&s->memory->scratch))
         return out_of_memory(err);
     if (rc == 0)
         return 0;
@@ -138,9 +143,12 @@ static int new_entry(struct scrape *s, const struct prom_parser *p, const struct
                      struct scrape_entry **out, struct err *err)
 {
     struct labels exposed, labels;
+    struct prom_parser parser = *p; // its rows' labels go to the scratch
+    arena_reset(&s->memory->scratch);
+    parser.arena = &s->memory->scratch;
     if (s->memory->cache.series.n >= s->max_series)
         return err_set(err, ERR_TOO_BIG, "more than %zu series at one target", s->max_series);
-    int rc = prom_parser_labels(p, row, &exposed, err);
+    int rc = prom_parser_labels(&parser, row, &exposed, err);
     if (rc != 0)
         return rc;
     rc = final_labels(s, &exposed, &labels, err);

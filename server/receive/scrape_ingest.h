@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "codec/prom_format.h"
 #include "receive/scrape_cache.h"
@@ -18,6 +19,7 @@ struct target;
 struct scrape_memory {
     struct scrape_cache cache;
     struct scrape_metadata metadata;
+    struct arena scratch; /* labels of the series that is being looked at for the first time */
 };
 
 void scrape_memory_init(struct scrape_memory *m);

@@ -16,9 +16,9 @@
 #include "receive/scrape_settings.h"
 #include "self/self.h"
 
-/* A batch's memory: a fixed part and some for each byte of the body, since labels of new series are
- * parsed there. */
-enum { BATCH_FIXED = 64 << 20, BATCH_PER_BYTE = 16 };
+/* A batch's memory: a fixed part, and for each byte of the body what the shortest rows ("a 1") need
+ * for their sample. */
+enum { BATCH_FIXED = 16 << 20, BATCH_PER_BYTE = 64 };
 
 static struct self_metric scrapes =
     SELF_COUNTER("telltale_scrapes_total", "Scrapes of targets, by outcome.", "outcome");
