@@ -44,7 +44,7 @@ static uint32_t *add_candidate(struct gather *g, size_t n_labels, size_t first_s
         return NULL;
     g->candidates = v;
     uint32_t *labels =
-        room(&g->work, g->labels, g->n_labels, &g->cap_labels, n_labels, sizeof *g->labels);
+        room(&g->work, g->labels, g->n_labels, &g->cap_labels, n_labels + 1, sizeof *g->labels);
     if (!labels)
         return NULL;
     g->labels = labels;
@@ -110,7 +110,8 @@ static int add_series(struct gather *g, struct stream *st)
         s->block.min_ms = base + hs->min_t;
         s->block.max_ms = base + MS_PER_DAY - 1; // it may still grow
     }
-    sort_heads(g->selection->sources + first, g->selection->n_sources - first);
+    if (g->selection->n_sources > first)
+        sort_heads(g->selection->sources + first, g->selection->n_sources - first);
     return 0;
 }
 

@@ -217,8 +217,9 @@ static int encode_tail(struct head_series *hs, struct buf *scratch)
 {
     struct open_tail rows;
     struct arena arena;
+    int64_t base = hs->head->day * MS_PER_DAY;
     arena_init(&arena, 64 << 20);
-    open_rows(hs, 0, &rows);
+    open_rows(hs, base, &rows);
     int rc = rows.histograms ? open_histograms(&rows, &arena) : 0;
     if (rc == 0) {
         struct columns view = {
@@ -228,7 +229,7 @@ static int encode_tail(struct head_series *hs, struct buf *scratch)
             .start_unix_ms = rows.wide ? rows.start : NULL,
             .n = rows.n,
         };
-        block_encode(scratch, &view, 0, rows.n, 0);
+        block_encode(scratch, &view, 0, rows.n, base);
         rc = buf_failed(scratch) ? ERR_NOMEM : 0;
     }
     arena_done(&arena);

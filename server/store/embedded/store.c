@@ -137,9 +137,31 @@ static int make_dirs(struct store *s, struct err *err)
     return rc;
 }
 
-static int open_files(struct store *s, struct err *err)
+/* The directory itself must outlive a crash, not only what is in it. */
+static int make_data_dir(struct store *s, struct err *err)
 {
     int rc = fs_make_dir(s->fs, s->dir, err);
+    if (rc != 0)
+        return rc;
+    char *parent = str_dup(str_c(s->dir));
+    if (!parent)
+        return no_memory(err);
+    size_t n = strlen(parent);
+    while (n > 1 && parent[n - 1] == '/')
+        n--;
+    while (n > 0 && parent[n - 1] != '/')
+        n--;
+    while (n > 1 && parent[n - 1] == '/')
+        n--;
+    parent[n] = '\0';
+    rc = fs_sync_dir(s->fs, n ? parent : ".", err);
+    free(parent);
+    return rc == ERR_DENIED ? 0 : rc; // a parent that we may not read was there before us
+}
+
+static int open_files(struct store *s, struct err *err)
+{
+    int rc = make_data_dir(s, err);
     if (rc == 0)
         rc = take_lock(s, err);
     if (rc == 0)

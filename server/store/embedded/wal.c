@@ -118,8 +118,10 @@ static int create_segment(struct wal *w, uint32_t segment, uint64_t nonce, struc
         rc = fs_sync_dir(w->fs, w->dir, err);
     if (rc == 0)
         *out = f;
-    else
-        (void)fs_close(&f, NULL); // the first failure is the one to report
+    if (rc != 0 && f.fs) { // the first failure is the one to report
+        (void)fs_close(&f, NULL);
+        (void)fs_remove(w->fs, path, NULL);
+    }
     free(path);
     return rc;
 }
@@ -454,7 +456,7 @@ int wal_replay_segment(const struct fs *fs, const char *dir, uint32_t segment,
         rc = replay(&w, nonce, each, arg, out);
     } else if (rc == 0) {
         rc = w.rc;
-        out->bad_header = w.size > 0; // an empty file: the crash came before the header
+        out->bad_header = w.size >= WAL_SEGMENT_HEADER; // shorter: it was never begun
         out->dropped_bytes = w.size;
     }
     out->bytes = w.size;

@@ -1,0 +1,282 @@
+#include "harness.h"
+
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/num.h"
+#include "model/histogram.h"
+#include "model/matcher.h"
+
+static int64_t now = NOON;
+static char *kept_note, *kept_text;
+
+static int64_t clock_now(void)
+{
+    return now;
+}
+
+void harness_set_now(int64_t unix_ms)
+{
+    now = unix_ms;
+}
+
+void harness_init(struct harness *h)
+{
+    *h = (struct harness){.disk = crash_fs_new(1)};
+    h->options = (struct store_options){.dir = "root/data",
+                                        .fs = crash_fs_vtable(h->disk),
+                                        .retention_ms = STORE_RETENTION_FOREVER,
+                                        .now_unix_ms = clock_now};
+    batch_init(&h->batch, 256 << 20);
+    now = NOON;
+}
+
+void harness_done(struct harness *h)
+{
+    if (h->store)
+        harness_close(h);
+    batch_done(&h->batch);
+    crash_fs_free(h->disk);
+    free(kept_note);
+    free(kept_text);
+    kept_note = kept_text = NULL;
+}
+
+const char *harness_open(struct harness *h)
+{
+    struct err err = {0};
+    free(kept_note);
+    kept_note = NULL;
+    if (store_open(&h->options, &h->store, &err) != 0 ||
+        store_replay(h->store, &kept_note, &err) != 0) {
+        print_error("%s\n", err.message);
+        fail();
+    }
+    return kept_note;
+}
+
+void harness_close(struct harness *h)
+{
+    struct err err = {0};
+    if (store_close(h->store, &err) != 0) {
+        print_error("%s\n", err.message);
+        fail();
+    }
+    h->store = NULL;
+}
+
+void harness_reopen(struct harness *h)
+{
+    harness_close(h);
+    (void)harness_open(h);
+}
+
+void harness_kill(struct harness *h)
+{
+    crash_fs_kill_process(h->disk);
+    store_abandon(h->store);
+    (void)harness_open(h);
+}
+
+void harness_power_loss(struct harness *h)
+{
+    store_abandon(h->store);
+    crash_fs_reboot(h->disk);
+    (void)harness_open(h);
+}
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+struct labels harness_labels(struct arena *a, const char *text)
+{
+    struct label v[64];
+    size_t n = 0;
+    struct str rest = arena_str(a, str_c(text));
+    struct str name = str_cut(&rest, '{');
+    if (name.n)
+        v[n++] = (struct label){LABEL_NAME, name};
+    rest = str_cut(&rest, '}');
+    while (rest.n && n < 64) {
+        struct str pair = str_cut(&rest, ',');
+        v[n].name = str_cut(&pair, '=');
+        v[n++].value = pair;
+    }
+    struct str bad;
+    long kept = labels_canonicalise(v, n, &bad);
+    assert_true(kept >= 0);
+    struct labels labels = {v, (size_t)kept};
+    return labels_copy(a, &labels);
+}
+
+struct batch_series *harness_series(struct harness *h, const char *labels)
+{
+    struct batch_series *s = batch_add_series(&h->batch, harness_labels(&h->batch.arena, labels));
+    assert_non_null(s);
+    return s;
+}
+
+void harness_float(struct harness *h, const char *labels, int64_t t, double v)
+{
+    struct sample *sample = arena_zalloc(&h->batch.arena, sizeof *sample);
+    struct batch_series *s = harness_series(h, labels);
+    *sample = (struct sample){.t_unix_ms = t, .value = v};
+    s->samples = sample;
+    s->n_samples = 1;
+}
+
+int harness_append(struct harness *h, struct sink_result *out, struct err *err)
+{
+    struct sink_result ignored;
+    int rc = store_append(h->store, &h->batch, out ? out : &ignored, err);
+    batch_reset(&h->batch);
+    return rc;
+}
+
+void harness_put(struct harness *h, const char *labels, int64_t t, double v)
+{
+    struct err err = {0};
+    struct sink_result result;
+    harness_float(h, labels, t, v);
+    if (harness_append(h, &result, &err) != 0 || result.accepted != 1) {
+        print_error("not accepted: %s%s\n", err.message, result.message);
+        fail();
+    }
+}
+
+struct histogram *harness_histogram(struct arena *a, uint64_t seed)
+{
+    struct histogram *h = arena_zalloc(a, sizeof *h);
+    struct histogram_span *spans = arena_array(a, 2, sizeof *spans);
+    double *counts = arena_array(a, 5, sizeof *counts);
+    spans[0] = (struct histogram_span){(int32_t)(seed % 7) - 3, 3};
+    spans[1] = (struct histogram_span){(int32_t)(seed % 5), 2};
+    h->schema = (int32_t)(seed % 12) - 4;
+    h->integer = seed % 3 != 0;
+    h->reset = (enum histogram_reset)(seed % 4);
+    h->zero_threshold = 1e-9;
+    h->zero_count = (double)(seed % 11);
+    h->sum = (double)seed / 3;
+    h->count = h->zero_count;
+    for (size_t i = 0; i < 5; i++) {
+        counts[i] = (double)((seed >> i) % 1000) + (h->integer ? 0 : 0.25);
+        h->count += counts[i];
+    }
+    h->positive_spans = spans;
+    h->n_positive_spans = 2;
+    h->positive = counts;
+    h->n_positive = 5;
+    return h;
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+static struct str cut_operator(struct str text, enum match_op *op, struct str *value)
+{
+    static const struct {
+        const char *text;
+        enum match_op op;
+    } ops[] = {
+        {"!=", MATCH_NOT_EQUAL}, {"=~", MATCH_REGEX}, {"!~", MATCH_NOT_REGEX}, {"=", MATCH_EQUAL}};
+    for (size_t i = 0; i < 4; i++) {
+        size_t at = str_find(text, str_c(ops[i].text));
+        if (at < text.n) {
+            *op = ops[i].op;
+            *value = str_sub(text, at + strlen(ops[i].text), SIZE_MAX);
+            return str_sub(text, 0, at);
+        }
+    }
+    fail();
+    return text;
+}
+
+size_t harness_matchers(const char *text, struct matcher *out, size_t max)
+{
+    size_t n = 0;
+    struct str rest = str_c(text);
+    while (rest.n && n < max) {
+        struct str one = str_cut(&rest, ' '), value = {0};
+        enum match_op op = MATCH_EQUAL;
+        struct str name = cut_operator(one, &op, &value);
+        assert_int_equal(matcher_init(&out[n++], op, name, value, NULL), 0);
+    }
+    return n;
+}
+
+void harness_matchers_done(struct matcher *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        matcher_done(&v[i]);
+}
+
+static void print_row(struct buf *out, const struct columns *c, size_t i)
+{
+    buf_printf(out, " %lld=", (long long)(c->t_unix_ms[i] - NOON));
+    if (c->histogram && c->histogram[i])
+        buf_printf(out, "h%g", c->histogram[i]->sum);
+    else if (is_stale_nan(c->value[i]))
+        buf_puts(out, "stale");
+    else
+        buf_put_double(out, c->value[i]);
+    if (c->start_unix_ms && c->start_unix_ms[i])
+        buf_printf(out, "@%lld", (long long)(c->start_unix_ms[i] - NOON));
+}
+
+static const char *keep(struct buf *text)
+{
+    free(kept_text);
+    kept_text = buf_take(text, NULL);
+    return kept_text;
+}
+
+const char *harness_read(struct harness *h, const char *matchers, int64_t min_ms, int64_t max_ms)
+{
+    struct matcher m[8];
+    struct selection *sel = NULL;
+    struct err err = {0};
+    size_t n = harness_matchers(matchers, m, 8);
+    if (store_select(h->store, m, n, min_ms, max_ms, 0, &sel, &err) != 0) {
+        print_error("%s\n", err.message);
+        fail();
+    }
+    struct buf text = BUF_MAX(64 << 20);
+    struct arena arena;
+    struct columns c;
+    arena_init(&arena, 64 << 20);
+    columns_init(&c, &arena);
+    for (size_t i = 0; i < selection_count(sel); i++) {
+        assert_int_equal(selection_read(sel, i, min_ms, max_ms, &c, &err), 0);
+        if (c.n == 0)
+            continue;
+        if (text.n)
+            buf_putc(&text, '\n');
+        labels_format(&text, selection_labels(sel, i));
+        for (size_t k = 0; k < c.n; k++)
+            print_row(&text, &c, k);
+    }
+    columns_done(&c);
+    arena_done(&arena);
+    selection_free(sel);
+    harness_matchers_done(m, n);
+    return keep(&text);
+}
+
+const char *harness_values(struct harness *h, const char *name, const char *matchers)
+{
+    struct matcher m[8];
+    struct arena arena;
+    struct str *v = NULL;
+    size_t count = 0, n = harness_matchers(matchers, m, 8);
+    struct err err = {0};
+    arena_init(&arena, 64 << 20);
+    int rc =
+        name ? store_label_values(h->store, str_c(name), m, n, INT64_MIN, INT64_MAX, 0, &arena, &v,
+                                  &count, &err)
+             : store_label_names(h->store, m, n, INT64_MIN, INT64_MAX, 0, &arena, &v, &count, &err);
+    assert_int_equal(rc, 0);
+    struct buf text = BUF_MAX(64 << 20);
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&text, "%s%.*s", i ? " " : "", STR_ARG(v[i]));
+    arena_done(&arena);
+    harness_matchers_done(m, n);
+    return keep(&text);
+}

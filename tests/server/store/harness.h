@@ -1,0 +1,68 @@
+/* What the store's tests share: a store on a crash file system with a clock that stands still,
+ * batches written as text, and reading back. */
+#ifndef TELLTALE_TESTS_SERVER_STORE_HARNESS_H
+#define TELLTALE_TESTS_SERVER_STORE_HARNESS_H
+
+#include "base/arena.h"
+#include "model/batch.h"
+#include "store/embedded/engine.h"
+#include "support/check.h"
+#include "support/crash_fs.h"
+
+/* 2026-11-21T12:00:00Z */
+#define NOON INT64_C(1795262400000)
+#define SECOND INT64_C(1000)
+#define HOUR (3600 * SECOND)
+#define DAY (24 * HOUR)
+
+struct harness {
+    struct crash_fs *disk;
+    struct store *store;
+    struct store_options options;
+    struct batch batch;
+};
+
+/* The clock of all harnesses: NOON until set. */
+void harness_set_now(int64_t unix_ms);
+
+void harness_init(struct harness *h);
+void harness_done(struct harness *h); /* closes the store if it is open */
+
+/* Opens and replays; the note of the replay (freed by the next call) is returned. */
+const char *harness_open(struct harness *h);
+void harness_close(struct harness *h);
+void harness_reopen(struct harness *h); /* close, open */
+void harness_kill(struct harness *h);   /* the process dies; open */
+void harness_power_loss(struct harness *h);
+
+/* Label set from text: "name{a=b,c=d}", in the arena. */
+struct labels harness_labels(struct arena *a, const char *text);
+
+/* Adds a row to the batch. */
+struct batch_series *harness_series(struct harness *h, const char *labels);
+void harness_float(struct harness *h, const char *labels, int64_t t, double v);
+
+/* Appends the batch and empties it. */
+int harness_append(struct harness *h, struct sink_result *out, struct err *err);
+
+/* Appends one row; fails the test when it is not accepted. */
+void harness_put(struct harness *h, const char *labels, int64_t t, double v);
+
+/* "a=x", "a!=x", "a=~x", "a!~x" separated by spaces, as matchers; harness_matchers_done. */
+size_t harness_matchers(const char *text, struct matcher *out, size_t max);
+void harness_matchers_done(struct matcher *v, size_t n);
+
+/* All rows of all streams that match, as text, one stream a line:
+ *   up{a=b} 1000=1 2000=2.5
+ * times relative to NOON. The result is freed by the next call. */
+const char *harness_read(struct harness *h, const char *matchers, int64_t min_ms, int64_t max_ms);
+#define check_rows(h, matchers, expected)                                                          \
+    assert_string_equal(harness_read((h), (matchers), INT64_MIN, INT64_MAX), (expected))
+
+/* Values of a label (or names, with NULL) joined by blanks. */
+const char *harness_values(struct harness *h, const char *name, const char *matchers);
+
+/* A valid native histogram in the arena, counts from `seed`. */
+struct histogram *harness_histogram(struct arena *a, uint64_t seed);
+
+#endif

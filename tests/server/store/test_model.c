@@ -1,0 +1,307 @@
+/* The whole engine against a naive model: random appends in and out of order, duplicates, every
+ * kind of row, flushes, merges, restarts and deaths of the process; then random selections, which
+ * must give exactly the model's rows. Seeded; TELLTALE_STORE_STEPS sets how many steps. */
+#include "harness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "model/histogram.h"
+#include "model/matcher.h"
+
+enum { STREAMS = 60, STEPS = 3000 };
+
+struct row {
+    int64_t t, start;
+    uint64_t bits; /* of the float, or the seed of the histogram */
+    bool histogram;
+};
+
+struct model_stream {
+    char text[64];
+    struct labels labels;
+    struct row *rows; /* by time */
+    size_t n, cap;
+};
+
+struct model {
+    struct harness h;
+    struct arena arena;
+    struct model_stream streams[STREAMS];
+    uint64_t random;
+    int64_t now;
+};
+
+static uint64_t below(struct model *m, uint64_t n)
+{
+    return check_random(&m->random) % n;
+}
+
+/* --- the model -------------------------------------------------------------------------------- */
+
+static void model_put(struct model_stream *s, struct row row)
+{
+    size_t at = s->n;
+    while (at > 0 && s->rows[at - 1].t > row.t)
+        at--;
+    if (at > 0 && s->rows[at - 1].t == row.t) {
+        s->rows[at - 1] = row;
+        return;
+    }
+    if (s->n == s->cap) {
+        s->cap = s->cap ? s->cap * 2 : 64;
+        s->rows = realloc(s->rows, s->cap * sizeof *s->rows);
+        assert_non_null(s->rows);
+    }
+    memmove(s->rows + at + 1, s->rows + at, (s->n - at) * sizeof *s->rows);
+    s->rows[at] = row;
+    s->n++;
+}
+
+static void make_streams(struct model *m)
+{
+    for (size_t i = 0; i < STREAMS; i++) {
+        struct model_stream *s = &m->streams[i];
+        (void)snprintf(s->text, sizeof s->text, "m%zu{a=v%zu,%s=w%zu,pod=p%zu}", i % 5, i % 7,
+                       i % 3 ? "b" : "c", i % 4, i);
+        s->labels = harness_labels(&m->arena, s->text);
+    }
+}
+
+/* --- appending -------------------------------------------------------------------------------- */
+
+static int64_t random_time(struct model *m)
+{
+    switch (below(m, 12)) {
+    case 0: return m->now - (int64_t)below(m, 3600) * 1000;
+    case 1: return m->now - (int64_t)below(m, 5) * DAY - (int64_t)below(m, 1000);
+    case 2: return m->now / 60000 * 60000; // often the same
+    case 3: return m->now - (int64_t)below(m, 20);
+    default: return m->now + (int64_t)below(m, 15000);
+    }
+}
+
+static struct row random_row(struct model *m)
+{
+    struct row row = {.t = random_time(m)};
+    double v = (double)below(m, 100000) / 100;
+    switch (below(m, 16)) {
+    case 0: row.bits = STALE_NAN_BITS; return row;
+    case 1: row.bits = check_random(&m->random); return row; // any bits, NaN and all
+    case 2: row.bits = UINT64_C(0x8000000000000000); return row;
+    case 3: row.start = row.t - (int64_t)below(m, 1000); break;
+    case 4:
+    case 5:
+        row.histogram = true;
+        row.bits = below(m, 1u << 20);
+        return row;
+    default: break;
+    }
+    memcpy(&row.bits, &v, sizeof v);
+    return row;
+}
+
+static void append_step(struct model *m)
+{
+    size_t n_series = 1 + below(m, 12);
+    m->now += (int64_t)below(m, 20000);
+    harness_set_now(m->now);
+    for (size_t i = 0; i < n_series; i++) {
+        struct model_stream *stream = &m->streams[below(m, STREAMS)];
+        size_t n = 1 + below(m, 10) * (below(m, 4) == 0);
+        struct sample *v = arena_array(&m->h.batch.arena, n, sizeof *v);
+        for (size_t k = 0; k < n; k++) {
+            struct row row = random_row(m);
+            v[k] = (struct sample){.t_unix_ms = row.t, .start_unix_ms = row.start};
+            memcpy(&v[k].value, &row.bits, sizeof v[k].value);
+            if (row.histogram)
+                v[k].histogram = harness_histogram(&m->h.batch.arena, row.bits);
+            model_put(stream, row);
+        }
+        struct batch_series *s = batch_add_series(&m->h.batch, stream->labels);
+        s->samples = v;
+        s->n_samples = (uint32_t)n;
+    }
+    size_t expected = batch_count_samples(&m->h.batch);
+    struct sink_result result;
+    assert_int_equal(harness_append(&m->h, &result, NULL), 0);
+    assert_int_equal(result.accepted, expected);
+}
+
+/* --- comparing -------------------------------------------------------------------------------- */
+
+static void check_row(const struct columns *c, size_t i, const struct row *row, struct arena *a)
+{
+    assert_int_equal(c->t_unix_ms[i], row->t);
+    assert_int_equal(c->start_unix_ms ? c->start_unix_ms[i] : 0, row->start);
+    const struct histogram *h = c->histogram ? c->histogram[i] : NULL;
+    assert_int_equal(h != NULL, row->histogram);
+    if (h)
+        assert_true(histogram_eq(h, harness_histogram(a, row->bits)));
+    else
+        assert_memory_equal(&c->value[i], &row->bits, sizeof row->bits);
+}
+
+static void check_stream(const struct selection *sel, size_t i, const struct model_stream *s,
+                         int64_t min_ms, int64_t max_ms)
+{
+    struct arena arena;
+    struct columns c;
+    arena_init(&arena, 64 << 20);
+    columns_init(&c, &arena);
+    assert_int_equal(selection_read(sel, i, min_ms, max_ms, &c, NULL), 0);
+    size_t k = 0;
+    for (size_t r = 0; r < s->n; r++) {
+        if (s->rows[r].t < min_ms || s->rows[r].t > max_ms)
+            continue;
+        assert_true(k < c.n);
+        check_row(&c, k++, &s->rows[r], &arena);
+    }
+    assert_int_equal(k, c.n);
+    columns_done(&c);
+    arena_done(&arena);
+}
+
+static size_t rows_in(const struct model_stream *s, int64_t min_ms, int64_t max_ms)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n; i++)
+        n += s->rows[i].t >= min_ms && s->rows[i].t <= max_ms;
+    return n;
+}
+
+static void check_selection(struct model *m, const struct matcher *matchers, size_t n,
+                            int64_t min_ms, int64_t max_ms)
+{
+    struct selection *sel = NULL;
+    assert_int_equal(store_select(m->h.store, matchers, n, min_ms, max_ms, 0, &sel, NULL), 0);
+    size_t found = 0;
+    for (size_t i = 0; i < selection_count(sel); i++) {
+        const struct labels *labels = selection_labels(sel, i);
+        assert_true(i == 0 || labels_cmp(selection_labels(sel, i - 1), labels) < 0);
+        assert_int_equal(matchers_match(matchers, n, labels), 1);
+        size_t k = 0;
+        while (k < STREAMS && !labels_eq(&m->streams[k].labels, labels))
+            k++;
+        assert_true(k < STREAMS);
+        check_stream(sel, i, &m->streams[k], min_ms, max_ms);
+        found += rows_in(&m->streams[k], min_ms, max_ms) > 0;
+    }
+    size_t expected = 0;
+    for (size_t k = 0; k < STREAMS; k++)
+        expected += matchers_match(matchers, n, &m->streams[k].labels) == 1 &&
+                    rows_in(&m->streams[k], min_ms, max_ms) > 0;
+    assert_int_equal(found, expected);
+    selection_free(sel);
+}
+
+static void select_step(struct model *m)
+{
+    static const char *const all[] = {
+        "",
+        "__name__=m1",
+        "__name__=~m[12]",
+        "a!=v3",
+        "a=~v.+",
+        "b=",
+        "b!=",
+        "c=~w1|w2",
+        "c!~w1|w2",
+        "pod=~p1.* a!=v1",
+        "pod=p7",
+        "a=~v1|v2 b=~.+",
+        "__name__!~m.*",
+        "d=x",
+        "d!=x __name__=m0",
+        "pod=~p.*5",
+        "b!~.+",
+        "__name__=m3 c=~.*",
+        "pod!~p(1|2)",
+        "a=v1 b=w1",
+    };
+    struct matcher matchers[4];
+    size_t n = harness_matchers(all[below(m, sizeof all / sizeof *all)], matchers, 4);
+    int64_t min_ms = INT64_MIN, max_ms = INT64_MAX;
+    if (below(m, 2)) {
+        min_ms = m->now - (int64_t)below(m, 6) * DAY - (int64_t)below(m, 10000000);
+        max_ms = min_ms + (int64_t)below(m, 2 * (uint64_t)DAY);
+    }
+    check_selection(m, matchers, n, min_ms, max_ms);
+    harness_matchers_done(matchers, n);
+}
+
+static void check_all(struct model *m)
+{
+    check_selection(m, NULL, 0, INT64_MIN, INT64_MAX);
+}
+
+/* --- steps ------------------------------------------------------------------------------------ */
+
+static void step(struct model *m)
+{
+    uint64_t dice = below(m, 1000);
+    if (dice < 800)
+        append_step(m);
+    else if (dice < 970)
+        select_step(m);
+    else if (dice < 982)
+        assert_int_equal(store_flush(m->h.store, NULL), 0);
+    else if (dice < 988)
+        assert_int_equal(store_maintain(m->h.store, false, NULL), 0);
+    else if (dice < 990)
+        assert_int_equal(store_maintain(m->h.store, true, NULL), 0);
+    else if (dice < 994)
+        harness_reopen(&m->h);
+    else
+        harness_kill(&m->h);
+}
+
+static void run(uint64_t seed, size_t steps)
+{
+    struct model *m = calloc(1, sizeof *m);
+    assert_non_null(m);
+    m->random = seed;
+    m->now = NOON;
+    arena_init(&m->arena, 1 << 20);
+    harness_init(&m->h);
+    (void)harness_open(&m->h);
+    make_streams(m);
+    for (size_t i = 0; i < steps; i++)
+        step(m);
+    check_all(m);
+    harness_reopen(&m->h);
+    check_all(m);
+    assert_int_equal(store_maintain(m->h.store, true, NULL), 0);
+    check_all(m);
+    struct store_stats stats;
+    assert_int_equal(store_stats(m->h.store, 0, NULL, &stats, NULL), 0);
+    assert_int_equal(stats.parts, stats.partitions);
+    assert_int_equal(stats.damaged_blocks + stats.damaged_parts, 0);
+    harness_done(&m->h);
+    for (size_t i = 0; i < STREAMS; i++)
+        free(m->streams[i].rows);
+    arena_done(&m->arena);
+    free(m);
+}
+
+static size_t steps_wanted(void)
+{
+    const char *text = getenv("TELLTALE_STORE_STEPS");
+    return text ? strtoul(text, NULL, 10) : STEPS;
+}
+
+static void test_the_engine_agrees_with_a_naive_model(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 4; seed++)
+        run(seed, steps_wanted());
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_engine_agrees_with_a_naive_model),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
