@@ -42,6 +42,10 @@ static const struct http_route table[] = {
     {HTTP_GET, V1("status/tsdb"), AUTH_READ, HTTP_QUERY, api_tsdb, NULL, "tsdb", true},
     {HTTP_GET, V1("status/walreplay"), AUTH_READ, HTTP_INLINE, api_walreplay, NULL, "walreplay",
      true},
+    {HTTP_GET, V1("rules"), AUTH_READ, HTTP_INLINE, api_rules, NULL, "rules", true},
+    {HTTP_GET, V1("alerts"), AUTH_READ, HTTP_INLINE, api_alerts, NULL, "alerts", true},
+    {HTTP_GET, V1("alertmanagers"), AUTH_READ, HTTP_INLINE, api_alertmanagers, NULL,
+     "alertmanagers", true},
     /* GET, too, which is all that benchmarks can send: flushing twice does no harm. */
     {HTTP_GET | POST_PUT, V1("admin/telltale/flush"), AUTH_ADMIN, HTTP_QUERY, api_flush, NULL,
      "flush", true},

@@ -112,8 +112,8 @@ static void write_flag(void *self, const char *key, const char *like, struct str
 {
     const struct flag_writer *w = self;
     w->each(w->self, key, value);
-    if (like)
-        w->each(w->self, like, value);
+    if (like && str_starts(str_c(like), STR("--")))
+        w->each(w->self, like + 2, value); // Prometheus's name of the flag
 }
 
 static void flags(void *self, void (*each)(void *self, const char *name, struct str value),

@@ -127,29 +127,34 @@ const struct tls_options *settings_tls(const struct config *c, struct tls_option
     return room;
 }
 
-/* The users as server/net takes them; the caller frees the array. */
-static int auth_users(const struct config *c, struct auth_user **out, struct err *err)
+/* The users as server/net takes them: one entry a credential. The caller frees the array. */
+static int auth_users(const struct config *c, struct auth_user **out, size_t *out_n,
+                      struct err *err)
 {
-    struct auth_user *users = calloc(c->auth.n_users + 1, sizeof *users);
+    struct auth_user *users = calloc(2 * c->auth.n_users + 1, sizeof *users);
+    size_t n = 0;
     if (!users)
         return err_set(err, ERR_NOMEM, "out of memory for users");
     for (size_t i = 0; i < c->auth.n_users; i++) {
         const struct config_user *u = &c->auth.users[i];
-        users[i] = (struct auth_user){.name = u->token_sha256 ? NULL : u->name,
-                                      .password_hash = u->password_hash,
-                                      .token_sha256 = u->token_sha256,
-                                      .rights = u->rights};
+        if (u->password_hash)
+            users[n++] = (struct auth_user){
+                .name = u->name, .password_hash = u->password_hash, .rights = u->rights};
+        if (u->token_sha256)
+            users[n++] = (struct auth_user){.token_sha256 = u->token_sha256, .rights = u->rights};
     }
     *out = users;
+    *out_n = n;
     return 0;
 }
 
 int settings_auth_new(const struct config *c, struct auth **out, struct err *err)
 {
     struct auth_user *users;
-    int rc = auth_users(c, &users, err);
+    size_t n;
+    int rc = auth_users(c, &users, &n, err);
     if (rc == 0) {
-        rc = auth_new(users, c->auth.n_users, out, err);
+        rc = auth_new(users, n, out, err);
         free(users);
     }
     return rc;
@@ -158,9 +163,10 @@ int settings_auth_new(const struct config *c, struct auth **out, struct err *err
 int settings_auth_replace(const struct config *c, struct auth *auth, struct err *err)
 {
     struct auth_user *users;
-    int rc = auth_users(c, &users, err);
+    size_t n;
+    int rc = auth_users(c, &users, &n, err);
     if (rc == 0) {
-        rc = auth_replace(auth, users, c->auth.n_users, err);
+        rc = auth_replace(auth, users, n, err);
         free(users);
     }
     return rc;

@@ -176,8 +176,8 @@ static bool is_sha256(const char *text)
 static void check_user(struct loader *l, const struct node *at, void *object)
 {
     const struct config_user *user = object;
-    if (!user->password_hash == !user->token_sha256)
-        loader_problem(l, at, "a user has either password_hash or token_sha256");
+    if (!user->password_hash && !user->token_sha256)
+        loader_problem(l, at, "a user needs password_hash, token_sha256 or both");
     if (user->password_hash && user->password_hash[0] != '$')
         loader_problem(l, at,
                        "password_hash: found <secret>, expected a hash such as $2y$… "

@@ -85,6 +85,14 @@ void query_engine_reconfigure(struct query_engine *e, const struct query_options
     gate_resize(&e->gate, o.max_concurrent);
 }
 
+struct query_options query_engine_options(struct query_engine *e)
+{
+    lock_take(&e->lock);
+    struct query_options o = e->options;
+    lock_give(&e->lock);
+    return o;
+}
+
 /* --- one query -------------------------------------------------------------------------------- */
 
 struct run {
@@ -117,7 +125,7 @@ static int check_range(struct run *r)
     if (q->end_ms < q->start_ms)
         return err_set(r->err, ERR_INVALID, "end timestamp must not be before start time");
     uint64_t steps = (uint64_t)(q->end_ms - q->start_ms) / (uint64_t)q->step_ms;
-    if (steps >= r->options.max_points)
+    if (steps > r->options.max_points) // so many steps are one point more, as in Prometheus
         return err_set(r->err, ERR_INVALID,
                        "exceeded maximum resolution of %zu points per timeseries. Try decreasing "
                        "the query resolution (?step=XX), or raise query.max_points",

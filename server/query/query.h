@@ -46,6 +46,9 @@ void query_engine_free(struct query_engine *e);
 /* New limits from a reloaded configuration; running queries keep theirs. */
 void query_engine_reconfigure(struct query_engine *e, const struct query_options *options);
 
+/* The options in force, without zeros. Threads: any. */
+struct query_options query_engine_options(struct query_engine *e);
+
 enum query_type { QUERY_SCALAR, QUERY_VECTOR, QUERY_MATRIX, QUERY_STRING };
 
 struct query_point {

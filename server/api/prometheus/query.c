@@ -66,7 +66,10 @@ static void run(struct api_context *api, const struct http_request *q, struct ht
 {
     struct query_result result;
     struct err err;
-    if (query_run(api->engine, request, &result, &err) != 0) {
+    int rc = query_run(api->engine, request, &result, &err);
+    if (rc != 0) {
+        if (rc == ERR_INVALID)
+            err_prefix(&err, rc, "invalid parameter \"query\"");
         answer_error(r, &err);
         return;
     }
@@ -92,6 +95,36 @@ void api_query(void *self, const struct http_request *q, struct http_response *r
     run(self, q, r, &request);
 }
 
+/* 11000 as "11,000": the message that people know. */
+static void put_thousands(struct buf *out, uint64_t v)
+{
+    if (v >= 1000) {
+        put_thousands(out, v / 1000);
+        buf_printf(out, ",%03u", (unsigned)(v % 1000));
+    } else {
+        buf_put_u64(out, v);
+    }
+}
+
+static bool few_enough_points(struct api_context *api, struct http_response *r,
+                              const struct query_request *q)
+{
+    uint64_t most = query_engine_options(api->engine).max_points;
+    uint64_t steps = (uint64_t)(q->end_ms - q->start_ms) / (uint64_t)q->step_ms;
+    if (steps <= most)
+        return true;
+    struct buf number = BUF_MAX(32);
+    struct err err;
+    put_thousands(&number, most);
+    err_set(&err, ERR_INVALID,
+            "exceeded maximum resolution of %.*s points per timeseries. Try decreasing the query "
+            "resolution (?step=XX)",
+            STR_ARG(buf_str(&number)));
+    answer_error(r, &err);
+    buf_done(&number);
+    return false;
+}
+
 void api_query_range(void *self, const struct http_request *q, struct http_response *r)
 {
     struct query_request request;
@@ -109,7 +142,8 @@ void api_query_range(void *self, const struct http_request *q, struct http_respo
         answer_bad_param(r, "end", "end timestamp must not be before start time");
         return;
     }
-    if (!param_duration(q, r, "step", true, &request.step_ms))
+    if (!param_duration(q, r, "step", true, &request.step_ms) ||
+        !few_enough_points(self, r, &request))
         return;
     run(self, q, r, &request);
 }

@@ -190,3 +190,37 @@ void api_walreplay(void *self, const struct http_request *q, struct http_respons
     json_object_end(&j);
     answer_end(&j, NULL, 0, NULL, 0);
 }
+
+/* ---- Rules and alerts: there are none, and that is what the answers say ---- */
+
+static void empty_lists(struct http_response *r, const char *first, const char *second)
+{
+    struct json j = answer_begin(r);
+    json_object(&j);
+    json_key(&j, first);
+    json_strs(&j, NULL, 0);
+    if (second) {
+        json_key(&j, second);
+        json_strs(&j, NULL, 0);
+    }
+    json_object_end(&j);
+    answer_end(&j, NULL, 0, NULL, 0);
+}
+
+void api_rules(void *self, const struct http_request *q, struct http_response *r)
+{
+    (void)self, (void)q;
+    empty_lists(r, "groups", NULL);
+}
+
+void api_alerts(void *self, const struct http_request *q, struct http_response *r)
+{
+    (void)self, (void)q;
+    empty_lists(r, "alerts", NULL);
+}
+
+void api_alertmanagers(void *self, const struct http_request *q, struct http_response *r)
+{
+    (void)self, (void)q;
+    empty_lists(r, "activeAlertmanagers", "droppedAlertmanagers");
+}

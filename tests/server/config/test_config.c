@@ -307,7 +307,7 @@ static void test_users_are_checked(void **state)
     refused("auth: {users: [{name: a, password_hash: $6$x}]}",
             "a/t.yml:1:16: auth.users[0]: rights: expected a list of read, ingest, admin");
     refused("auth: {users: [{name: a, rights: [read]}]}",
-            "a/t.yml:1:16: auth.users[0]: a user has either password_hash or token_sha256");
+            "a/t.yml:1:16: auth.users[0]: a user needs password_hash, token_sha256 or both");
     refused("auth: {users: [{name: a, password_hash: $6$x, rights: [root]}]}",
             "a/t.yml:1:56: auth.users[0].rights: found \"root\", expected read, ingest or admin");
     refused("auth:\n  users:\n  - {name: a, password_hash: $6$x, rights: [read]}\n"
