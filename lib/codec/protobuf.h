@@ -150,16 +150,20 @@ static inline struct pb_reader pb_message(struct pb_reader *r)
 
 bool pb_tag_valid(struct pb_reader *r, uint64_t tag); /* private */
 
-/* The next field's tag; false at the end or after damage. */
+/* The next field's tag; false at the end or after damage, and then `tag` is still that of the field
+ * that was read last, or 0 when the tag itself is damaged. */
 static inline bool pb_next(struct pb_reader *r, uint32_t *tag)
 {
     if (r->at >= r->end)
         return false;
     uint64_t v = pb_varint(r);
     /* Field numbers 1…15 and the wire types in use need one byte; the rest is checked with care. */
-    if (UNLIKELY(v < 8 || v >= 0x80 || (v & 7) == 3 || (v & 7) == 4 || (v & 7) > 5))
-        if (!pb_tag_valid(r, v))
+    if (UNLIKELY(v < 8 || v >= 0x80 || (v & 7) == 3 || (v & 7) == 4 || (v & 7) > 5)) {
+        if (!pb_tag_valid(r, v)) {
+            *tag = 0;
             return false;
+        }
+    }
     *tag = (uint32_t)v;
     return true;
 }

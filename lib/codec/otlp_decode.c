@@ -1,0 +1,253 @@
+/* OTLP from protobuf, by the tables of otlp_schema.h. A message that has arrays is passed twice:
+ * once to count, so that each array is made at its size, and once to read. Where a field occurs
+ * again the last one counts; protobuf would merge repeated sub-messages that are not in an array,
+ * but no encoder writes such. */
+#include "codec/field_path.h"
+#include "codec/otlp_schema.h"
+
+/* The arrays of the message that is being read, by field number. */
+struct arrays {
+    uint32_t counts[PB_COUNTED]; /* occurrences of the field in the message */
+    size_t used[PB_COUNTED];     /* elements so far */
+    void *v[PB_COUNTED];
+};
+
+static const struct otlp_field unknown_field = {.name = "field"};
+
+static const struct otlp_field *field_of(const struct otlp_message *m, uint32_t tag)
+{
+    uint32_t number = pb_number(tag);
+    const struct otlp_field *f = number < PB_COUNTED ? &m->fields[number] : &unknown_field;
+    return f->name ? f : &unknown_field;
+}
+
+static enum pb_wire wire_of(enum otlp_field_kind kind)
+{
+    static const uint8_t wires[] = {
+        [OTLP_FIELD_FIXED64] = PB_I64,   [OTLP_FIELD_FIXED64_F64] = PB_I64,
+        [OTLP_FIELD_DOUBLE] = PB_I64,    [OTLP_FIELD_OPTIONAL_DOUBLE] = PB_I64,
+        [OTLP_FIELD_INT64] = PB_VARINT,  [OTLP_FIELD_UINT32] = PB_VARINT,
+        [OTLP_FIELD_SINT32] = PB_VARINT, [OTLP_FIELD_ENUM] = PB_VARINT,
+        [OTLP_FIELD_BOOL] = PB_VARINT,   [OTLP_FIELD_STRING] = PB_LEN,
+        [OTLP_FIELD_BYTES] = PB_LEN,     [OTLP_FIELD_ID] = PB_LEN,
+        [OTLP_FIELD_FIXED64S] = PB_LEN,  [OTLP_FIELD_DOUBLES] = PB_LEN,
+        [OTLP_FIELD_UINT64S] = PB_LEN,   [OTLP_FIELD_MESSAGE] = PB_LEN,
+        [OTLP_FIELD_MESSAGES] = PB_LEN,
+    };
+    return (enum pb_wire)wires[kind];
+}
+
+/* ---- arrays of numbers ---- */
+
+static bool is_numbers(enum otlp_field_kind kind)
+{
+    return kind == OTLP_FIELD_FIXED64S || kind == OTLP_FIELD_DOUBLES || kind == OTLP_FIELD_UINT64S;
+}
+
+/* Passes over one occurrence of a field of numbers, packed or single; how many values it has. */
+static size_t count_numbers_at(struct pb_reader *r, uint32_t tag, enum otlp_field_kind kind)
+{
+    if ((tag & 7) != PB_LEN) {
+        pb_skip(r, tag);
+        return 1;
+    }
+    struct str packed = pb_str(r);
+    if (kind == OTLP_FIELD_UINT64S)
+        return pb_count_varints(packed);
+    if (packed.n % 8 != 0)
+        pb_damage(r, "length is not a multiple of 8");
+    return packed.n / 8;
+}
+
+/* All values of the field from here, where its first tag has been read, to the message's end. */
+static size_t count_numbers(struct pb_reader r, uint32_t tag, enum otlp_field_kind kind)
+{
+    uint32_t number = pb_number(tag);
+    size_t n = 0;
+    do {
+        if (pb_number(tag) == number)
+            n += count_numbers_at(&r, tag, kind);
+        else
+            pb_skip(&r, tag);
+    } while (pb_next(&r, &tag));
+    return n;
+}
+
+static void read_number(struct pb_reader *r, enum otlp_field_kind kind, void *array, size_t i)
+{
+    if (kind == OTLP_FIELD_DOUBLES)
+        ((double *)array)[i] = pb_double(r);
+    else
+        ((uint64_t *)array)[i] = kind == OTLP_FIELD_UINT64S ? pb_varint(r) : pb_fixed64(r);
+}
+
+enum { NUMBER_SIZE = 8 };
+_Static_assert(sizeof(double) == NUMBER_SIZE && sizeof(uint64_t) == NUMBER_SIZE,
+               "one size for all");
+
+/* The array has room for what count_numbers saw; a damaged value ends the reading before it. */
+static int read_numbers(struct otlp_decoder *d, struct pb_reader *r, uint32_t tag,
+                        const struct otlp_field *f, void *message, struct arrays *a)
+{
+    uint32_t number = pb_number(tag);
+    struct pb_reader one = *r;
+    size_t here = count_numbers_at(&one, tag, f->kind);
+    if (pb_failed(&one)) {
+        *r = one;
+        return 0;
+    }
+    if (!a->v[number]) {
+        size_t all = a->counts[number] == 1 ? here : count_numbers(*r, tag, f->kind);
+        a->v[number] = arena_alloc(d->arena, all * NUMBER_SIZE);
+        if (!a->v[number])
+            return otlp_no_memory(d, f->name);
+    }
+    void *v = a->v[number];
+    size_t n = a->used[number];
+    if ((tag & 7) == PB_LEN) {
+        struct pb_reader values = pb_message(r);
+        for (size_t i = 0; i < here; i++)
+            read_number(&values, f->kind, v, n++);
+        if (pb_more(&values))
+            (void)pb_varint(&values); // a last one without its end: let the reader say so
+        if (pb_failed(&values))
+            return pb_error(&values, f->name, d->err);
+    } else {
+        read_number(r, f->kind, v, n++);
+    }
+    a->used[number] = n;
+    otlp_set_array(f, message, v, n);
+    return 0;
+}
+
+/* ---- messages ---- */
+
+static int read_fields(struct otlp_decoder *d, struct pb_reader r, const struct otlp_message *m,
+                       void *out);
+
+/* Reads a nested message. When its length is damaged the loop of the message around it ends, and
+ * reports that. */
+static int read_message(struct otlp_decoder *d, struct pb_reader *parent,
+                        const struct otlp_field *f, void *out)
+{
+    struct pb_reader r = pb_message(parent);
+    if (pb_failed(parent))
+        return 0;
+    int rc = otlp_enter(d, f->name);
+    if (rc != 0)
+        return rc;
+    rc = read_fields(d, r, f->message, out);
+    d->depth--;
+    return rc;
+}
+
+static int make_array(struct otlp_decoder *d, const struct otlp_field *f, size_t n, void **out)
+{
+    int rc = otlp_check_limit(d, f, n, n);
+    if (rc != 0)
+        return rc;
+    *out = arena_array(d->arena, n, f->message->size);
+    return *out ? 0 : otlp_no_memory(d, f->name);
+}
+
+static int read_element(struct otlp_decoder *d, struct pb_reader *r, uint32_t number,
+                        const struct otlp_field *f, void *message, struct arrays *a)
+{
+    if (!a->v[number]) {
+        /* An occurrence whose own length is damaged was not counted: nothing will be written. */
+        int rc = make_array(d, f, a->counts[number], &a->v[number]);
+        if (rc != 0)
+            return rc;
+    }
+    size_t i = a->used[number];
+    int rc = read_message(d, r, f, (char *)a->v[number] + i * f->message->size);
+    if (rc != 0)
+        return err_in_element(d->err, rc, f->name, i);
+    a->used[number] = i + 1;
+    otlp_set_array(f, message, a->v[number], i + 1);
+    return 0;
+}
+
+static int read_embedded(struct otlp_decoder *d, struct pb_reader *r, const struct otlp_field *f,
+                         void *place)
+{
+    int rc = read_message(d, r, f, place);
+    return rc ? err_in_field(d->err, rc, f->name) : 0;
+}
+
+static void read_optional(struct pb_reader *r, const struct otlp_field *f, void *message)
+{
+    double v = pb_double(r);
+    bool has = true;
+    memcpy((char *)message + f->offset, &v, sizeof v);
+    memcpy((char *)message + f->aux, &has, sizeof has);
+}
+
+static int read_field(struct otlp_decoder *d, struct pb_reader *r, uint32_t tag,
+                      const struct otlp_field *f, void *message, struct arrays *a)
+{
+    void *place = otlp_field_place(f, message);
+    switch (f->kind) {
+    case OTLP_FIELD_NONE: pb_skip(r, tag); break;
+    case OTLP_FIELD_FIXED64: *(uint64_t *)place = pb_fixed64(r); break;
+    case OTLP_FIELD_FIXED64_F64: *(double *)place = (double)(int64_t)pb_fixed64(r); break;
+    case OTLP_FIELD_DOUBLE: *(double *)place = pb_double(r); break;
+    case OTLP_FIELD_OPTIONAL_DOUBLE: read_optional(r, f, message); break;
+    case OTLP_FIELD_INT64: *(int64_t *)place = (int64_t)pb_varint(r); break;
+    case OTLP_FIELD_UINT32: *(uint32_t *)place = (uint32_t)pb_varint(r); break;
+    case OTLP_FIELD_SINT32: *(int32_t *)place = (int32_t)pb_sint(r); break;
+    case OTLP_FIELD_ENUM: *(int32_t *)place = (int32_t)pb_varint(r); break;
+    case OTLP_FIELD_BOOL: *(bool *)place = pb_varint(r) != 0; break;
+    case OTLP_FIELD_STRING:
+    case OTLP_FIELD_BYTES:
+    case OTLP_FIELD_ID: *(struct str *)place = pb_str(r); break;
+    case OTLP_FIELD_FIXED64S:
+    case OTLP_FIELD_DOUBLES:
+    case OTLP_FIELD_UINT64S: return read_numbers(d, r, tag, f, message, a);
+    case OTLP_FIELD_MESSAGE: return read_embedded(d, r, f, place);
+    case OTLP_FIELD_MESSAGES: return read_element(d, r, pb_number(tag), f, message, a);
+    }
+    return 0;
+}
+
+static bool wire_fits(const struct otlp_field *f, uint32_t tag)
+{
+    if (f->kind == OTLP_FIELD_NONE || (tag & 7) == wire_of(f->kind))
+        return true;
+    return is_numbers(f->kind) && (tag & 7) == (f->kind == OTLP_FIELD_UINT64S ? PB_VARINT : PB_I64);
+}
+
+static int read_fields(struct otlp_decoder *d, struct pb_reader r, const struct otlp_message *m,
+                       void *out)
+{
+    struct arrays a;
+    uint32_t tag = 0;
+    if (m->has_arrays) {
+        pb_count(r, a.counts);
+        memset(a.used, 0, sizeof a.used);
+        memset(a.v, 0, sizeof a.v);
+    }
+    while (pb_next(&r, &tag)) {
+        const struct otlp_field *f = field_of(m, tag);
+        if (UNLIKELY(!wire_fits(f, tag))) {
+            pb_damage(&r, "wrong wire type");
+            break;
+        }
+        int rc = read_field(d, &r, tag, f, out, &a);
+        if (rc != 0)
+            return rc;
+    }
+    return pb_failed(&r) ? pb_error(&r, field_of(m, tag)->name, d->err) : 0;
+}
+
+int otlp_decode(struct str body, const struct otlp_limits *limits, struct arena *arena,
+                struct otlp_request *out, struct err *err)
+{
+    struct otlp_decoder d;
+    struct otlp_request request = {0};
+    otlp_decoder_init(&d, limits, arena, err);
+    int rc = read_fields(&d, pb_reader_of(body), &otlp_request_message, &request);
+    if (rc == 0)
+        *out = request;
+    return rc;
+}

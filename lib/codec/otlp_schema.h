@@ -1,0 +1,101 @@
+/* Private to the OTLP codecs: the messages of an export request as data. Both decoders walk these
+ * tables, so protobuf and JSON give the same tree, and a field is described once. */
+#ifndef TELLTALE_CODEC_OTLP_SCHEMA_H
+#define TELLTALE_CODEC_OTLP_SCHEMA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "codec/otlp.h"
+#include "codec/protobuf.h"
+
+/* What a field is on the wire and in its struct. */
+enum otlp_field_kind {
+    OTLP_FIELD_NONE,            /* not a field we know */
+    OTLP_FIELD_FIXED64,         /* uint64_t; also sfixed64 as int64_t */
+    OTLP_FIELD_FIXED64_F64,     /* sfixed64, kept as double */
+    OTLP_FIELD_DOUBLE,          /* double */
+    OTLP_FIELD_OPTIONAL_DOUBLE, /* double, and a bool at `aux` */
+    OTLP_FIELD_INT64,           /* int64_t from a varint */
+    OTLP_FIELD_UINT32,          /* uint32_t from a varint */
+    OTLP_FIELD_SINT32,          /* int32_t from a zigzag varint */
+    OTLP_FIELD_ENUM,            /* int32_t from a varint */
+    OTLP_FIELD_BOOL,            /* bool */
+    OTLP_FIELD_STRING,          /* struct str */
+    OTLP_FIELD_BYTES,           /* struct str; base64 in JSON */
+    OTLP_FIELD_ID,              /* struct str; hex in JSON */
+    OTLP_FIELD_FIXED64S,        /* packed; pointer, and the count at `aux` */
+    OTLP_FIELD_DOUBLES,         /* packed; pointer, and the count at `aux` */
+    OTLP_FIELD_UINT64S,         /* packed varints; pointer, and the count at `aux` */
+    OTLP_FIELD_MESSAGE,         /* a struct in place */
+    OTLP_FIELD_MESSAGES,        /* pointer to an array, and the count at `aux` */
+};
+
+struct otlp_message;
+
+struct otlp_field {
+    const char *name; /* as in the .proto files; in JSON the same in lowerCamelCase */
+    enum otlp_field_kind kind;
+    uint16_t offset, aux;               /* in the message's struct */
+    uint16_t choice_offset;             /* of a oneof: where the chosen member is noted… */
+    int32_t choice;                     /* …as this enumerator; 0: not of a oneof */
+    const struct otlp_message *message; /* OTLP_FIELD_MESSAGE, OTLP_FIELD_MESSAGES */
+};
+
+/* Which limit holds for repeated messages of this kind. */
+enum otlp_limit { OTLP_NO_LIMIT, OTLP_LIMIT_POINTS, OTLP_LIMIT_ATTRIBUTES };
+
+struct otlp_message {
+    uint16_t size;                        /* of its struct */
+    bool has_arrays;                      /* of numbers or messages */
+    enum otlp_limit limit;                /* on how many there may be */
+    struct otlp_field fields[PB_COUNTED]; /* by number */
+};
+
+extern const struct otlp_message otlp_request_message;
+
+/* ---- what both decoders keep while they run ---- */
+
+struct otlp_decoder {
+    struct arena *arena;
+    struct err *err;
+    struct otlp_limits limits; /* with defaults filled in */
+    size_t n_points;
+    unsigned depth; /* of messages */
+};
+
+void otlp_decoder_init(struct otlp_decoder *d, const struct otlp_limits *limits,
+                       struct arena *arena, struct err *err);
+
+/* Enters a message; ERR_TOO_BIG "field: …" when they are nested too deep. Leaving is depth--. */
+int otlp_enter(struct otlp_decoder *d, const char *field);
+
+/* Counts `more` messages towards their limit, when there are `n` in this array: 0 or ERR_TOO_BIG.
+ */
+int otlp_check_limit(struct otlp_decoder *d, const struct otlp_field *field, size_t n, size_t more);
+
+/* "field: the request needs more than … bytes of memory". */
+int otlp_no_memory(struct otlp_decoder *d, const char *field);
+
+/* Prepares a field's place for a new value: a oneof's choice is noted, an embedded message of it
+ * starts empty. Returns the place. */
+static inline void *otlp_field_place(const struct otlp_field *f, void *message)
+{
+    char *place = (char *)message + f->offset;
+    if (f->choice) {
+        memcpy((char *)message + f->choice_offset, &f->choice, sizeof f->choice);
+        if (f->kind == OTLP_FIELD_MESSAGE)
+            memset(place, 0, f->message->size);
+    }
+    return place;
+}
+
+/* Array fields: the pointer at `offset` and the count at `aux`. */
+static inline void otlp_set_array(const struct otlp_field *f, void *message, const void *v,
+                                  size_t n)
+{
+    memcpy((char *)message + f->offset, &v, sizeof v);
+    memcpy((char *)message + f->aux, &n, sizeof n);
+}
+
+#endif
