@@ -6,11 +6,13 @@
 
 #include "base/compiler.h"
 #include "base/lock.h"
+#include "receive/otlp.h"
 #include "receive/remote_write.h"
 
 struct receivers {
     struct lock lock;                          /* guards what a reload changes */
     struct remote_write_settings remote_write; /* a request works on a copy */
+    struct otlp_receiver *otlp;                /* owned */
 };
 
 static struct remote_write_settings remote_write_settings_of(const struct receiver_options *o)
@@ -34,16 +36,23 @@ int receivers_new(const struct receiver_options *options, struct receivers **out
     struct receivers *r = calloc(1, sizeof *r);
     if (!r)
         return err_set(err, ERR_NOMEM, "out of memory for the receivers");
+    int rc = otlp_receiver_new(options, &r->otlp, err);
+    if (rc != 0) {
+        free(r);
+        return rc;
+    }
     lock_init(&r->lock, LOCK_RECEIVE);
-    receivers_reconfigure(r, options);
+    r->remote_write = remote_write_settings_of(options);
     *out = r;
     return 0;
 }
 
 void receivers_free(struct receivers *r)
 {
-    if (r)
-        lock_done(&r->lock);
+    if (!r)
+        return;
+    otlp_receiver_free(r->otlp);
+    lock_done(&r->lock);
     free(r);
 }
 
@@ -52,6 +61,7 @@ void receivers_reconfigure(struct receivers *r, const struct receiver_options *o
     lock_take(&r->lock);
     r->remote_write = remote_write_settings_of(options);
     lock_give(&r->lock);
+    otlp_receiver_reconfigure(r->otlp, options);
 }
 
 static void handle_remote_write(void *self, const struct http_request *request,
@@ -64,25 +74,37 @@ static void handle_remote_write(void *self, const struct http_request *request,
     remote_write_handle(&settings, request, response);
 }
 
+static struct http_route otlp_route(struct receivers *r, const char *path)
+{
+    return (struct http_route){HTTP_POST,          path,    AUTH_INGEST, HTTP_INGEST,
+                               otlp_receiver_http, r->otlp, "otlp"};
+}
+
 size_t receivers_http_routes(struct receivers *r, struct http_route out[RECEIVER_ROUTES_MAX])
 {
     const struct http_route routes[] = {
         {HTTP_POST, "/api/v1/write", AUTH_INGEST, HTTP_INGEST, handle_remote_write, r,
          "remote_write"},
+        otlp_route(r, "/v1/metrics"),
+        otlp_route(r, "/api/v1/otlp/v1/metrics"),
     };
     memcpy(out, routes, sizeof routes);
     return ARRAY_LEN(routes);
 }
 
-/* OTLP's routes and methods join these tables with its receiver. */
 size_t receivers_otlp_routes(struct receivers *r, struct http_route out[RECEIVER_ROUTES_MAX])
 {
-    (void)r, (void)out;
-    return 0;
+    out[0] = otlp_route(r, "/v1/metrics");
+    return 1;
 }
 
 size_t receivers_grpc_methods(struct receivers *r, struct grpc_method out[RECEIVER_METHODS_MAX])
 {
-    (void)r, (void)out;
-    return 0;
+    out[0] = (struct grpc_method){
+        .path = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+        .right = AUTH_INGEST,
+        .handler = otlp_receiver_grpc,
+        .self = r->otlp,
+    };
+    return 1;
 }

@@ -1,0 +1,337 @@
+/* body ─▶ tree (codec/otlp.h) ─▶ batch (otlp_translate.h) ─▶ sink ─▶ answer. Tree and batch live in
+ * one arena, freed when the answer is made. */
+#include "receive/otlp.h"
+
+#include <stdlib.h>
+
+#include "base/atomic.h"
+#include "base/lock.h"
+#include "base/time.h"
+#include "codec/otlp.h"
+#include "log/log.h"
+#include "receive/body.h"
+#include "receive/intake.h"
+#include "receive/otlp_delta.h"
+#include "receive/otlp_rules.h"
+#include "receive/otlp_translate.h"
+
+enum { BATCH_BYTES = 512 << 20 }; /* memory of one request's tree and batch */
+enum { RETRY_AFTER_MS = 1000 };
+
+enum otlp_encoding { OTLP_PROTOBUF, OTLP_JSON };
+
+/* A configuration, shared by the requests that began under it. */
+struct shared_rules {
+    struct refcount refs;
+    struct otlp_rules rules;
+};
+
+struct otlp_receiver {
+    const struct sink *sink;     /* borrowed */
+    struct otlp_delta *delta;    /* owned */
+    struct lock lock;            /* LOCK_LEAF */
+    struct shared_rules *shared; /* guarded by lock; replaced whole */
+};
+
+/* ---- life ---- */
+
+static struct shared_rules *rules_ref(struct otlp_receiver *r)
+{
+    lock_take(&r->lock);
+    struct shared_rules *shared = r->shared;
+    refcount_get(&shared->refs);
+    lock_give(&r->lock);
+    return shared;
+}
+
+static void rules_unref(struct shared_rules *shared)
+{
+    if (shared && refcount_put(&shared->refs)) {
+        otlp_rules_done(&shared->rules);
+        free(shared);
+    }
+}
+
+static struct shared_rules *rules_new(const struct receiver_options *options)
+{
+    struct shared_rules *shared = calloc(1, sizeof *shared);
+    if (!shared || otlp_rules_init(&shared->rules, options) != 0) {
+        free(shared);
+        return NULL;
+    }
+    refcount_init(&shared->refs);
+    return shared;
+}
+
+static struct otlp_delta_options delta_options(const struct receiver_options *options)
+{
+    return (struct otlp_delta_options){
+        .max_streams = options->otlp.max_delta_streams,
+        .idle_ms = options->otlp.delta_idle_ms,
+    };
+}
+
+int otlp_receiver_new(const struct receiver_options *options, struct otlp_receiver **out,
+                      struct err *err)
+{
+    const struct otlp_delta_options delta = delta_options(options);
+    struct otlp_receiver *r = calloc(1, sizeof *r);
+    if (!r)
+        return err_set(err, ERR_NOMEM, "out of memory for the OTLP receiver");
+    lock_init(&r->lock, LOCK_LEAF);
+    r->sink = options->sink;
+    r->shared = rules_new(options);
+    if (!r->shared || otlp_delta_new(&delta, &r->delta) != 0) {
+        otlp_receiver_free(r);
+        return err_set(err, ERR_NOMEM, "out of memory for the OTLP receiver");
+    }
+    *out = r;
+    return 0;
+}
+
+void otlp_receiver_free(struct otlp_receiver *r)
+{
+    if (!r)
+        return;
+    rules_unref(r->shared);
+    otlp_delta_free(r->delta);
+    lock_done(&r->lock);
+    free(r);
+}
+
+void otlp_receiver_reconfigure(struct otlp_receiver *r, const struct receiver_options *options)
+{
+    const struct otlp_delta_options delta = delta_options(options);
+    struct shared_rules *shared = rules_new(options);
+    if (!shared) {
+        log_error("receive", "out of memory for new OTLP rules; the old ones stay");
+        return;
+    }
+    otlp_delta_configure(r->delta, &delta);
+    lock_take(&r->lock);
+    struct shared_rules *old = r->shared;
+    r->shared = shared;
+    lock_give(&r->lock);
+    rules_unref(old);
+}
+
+/* ---- storing ---- */
+
+/* One request on its way. */
+struct export
+{
+    struct otlp_receiver *receiver;
+    enum intake_protocol protocol;
+    enum otlp_encoding encoding;
+    struct str body, compression; /* as sent */
+    struct otlp_outcome outcome;
+    struct sink_result stored;
+    struct err err; /* why nothing was stored */
+};
+
+static int decode(const struct export *e, struct str body, struct batch *batch,
+                  struct otlp_request *out, struct err *err)
+{
+    if (e->encoding == OTLP_JSON)
+        return otlp_json_decode(body, NULL, &batch->arena, out, err);
+    return otlp_decode(body, NULL, &batch->arena, out, err);
+}
+
+static int store_batch(struct export *e, const struct otlp_rules *rules, struct str body,
+                       struct batch *batch)
+{
+    struct otlp_request request;
+    int rc = decode(e, body, batch, &request, &e->err);
+    if (rc == 0)
+        rc = otlp_translate(&request, rules, e->receiver->delta, batch, &e->outcome, &e->err);
+    /* A budget that is spent is the request's fault; memory that is not there may be later. */
+    if (rc == ERR_NOMEM && batch->arena.used > batch->arena.budget / 2)
+        rc = ERR_TOO_BIG;
+    if (rc == 0 && batch->n_series + batch->n_metadata > 0)
+        rc = sink_append(e->receiver->sink, batch, &e->stored, &e->err);
+    return rc;
+}
+
+static void count(const struct export *e, int rc)
+{
+    intake_count(e->protocol, e->body.n, rc, rc == 0 ? &e->stored : NULL);
+    for (int i = 0; i < OTLP_REJECTS && rc == 0; i++)
+        if (e->outcome.rejected[i])
+            intake_reject(e->protocol, otlp_reject_name((enum otlp_reject)i),
+                          e->outcome.rejected[i]);
+}
+
+/* 0, or why nothing was stored; e->err tells it. */
+static int export(struct export *e)
+{
+    struct shared_rules *shared = rules_ref(e->receiver);
+    const struct otlp_rules *rules = &shared->rules;
+    struct batch batch;
+    struct buf room;
+    struct str body;
+    batch_init(&batch, BATCH_BYTES);
+    int rc = body_decode(e->compression, e->body, &rules->limits, &room, &body, &e->err);
+    if (rc == 0)
+        rc = store_batch(e, rules, body, &batch);
+    count(e, rc);
+    batch_done(&batch);
+    buf_done(&room);
+    rules_unref(shared);
+    if (rc != 0 && e->err.message[0] == '\0')
+        (void)err_set(&e->err, rc, "%s", err_name(rc));
+    return rc;
+}
+
+/* ---- answering ---- */
+
+/* Points that were left out. The sink counts samples, of which a histogram's point has several; no
+ * more points can be missing than were sent. */
+static size_t rejected_points(const struct export *e)
+{
+    size_t n = otlp_outcome_rejected(&e->outcome) + sink_result_rejected(&e->stored);
+    return MIN(n, e->outcome.points);
+}
+
+/* "3 of 10 data points were rejected; first: …" */
+static void put_rejections(struct buf *out, const struct export *e)
+{
+    size_t rejected = rejected_points(e);
+    if (rejected == 0)
+        return;
+    const char *first = e->outcome.message[0] ? e->outcome.message : e->stored.message;
+    buf_printf(out, "%zu of %zu data points were rejected; first: %s", rejected, e->outcome.points,
+               first);
+}
+
+static void put_response(struct buf *out, const struct export *e)
+{
+    struct buf message = BUF_MAX(4096);
+    put_rejections(&message, e);
+    if (e->encoding == OTLP_JSON)
+        otlp_json_encode_response(out, rejected_points(e), buf_str(&message));
+    else
+        otlp_encode_response(out, rejected_points(e), buf_str(&message));
+    buf_done(&message);
+}
+
+static bool is_retryable(int rc)
+{
+    return rc == ERR_BUSY || rc == ERR_NOMEM || rc == ERR_IO || rc == ERR_TIMEOUT ||
+           rc == ERR_CANCELLED;
+}
+
+static enum grpc_status grpc_status_of(int rc)
+{
+    switch (rc) {
+    case ERR_INVALID:
+    case ERR_CORRUPT: return GRPC_INVALID_ARGUMENT;
+    case ERR_TOO_BIG: return GRPC_RESOURCE_EXHAUSTED;
+    case ERR_UNSUPPORTED: return GRPC_UNIMPLEMENTED;
+    default: return is_retryable(rc) ? GRPC_UNAVAILABLE : GRPC_INTERNAL;
+    }
+}
+
+static int http_status_of(int rc)
+{
+    switch (rc) {
+    case ERR_INVALID:
+    case ERR_CORRUPT: return 400;
+    case ERR_TOO_BIG: return 413;
+    case ERR_UNSUPPORTED: return 415;
+    case ERR_BUSY: return 429;
+    default: return is_retryable(rc) ? 503 : 500;
+    }
+}
+
+static void log_failure(const struct export *e, int rc)
+{
+    if (is_retryable(rc) || rc == ERR_INTERNAL)
+        log_warn("receive", "OTLP request not stored",
+                 LOG_STR("protocol", intake_protocol_name(e->protocol)),
+                 LOG_STR("error", e->err.message));
+}
+
+/* ---- HTTP ---- */
+
+static int read_content_type(struct str header, enum otlp_encoding *out, struct err *err)
+{
+    struct str media = str_trim(str_cut(&header, ';'));
+    if (str_eq_nocase(media, STR("application/x-protobuf"))) {
+        *out = OTLP_PROTOBUF;
+        return 0;
+    }
+    if (str_eq_nocase(media, STR("application/json"))) {
+        *out = OTLP_JSON;
+        return 0;
+    }
+    return err_set(err, ERR_UNSUPPORTED,
+                   "Content-Type: \"%.*s\"; expected application/x-protobuf or application/json",
+                   STR_ARG(str_sub(media, 0, 100)));
+}
+
+static void answer_http_error(struct http_response *response, const struct export *e, int rc)
+{
+    response->status = http_status_of(rc);
+    struct str message = str_c(e->err.message);
+    if (e->encoding == OTLP_JSON)
+        otlp_json_encode_status(&response->body, (int)grpc_status_of(rc), message);
+    else
+        otlp_encode_status(&response->body, (int)grpc_status_of(rc), message);
+    if (is_retryable(rc))
+        http_set_header(response, "Retry-After", STR("1"));
+    log_failure(e, rc);
+}
+
+void otlp_receiver_http(void *self, const struct http_request *request,
+                      struct http_response *response)
+{
+    struct export e = {
+        .receiver = self,
+        .protocol = INTAKE_OTLP_HTTP,
+        .body = request->body,
+        .compression = http_header(request, "Content-Encoding"),
+    };
+    int rc = read_content_type(http_header(request, "Content-Type"), &e.encoding, &e.err);
+    if (rc != 0)
+        count(&e, rc);
+    else
+        rc = export(&e);
+    response->content_type =
+        e.encoding == OTLP_JSON ? "application/json" : "application/x-protobuf";
+    if (rc == 0)
+        put_response(&response->body, &e);
+    else
+        answer_http_error(response, &e, rc);
+}
+
+/* ---- gRPC ---- */
+
+void otlp_receiver_grpc(void *self, const struct grpc_request *request,
+                      struct grpc_response *response)
+{
+    struct export e = {
+        .receiver = self,
+        .protocol = INTAKE_OTLP_GRPC,
+        .body = request->message,
+        .compression = request->encoding,
+    };
+    int rc = 0;
+    if (time_now_mono_ns() > request->deadline_mono_ns) {
+        rc = err_set(&e.err, ERR_TIMEOUT, "the deadline passed before the request was looked at");
+        count(&e, rc);
+    } else {
+        rc = export(&e);
+    }
+    response->status = rc == ERR_TIMEOUT ? GRPC_DEADLINE_EXCEEDED
+                       : rc              ? grpc_status_of(rc)
+                                         : GRPC_OK;
+    if (rc == 0) {
+        put_response(&response->message, &e);
+        return;
+    }
+    struct str shown = str_sub(str_c(e.err.message), 0, sizeof response->error - 1);
+    memcpy(response->error, shown.p, shown.n);
+    response->error[shown.n] = '\0';
+    response->retry_after_ms = response->status == GRPC_UNAVAILABLE ? RETRY_AFTER_MS : 0;
+    log_failure(&e, rc);
+}

@@ -1,0 +1,33 @@
+/* The OTLP receiver: export requests over HTTP and gRPC. */
+#ifndef TELLTALE_RECEIVE_OTLP_H
+#define TELLTALE_RECEIVE_OTLP_H
+
+#include "receive/receive.h"
+
+struct otlp_receiver;
+
+/* ERR_NOMEM. */
+int otlp_receiver_new(const struct receiver_options *options, struct otlp_receiver **out,
+                      struct err *err);
+
+/* No request may be running. NULL is fine. */
+void otlp_receiver_free(struct otlp_receiver *r);
+
+/* New limits and rules; requests that run keep theirs, streams of delta temporality go on. When
+ * memory is short the old ones stay. Threads: any. */
+void otlp_receiver_reconfigure(struct otlp_receiver *r, const struct receiver_options *options);
+
+/* The handlers; `self` is the receiver. Threads: any.
+ *
+ * Over HTTP the body is protobuf or JSON, by Content-Type, and so is the answer. 200: all is stored,
+ * or what was left out is told (partial success); 400, 413, 415: nothing was stored and saying it
+ * again will not help; 429, 503 with Retry-After: nothing was stored, send it again. Errors have a
+ * google.rpc.Status as body. */
+void otlp_receiver_http(void *self, const struct http_request *request,
+                        struct http_response *response);
+
+/* MetricsService/Export. What may be sent again is UNAVAILABLE with a RetryInfo. */
+void otlp_receiver_grpc(void *self, const struct grpc_request *request,
+                        struct grpc_response *response);
+
+#endif
