@@ -227,15 +227,18 @@ static int store(const struct scrape_loop *l, struct scrape *s, size_t body_byte
     return rc;
 }
 
-static void set_status(struct scrape_loop *l, int64_t t_unix_ms, double duration_s,
+/* Notes how the target is; true when that is news: another health, or down for another reason. */
+static bool set_status(struct scrape_loop *l, int64_t t_unix_ms, double duration_s,
                        enum target_health health, const char *error)
 {
     lock_take(&l->lock);
+    bool news = l->health != health || strcmp(l->last_error, error) != 0;
     l->health = health;
     l->last_scrape_unix_ms = t_unix_ms;
     l->last_duration_s = duration_s;
     (void)snprintf(l->last_error, sizeof l->last_error, "%s", error); // same size
     lock_give(&l->lock);
+    return news;
 }
 
 /* Changed settings: a new client, and labels made by new rules. */
@@ -270,16 +273,15 @@ static int add_and_store(struct scrape_loop *l, struct scrape *s, bool failed,
     return rc;
 }
 
-static void note_outcome(const struct scrape_order *o, int rc, const struct err *err, int stored,
-                         const struct err *store_err)
+/* A target that stays down is one line in the log, not one a scrape. */
+static void log_status(const struct scrape_order *o, const char *error)
 {
-    self_add(&scrapes, 1, rc == 0 ? "ok" : "failed");
-    if (rc != 0)
-        log_warn("scrape", "scrape failed", LOG_STR("job", o->settings->config.job_name),
-                 LOG_TEXT("target", o->target.url), LOG_STR("error", err->message));
-    if (stored != 0)
-        log_error("scrape", "scraped samples were not stored", LOG_TEXT("target", o->target.url),
-                  LOG_STR("error", store_err->message));
+    if (*error)
+        log_warn("scrape", "target is down", LOG_STR("job", o->settings->config.job_name),
+                 LOG_TEXT("target", o->target.url), LOG_STR("error", error));
+    else
+        log_info("scrape", "target is up", LOG_STR("job", o->settings->config.job_name),
+                 LOG_TEXT("target", o->target.url));
 }
 
 static void scrape_once(struct scrape_loop *l, const struct scrape_order *o)
@@ -306,13 +308,17 @@ static void scrape_once(struct scrape_loop *l, const struct scrape_order *o)
         .body_bytes = rc == ERR_TOO_BIG && !answer.body.p ? -1 : (int64_t)answer.body.n,
     };
     if (rc != ERR_CANCELLED) {
-        set_status(l, now_unix_ms, report.duration_s, rc == 0 ? TARGET_UP : TARGET_DOWN,
-                   rc == 0 ? "" : err.message);
+        enum target_health health = rc == 0 ? TARGET_UP : TARGET_DOWN;
+        const char *error = rc == 0 ? "" : err.message;
+        if (set_status(l, now_unix_ms, report.duration_s, health, error))
+            log_status(o, error);
         int stored = add_and_store(l, &s, rc != 0, &report, answer.body.n, &store_err);
-        if (stored != 0)
-            set_status(l, now_unix_ms, report.duration_s, rc == 0 ? TARGET_UP : TARGET_DOWN,
-                       store_err.message);
-        note_outcome(o, rc, &err, stored, &store_err);
+        if (stored != 0) {
+            (void)set_status(l, now_unix_ms, report.duration_s, health, store_err.message);
+            log_error("scrape", "scraped samples were not stored",
+                      LOG_TEXT("target", o->target.url), LOG_STR("error", store_err.message));
+        }
+        self_add(&scrapes, 1, rc == 0 ? "ok" : "failed");
         self_observe(&scrape_seconds, (double)(time_now_mono_ns() - begun_ns) / NS_PER_S);
     }
     batch_done(&batch);
