@@ -8,15 +8,18 @@
 #include "api/prometheus/params.h"
 #include "base/time.h"
 #include "codec/prom_write.h"
+#include "model/histogram.h"
 #include "query/query.h"
 #include "store/store.h"
 
-enum { LOOKBACK_MS = 5 * 60 * 1000, ARENA_MAX = 512 << 20, ROWS_ARENA_MAX = 64 << 20 };
+enum { ARENA_MAX = 512 << 20, ROWS_ARENA_MAX = 64 << 20 };
 
 struct row {
     struct labels labels; /* external labels added */
     int64_t t_unix_ms;
-    double value;
+    double value; /* the sum of a histogram */
+    double count; /* of a histogram */
+    bool histogram;
 };
 
 struct rows {
@@ -24,6 +27,7 @@ struct rows {
     struct labels external;
     struct row *v;
     size_t n, cap;
+    int64_t from_ms, now_ms; /* what counts as the newest */
 };
 
 static struct labels with_external(struct arena *arena, const struct labels *l,
@@ -54,9 +58,19 @@ static bool add_row(struct rows *rows, struct row row)
     return true;
 }
 
-/* The newest sample of each stream of a selection, unless it is a stale marker or a native
- * histogram, which the text formats cannot hold. */
-static int newest(const struct selection *sel, int64_t now_ms, struct rows *rows, struct err *err)
+/* The newest of the rows read; false when the series has ended. */
+static bool newest_row(const struct columns *c, struct row *out)
+{
+    size_t last = c->n - 1;
+    const struct histogram *h = c->histogram ? c->histogram[last] : NULL;
+    *out = (struct row){.t_unix_ms = c->t_unix_ms[last],
+                        .value = h ? h->sum : c->value[last],
+                        .count = h ? h->count : 0,
+                        .histogram = h != NULL};
+    return h ? !histogram_is_stale(h) : !is_stale_nan(out->value);
+}
+
+static int read_selection(const struct selection *sel, struct rows *rows, struct err *err)
 {
     struct arena arena;
     struct columns c;
@@ -64,15 +78,13 @@ static int newest(const struct selection *sel, int64_t now_ms, struct rows *rows
     arena_init(&arena, ROWS_ARENA_MAX);
     columns_init(&c, &arena);
     for (size_t i = 0; rc == 0 && i < selection_count(sel); i++) {
+        struct row row;
         arena_reset(&arena);
-        rc = selection_read(sel, i, now_ms - LOOKBACK_MS + 1, now_ms, &c, err);
-        if (rc != 0 || c.n == 0)
+        rc = selection_read(sel, i, rows->from_ms, rows->now_ms, &c, err);
+        if (rc != 0 || c.n == 0 || !newest_row(&c, &row))
             continue;
-        size_t last = c.n - 1;
-        if ((c.histogram && c.histogram[last]) || is_stale_nan(c.value[last]))
-            continue;
-        struct labels l = with_external(&rows->arena, selection_labels(sel, i), &rows->external);
-        if (!add_row(rows, (struct row){l, c.t_unix_ms[last], c.value[last]}))
+        row.labels = with_external(&rows->arena, selection_labels(sel, i), &rows->external);
+        if (!add_row(rows, row))
             rc = err_set(err, ERR_TOO_BIG, "the answer is too large: narrow match[]");
     }
     columns_done(&c);
@@ -83,15 +95,16 @@ static int newest(const struct selection *sel, int64_t now_ms, struct rows *rows
 static int collect(const struct api_context *api, const struct selectors *selectors,
                    struct rows *rows, struct err *err)
 {
-    int64_t now_ms = time_now_unix_ms();
     int rc = 0;
+    rows->now_ms = time_now_unix_ms();
+    rows->from_ms = rows->now_ms - query_engine_options(api->engine).lookback_ms + 1;
     for (size_t i = 0; rc == 0 && i < selectors->n; i++) {
         struct selection *sel;
-        rc = store_select(api->store, selectors->v[i].v, selectors->v[i].n,
-                          now_ms - LOOKBACK_MS + 1, now_ms, 0, &sel, err);
+        rc = store_select(api->store, selectors->v[i].v, selectors->v[i].n, rows->from_ms,
+                          rows->now_ms, 0, &sel, err);
         if (rc != 0)
             break;
-        rc = newest(sel, now_ms, rows, err);
+        rc = read_selection(sel, rows, err);
         selection_free(sel);
     }
     return rc;
@@ -122,6 +135,36 @@ static struct labels with_instance(struct arena *arena, const struct labels *l)
     return (struct labels){v, l->n + 1};
 }
 
+/* `l` with another metric name. */
+static struct labels with_suffix(struct arena *arena, const struct labels *l, const char *suffix)
+{
+    struct buf name = BUF_MAX(1 << 20);
+    struct labels_builder b;
+    buf_put_str(&name, labels_metric_name(l));
+    buf_puts(&name, suffix);
+    labels_builder_init(&b, arena, l);
+    labels_builder_set(&b, LABEL_NAME, arena_str(arena, buf_str(&name)));
+    buf_done(&name);
+    return labels_builder_labels(&b);
+}
+
+/* The text format has no native histograms. What it can say of one is the count and the sum, as a
+ * histogram with the bucket that holds everything. */
+static void write_histogram(struct rows *rows, struct prom_content content, const struct row *row,
+                            const struct labels *labels, struct buf *out)
+{
+    struct labels_builder b;
+    struct labels bucket = with_suffix(&rows->arena, labels, "_bucket");
+    struct labels sum = with_suffix(&rows->arena, labels, "_sum");
+    struct labels count = with_suffix(&rows->arena, labels, "_count");
+    labels_builder_init(&b, &rows->arena, &bucket);
+    labels_builder_set(&b, STR("le"), STR("+Inf"));
+    bucket = labels_builder_labels(&b);
+    prom_write_sample(out, content, &bucket, row->count, &row->t_unix_ms, NULL);
+    prom_write_sample(out, content, &sum, row->value, &row->t_unix_ms, NULL);
+    prom_write_sample(out, content, &count, row->count, &row->t_unix_ms, NULL);
+}
+
 static void write_rows(struct rows *rows, struct prom_content content, struct buf *out)
 {
     struct str family = {0};
@@ -133,12 +176,16 @@ static void write_rows(struct rows *rows, struct prom_content content, struct bu
             continue; // two selectors found it
         struct str name = labels_metric_name(&row->labels);
         if (!str_eq(name, family)) {
-            struct metric_metadata m = {.family = name, .type = METRIC_UNKNOWN};
+            struct metric_metadata m = {.family = name,
+                                        .type = row->histogram ? METRIC_HISTOGRAM : METRIC_UNKNOWN};
             prom_write_metadata(out, content, &m);
             family = name;
         }
         struct labels labels = with_instance(&rows->arena, &row->labels);
-        prom_write_sample(out, content, &labels, row->value, &row->t_unix_ms, NULL);
+        if (row->histogram)
+            write_histogram(rows, content, row, &labels, out);
+        else
+            prom_write_sample(out, content, &labels, row->value, &row->t_unix_ms, NULL);
     }
     prom_write_end(out, content);
 }
