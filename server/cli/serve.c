@@ -134,6 +134,12 @@ static void ask_to_quit(void)
     (void)kill(getpid(), SIGTERM); // the main thread waits for it; we always may
 }
 
+static void handle(int number, void (*handler)(int))
+{
+    struct sigaction action = {.sa_handler = handler};
+    (void)sigaction(number, &action, NULL); // fails only for signals that do not exist
+}
+
 static void block_signals(sigset_t *set)
 {
     (void)sigemptyset(set);
@@ -141,7 +147,7 @@ static void block_signals(sigset_t *set)
     (void)sigaddset(set, SIGINT);
     (void)sigaddset(set, SIGHUP);
     (void)pthread_sigmask(SIG_BLOCK, set, NULL);
-    (void)signal(SIGPIPE, SIG_IGN);
+    handle(SIGPIPE, SIG_IGN);
 }
 
 /* Until a signal ends the server; a hang-up reloads. */
@@ -163,8 +169,8 @@ static void wait_for_end(struct server *s, const sigset_t *set)
 /* From here on a second signal ends the process at once. */
 static void unblock_signals(const sigset_t *set)
 {
-    (void)signal(SIGTERM, SIG_DFL);
-    (void)signal(SIGINT, SIG_DFL);
+    handle(SIGTERM, SIG_DFL);
+    handle(SIGINT, SIG_DFL);
     (void)pthread_sigmask(SIG_UNBLOCK, set, NULL);
 }
 

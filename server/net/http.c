@@ -24,6 +24,7 @@
 
 #include "base/atomic.h"
 #include "base/lock.h"
+#include "base/num.h"
 #include "base/regex.h"
 #include "base/time.h"
 #include "log/log.h"
@@ -319,7 +320,9 @@ static bool prepare_body(struct http_exchange *x, enum MHD_Result *out_answer)
 {
     const char *text =
         MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    unsigned long long length = text ? strtoull(text, NULL, 10) : 0; // libmicrohttpd checked it
+    uint64_t length = 0;
+    if (text && num_parse_u64(str_c(text), &length) != 0)
+        length = UINT64_MAX; // libmicrohttpd has refused what is no number
     x->body = BUF_MAX(x->server->limits.max_body_bytes);
     if (length > x->server->limits.max_body_bytes) {
         *out_answer = refuse_size(x);

@@ -283,7 +283,7 @@ static void answer_http_error(struct http_response *response, const struct expor
 }
 
 void otlp_receiver_http(void *self, const struct http_request *request,
-                      struct http_response *response)
+                        struct http_response *response)
 {
     struct export e = {
         .receiver = self,
@@ -307,7 +307,7 @@ void otlp_receiver_http(void *self, const struct http_request *request,
 /* ---- gRPC ---- */
 
 void otlp_receiver_grpc(void *self, const struct grpc_request *request,
-                      struct grpc_response *response)
+                        struct grpc_response *response)
 {
     struct export e = {
         .receiver = self,

@@ -25,12 +25,12 @@ enum otlp_translation {
 
 /* 0 in a limit: its default. */
 struct receive_limits {
-    size_t max_decompressed_bytes;   /* of one request; 0: 256 MiB */
-    size_t max_decompression_ratio;  /* 0: 200 */
-    size_t max_series_per_request;   /* 0: 200,000 */
-    size_t max_labels;               /* per series; 0: 128 */
-    size_t max_label_name_bytes;     /* 0: 1 KiB */
-    size_t max_label_value_bytes;    /* 0: 16 KiB */
+    size_t max_decompressed_bytes;  /* of one request; 0: 256 MiB */
+    size_t max_decompression_ratio; /* 0: 200 */
+    size_t max_series_per_request;  /* 0: 200,000 */
+    size_t max_labels;              /* per series; 0: 128 */
+    size_t max_label_name_bytes;    /* 0: 1 KiB */
+    size_t max_label_value_bytes;   /* 0: 16 KiB */
 };
 
 struct receiver_options {

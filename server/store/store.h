@@ -30,15 +30,15 @@ enum store_durability {
 #define STORE_RETENTION_FOREVER INT64_MAX
 
 struct store_options {
-    const char *dir;      /* created if missing; locked while open */
-    const struct fs *fs;  /* NULL: the real file system */
-    int64_t retention_ms; /* or STORE_RETENTION_FOREVER; 0: the default, 30 days */
+    const char *dir;       /* created if missing; locked while open */
+    const struct fs *fs;   /* NULL: the real file system */
+    int64_t retention_ms;  /* or STORE_RETENTION_FOREVER; 0: the default, 30 days */
     int64_t max_future_ms; /* samples later than now + this are rejected; 0: the default, 1 day */
     enum store_durability durability;
-    size_t head_max_bytes;   /* memory of rows not yet in parts; 0: the default, 256 MiB */
-    int64_t flush_after_ms;  /* head to parts at least this often; 0: the default, 10 minutes */
-    size_t max_streams;      /* active streams; 0: the default, 10 million */
-    size_t max_exemplars;    /* kept in memory, newest; 0: the default, 100,000 */
+    size_t head_max_bytes;  /* memory of rows not yet in parts; 0: the default, 256 MiB */
+    int64_t flush_after_ms; /* head to parts at least this often; 0: the default, 10 minutes */
+    size_t max_streams;     /* active streams; 0: the default, 10 million */
+    size_t max_exemplars;   /* kept in memory, newest; 0: the default, 100,000 */
     int64_t (*now_unix_ms)(void); /* NULL: the real clock; tests bring their own */
     bool background; /* run flush, merge and retention on a thread of the store's own */
 };
@@ -86,9 +86,9 @@ const struct labels *selection_labels(const struct selection *sel, size_t i);
 /* Rows of one stream as columns, by rising time, times unique. */
 struct columns {
     int64_t *t_unix_ms;
-    double *value;                       /* meaningless where the row is a histogram */
-    const struct histogram **histogram;  /* NULL when no row is a histogram; else NULL per float */
-    int64_t *start_unix_ms;              /* NULL when no row has a start time */
+    double *value;                      /* meaningless where the row is a histogram */
+    const struct histogram **histogram; /* NULL when no row is a histogram; else NULL per float */
+    int64_t *start_unix_ms;             /* NULL when no row has a start time */
     size_t n, cap;
     struct arena *arena; /* borrowed: histograms live there */
 };
@@ -97,10 +97,10 @@ struct columns {
 void columns_init(struct columns *c, struct arena *arena);
 void columns_done(struct columns *c);
 
-/* Replaces the content of `out` with the rows of stream i in [min_ms, max_ms] (inclusive); the range
- * lies within the selection's. Stale markers are rows like others. Damaged blocks are skipped and
- * counted. Threads: several may read different streams of one selection, each with its own columns
- * and arena. ERR_NOMEM, ERR_IO. */
+/* Replaces the content of `out` with the rows of stream i in [min_ms, max_ms] (inclusive); the
+ * range lies within the selection's. Stale markers are rows like others. Damaged blocks are skipped
+ * and counted. Threads: several may read different streams of one selection, each with its own
+ * columns and arena. ERR_NOMEM, ERR_IO. */
 int selection_read(const struct selection *sel, size_t i, int64_t min_ms, int64_t max_ms,
                    struct columns *out, struct err *err);
 
@@ -143,22 +143,23 @@ struct store_name_count {
 };
 
 struct store_stats {
-    uint64_t streams;           /* active: in the head or seen lately */
-    uint64_t label_pairs;       /* different name=value pairs of those streams */
+    uint64_t streams;     /* active: in the head or seen lately */
+    uint64_t label_pairs; /* different name=value pairs of those streams */
     uint64_t head_rows, head_bytes;
     int64_t min_t_unix_ms, max_t_unix_ms; /* of the head; INT64_MAX, INT64_MIN when empty */
     uint64_t partitions, parts, part_rows, part_bytes, wal_bytes;
     uint64_t damaged_blocks, damaged_parts; /* skipped since open */
     uint64_t rejected[REJECT_REASONS];
     bool replayed;
-    bool read_only;             /* the disk refuses writes; see message */
+    bool read_only; /* the disk refuses writes; see message */
     char message[256];
     struct store_name_count *top_metrics, *top_labels, *top_values, *top_pairs;
     size_t n_top_metrics, n_top_labels, n_top_values, n_top_pairs;
 };
 
-/* `top`: how many of the biggest names to find (0: none, cheap). As /api/v1/status/tsdb wants: series
- * by metric name, values by label name, bytes by label name, series by label pair ("name=value"). */
+/* `top`: how many of the biggest names to find (0: none, cheap). As /api/v1/status/tsdb wants:
+ * series by metric name, values by label name, bytes by label name, series by label pair
+ * ("name=value"). */
 int store_stats(struct store *s, size_t top, struct arena *arena, struct store_stats *out,
                 struct err *err);
 

@@ -315,6 +315,32 @@ static void answer_exemplars(const struct series_exemplars *v, size_t n, struct 
     answer_end(&j, NULL, 0, NULL, 0);
 }
 
+static int collect_exemplars(struct store *store, const struct query_selectors *selectors,
+                             int64_t start_ms, int64_t end_ms, struct arena *arena,
+                             struct series_exemplars **out, size_t *out_n, struct err *err)
+{
+    struct series_exemplars *all = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < selectors->n; i++) {
+        struct series_exemplars *v = NULL;
+        size_t more = 0;
+        int rc = store_exemplars(store, selectors->v[i].matchers, selectors->v[i].n, start_ms,
+                                 end_ms, arena, &v, &more, err);
+        if (rc != 0)
+            return rc;
+        struct series_exemplars *grown = arena_grow(arena, all, n, n + more, sizeof *grown);
+        if (!grown)
+            return err_set(err, ERR_TOO_BIG, "the answer is too large: narrow the query");
+        if (more)
+            memcpy(grown + n, v, more * sizeof *grown);
+        all = grown;
+        n += more;
+    }
+    *out = all;
+    *out_n = n;
+    return 0;
+}
+
 /* All selectors of an expression; their series' exemplars are what the graph shows. */
 void api_query_exemplars(void *self, const struct http_request *q, struct http_response *r)
 {
@@ -338,24 +364,7 @@ void api_query_exemplars(void *self, const struct http_request *q, struct http_r
     arena_init(&arena, ARENA_MAX);
     struct series_exemplars *all = NULL;
     size_t n = 0;
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < selectors.n; i++) {
-        struct series_exemplars *v = NULL;
-        size_t more = 0;
-        rc = store_exemplars(api->store, selectors.v[i].matchers, selectors.v[i].n, start_ms,
-                             end_ms, &arena, &v, &more, &err);
-        struct series_exemplars *grown =
-            rc == 0 ? arena_grow(&arena, all, n, n + more, sizeof *grown) : NULL;
-        if (rc == 0 && !grown)
-            rc = err_set(&err, ERR_TOO_BIG, "the answer is too large: narrow the query");
-        if (rc == 0 && more)
-            memcpy(grown + n, v, more * sizeof *grown);
-        if (rc == 0) {
-            all = grown;
-            n += more;
-        }
-    }
-    if (rc == 0)
+    if (collect_exemplars(api->store, &selectors, start_ms, end_ms, &arena, &all, &n, &err) == 0)
         answer_exemplars(all, n, r);
     else
         answer_error(r, &err);

@@ -3,8 +3,6 @@
  * be names of metrics or labels; the parser decides by what follows. */
 #include "query/promql/lexer.h"
 
-#include <ctype.h>
-
 #include "base/buf.h"
 #include "base/compiler.h"
 
@@ -92,7 +90,7 @@ struct str token_text(enum token t)
 
 static bool is_word_start(char c)
 {
-    return isalpha((unsigned char)c) || c == '_';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
 
 static bool is_digit(char c)

@@ -179,7 +179,7 @@ static void test_what_cannot_be_served_is_refused_with_its_reason(void **state)
     check_starts(raw(s, "GET /echo?%zz HTTP/1.1\r\n" CLOSE "\r\n"), "HTTP/1.1 400");
     char url[400] = "GET /";
     memset(url + 5, 'a', 200);
-    strcat(url + 205, " HTTP/1.1\r\n" CLOSE "\r\n");
+    (void)snprintf(url + 205, sizeof url - 205, " HTTP/1.1\r\n" CLOSE "\r\n");
     check_starts(raw(s, url), "HTTP/1.1 414");
     check_starts(raw(s, "POST /echo HTTP/1.1\r\n" CLOSE "Content-Length: 1\r\n"
                         "Content-Type: application/x-www-form-urlencoded\r\n\r\n%"),

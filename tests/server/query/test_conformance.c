@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/num.h"
 #include "model/batch.h"
 #include "query/query.h"
 #include "query/script/script.h"
@@ -99,6 +100,20 @@ static int run_file(const char *path, const char *name, bool verbose, struct scr
     return rc;
 }
 
+/* " 12 34\n" */
+static bool read_two(const char *text, size_t *a, size_t *b)
+{
+    struct str rest = str_sub(str_c(text), 1, SIZE_MAX);
+    struct str line = str_cut(&rest, '\n');
+    struct str first = str_cut(&line, ' ');
+    uint64_t x, y;
+    if (num_parse_u64(first, &x) != 0 || num_parse_u64(line, &y) != 0)
+        return false;
+    *a = x;
+    *b = y;
+    return true;
+}
+
 /* The line "name passed total" of the list of minima. */
 static bool minimum_of(const char *list, const char *name, size_t *passed, size_t *total)
 {
@@ -106,7 +121,7 @@ static bool minimum_of(const char *list, const char *name, size_t *passed, size_
     for (const char *p = list; p; p = strchr(p, '\n')) {
         p += *p == '\n';
         if (strncmp(p, name, length) == 0 && p[length] == ' ')
-            return sscanf(p + length, "%zu %zu", passed, total) == 2;
+            return read_two(p + length, passed, total);
         if (*p == '\0')
             break;
     }
