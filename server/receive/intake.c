@@ -32,8 +32,8 @@ static const char *outcome(int rc, const struct sink_result *result)
     switch (rc) {
     case 0: return result && sink_result_rejected(result) ? "partial" : "ok";
     case ERR_BUSY: return "busy";
+    case ERR_TOO_BIG: return "too_big";
     case ERR_INVALID:
-    case ERR_TOO_BIG:
     case ERR_UNSUPPORTED: return "invalid";
     default: return "failed";
     }

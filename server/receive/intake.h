@@ -1,7 +1,8 @@
 /* What all receivers count alike: how much came in by which protocol, and what was refused and why.
  *
- *   telltale_receive_requests_total{protocol, outcome}   outcome: ok, partial, invalid, busy,
- * failed telltale_receive_bytes_total{protocol}               bodies as sent
+ *   telltale_receive_requests_total{protocol, outcome}   outcome: ok, partial, invalid, too_big,
+ *                                                        busy, failed
+ *   telltale_receive_bytes_total{protocol}               bodies as sent
  *   telltale_receive_samples_total{protocol}             accepted by the sink
  *   telltale_receive_rejected_total{protocol, reason}    samples left out
  *

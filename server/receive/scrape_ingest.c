@@ -39,6 +39,14 @@ static int out_of_memory(struct err *err)
     return err_set(err, ERR_NOMEM, "the scrape is over its memory budget");
 }
 
+/* Notes the first reason; returns `rc`. */
+static int failed(struct scrape *s, const char *why, int rc)
+{
+    if (!s->failure)
+        s->failure = why;
+    return rc;
+}
+
 /* ---- Labels of a new series ---- */
 
 /* The text "exported_" repeated in front of `name`, until no label has it. */
@@ -117,7 +125,7 @@ static int check_names(const struct scrape_config *c, const struct labels *l, st
 }
 
 /* Exposed labels to stored ones: 1, or 0 when relabelling drops the series. */
-static int final_labels(const struct scrape *s, const struct labels *exposed, struct labels *out,
+static int final_labels(struct scrape *s, const struct labels *exposed, struct labels *out,
                         struct err *err)
 {
     struct labels_builder b;
@@ -132,10 +140,13 @@ static int final_labels(const struct scrape *s, const struct labels *exposed, st
         return 0;
     struct labels labels = labels_builder_labels(&b);
     rc = check_names(&s->settings->config, &labels, err);
-    if (rc == 0)
-        rc = check_limits(&s->settings->config, &labels, err);
+    if (rc != 0)
+        return failed(s, "label_name", rc);
+    rc = check_limits(&s->settings->config, &labels, err);
+    if (rc != 0)
+        return failed(s, "label_limit", rc);
     *out = labels;
-    return rc == 0 ? 1 : rc;
+    return 1;
 }
 
 /* Parses the row's labels and remembers what becomes of them. */
@@ -147,7 +158,9 @@ static int new_entry(struct scrape *s, const struct prom_parser *p, const struct
     arena_reset(&s->memory->scratch);
     parser.arena = &s->memory->scratch;
     if (s->memory->cache.series.n >= s->max_series)
-        return err_set(err, ERR_TOO_BIG, "more than %zu series at one target", s->max_series);
+        return failed(
+            s, "series_limit",
+            err_set(err, ERR_TOO_BIG, "more than %zu series at one target", s->max_series));
     int rc = prom_parser_labels(&parser, row, &exposed, err);
     if (rc != 0)
         return rc;
@@ -261,9 +274,10 @@ int scrape_read(struct scrape *s, struct str body, enum prom_format format, stru
         return rc;
     uint64_t limit = s->settings->config.sample_limit;
     if (limit && s->counts.kept > limit)
-        return err_set(err, ERR_TOO_BIG,
-                       "sample_limit exceeded (%zu samples after relabelling, limit: %llu)",
-                       s->counts.kept, (unsigned long long)limit);
+        return failed(s, "sample_limit",
+                      err_set(err, ERR_TOO_BIG,
+                              "sample_limit exceeded (%zu samples after relabelling, limit: %llu)",
+                              s->counts.kept, (unsigned long long)limit));
     if (arena_failed(&s->batch->arena) ||
         scrape_metadata_add_changed(&s->memory->metadata, s->batch) != 0)
         return out_of_memory(err);

@@ -42,6 +42,7 @@ struct scrape {
     int64_t t_unix_ms;   /* its time */
     struct batch *batch; /* what it makes; text is borrowed from body and memory */
     struct scrape_counts counts;
+    const char *failure; /* why it failed, as a metric's label: "sample_limit"; NULL: it did not */
 };
 
 /* Starts an iteration; the first step of every scrape. */

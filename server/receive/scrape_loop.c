@@ -22,6 +22,8 @@ enum { BATCH_FIXED = 16 << 20, BATCH_PER_BYTE = 64 };
 
 static struct self_metric scrapes =
     SELF_COUNTER("telltale_scrapes_total", "Scrapes of targets, by outcome.", "outcome");
+static struct self_metric failures =
+    SELF_COUNTER("telltale_scrape_failures_total", "Scrapes that failed, by reason.", "reason");
 static struct self_metric scrape_seconds =
     SELF_HISTOGRAM("telltale_scrape_seconds", "Time from the start of a scrape to its samples "
                                               "being stored.");
@@ -157,14 +159,32 @@ static int choose_format(const struct scrape_config *c, const char *content_type
                    content_type);
 }
 
+/* What a failed fetch, or a body that cannot be read, is called in the metric. */
+static const char *fetch_failure(int rc)
+{
+    switch (rc) {
+    case ERR_TIMEOUT: return "timeout";
+    case ERR_TOO_BIG: return "body_size_limit";
+    case ERR_INVALID: return "http_status";
+    default: return "connection";
+    }
+}
+
+static const char *read_failure(int rc)
+{
+    return rc == ERR_NOMEM ? "memory" : "invalid_text";
+}
+
+static int over_target_limit(const struct scrape_order *o, struct err *err)
+{
+    return err_set(err, ERR_TOO_BIG, "target_limit exceeded (number of targets: %zu, limit: %llu)",
+                   o->n_targets_over, (unsigned long long)o->settings->config.target_limit);
+}
+
 static int fetch(struct scrape_loop *l, const struct scrape_order *o, struct http_answer *out,
                  struct err *err)
 {
     const struct scrape_config *c = &o->settings->config;
-    if (o->n_targets_over)
-        return err_set(err, ERR_TOO_BIG,
-                       "target_limit exceeded (number of targets: %zu, limit: %llu)",
-                       o->n_targets_over, (unsigned long long)c->target_limit);
     int rc = l->http ? 0 : scrape_http_new(&c->http, l->options->user_agent, &l->http, err);
     if (rc != 0)
         return rc;
@@ -193,20 +213,32 @@ static int fetch(struct scrape_loop *l, const struct scrape_order *o, struct htt
                : rc;
 }
 
-/* Fetches and reads; leaves the batch with the samples, or on failure empty. */
+/* Fetches and reads; leaves the batch with the samples, or on failure empty and the reason noted.
+ */
 static int fetch_and_read(struct scrape_loop *l, const struct scrape_order *o, struct scrape *s,
                           struct http_answer *answer, struct err *err)
 {
-    enum prom_format format;
-    int rc = fetch(l, o, answer, err);
-    if (rc == 0)
-        rc = choose_format(&o->settings->config, answer->content_type, &format, err);
-    if (rc == 0) {
-        s->batch->arena.budget += answer->body.n * BATCH_PER_BYTE;
-        rc = scrape_read(s, buf_str(&answer->body), format, err);
+    if (o->n_targets_over) {
+        s->failure = "target_limit";
+        return over_target_limit(o, err);
     }
-    if (rc != 0)
+    int rc = fetch(l, o, answer, err);
+    if (rc != 0) {
+        s->failure = fetch_failure(rc);
+        return rc;
+    }
+    enum prom_format format;
+    rc = choose_format(&o->settings->config, answer->content_type, &format, err);
+    if (rc != 0) {
+        s->failure = "content_type";
+        return rc;
+    }
+    s->batch->arena.budget += answer->body.n * BATCH_PER_BYTE;
+    rc = scrape_read(s, buf_str(&answer->body), format, err);
+    if (rc != 0) {
         batch_reset(s->batch);
+        s->failure = s->failure ? s->failure : read_failure(rc);
+    }
     return rc;
 }
 
@@ -305,7 +337,8 @@ static void scrape_once(struct scrape_loop *l, const struct scrape_order *o)
     const struct scrape_report report = {
         .up = rc == 0,
         .duration_s = (double)(time_now_mono_ns() - begun_ns) / NS_PER_S,
-        .body_bytes = rc == ERR_TOO_BIG && !answer.body.p ? -1 : (int64_t)answer.body.n,
+        .body_bytes =
+            rc == ERR_TOO_BIG && !answer.body.p && !o->n_targets_over ? -1 : (int64_t)answer.body.n,
     };
     if (rc != ERR_CANCELLED) {
         enum target_health health = rc == 0 ? TARGET_UP : TARGET_DOWN;
@@ -319,6 +352,8 @@ static void scrape_once(struct scrape_loop *l, const struct scrape_order *o)
                       LOG_TEXT("target", o->target.url), LOG_STR("error", store_err.message));
         }
         self_add(&scrapes, 1, rc == 0 ? "ok" : "failed");
+        if (rc != 0)
+            self_add(&failures, 1, s.failure);
         self_observe(&scrape_seconds, (double)(time_now_mono_ns() - begun_ns) / NS_PER_S);
     }
     batch_done(&batch);

@@ -18,6 +18,7 @@
 #include "model/batch.h"
 #include "model/sink.h"
 #include "net/http.h"
+#include "self/self.h"
 
 /* ---- A sink that remembers each series's last sample and wakes who waits for one ---- */
 
@@ -471,6 +472,14 @@ static void test_body_size_and_content_type_are_checked(void **state)
     config.fallback_protocol = SCRAPE_TEXT_0_0_4;
     scrape_static(config);
     wait_for(series("up", ""), VALUE, 1);
+
+    struct buf metrics = BUF_MAX(1 << 20); // both were counted by their reason
+    self_render(&metrics);
+    buf_putc(&metrics, '\0');
+    assert_non_null(
+        strstr(metrics.p, "telltale_scrape_failures_total{reason=\"body_size_limit\"}"));
+    assert_non_null(strstr(metrics.p, "telltale_scrape_failures_total{reason=\"content_type\"}"));
+    buf_done(&metrics);
 }
 
 static void test_credentials_are_sent_and_files_read_again(void **state)

@@ -23,6 +23,7 @@ struct fixture {
     struct scrape_memory memory;
     size_t max_series;
     struct scrape_counts counts; /* of the last scrape */
+    const char *failure;
 };
 
 static const struct label target_labels[] = {{{"instance", 8}, {"i", 1}}, {{"job", 3}, {"j", 1}}};
@@ -118,6 +119,7 @@ static void scrape(struct fixture *f, int64_t t_s, const char *body, int flags, 
         buf_printf(&out, "%s\n", err.message);
     assert_int_equal(scrape_add_stale(&s, rc != 0, &err), 0);
     f->counts = s.counts;
+    f->failure = s.failure;
     describe(&out, &batch);
     if (!(flags & NOT_STORED))
         scrape_commit(&s, rc != 0);
@@ -274,7 +276,9 @@ static void test_each_limit_fails_the_scrape_with_a_reason(void **state)
            "sample_limit exceeded (3 samples after relabelling, limit: 2)\n"
            "a stale@2000\nb stale@2000\n");
     assert_int_equal(f.counts.scraped, 3);
+    assert_string_equal(f.failure, "sample_limit");
     scrape(&f, 3, "a 3\n", 0, "a 3@3000\n");
+    assert_null(f.failure);
     fixture_stop(&f);
 
     config = scrape_config_defaults();
@@ -282,6 +286,7 @@ static void test_each_limit_fails_the_scrape_with_a_reason(void **state)
     fixture_start(&f, config);
     scrape(&f, 1, "a 1\nabc{d=\"e\"} 1\n", 0,
            "line 2: label_limit exceeded (metric: abc, number of labels: 4, limit: 3)\n");
+    assert_string_equal(f.failure, "label_limit");
     fixture_stop(&f);
 
     config = scrape_config_defaults();
@@ -303,6 +308,7 @@ static void test_each_limit_fails_the_scrape_with_a_reason(void **state)
     fixture_start(&f, scrape_config_defaults());
     f.max_series = 1;
     scrape(&f, 1, "a 1\nb 1\n", 0, "more than 1 series at one target\n");
+    assert_string_equal(f.failure, "series_limit");
     fixture_stop(&f);
 }
 
@@ -314,6 +320,7 @@ static void test_names_are_checked_by_the_scheme(void **state)
     config.utf8_names = false;
     fixture_start(&f, config);
     scrape(&f, 1, "{\"a.b\"} 1\n", 0, "line 1: invalid metric name or label name: \"a.b\"\n");
+    assert_string_equal(f.failure, "label_name");
     scrape(&f, 2, "a{\"b.c\"=\"d\"} 1\n", 0,
            "line 1: invalid metric name or label name: \"b.c\"\n");
     fixture_stop(&f);
