@@ -98,6 +98,11 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+static bool is_hex_digit(char c)
+{
+    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
 static char char_at(const struct lexer *l, size_t at)
 {
     return at < l->input.n ? l->input.p[at] : '\0';
@@ -154,7 +159,7 @@ static struct lexeme lex_word(struct lexer *l)
 
 static void skip_digits(struct lexer *l, bool hex)
 {
-    while (isxdigit((unsigned char)char_at(l, l->at)) || char_at(l, l->at) == '_') {
+    while (is_hex_digit(char_at(l, l->at)) || char_at(l, l->at) == '_') {
         char c = char_at(l, l->at);
         if (!hex && !is_digit(c) && c != '_')
             return;
