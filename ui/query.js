@@ -49,7 +49,8 @@ async function run(form) {
     if (view === 'graph') chart.show(data.result, end - range, end, step);
     $('#chart').hidden = view !== 'graph';
     $('#table').replaceChildren(...(view === 'graph' ? [] : [resultTable(data)]));
-    const count = Array.isArray(data.result) ? data.result.length : 1;
+    const isList = data.resultType === 'vector' || data.resultType === 'matrix';
+    const count = isList ? data.result.length : 1; // a scalar's two elements are time and value
     const notes = [...(answer.warnings || []), ...(answer.infos || [])];
     note([`${count} series in ${Math.round(performance.now() - began)} ms`, ...notes].join(' · '));
   } catch (error) {
