@@ -46,6 +46,31 @@ int num_parse_i64(struct str text, int64_t *out)
     return 0;
 }
 
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    char lower = (char)(c | 0x20);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+int num_parse_hex(struct str text, uint64_t *out)
+{
+    uint64_t v = 0;
+    if (text.n == 0)
+        return ERR_INVALID;
+    for (size_t i = 0; i < text.n; i++) {
+        int digit = hex_digit(text.p[i]);
+        if (digit < 0)
+            return ERR_INVALID;
+        if (v >> 60)
+            return ERR_TOO_BIG;
+        v = v << 4 | (uint64_t)digit;
+    }
+    *out = v;
+    return 0;
+}
+
 static locale_t c_locale;
 
 static void make_c_locale(void)
@@ -66,8 +91,8 @@ static bool parts_digits(struct str text, size_t at)
         return false;
     bool hex = text.n > 1 && (text.p[1] | 0x20) == 'x';
     for (int side = -1; side <= 1; side += 2) {
-        char c = text.p[at + (size_t)side], lower = (char)(c | 0x20);
-        if (!(c >= '0' && c <= '9') && !(hex && lower >= 'a' && lower <= 'f'))
+        int digit = hex_digit(text.p[at + (size_t)side]);
+        if (digit < 0 || (digit > 9 && !hex))
             return false;
     }
     return true;

@@ -16,6 +16,9 @@ int num_parse_i64(struct str text, int64_t *out);
 int num_parse_u64(struct str text, uint64_t *out);
 int num_parse_double(struct str text, double *out);
 
+/* Hexadecimal digits of either case, nothing else. Returns as above. */
+int num_parse_hex(struct str text, uint64_t *out);
+
 /* Shortest text that parses back to the same double, as Go's strconv.FormatFloat does.
  * _plain: never an exponent ('f', -1).
  * _short: exponent when |v| < 1e-4 or >= 1e6 ('g', -1), as client libraries write /metrics.

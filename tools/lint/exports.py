@@ -11,7 +11,7 @@ from tree import ROOT
 
 PROGRAM = ROOT / "build/release/server/telltale"
 # What the linker puts there for every program.
-LINKER = {"_IO_stdin_used", "_init", "_fini", "_start", "__bss_start", "_edata", "_end", "__data_start"}
+LINKER = {"_IO_stdin_used", "_start", "__bss_start", "_edata", "_end", "__data_start"}
 
 
 def symbols(path, *flags):

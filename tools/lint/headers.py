@@ -9,7 +9,7 @@ from tree import C_FLAGS, ROOT
 
 def compile_alone(path):
     done = subprocess.run(
-        ["gcc", *C_FLAGS, "-I.", "-fsyntax-only", "-x", "c", "-"],
+        ["gcc", *C_FLAGS, "-Itests", "-I.", "-fsyntax-only", "-x", "c", "-"],
         cwd=ROOT,
         # Included from a file: a header compiled as a main file may not be one pragma longer.
         input=f'#include "{path}"\nextern int nothing_else;\n',

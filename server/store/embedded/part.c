@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/compiler.h"
+#include "base/num.h"
 #include "base/time.h"
 #include "store/embedded/block.h"
 #include "store/embedded/part_format.h"
@@ -19,14 +20,11 @@ void part_format_name(char out[PART_NAME_MAX], uint64_t lo, uint64_t hi)
 
 bool part_parse_name(const char *name, uint64_t *out_lo, uint64_t *out_hi)
 {
-    char *end;
-    if (strlen(name) != sizeof "0123456789abcdef-0123456789abcdef.part" - 1)
-        return false;
-    uint64_t lo = strtoull(name, &end, 16);
-    if (end != name + 16 || *end != '-')
-        return false;
-    uint64_t hi = strtoull(name + 17, &end, 16);
-    if (end != name + 33 || strcmp(end, ".part") != 0 || lo > hi)
+    struct str text = str_c(name);
+    uint64_t lo = 0, hi = 0;
+    if (text.n != sizeof "0123456789abcdef-0123456789abcdef.part" - 1 || text.p[16] != '-' ||
+        !str_ends(text, STR(".part")) || num_parse_hex(str_sub(text, 0, 16), &lo) != 0 ||
+        num_parse_hex(str_sub(text, 17, 16), &hi) != 0 || lo > hi)
         return false;
     *out_lo = lo;
     *out_hi = hi;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/compiler.h"
+#include "base/num.h"
 #include "base/time.h"
 #include "log/log.h"
 #include "self/self.h"
@@ -27,12 +28,14 @@ static void format_day(char out[DAY_NAME_MAX], int64_t day)
 
 static bool parse_day(const char *name, int64_t *out)
 {
-    int year, month, day, used = 0;
-    if (strlen(name) != 10 || sscanf(name, "%4d-%2d-%2d%n", &year, &month, &day, &used) != 3 ||
-        used != 10 || month < 1 || month > 12 || day < 1 || day > 31)
+    struct str text = str_c(name);
+    uint64_t year, month, day;
+    if (text.n != 10 || num_parse_u64(str_cut(&text, '-'), &year) != 0 ||
+        num_parse_u64(str_cut(&text, '-'), &month) != 0 || num_parse_u64(text, &day) != 0 ||
+        month < 1 || month > 12 || day < 1 || day > 31)
         return false;
     char back[DAY_NAME_MAX];
-    *out = date_to_days(year, month, day);
+    *out = date_to_days((int64_t)year, (int)month, (int)day);
     format_day(back, *out);
     return strcmp(back, name) == 0;
 }

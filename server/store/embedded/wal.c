@@ -5,6 +5,7 @@
 
 #include "base/compiler.h"
 #include "base/hash.h"
+#include "base/num.h"
 #include "base/time.h"
 #include "self/self.h"
 #include "store/embedded/bytes.h"
@@ -31,11 +32,10 @@ static char *segment_path(const char *dir, uint32_t segment)
 
 static bool parse_name(const char *name, uint32_t *out)
 {
-    char *end;
-    if (strlen(name) != sizeof "00000000.wal" - 1)
-        return false;
-    unsigned long v = strtoul(name, &end, 16);
-    if (end != name + 8 || strcmp(end, ".wal") != 0 || v == 0)
+    struct str text = str_c(name);
+    uint64_t v = 0;
+    if (text.n != sizeof "00000000.wal" - 1 || !str_ends(text, STR(".wal")) ||
+        num_parse_hex(str_sub(text, 0, 8), &v) != 0 || v == 0)
         return false;
     *out = (uint32_t)v;
     return true;

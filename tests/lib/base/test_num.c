@@ -37,6 +37,21 @@ static void test_num_refuses_what_is_no_integer(void **state)
             fail_msg("\"%s\"", bad[k]);
 }
 
+static void test_num_hexadecimal_is_read_to_64_bits(void **state)
+{
+    (void)state;
+    uint64_t u = 42;
+    assert_int_equal(num_parse_hex(STR("0123456789aBcDeF"), &u), 0);
+    assert_true(u == 0x0123456789abcdefu);
+    assert_int_equal(num_parse_hex(STR("00000000000000000ff"), &u), 0);
+    assert_true(u == 0xff);
+    assert_int_equal(num_parse_hex(STR("10000000000000000"), &u), ERR_TOO_BIG);
+    static const char *const bad[] = {"", "0x1", "g", "-1", " 1", "1 ", "@", "`"};
+    for (size_t k = 0; k < ARRAY_LEN(bad); k++)
+        if (num_parse_hex(str_c(bad[k]), &u) != ERR_INVALID || u != 0xff)
+            fail_msg("\"%s\"", bad[k]);
+}
+
 static void test_num_doubles_are_read_as_go_reads_them(void **state)
 {
     (void)state;
@@ -216,6 +231,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_num_integers_are_read_to_their_limits),
         cmocka_unit_test(test_num_refuses_what_is_no_integer),
+        cmocka_unit_test(test_num_hexadecimal_is_read_to_64_bits),
         cmocka_unit_test(test_num_doubles_are_read_as_go_reads_them),
         cmocka_unit_test(test_num_refuses_what_is_no_double),
         cmocka_unit_test(test_num_doubles_are_written_as_go_writes_them),
