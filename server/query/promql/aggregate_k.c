@@ -224,8 +224,8 @@ static int give_group(struct k_op *k, struct heap *heaps, uint32_t *rows)
     enum token op = k->node->aggregate.op;
     for (size_t step = 0; step < k->op.t.n; step++) {
         struct heap *h = &heaps[step];
-        if (op == TOKEN_TOPK || op == TOKEN_BOTTOMK)
-            qsort(h->v, h->n, h->n ? sizeof *h->v : 1, op == TOKEN_TOPK ? descending : ascending);
+        if (h->n > 0 && (op == TOKEN_TOPK || op == TOKEN_BOTTOMK))
+            qsort(h->v, h->n, sizeof *h->v, op == TOKEN_TOPK ? descending : ascending);
         for (uint32_t i = 0; i < h->n; i++) {
             struct row *r = row_of(k, rows, h->v[i].series);
             if (!r)
