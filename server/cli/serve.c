@@ -6,128 +6,10 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/compiler.h"
+#include "cli/arguments.h"
 #include "cli/cli.h"
-#include "cli/options.h"
 #include "cli/server.h"
 #include "log/log.h"
-
-enum { SETS_MAX = 256 };
-
-/* What the command line makes of itself: a file and settings. */
-struct arguments {
-    const char *file;
-    char *sets[SETS_MAX]; /* "key=value", owned */
-    size_t n;
-};
-
-static bool add_set(struct arguments *a, const char *key, const char *value)
-{
-    size_t room = (key ? strlen(key) + 1 : 0) + strlen(value) + 1;
-    char *text = a->n < SETS_MAX ? malloc(room) : NULL;
-    if (!text) {
-        (void)fprintf(stderr, "telltale: too many settings (at most %d)\n", SETS_MAX);
-        return false;
-    }
-    (void)snprintf(text, room, "%s%s%s", key ? key : "", key ? "=" : "", value);
-    a->sets[a->n++] = text;
-    return true;
-}
-
-static bool take_set(void *self, const char *value)
-{
-    return add_set(self, NULL, value);
-}
-
-/* --enable-feature=a,b as Prometheus takes it; the configuration wants a list. */
-static bool take_features(void *self, const char *value)
-{
-    char text[1024];
-    (void)snprintf(text, sizeof text, "[%s]", value);
-    return add_set(self, "query.features", text);
-}
-
-/* Flags that stand for a key. Those of Prometheus are here so that its command line can be kept;
- * those without a key ask for what is always on, or for what we have no use for. */
-struct shortcut {
-    const char *flag, *key;
-    bool is_switch; /* takes no value; sets the key to true */
-};
-
-static const struct shortcut shortcuts[] = {
-    {"--http", "http.address", false},
-    {"--otlp-grpc", "otlp.grpc.address", false},
-    {"--otlp-http", "otlp.http.address", false},
-    {"--data", "storage.path", false},
-    {"--log.level", "log.level", false},
-    {"--log.format", "log.format", false},
-    {"--web.listen-address", "http.address", false},
-    {"--web.cors.origin", "http.cors_origin", false},
-    {"--web.enable-lifecycle", "http.lifecycle", true},
-    {"--web.max-connections", "limits.max_connections", false},
-    {"--web.read-timeout", "limits.idle_timeout", false},
-    {"--storage.tsdb.path", "storage.path", false},
-    {"--storage.tsdb.retention.time", "storage.retention.metrics", false},
-    {"--query.lookback-delta", "query.lookback_delta", false},
-    {"--query.max-concurrency", "query.max_concurrency", false},
-    {"--query.max-samples", "query.max_samples", false},
-    {"--query.timeout", "query.timeout", false},
-    {"--web.enable-remote-write-receiver", NULL, true},
-    {"--web.enable-otlp-receiver", NULL, true},
-    {"--web.enable-admin-api", NULL, true},
-    {"--web.console.templates", NULL, false},
-    {"--web.console.libraries", NULL, false},
-    {"--web.page-title", NULL, false},
-    {"--storage.tsdb.wal-compression", NULL, true},
-    {"--storage.tsdb.no-lockfile", NULL, true},
-};
-
-/* A shortcut on its way through the options' reader. */
-struct taken {
-    struct arguments *arguments;
-    const struct shortcut *shortcut;
-    bool on; /* of a switch */
-};
-
-static bool take_shortcut(void *self, const char *value)
-{
-    const struct taken *t = self;
-    return !t->shortcut->key || add_set(t->arguments, t->shortcut->key, value);
-}
-
-static bool read_arguments(struct arguments *a, int argc, char **argv)
-{
-    enum { OWN = 4, ALL = OWN + ARRAY_LEN(shortcuts) };
-    struct taken taken[ARRAY_LEN(shortcuts)];
-    struct cli_option options[ALL] = {
-        {.name = "--config", .value = &a->file},
-        {.name = "--config.file", .value = &a->file},
-        {.name = "--set", .take = take_set, .self = a},
-        {.name = "--enable-feature", .take = take_features, .self = a},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(shortcuts); i++) {
-        taken[i] = (struct taken){a, &shortcuts[i], false};
-        options[OWN + i] = (struct cli_option){.name = shortcuts[i].flag, .self = &taken[i]};
-        if (shortcuts[i].is_switch)
-            options[OWN + i].flag = &taken[i].on;
-        else
-            options[OWN + i].take = take_shortcut;
-    }
-    const char *none[1];
-    size_t n;
-    if (!cli_options(options, ALL, argc, argv, none, 0, &n))
-        return false;
-    for (size_t i = 0; i < ARRAY_LEN(shortcuts); i++)
-        if (taken[i].on && shortcuts[i].key && !add_set(a, shortcuts[i].key, "true"))
-            return false;
-    return true;
-}
-
-static void arguments_done(struct arguments *a)
-{
-    for (size_t i = 0; i < a->n; i++)
-        free(a->sets[i]);
-}
 
 static void ask_to_quit(void)
 {
@@ -215,7 +97,7 @@ static int run(int argc, char **argv)
 {
     struct arguments arguments = {0};
     int rc = CLI_USAGE;
-    if (read_arguments(&arguments, argc, argv)) {
+    if (arguments_read(&arguments, argc, argv)) {
         if (!arguments.file && access("telltale.yml", R_OK) == 0)
             arguments.file = "telltale.yml";
         struct config_source source = {.file = arguments.file,
