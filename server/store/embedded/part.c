@@ -38,35 +38,30 @@ static int damaged(const struct part *p, struct err *err, const char *what)
     return err_set(err, ERR_CORRUPT, "%s: %s", p->path, what);
 }
 
-static int check_magic(const struct part *p, const char *at, struct err *err)
-{
-    if (memcmp(at, PART_MAGIC, PART_MAGIC_SIZE) == 0)
-        return 0;
-    if (memcmp(at, PART_MAGIC, PART_MAGIC_SIZE - 1) == 0)
-        return err_set(err, ERR_UNSUPPORTED, "%s: format version %d; this program reads version 1",
-                       p->path, at[PART_MAGIC_SIZE - 1]);
-    return damaged(p, err, "is not a part, or its start or end is damaged");
-}
-
+/* Every version begins with magic, 16 bytes and a checksum of these 24, so that a version of the
+ * future can be told from damage. */
 static int check_header(const struct part *p, struct err *err)
 {
     if (p->size < PART_HEADER + PART_FOOTER)
         return damaged(p, err, "is cut short");
-    int rc = check_magic(p, p->map, err);
-    if (rc == 0 && read_u64(p->map + 24) != hash_bytes(p->map, 24))
-        rc = damaged(p, err, "the header does not match its checksum");
-    if (rc == 0 && read_u32(p->map + 8) != PART_TABLE_METRICS)
-        rc = err_set(err, ERR_UNSUPPORTED, "%s: a table that this program does not know", p->path);
-    return rc;
+    if (memcmp(p->map, PART_MAGIC, PART_MAGIC_SIZE - 1) != 0)
+        return damaged(p, err, "is not a part, or its start is damaged");
+    if (read_u64(p->map + 24) != hash_bytes(p->map, 24))
+        return damaged(p, err, "the header does not match its checksum");
+    if (p->map[PART_MAGIC_SIZE - 1] != PART_MAGIC[PART_MAGIC_SIZE - 1])
+        return err_set(err, ERR_UNSUPPORTED, "%s: format version %d; this program reads version 1",
+                       p->path, p->map[PART_MAGIC_SIZE - 1]);
+    if (read_u32(p->map + 8) != PART_TABLE_METRICS)
+        return err_set(err, ERR_UNSUPPORTED, "%s: a table that this program does not know",
+                       p->path);
+    return 0;
 }
 
 static int read_footer(const struct part *p, struct part_footer *f, struct err *err)
 {
     const char *at = p->map + p->size - PART_FOOTER;
-    int rc = check_magic(p, at, err);
-    if (rc != 0)
-        return rc;
-    if (read_u64(at + 120) != hash_bytes(at, 120) || read_u64(at + 112) != p->size)
+    if (memcmp(at, PART_MAGIC, PART_MAGIC_SIZE) != 0 || read_u64(at + 120) != hash_bytes(at, 120) ||
+        read_u64(at + 112) != p->size)
         return damaged(p, err, "the footer does not match its checksum");
     *f = (struct part_footer){
         .seq_lo = read_u64(at + 8),

@@ -1,0 +1,183 @@
+/* Appends, selections, flushes and merges at the same time. What a reader sees must always be a
+ * beginning of each stream's rows, and in the end all of them. Meant for TSan too. */
+#include "harness.h"
+
+#include <stdio.h>
+
+#include "base/thread.h"
+
+enum { WRITERS = 3, STREAMS_EACH = 20, ROUNDS = 150 };
+
+struct worker {
+    struct harness *h;
+    struct thread thread;
+    int number;
+    atomic_bool *stop;
+    bool ok;
+};
+
+static void append_round(struct worker *w, struct batch *b, int round)
+{
+    for (int k = 0; k < STREAMS_EACH; k++) {
+        char name[64];
+        /* Streams churn: some live for a part of the rounds only. */
+        (void)snprintf(name, sizeof name, "m{w=w%d,s=s%d,gen=g%d}", w->number, k,
+                       k % 4 == 0 ? round / 30 : 0);
+        struct sample *s = arena_zalloc(&b->arena, sizeof *s);
+        struct batch_series *series = batch_add_series(b, harness_labels(&b->arena, name));
+        *s = (struct sample){.t_unix_ms = NOON + round, .value = round};
+        series->samples = s;
+        series->n_samples = 1;
+    }
+    struct sink_result result;
+    w->ok &= store_append(w->h->store, b, &result, NULL) == 0;
+    batch_reset(b);
+}
+
+static void write_rows(void *arg)
+{
+    struct worker *w = arg;
+    struct batch b;
+    batch_init(&b, 16 << 20);
+    w->ok = true;
+    for (int round = 0; round < ROUNDS; round++)
+        append_round(w, &b, round);
+    batch_done(&b);
+}
+
+/* Rows of a stream that lives all the time: 0, 1, 2, … without a hole. */
+static bool is_beginning(const struct columns *c)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (c->t_unix_ms[i] != NOON + (int64_t)i || c->value[i] != (double)i)
+            return false;
+    return true;
+}
+
+static bool read_all(struct store *s, size_t *out_rows)
+{
+    struct matcher m;
+    struct selection *sel = NULL;
+    struct arena arena;
+    struct columns c;
+    bool ok = matcher_init(&m, MATCH_EQUAL, STR("gen"), STR("g0"), NULL) == 0;
+    arena_init(&arena, 16 << 20);
+    columns_init(&c, &arena);
+    *out_rows = 0;
+    ok = ok && store_select(s, &m, 1, 0, NOON * 2, 0, &sel, NULL) == 0;
+    for (size_t i = 0; ok && i < selection_count(sel); i++) {
+        ok = selection_read(sel, i, 0, NOON * 2, &c, NULL) == 0 && is_beginning(&c);
+        *out_rows += c.n;
+    }
+    columns_done(&c);
+    arena_done(&arena);
+    selection_free(sel);
+    matcher_done(&m);
+    return ok;
+}
+
+static void read_rows(void *arg)
+{
+    struct worker *w = arg;
+    size_t last = 0;
+    w->ok = true;
+    while (!atomic_get_relaxed(w->stop)) {
+        size_t rows;
+        w->ok &= read_all(w->h->store, &rows);
+        w->ok &= rows >= last; // nothing that was seen goes away
+        last = rows;
+        struct arena arena;
+        struct str *v;
+        size_t n;
+        arena_init(&arena, 1 << 20);
+        w->ok &= store_label_values(w->h->store, STR("s"), NULL, 0, 0, NOON * 2, 0, &arena, &v, &n,
+                                    NULL) == 0;
+        struct store_stats stats;
+        w->ok &= store_stats(w->h->store, 3, &arena, &stats, NULL) == 0;
+        arena_done(&arena);
+    }
+}
+
+static void maintain(void *arg)
+{
+    struct worker *w = arg;
+    w->ok = true;
+    for (int i = 0; !atomic_get_relaxed(w->stop); i++) {
+        w->ok &= store_flush(w->h->store, NULL) == 0;
+        w->ok &= store_maintain(w->h->store, i % 5 == 4, NULL) == 0;
+    }
+}
+
+static void start(struct worker *w, struct harness *h, int number, atomic_bool *stop,
+                  void (*run)(void *arg))
+{
+    *w = (struct worker){.h = h, .number = number, .stop = stop};
+    assert_int_equal(thread_start(&w->thread, "worker", run, w, NULL), 0);
+}
+
+static void run_all(struct harness *h)
+{
+    struct worker writers[WRITERS], readers[2], keeper;
+    atomic_bool stop = false;
+    start(&keeper, h, 0, &stop, maintain);
+    for (int i = 0; i < 2; i++)
+        start(&readers[i], h, i, &stop, read_rows);
+    for (int i = 0; i < WRITERS; i++)
+        start(&writers[i], h, i, &stop, write_rows);
+    for (int i = 0; i < WRITERS; i++) {
+        thread_join(&writers[i].thread);
+        assert_true(writers[i].ok);
+    }
+    atomic_set_relaxed(&stop, true);
+    for (int i = 0; i < 2; i++) {
+        thread_join(&readers[i].thread);
+        assert_true(readers[i].ok);
+    }
+    thread_join(&keeper.thread);
+    assert_true(keeper.ok);
+}
+
+static const size_t rows_of_g0 =
+    (size_t)WRITERS * (STREAMS_EACH - STREAMS_EACH / 4) * ROUNDS + (size_t)WRITERS * 5 * 30;
+
+static void test_readers_see_a_growing_prefix_while_all_goes_on(void **state)
+{
+    (void)state;
+    struct harness h;
+    size_t rows;
+    harness_init(&h);
+    (void)harness_open(&h);
+    run_all(&h);
+    assert_true(read_all(h.store, &rows));
+    assert_int_equal(rows, rows_of_g0);
+    harness_kill(&h);
+    assert_true(read_all(h.store, &rows));
+    assert_int_equal(rows, rows_of_g0);
+    harness_done(&h);
+}
+
+static void test_the_same_with_group_sync_and_the_background_thread(void **state)
+{
+    (void)state;
+    struct harness h;
+    size_t rows;
+    harness_init(&h);
+    h.options.durability = STORE_DURABILITY_DISK;
+    h.options.background = true;
+    h.options.flush_after_ms = 1;
+    (void)harness_open(&h);
+    run_all(&h);
+    harness_power_loss(&h);
+    assert_true(read_all(h.store, &rows));
+    assert_int_equal(rows, rows_of_g0);
+    harness_done(&h);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_readers_see_a_growing_prefix_while_all_goes_on),
+        cmocka_unit_test(test_the_same_with_group_sync_and_the_background_thread),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
