@@ -1,34 +1,12 @@
 #include "store/embedded/float_column.h"
 
-#include <math.h>
-
 #include "base/compiler.h"
+#include "store/embedded/decimal.h"
 #include "store/embedded/int_column.h"
 
 enum method { CONST, DECIMAL, XOR, RAW };
 
-enum { DECIMALS_MAX = 12 };
-
-static const double power_of_ten[DECIMALS_MAX + 1] = {1e0, 1e1, 1e2, 1e3,  1e4,  1e5, 1e6,
-                                                      1e7, 1e8, 1e9, 1e10, 1e11, 1e12};
-
-/* Integers up to here are exact in a double, so m / 10^k is correctly rounded and unique. */
-static const double mantissa_max = 9007199254740992.0;
-
 /* --- decimals --------------------------------------------------------------------------------- */
-
-/* v as m / 10^k exactly, bit for bit? -0 and NaN are not, they come back as 0 or not at all. */
-static bool scale(double v, unsigned k, int64_t *m)
-{
-    double scaled = v * power_of_ten[k];
-    if (!(scaled < mantissa_max && scaled > -mantissa_max))
-        return false;
-    /* Rounds to the nearest integer; from 2^52 on doubles are integers and a half would be lost. */
-    double half = scaled < 0 ? -0.5 : 0.5;
-    int64_t i = (int64_t)(fabs(scaled) < mantissa_max / 2 ? scaled + half : scaled);
-    *m = i;
-    return double_bits((double)i / power_of_ten[k]) == double_bits(v);
-}
 
 struct decimals {
     int64_t m[COLUMN_ROWS_MAX];
@@ -42,7 +20,7 @@ static unsigned decimals_of(double v, unsigned from)
 {
     int64_t m;
     unsigned k = from;
-    while (k <= DECIMALS_MAX && !scale(v, k, &m))
+    while (k <= DECIMALS_MAX && !decimal_scale(v, k, &m))
         k++;
     return k;
 }
@@ -55,7 +33,7 @@ static bool find_decimals(const double *v, size_t n, struct decimals *d)
     d->k = 0;
     for (size_t i = 0; i < n; i++) {
         int64_t m;
-        if (scale(v[i], d->k, &m))
+        if (decimal_scale(v[i], d->k, &m))
             continue;
         unsigned k = decimals_of(v[i], d->k + 1);
         if (k <= DECIMALS_MAX)
@@ -75,7 +53,7 @@ static bool make_decimals(const double *v, size_t n, struct decimals *d)
     size_t allowed = n / 4 + 1;
     d->n_exceptions = 0;
     for (size_t i = 0; i < n; i++) {
-        if (scale(v[i], d->k, &d->m[i])) {
+        if (decimal_scale(v[i], d->k, &d->m[i])) {
             last = d->m[i];
             continue;
         }
@@ -114,9 +92,8 @@ static void get_decimals(struct reader *r, double *v, size_t n)
         for (size_t i = 0; i < n; i++)
             v[i] = (double)m[i];
     } else {
-        double divisor = power_of_ten[k];
         for (size_t i = 0; i < n; i++)
-            v[i] = (double)m[i] / divisor;
+            v[i] = decimal_value(m[i], k);
     }
     size_t count = get_count(r, 9), at = 0;
     for (size_t i = 0; i < count; i++) {

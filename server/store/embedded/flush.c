@@ -35,6 +35,7 @@ enum { IDLE_S = 600 };
 
 struct head_stream {
     struct head_series *series;
+    const struct stream *stream;
     uint32_t labels, n; /* in head_flush.labels */
 };
 
@@ -54,6 +55,29 @@ static int no_memory(struct head_flush *f)
     return err_set(f->err, ERR_NOMEM, "flush: out of memory");
 }
 
+/* The id stays the stream's as long as it has rows in a head, and so does the stream. */
+static struct stream *stream_of(const struct head_flush *f, const struct head_series *hs)
+{
+    struct stream_shard *shard = streams_shard(&f->store->streams, hs->id);
+    lock_take(&shard->lock); // the table of ids may be growing
+    struct stream *st = streams_by_id(&f->store->streams, hs->id);
+    lock_give(&shard->lock);
+    return st;
+}
+
+static size_t collect_slab(struct head_flush *f, struct head_slab *slab, size_t n_labels)
+{
+    for (uint32_t i = 0; i < slab->n; i++) {
+        struct head_series *hs = &slab->series[i];
+        if (hs->min_t == UINT32_MAX)
+            continue; // memory ran out before its first row
+        struct stream *st = stream_of(f, hs);
+        f->streams[f->n++] = (struct head_stream){hs, st, (uint32_t)n_labels, st->n};
+        n_labels += st->n;
+    }
+    return n_labels;
+}
+
 static int collect_streams(struct head_flush *f)
 {
     size_t n = 0, n_labels = 0;
@@ -62,14 +86,9 @@ static int collect_streams(struct head_flush *f)
     f->streams = arena_array(&f->arena, n, sizeof *f->streams);
     if (!f->streams)
         return ERR_NOMEM;
-    for (size_t i = 0; i < STREAM_SHARDS; i++) {
-        for (struct head_series *hs = f->head->shards[i].series; hs; hs = hs->next_in_shard) {
-            if (hs->min_t == UINT32_MAX)
-                continue; // memory ran out before its first row
-            f->streams[f->n++] = (struct head_stream){hs, (uint32_t)n_labels, hs->stream->n};
-            n_labels += hs->stream->n;
-        }
-    }
+    for (size_t i = 0; i < STREAM_SHARDS; i++)
+        for (struct head_slab *slab = f->head->shards[i].slabs; slab; slab = slab->next)
+            n_labels = collect_slab(f, slab, n_labels);
     f->labels = arena_array(&f->arena, n_labels, sizeof *f->labels);
     return f->labels ? 0 : ERR_NOMEM;
 }
@@ -81,7 +100,7 @@ static int number_labels(struct head_flush *f)
     struct id_map numbers;
     id_map_init(&numbers, &f->arena);
     for (size_t i = 0; i < f->n; i++) {
-        const struct stream *st = f->streams[i].series->stream;
+        const struct stream *st = f->streams[i].stream;
         for (uint32_t k = 0; k < st->n; k++) {
             uint32_t *number = id_map_at(&numbers, st->pairs[k]);
             if (number && *number == UINT32_MAX)
@@ -127,7 +146,7 @@ static int sort_streams(struct head_flush *f, struct label **out_pairs)
 static int write_stream(struct head_flush *f, struct part_writer *w, const struct head_stream *st,
                         struct columns *rows)
 {
-    struct stream_shard *shard = &f->store->streams.shards[st->series->shard];
+    struct stream_shard *shard = &f->store->streams.shards[head_series_shard(st->series)];
     columns_reset(rows);
     arena_reset(rows->arena);
     int rc = head_series_read(st->series, shard, true, INT64_MIN, INT64_MAX, rows);

@@ -6,24 +6,10 @@
 #include "store/embedded/columns.h"
 #include "store/embedded/histogram_column.h"
 
-/* A tail of `cap` rows is one piece of memory:
- *   double value[cap]; uint32_t t[cap];                                              plain
- *   double value[cap]; int64_t start[cap]; struct blob *histogram[cap]; uint32_t t[cap];  wide */
-struct tail {
-    double *value;
-    int64_t *start;          /* NULL when plain */
-    struct blob **histogram; /* NULL when plain; NULL for a float */
-    uint32_t *t;
-};
+enum { BLOCK_MIN = 4096, BLOCK_MAX = 64 << 10, SLAB_MIN = 4, SLAB_MAX = 128 };
 
-/* A histogram in a tail: a histogram column of one row. */
-struct blob {
-    uint32_t size;
-    char bytes[];
-};
-
-enum { BLOCK_MIN = 4096, BLOCK_MAX = 64 << 10, TAIL_FIRST = 4 };
-enum { PLAIN_ROW = 12, WIDE_ROW = 28 };
+/* A tail with this many bytes is sealed early: histograms. */
+enum { TAIL_BYTES = 8192 };
 
 /* --- memory ----------------------------------------------------------------------------------- */
 
@@ -92,177 +78,183 @@ void head_unref(struct head *h)
     free(h);
 }
 
-/* --- tails ------------------------------------------------------------------------------------ */
+/* --- rows of a tail --------------------------------------------------------------------------- */
 
-static struct tail tail_view(char *p, size_t cap, bool wide)
-{
-    struct tail v = {.value = (double *)(void *)p};
-    char *after = p + cap * sizeof(double);
-    if (wide) {
-        v.start = (int64_t *)(void *)after;
-        v.histogram = (struct blob **)(void *)(after + cap * sizeof(int64_t));
-        after += cap * (sizeof(int64_t) + sizeof(struct blob *));
-    }
-    v.t = (uint32_t *)(void *)after;
-    return v;
-}
-
-static struct tail tail_of(const struct head_series *hs)
-{
-    return tail_view(hs->tail, hs->tail_cap, hs->wide);
-}
-
-/* Tails of one class are used again when they are outgrown or sealed. */
-static size_t tail_class(size_t cap, bool wide)
-{
-    size_t class = wide ? 4 : 0;
-    for (; cap > TAIL_FIRST; cap /= 2)
-        class ++;
-    return class;
-}
-
-static char *tail_take(struct head *h, struct head_arena *a, size_t cap, bool wide)
-{
-    void **list = &a->free_tails[tail_class(cap, wide)];
-    if (*list) {
-        void *p = *list;
-        memcpy(list, p, sizeof *list); // a free tail begins with the next free one
-        return p;
-    }
-    return take(h, a, cap * (wide ? WIDE_ROW : PLAIN_ROW));
-}
-
-static void tail_give(struct head_arena *a, char *tail, size_t cap, bool wide)
-{
-    if (!tail)
-        return;
-    void **list = &a->free_tails[tail_class(cap, wide)];
-    memcpy(tail, list, sizeof *list);
-    *list = tail;
-}
-
-static void copy_tail(struct tail to, struct tail from, size_t n)
-{
-    memcpy(to.value, from.value, n * sizeof *to.value);
-    memcpy(to.t, from.t, n * sizeof *to.t);
-    if (!to.start)
-        return;
-    for (size_t i = 0; i < n; i++) {
-        to.start[i] = from.start ? from.start[i] : 0;
-        to.histogram[i] = from.start ? from.histogram[i] : NULL;
-    }
-}
-
-/* A larger tail, or a wide one, with the same rows. */
-static int tail_change(struct head *h, struct head_arena *a, struct head_series *hs, size_t cap,
-                       bool wide)
-{
-    char *p = tail_take(h, a, cap, wide);
-    if (!p)
-        return ERR_NOMEM;
-    if (hs->tail_n)
-        copy_tail(tail_view(p, cap, wide), tail_of(hs), hs->tail_n);
-    tail_give(a, hs->tail, hs->tail_cap, hs->wide);
-    hs->tail = p;
-    hs->tail_cap = (uint8_t)cap;
-    hs->wide = wide;
-    return 0;
-}
-
-/* --- sealing ---------------------------------------------------------------------------------- */
-
-/* The rows of a tail as arrays of the public kind. */
+/* The rows of a tail, in the order of arrival. */
 struct open_tail {
     int64_t t[TAIL_ROWS];
     double value[TAIL_ROWS];
     int64_t start[TAIL_ROWS];
-    const struct blob *blob[TAIL_ROWS];
     const struct histogram *histogram[TAIL_ROWS];
     size_t n;
-    bool wide, histograms;
+    bool histograms, starts;
 };
 
-static void open_rows(const struct head_series *hs, int64_t base, struct open_tail *out)
+static void copy_tail(const struct head_series *hs, char *to)
 {
-    out->n = hs->tail_n;
-    out->wide = hs->wide;
-    out->histograms = false;
-    if (out->n == 0)
-        return; // there may be no tail at all
-    struct tail v = tail_of(hs);
-    for (size_t i = 0; i < out->n; i++) {
-        out->t[i] = base + v.t[i];
-        out->value[i] = v.value[i];
-        out->start[i] = hs->wide ? v.start[i] : 0;
-        out->blob[i] = hs->wide ? v.histogram[i] : NULL;
-        out->histograms |= out->blob[i] != NULL;
+    size_t left = hs->tail_bytes;
+    for (const struct head_segment *g = hs->tail; left; g = g->next) {
+        size_t n = MIN(left, (size_t)SEGMENT_BYTES);
+        memcpy(to, g->bytes, n);
+        to += n;
+        left -= n;
     }
 }
 
-static int open_histograms(struct open_tail *rows, struct arena *arena)
+static int open_histogram(struct str bytes, const struct histogram **out, struct arena *arena)
 {
-    for (size_t i = 0; i < rows->n; i++) {
-        rows->histogram[i] = NULL;
-        if (!rows->blob[i])
+    struct reader r = reader_of(bytes.p, bytes.n);
+    histogram_column_decode(&r, out, 1, arena);
+    if (!r.bad)
+        return 0;
+    return arena_failed(arena) ? ERR_NOMEM : ERR_CORRUPT;
+}
+
+/* Opens `n` rows; histograms are made in the arena. */
+static int open_rows(struct str bytes, size_t n, int64_t base, struct open_tail *out,
+                     struct arena *arena)
+{
+    struct reader r = reader_of(bytes.p, bytes.n);
+    struct row_state state = {0};
+    out->n = n;
+    out->histograms = out->starts = false;
+    for (size_t i = 0; i < n; i++) {
+        struct raw_row row;
+        row_read(&r, &state, &row, base);
+        if (NEVER(r.bad))
+            return ERR_CORRUPT;
+        out->t[i] = base + row.t;
+        out->value[i] = row.value;
+        out->start[i] = row.start_unix_ms;
+        out->histogram[i] = NULL;
+        out->starts |= row.start_unix_ms != 0;
+        if (!row.histogram.p)
             continue;
-        struct reader r = reader_of(rows->blob[i]->bytes, rows->blob[i]->size);
-        histogram_column_decode(&r, &rows->histogram[i], 1, arena);
-        if (r.bad)
-            return arena_failed(arena) ? ERR_NOMEM : ERR_CORRUPT;
+        out->histograms = true;
+        int rc = open_histogram(row.histogram, &out->histogram[i], arena);
+        if (rc != 0)
+            return rc;
     }
     return 0;
 }
 
-static int encode_tail(struct head_series *hs, struct buf *scratch)
+static void move_row(struct open_tail *rows, size_t to, size_t from)
 {
-    struct open_tail rows;
-    struct arena arena;
-    int64_t base = hs->head->day * MS_PER_DAY;
-    arena_init(&arena, 64 << 20);
-    open_rows(hs, base, &rows);
-    int rc = rows.histograms ? open_histograms(&rows, &arena) : 0;
-    if (rc == 0) {
-        struct columns view = {
-            .t_unix_ms = rows.t,
-            .value = rows.value,
-            .histogram = rows.histograms ? rows.histogram : NULL,
-            .start_unix_ms = rows.wide ? rows.start : NULL,
-            .n = rows.n,
-        };
-        block_encode(scratch, &view, 0, rows.n, base);
-        rc = buf_failed(scratch) ? ERR_NOMEM : 0;
-    }
-    arena_done(&arena);
-    return rc;
+    rows->t[to] = rows->t[from];
+    rows->value[to] = rows->value[from];
+    rows->start[to] = rows->start[from];
+    rows->histogram[to] = rows->histogram[from];
 }
 
-static int seal(struct head *h, struct head_arena *a, struct head_series *hs, struct buf *scratch)
+/* Puts row i, later than all before it in arrival, among the sorted rows [0, n); the new n. */
+static size_t place_row(struct open_tail *rows, size_t n, size_t i)
 {
-    buf_reset(scratch);
-    int rc = encode_tail(hs, scratch);
-    if (rc != 0)
-        return rc;
-    struct head_chunk *c = take(h, a, sizeof *c + scratch->n);
+    struct open_tail *r = rows;
+    int64_t t = r->t[i], start = r->start[i];
+    double value = r->value[i];
+    const struct histogram *histogram = r->histogram[i];
+    size_t at = n;
+    while (at > 0 && r->t[at - 1] > t)
+        at--;
+    bool same = at > 0 && r->t[at - 1] == t;
+    if (same)
+        at--; // the later one wins
+    for (size_t k = n; !same && k > at; k--)
+        move_row(r, k, k - 1);
+    r->t[at] = t;
+    r->value[at] = value;
+    r->start[at] = start;
+    r->histogram[at] = histogram;
+    return same ? n : n + 1;
+}
+
+static void sort_rows(struct open_tail *rows)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < rows->n; i++)
+        n = place_row(rows, n, i);
+    rows->n = n;
+}
+
+/* --- sealing ---------------------------------------------------------------------------------- */
+
+static void encode_rows(struct open_tail *rows, int64_t base, struct buf *out)
+{
+    const struct columns view = {
+        .t_unix_ms = rows->t,
+        .value = rows->value,
+        .histogram = rows->histograms ? rows->histogram : NULL,
+        .start_unix_ms = rows->starts ? rows->start : NULL,
+        .n = rows->n,
+    };
+    block_encode(out, &view, 0, rows->n, base);
+}
+
+static void free_tail(struct head_arena *a, struct head_series *hs)
+{
+    hs->tail_end->next = a->free_segments;
+    a->free_segments = hs->tail;
+    hs->tail = hs->tail_end = NULL;
+    hs->tail_bytes = hs->tail_rows = 0;
+    hs->state = (struct row_state){0};
+}
+
+static int add_chunk(struct head *h, struct head_arena *a, struct head_series *hs,
+                     const struct open_tail *rows, struct str bytes)
+{
+    int64_t base = h->day * MS_PER_DAY;
+    struct head_chunk *c = take(h, a, sizeof *c + bytes.n);
     if (!c)
         return ERR_NOMEM;
-    struct tail v = tail_of(hs);
-    *c = (struct head_chunk){
-        .size = (uint32_t)scratch->n, .min_t = v.t[0], .max_t = v.t[hs->tail_n - 1]};
-    memcpy(c->bytes, scratch->p, scratch->n);
+    *c = (struct head_chunk){.size = (uint32_t)bytes.n,
+                             .min_t = (uint32_t)(rows->t[0] - base),
+                             .max_t = (uint32_t)(rows->t[rows->n - 1] - base)};
+    memcpy(c->bytes, bytes.p, bytes.n);
     if (hs->last)
         hs->last->next = c;
     else
         hs->first = c;
     hs->last = c;
     hs->n_chunks++;
-    tail_give(a, hs->tail, hs->tail_cap, hs->wide);
-    hs->tail = NULL;
-    hs->tail_n = hs->tail_cap = 0;
-    hs->wide = false;
+    free_tail(a, hs);
     return 0;
 }
 
+static int seal(struct head *h, struct head_arena *a, struct head_series *hs, struct buf *scratch)
+{
+    struct open_tail rows;
+    struct arena arena;
+    int64_t base = h->day * MS_PER_DAY;
+    buf_reset(scratch);
+    char *bytes = buf_reserve(scratch, hs->tail_bytes);
+    if (!bytes)
+        return ERR_NOMEM;
+    copy_tail(hs, bytes);
+    buf_advance(scratch, hs->tail_bytes);
+    arena_init(&arena, 256 << 20);
+    int rc = open_rows(buf_str(scratch), hs->tail_rows, base, &rows, &arena);
+    if (rc == 0) {
+        buf_reset(scratch);
+        sort_rows(&rows);
+        encode_rows(&rows, base, scratch);
+        rc = buf_failed(scratch) ? ERR_NOMEM : add_chunk(h, a, hs, &rows, buf_str(scratch));
+    }
+    arena_done(&arena);
+    return rc;
+}
+
 /* --- appending -------------------------------------------------------------------------------- */
+
+static struct head_slab *add_slab(struct head *h, struct head_shard *shard)
+{
+    uint32_t cap = shard->slabs ? MIN(shard->slabs->cap * 2, (uint32_t)SLAB_MAX) : SLAB_MIN;
+    struct head_slab *slab = take(h, &shard->arena, sizeof *slab + cap * sizeof slab->series[0]);
+    if (slab) {
+        *slab = (struct head_slab){.next = shard->slabs, .cap = cap};
+        shard->slabs = slab;
+    }
+    return slab;
+}
 
 static struct head_series *series_of(struct head *h, struct stream *st)
 {
@@ -270,82 +262,83 @@ static struct head_series *series_of(struct head *h, struct stream *st)
         if (hs->head == h)
             return hs;
     struct head_shard *shard = &h->shards[st->id % STREAM_SHARDS];
-    struct head_series *hs = take(h, &shard->arena, sizeof *hs);
-    if (!hs)
+    struct head_slab *slab = shard->slabs;
+    if (!slab || slab->n == slab->cap)
+        slab = add_slab(h, shard);
+    if (!slab)
         return NULL;
+    struct head_series *hs = &slab->series[slab->n++];
     *hs = (struct head_series){
-        .next_of_stream = st->rows,
-        .next_in_shard = shard->series,
-        .head = h,
-        .stream = st,
-        .min_t = UINT32_MAX,
-        .shard = (uint8_t)(st->id % STREAM_SHARDS),
-    };
+        .next_of_stream = st->rows, .head = h, .id = st->id, .min_t = UINT32_MAX};
     st->rows = hs;
-    shard->series = hs;
     shard->n++;
     return hs;
 }
 
-static struct blob *make_blob(struct head *h, struct head_arena *a,
-                              const struct histogram *histogram, struct buf *scratch)
+static struct head_segment *new_segment(struct head *h, struct head_arena *a)
 {
-    buf_reset(scratch);
-    histogram_column_encode(scratch, &histogram, 1);
-    if (buf_failed(scratch))
-        return NULL;
-    struct blob *b = take(h, a, sizeof *b + scratch->n);
-    if (!b)
-        return NULL;
-    b->size = (uint32_t)scratch->n;
-    memcpy(b->bytes, scratch->p, scratch->n);
-    return b;
+    struct head_segment *g = a->free_segments;
+    if (g)
+        a->free_segments = g->next;
+    else
+        g = take(h, a, sizeof *g);
+    return g;
 }
 
-/* Where a row with this time is or goes. Rows mostly come in order: looks from the end. */
-static size_t place_of(struct tail v, size_t n, uint32_t t, bool *out_same)
+/* Segments for `n` more bytes, so that copying cannot fail half-way. */
+static int reserve_segments(struct head *h, struct head_arena *a, struct head_series *hs, size_t n)
 {
-    size_t i = n;
-    while (i > 0 && v.t[i - 1] > t)
-        i--;
-    *out_same = i > 0 && v.t[i - 1] == t;
-    return *out_same ? i - 1 : i;
+    size_t have = hs->tail_bytes ? SEGMENT_BYTES - (hs->tail_bytes - 1) % SEGMENT_BYTES - 1 : 0;
+    struct head_segment *first = NULL, **link = &first, *end = NULL;
+    for (; have < n; have += SEGMENT_BYTES) {
+        struct head_segment *g = new_segment(h, a);
+        if (!g) { // give back what there was
+            if (end)
+                end->next = a->free_segments;
+            a->free_segments = first ? first : a->free_segments;
+            return ERR_NOMEM;
+        }
+        g->next = NULL;
+        *link = g;
+        link = &g->next;
+        end = g;
+    }
+    if (!first)
+        return 0;
+    if (hs->tail_end)
+        hs->tail_end->next = first;
+    else
+        hs->tail = hs->tail_end = first;
+    return 0;
 }
 
-static void shift(struct tail v, size_t at, size_t n)
+static void put_bytes(struct head_series *hs, const char *p, size_t n)
 {
-    memmove(v.value + at + 1, v.value + at, (n - at) * sizeof *v.value);
-    memmove(v.t + at + 1, v.t + at, (n - at) * sizeof *v.t);
-    if (v.start) {
-        memmove(v.start + at + 1, v.start + at, (n - at) * sizeof *v.start);
-        memmove(v.histogram + at + 1, v.histogram + at, (n - at) * sizeof(struct blob *));
+    while (n) {
+        size_t at = hs->tail_bytes % SEGMENT_BYTES;
+        if (at == 0 && hs->tail_bytes)
+            hs->tail_end = hs->tail_end->next;
+        size_t k = MIN(n, SEGMENT_BYTES - at);
+        memcpy(hs->tail_end->bytes + at, p, k);
+        hs->tail_bytes += (uint32_t)k;
+        p += k;
+        n -= k;
     }
 }
 
-static void set_row(struct tail v, size_t at, const struct head_row *row, struct blob *blob)
+static int put_row(struct head *h, struct head_arena *a, struct head_series *hs,
+                   const struct raw_row *row)
 {
-    v.t[at] = row->t;
-    v.value[at] = row->value;
-    if (v.start) {
-        v.start[at] = row->start_unix_ms;
-        v.histogram[at] = blob;
-    }
-}
-
-/* Room for one more row of this kind. */
-static int make_room(struct head *h, struct head_arena *a, struct head_series *hs, bool wide,
-                     struct buf *scratch)
-{
-    if (hs->tail_n == TAIL_ROWS) {
-        int rc = seal(h, a, hs, scratch);
-        if (rc != 0)
-            return rc;
-    }
-    wide |= hs->wide;
-    size_t cap = hs->tail_cap;
-    if (hs->tail_n == cap)
-        cap = cap ? cap * 2 : TAIL_FIRST;
-    return cap == hs->tail_cap && wide == hs->wide ? 0 : tail_change(h, a, hs, cap, wide);
+    char bytes[ROW_BYTES_MAX];
+    struct row_state state = hs->state;
+    size_t n = row_write(bytes, &state, row, h->day * MS_PER_DAY);
+    if (reserve_segments(h, a, hs, n + row->histogram.n) != 0)
+        return ERR_NOMEM;
+    put_bytes(hs, bytes, n);
+    put_bytes(hs, row->histogram.p, row->histogram.n);
+    hs->state = state;
+    hs->tail_rows++;
+    return 0;
 }
 
 static void note_time(struct head *h, struct head_series *hs, uint32_t t)
@@ -364,22 +357,23 @@ int head_append(struct head *h, struct stream *st, const struct head_row *row, s
     if (!hs)
         return ERR_NOMEM;
     struct head_arena *a = &h->shards[st->id % STREAM_SHARDS].arena;
-    struct blob *blob = row->histogram ? make_blob(h, a, row->histogram, scratch) : NULL;
-    if (row->histogram && !blob)
-        return ERR_NOMEM;
-    int rc = make_room(h, a, hs, blob || row->start_unix_ms, scratch);
+    if (hs->tail_rows == TAIL_ROWS || hs->tail_bytes > TAIL_BYTES) {
+        int rc = seal(h, a, hs, scratch);
+        if (rc != 0)
+            return rc;
+    }
+    struct raw_row raw = {.t = row->t, .value = row->value, .start_unix_ms = row->start_unix_ms};
+    if (row->histogram) {
+        buf_reset(scratch);
+        histogram_column_encode(scratch, &row->histogram, 1);
+        if (buf_failed(scratch))
+            return ERR_NOMEM;
+        raw.histogram = buf_str(scratch);
+    }
+    int rc = put_row(h, a, hs, &raw);
     if (rc != 0)
         return rc;
-
-    struct tail v = tail_of(hs);
-    bool same;
-    size_t at = place_of(v, hs->tail_n, row->t, &same);
-    if (!same) {
-        shift(v, at, hs->tail_n);
-        hs->tail_n++;
-        atomic_add_relaxed(&h->rows, 1);
-    }
-    set_row(v, at, row, blob);
+    atomic_add_relaxed(&h->rows, 1);
     note_time(h, hs, row->t);
     return 0;
 }
@@ -408,38 +402,63 @@ static int read_chunks(const struct head_chunk *c, size_t n, int64_t base, int64
     return 0;
 }
 
-static int read_rows(struct open_tail *rows, int64_t min_ms, int64_t max_ms, struct columns *out)
+/* Part of a series, copied under the lock. */
+struct snapshot {
+    const struct head_chunk *first;
+    size_t n_chunks, n_bytes, n_rows;
+    char *bytes; /* of the tail: `small`, or on the heap */
+    char small[1024];
+};
+
+static int take_snapshot(const struct head_series *hs, struct snapshot *out)
 {
-    int rc = rows->histograms ? open_histograms(rows, out->arena) : 0;
-    for (size_t i = 0; rc == 0 && i < rows->n; i++)
-        if (rows->t[i] >= min_ms && rows->t[i] <= max_ms)
-            rc = columns_add(out, rows->t[i], rows->value[i],
-                             rows->histograms ? rows->histogram[i] : NULL, rows->start[i]);
+    out->first = hs->first;
+    out->n_chunks = hs->n_chunks;
+    out->n_bytes = hs->tail_bytes;
+    out->n_rows = hs->tail_rows;
+    out->bytes = out->n_bytes <= sizeof out->small ? out->small : malloc(out->n_bytes);
+    if (!out->bytes)
+        return ERR_NOMEM;
+    copy_tail(hs, out->bytes);
+    return 0;
+}
+
+static int read_tail(const struct snapshot *s, int64_t base, int64_t min_ms, int64_t max_ms,
+                     struct columns *out)
+{
+    struct open_tail rows;
+    int rc = open_rows(str_of(s->bytes, s->n_bytes), s->n_rows, base, &rows, out->arena);
+    for (size_t i = 0; rc == 0 && i < rows.n; i++)
+        if (rows.t[i] >= min_ms && rows.t[i] <= max_ms)
+            rc = columns_add(out, rows.t[i], rows.value[i], rows.histogram[i], rows.start[i]);
     return rc;
 }
 
 int head_series_read(struct head_series *hs, struct stream_shard *shard, bool frozen,
                      int64_t min_ms, int64_t max_ms, struct columns *out)
 {
-    struct open_tail rows;
+    struct snapshot s;
     int64_t base = hs->head->day * MS_PER_DAY;
     if (!frozen)
         lock_take(&shard->lock);
-    const struct head_chunk *first = hs->first;
-    size_t n = hs->n_chunks;
-    open_rows(hs, base, &rows);
+    int rc = take_snapshot(hs, &s);
     if (!frozen)
         lock_give(&shard->lock);
-
-    int rc = read_chunks(first, n, base, min_ms, max_ms, out);
-    return rc == 0 ? read_rows(&rows, min_ms, max_ms, out) : rc;
+    if (rc != 0)
+        return rc;
+    rc = read_chunks(s.first, s.n_chunks, base, min_ms, max_ms, out);
+    if (rc == 0)
+        rc = read_tail(&s, base, min_ms, max_ms, out);
+    if (s.bytes != s.small)
+        free(s.bytes);
+    return rc;
 }
 
 /* --- freezing --------------------------------------------------------------------------------- */
 
-static void unlink_series(struct head_series *hs)
+static void unlink_series(struct stream *st, struct head_series *hs)
 {
-    struct head_series **at = &hs->stream->rows;
+    struct head_series **at = &st->rows;
     while (*at != hs)
         at = &(*at)->next_of_stream;
     *at = hs->next_of_stream;
@@ -449,8 +468,9 @@ void head_unlink(struct head *h, struct streams *s)
 {
     for (size_t i = 0; i < STREAM_SHARDS; i++) {
         lock_take(&s->shards[i].lock);
-        for (struct head_series *hs = h->shards[i].series; hs; hs = hs->next_in_shard)
-            unlink_series(hs);
+        for (struct head_slab *slab = h->shards[i].slabs; slab; slab = slab->next)
+            for (uint32_t k = 0; k < slab->n; k++)
+                unlink_series(streams_by_id(s, slab->series[k].id), &slab->series[k]);
         lock_give(&s->shards[i].lock);
     }
 }

@@ -2,12 +2,11 @@
  *
  *   stream ─► head_series (newest head first)
  *               ├─ chunks: sealed blocks, oldest first, immutable
- *               └─ tail: up to TAIL_ROWS raw rows, sorted by time, times unique
+ *               └─ tail: up to TAIL_ROWS rows as they came, a row stream in a chain of segments
  *
- * A full tail is sealed into a chunk with the codec of the parts. Rows come in any order: within
- * the tail they are put into place; a row older than the tail starts or joins a tail whose chunk
- * then overlaps older chunks in time. Readers put chunks and tail behind each other and sort if
- * need be, later rows winning, so order costs only those who do not keep it.
+ * A full tail is put into order and sealed into a chunk with the codec of the parts. Rows come in
+ * any order, so chunks and tail may overlap in time: readers put them behind each other and sort if
+ * need be, later rows winning; disorder costs only those who make it.
  *
  * All memory of a head lies in arenas, one a stream shard, guarded by that shard's lock
  * (streams.h). When the head is frozen nothing changes any more; it is freed whole when its last
@@ -21,9 +20,10 @@
 #include "base/atomic.h"
 #include "base/time.h"
 #include "store/embedded/block.h"
+#include "store/embedded/row_stream.h"
 #include "store/embedded/streams.h"
 
-enum { TAIL_ROWS = 32 };
+enum { TAIL_ROWS = 64, SEGMENT_BYTES = 56 };
 
 struct head_chunk {
     struct head_chunk *next; /* the one sealed after; not read for the newest, which may change */
@@ -32,31 +32,40 @@ struct head_chunk {
     char bytes[];
 };
 
+struct head_segment {
+    struct head_segment *next; /* while free: the next free one */
+    char bytes[SEGMENT_BYTES];
+};
+
 /* Rows of one stream in one head. */
 struct head_series {
     struct head_series *next_of_stream; /* in an older head */
-    struct head_series *next_in_shard;  /* of the same head */
     struct head *head;
-    struct stream *stream; /* valid while this is in the stream's list */
     struct head_chunk *first, *last;
-    char *tail; /* see head.c for its layout; NULL with tail_cap 0 */
-    uint32_t n_chunks;
-    uint32_t min_t, max_t; /* ms since the start of the day */
-    uint8_t tail_n, tail_cap;
-    uint8_t shard; /* of its stream */
-    bool wide;     /* the tail has start times and histograms */
+    struct head_segment *tail, *tail_end; /* first and last segment */
+    struct row_state state;               /* at the end of the tail */
+    uint32_t tail_bytes, tail_rows, n_chunks;
+    uint32_t id;           /* of the stream */
+    uint32_t min_t, max_t; /* ms since the start of the day; min_t UINT32_MAX: no rows yet */
+};
+
+/* Series lie in slabs, so that a head can be walked. */
+struct head_slab {
+    struct head_slab *next;
+    uint32_t n, cap;
+    struct head_series series[];
 };
 
 struct head_arena {
     char *at, *end;
     struct head_block *blocks;
-    void *free_tails[8]; /* by class: 4, 8, 16, 32 rows, plain and wide */
+    struct head_segment *free_segments; /* of sealed tails */
 };
 
 struct head_shard {
     struct head_arena arena;
-    struct head_series *series;
-    size_t n;
+    struct head_slab *slabs; /* newest first */
+    size_t n;                /* series */
 };
 
 struct head {
@@ -95,6 +104,11 @@ int head_append(struct head *h, struct stream *st, const struct head_row *row, s
  * ERR_NOMEM; ERR_CORRUPT: a chunk does not decode (our bug, or memory gone bad). */
 int head_series_read(struct head_series *hs, struct stream_shard *shard, bool frozen,
                      int64_t min_ms, int64_t max_ms, struct columns *out);
+
+static inline size_t head_series_shard(const struct head_series *hs)
+{
+    return hs->id % STREAM_SHARDS;
+}
 
 /* Takes the head's series out of their streams' lists. */
 void head_unlink(struct head *h, struct streams *s);

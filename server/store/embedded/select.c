@@ -191,7 +191,7 @@ static int read_source(const struct selection *sel, const struct source *src, in
     size_t from = out->n;
     int rc;
     if (src->series) {
-        struct stream_shard *shard = &s->streams.shards[src->series->shard];
+        struct stream_shard *shard = &s->streams.shards[head_series_shard(src->series)];
         rc = head_series_read(src->series, shard, false, min_ms, max_ms, out);
     } else {
         rc = part_read_block(src->part, &src->block, out);
