@@ -1,0 +1,42 @@
+/* OTLP from protobuf: what is decoded, encoded again, decodes to an equal tree; so does its JSON,
+ * when JSON can say its text. */
+#include <stdlib.h>
+
+#include "support/otlp_tree.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_again(const struct otlp_request *tree, bool json, struct arena *arena)
+{
+    struct buf out = BUF_MAX(64 << 20);
+    struct otlp_request again;
+    struct err err = {0};
+    if (json)
+        otlp_tree_encode_json(&out, tree);
+    else
+        otlp_tree_encode(&out, tree);
+    int rc = buf_failed(&out) ? ERR_NOMEM
+             : json           ? otlp_json_decode(buf_str(&out), NULL, arena, &again, &err)
+                              : otlp_decode(buf_str(&out), NULL, arena, &again, &err);
+    if (rc != ERR_NOMEM && (rc != 0 || !otlp_tree_eq(tree, &again)))
+        abort();
+    buf_done(&out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct arena arena;
+    struct otlp_request tree;
+    struct err err = {0};
+    arena_init(&arena, 64 << 20);
+    int rc = otlp_decode(str_of((const char *)data, size), NULL, &arena, &tree, &err);
+    if ((rc != 0) != (err.message[0] != '\0'))
+        abort();
+    if (rc == 0) {
+        check_again(&tree, false, &arena);
+        if (otlp_tree_is_utf8(&tree))
+            check_again(&tree, true, &arena);
+    }
+    arena_done(&arena);
+    return 0;
+}
