@@ -397,7 +397,7 @@ describe("targets are discovered", () => {
     server = await startServer({
       config: config(`
   - job_name: files
-    file_sd_configs: [{files: ["${dir}/sd/*.json", "${dir}/sd/*.yml"], refresh_interval: 1s}]
+    file_sd_configs: [{files: ["${dir}/sd/*.json", "${dir}/sd/*.yml"], refresh_interval: 1h}]
   - job_name: http
     http_sd_configs: [{url: "http://${exposer.target}/sd", refresh_interval: 1s}]`),
     });
