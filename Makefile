@@ -47,7 +47,8 @@ format:
 
 install: build
 	@meson configure build/release -Dprefix=$(abspath $(PREFIX))
-	@DESTDIR=$(DESTDIR) meson install -C build/release --quiet
+	@tools/build release
+	@DESTDIR=$(DESTDIR) meson install -C build/release --no-rebuild --quiet
 
 clean:
 	rm -rf build
