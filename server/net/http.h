@@ -3,8 +3,8 @@
  *
  * Connections are served by a few event threads; a request whose body is complete waits in a
  * bounded queue of its class (ingest or query) for one of that class's workers, so a slow client
- * costs no thread and a heavy query does not delay ingest. A full queue answers 503 (429 for
- * ingest) with Retry-After. */
+ * costs no thread and a heavy query does not delay ingest. A full queue answers 503 with
+ * Retry-After (not 429: Prometheus drops samples on a 429 unless told otherwise). */
 #ifndef TELLTALE_NET_HTTP_H
 #define TELLTALE_NET_HTTP_H
 
@@ -55,7 +55,8 @@ struct str http_param(const struct http_request *r, const char *name);
 /* A request header by name (any case); p == NULL when absent. */
 struct str http_header(const struct http_request *r, const char *name);
 
-/* True when the client has closed the connection: a long query asks this now and then. */
+/* True when the client has closed the connection or the server cannot wait any longer: a long query
+ * asks this now and then. A system call each time. Threads: any, during the handler's call. */
 bool http_client_gone(const struct http_request *r);
 
 /* What a handler fills. The server adds Content-Length, Date and gzip when the client accepts it
@@ -94,7 +95,8 @@ struct http_limits {
     size_t max_url_bytes;                   /* 414; 0: 64 KiB */
     size_t max_header_bytes;                /* 431; 0: 32 KiB */
     unsigned max_params;                    /* 0: 10,000 */
-    unsigned max_connections;               /* 0: 1,024 */
+    unsigned max_connections;               /* more wait to be accepted; 0: 1,024 */
+    unsigned max_connections_per_ip;        /* more are closed; 0: any */
     unsigned idle_timeout_s;                /* 0: 300 */
     unsigned body_timeout_s;                /* time for a whole request to arrive; 0: 60 */
     unsigned ingest_workers, query_workers; /* 0: number of cores; 0: 8 */
@@ -120,6 +122,10 @@ int http_server_start(const struct http_options *options, struct http_server **o
 
 /* The bound address, with the real port when it was 0; borrowed. */
 const char *http_server_address(const struct http_server *s);
+
+/* Reads certificate, key and client CA again (other files are fine) for the connections to come. On
+ * failure the old ones stay. ERR_INVALID when the server has no TLS. Threads: any. */
+int http_server_reload_tls(struct http_server *s, const struct tls_options *tls, struct err *err);
 
 /* Stops accepting, lets running handlers end (at most `grace_ms`), closes. NULL is fine. */
 void http_server_stop(struct http_server *s, int64_t grace_ms);

@@ -1,9 +1,12 @@
+/* What handlers and the server ask of a request. */
+#define _GNU_SOURCE // POLLRDHUP
 #include "net/http_exchange.h"
 
 #include <poll.h>
-#include <sys/socket.h>
 
 #include "base/atomic.h"
+#include "net/http_server.h"
+#include "net/http_watch.h"
 
 static int hex_digit(char c)
 {
@@ -82,9 +85,7 @@ int exchange_read_url(struct http_exchange *x, const struct http_limits *limits)
     x->request.raw_path = arena_str(&x->arena, path);
     if (!percent_decode(&x->arena, path, false, &x->request.path))
         return arena_failed(&x->arena) ? ERR_NOMEM : ERR_INVALID;
-    int rc = add_params(x, arena_str(&x->arena, rest), limits->max_params);
-    x->n_url_params = x->request.n_params;
-    return rc;
+    return add_params(x, rest, limits->max_params);
 }
 
 int exchange_read_form(struct http_exchange *x, const struct http_limits *limits)
@@ -106,23 +107,18 @@ struct str http_param(const struct http_request *r, const char *name)
 
 struct str http_header(const struct http_request *r, const char *name)
 {
-    return str_c(MHD_lookup_connection_value(r->exchange->connection, MHD_HEADER_KIND, name));
+    return str_c(MHD_lookup_connection_value(r->exchange->mhd, MHD_HEADER_KIND, name));
 }
 
+/* A client that only closes its sending side counts as gone, too: HTTP clients do not do that, and
+ * there is no other way to see one leave that has sent its next request already. */
 bool http_client_gone(const struct http_request *r)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(r->exchange->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    if (!info || atomic_get_relaxed(r->exchange->stopping))
+    const struct http_exchange *x = r->exchange;
+    struct pollfd fd = {.fd = x->connection->fd, .events = POLLRDHUP};
+    if (atomic_get_relaxed(&x->server->stopping))
         return true;
-    /* POLLRDHUP would also see a client that only closed its sending side, and wants the answer. */
-    struct pollfd fd = {.fd = info->connect_fd, .events = POLLIN};
-    if (poll(&fd, 1, 0) <= 0)
-        return false;
-    char byte;
-    if (fd.revents & (POLLERR | POLLHUP | POLLNVAL))
-        return true;
-    return (fd.revents & POLLIN) && recv(fd.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    return poll(&fd, 1, 0) > 0 && fd.revents & (POLLRDHUP | POLLERR | POLLHUP | POLLNVAL);
 }
 
 void http_set_header(struct http_response *r, const char *name, struct str value)
@@ -134,35 +130,4 @@ void http_set_header(struct http_response *r, const char *name, struct str value
         }
     if (r->n_headers < ARRAY_LEN(r->headers))
         r->headers[r->n_headers++] = (struct http_out_header){name, value};
-}
-
-static const char *error_type(int status)
-{
-    switch (status) {
-    case 401:
-    case 403: return "unauthorized";
-    case 404: return "not_found";
-    case 503: return "unavailable";
-    default: return "bad_data";
-    }
-}
-
-void exchange_refuse(struct http_exchange *x, int status, const char *message)
-{
-    struct http_response *r = &x->response;
-    buf_reset(&r->body);
-    r->status = status;
-    if (x->route && x->route->json_errors) {
-        r->content_type = "application/json";
-        buf_printf(&r->body,
-                   "{\"status\":\"error\",\"errorType\":\"%s\",\"error\":", error_type(status));
-        str_quote(&r->body, str_c(message)); // our own words: nothing JSON escapes otherwise
-        buf_puts(&r->body, "}");
-    } else {
-        r->content_type = "text/plain; charset=utf-8";
-        buf_puts(&r->body, message);
-        buf_putc(&r->body, '\n');
-    }
-    if (status == 503 || status == 429)
-        http_set_header(r, "Retry-After", STR("1"));
 }

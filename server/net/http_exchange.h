@@ -1,4 +1,11 @@
-/* One request and its response, from the first header byte to the last byte sent. Private. */
+/* One request and its response, from the first header byte to the last byte sent. Private.
+ *
+ *   HEAD -> [PASSWORD ->] BODY -> WORK -> ANSWERED
+ *      \______________\-> DROP ----/
+ *
+ * In PASSWORD and WORK the connection is suspended and a worker has the exchange; at all other
+ * times it is its event thread's. DROP: the answer (a refusal) is known, the body is read and
+ * thrown away so that the client gets to read it; see http_serve.c. */
 #ifndef TELLTALE_NET_HTTP_EXCHANGE_H
 #define TELLTALE_NET_HTTP_EXCHANGE_H
 
@@ -11,40 +18,51 @@
 enum { EXCHANGE_ARENA_BYTES = 64 << 20 };
 
 enum exchange_stage {
-    STAGE_READING, /* the event thread collects the body */
-    STAGE_WORKING, /* a worker has it; the connection is suspended */
-    STAGE_DONE     /* the response may be sent */
+    STAGE_HEAD,
+    STAGE_PASSWORD,
+    STAGE_BODY,
+    STAGE_DROP,
+    STAGE_WORK,
+    STAGE_ANSWERED
 };
 
 struct http_exchange {
-    struct http_server *server;        /* borrowed */
-    struct MHD_Connection *connection; /* borrowed */
-    const struct http_route *route;    /* borrowed */
-    const atomic_bool *stopping;       /* the server's: waits no longer for handlers */
-    const char *url;                   /* borrowed from libmicrohttpd: the path as sent */
+    struct http_server *server;         /* borrowed */
+    struct MHD_Connection *mhd;         /* borrowed */
+    struct http_connection *connection; /* borrowed */
+    const struct http_route *route;     /* borrowed; NULL until found */
+    const char *url;                    /* as sent; in the arena */
     struct http_request request;
     struct http_response response;
+    struct MHD_Response *answer; /* made of the response; owned */
     struct arena arena;
     struct buf body;
     size_t budgeted; /* bytes taken from the server's budget */
-    size_t n_url_params;
-    _Atomic enum exchange_stage stage;
-    bool away;           /* given to a worker and not yet got back */
-    bool check_password; /* a worker asks auth_check first */
-    bool answered;       /* libmicrohttpd has the response */
-    bool head;           /* a HEAD request */
+    size_t dropped;  /* bytes of body thrown away */
+    enum exchange_stage stage;
+    enum auth_result credential; /* what the password's check said */
+    bool away, busy;             /* counted in the server's fields of that name */
+    bool close;                  /* the connection ends with the answer */
+    bool abandoned;              /* the client left: no answer */
 };
 
-/* Fills path, raw_path, rest and the URL's parameters. ERR_TOO_BIG, ERR_NOMEM, ERR_INVALID. */
+/* Fills path, raw_path and the URL's parameters. ERR_TOO_BIG, ERR_NOMEM, ERR_INVALID. */
 int exchange_read_url(struct http_exchange *x, const struct http_limits *limits);
 
 /* Adds the parameters of a form body, if it is one. */
 int exchange_read_form(struct http_exchange *x, const struct http_limits *limits);
 
-/* Replaces the response by a refusal, in the route's shape of errors. */
-void exchange_refuse(struct http_exchange *x, int status, const char *message);
+/* Makes the response a refusal, in the route's shape of errors, and counts the reason. */
+void exchange_refuse(struct http_exchange *x, int status, const char *reason, const char *message);
+
+/* Turns the response into an answer for libmicrohttpd: headers, compression. Any thread that has
+ * the exchange. On failure `x->answer` is NULL and the connection can only be closed. */
+void exchange_finish(struct http_exchange *x);
 
 /* Percent-decoding; '+' is a space in queries. False for a bad escape. In the arena. */
 bool percent_decode(struct arena *arena, struct str text, bool plus_is_space, struct str *out);
+
+/* True when a list like Accept-Encoding's allows gzip. */
+bool accepts_gzip(struct str accept_encoding);
 
 #endif

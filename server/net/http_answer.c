@@ -1,0 +1,214 @@
+/* From a response to an answer that libmicrohttpd sends. */
+#include "net/http_exchange.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <zlib.h>
+
+#include "base/atomic.h"
+#include "base/num.h"
+#include "base/regex.h"
+#include "base/time.h"
+#include "log/log.h"
+#include "net/http_server.h"
+#include "self/self.h"
+
+enum { GZIP_FROM_BYTES = 1024, GZIP_LEVEL = 1 };
+
+static struct self_metric requests =
+    SELF_COUNTER("telltale_http_requests_total", "HTTP requests answered, by handler and status.",
+                 "handler", "code");
+static struct self_metric durations =
+    SELF_HISTOGRAM("telltale_http_request_duration_seconds",
+                   "Time from a complete request to its response, by handler.", "handler");
+static struct self_metric received = SELF_COUNTER(
+    "telltale_http_received_bytes_total", "Bytes of request bodies, by handler.", "handler");
+static struct self_metric sent = SELF_COUNTER(
+    "telltale_http_sent_bytes_total", "Bytes of response bodies as sent, by handler.", "handler");
+static struct self_metric refusals = SELF_COUNTER(
+    "telltale_http_refused_total", "HTTP requests refused by the server, by reason.", "reason");
+
+/* --- refusing --------------------------------------------------------------------------------- */
+
+static const char *error_type(int status)
+{
+    switch (status) {
+    case 401:
+    case 403: return "unauthorized";
+    case 404: return "not_found";
+    case 503: return "unavailable";
+    default: return "bad_data";
+    }
+}
+
+void exchange_refuse(struct http_exchange *x, int status, const char *reason, const char *message)
+{
+    struct http_response *r = &x->response;
+    self_add(&refusals, 1, reason);
+    buf_reset(&r->body);
+    r->status = status;
+    if (x->route && x->route->json_errors) {
+        r->content_type = "application/json";
+        buf_printf(&r->body,
+                   "{\"status\":\"error\",\"errorType\":\"%s\",\"error\":", error_type(status));
+        str_quote(&r->body, str_c(message)); // our own words: nothing JSON escapes otherwise
+        buf_puts(&r->body, "}");
+    } else {
+        r->content_type = "text/plain; charset=utf-8";
+        buf_puts(&r->body, message);
+        buf_putc(&r->body, '\n');
+    }
+    if (status == 503)
+        http_set_header(r, "Retry-After", STR("1"));
+}
+
+/* --- compressing ------------------------------------------------------------------------------ */
+
+/* "q=0", "q=0.0" …: not acceptable. */
+static bool quality_is_zero(struct str parameters)
+{
+    while (parameters.p) {
+        struct str value = str_cut(&parameters, ';');
+        struct str name = str_trim(str_cut(&value, '='));
+        double q;
+        if (str_eq_nocase(name, STR("q")) && num_parse_double(str_trim(value), &q) == 0)
+            return !(q > 0);
+    }
+    return false;
+}
+
+bool accepts_gzip(struct str list)
+{
+    bool any = false;
+    while (list.p) {
+        struct str parameters = str_cut(&list, ',');
+        struct str coding = str_trim(str_cut(&parameters, ';'));
+        if (str_eq_nocase(coding, STR("gzip")))
+            return !quality_is_zero(parameters);
+        if (str_eq(coding, STR("*")))
+            any = !quality_is_zero(parameters);
+    }
+    return any;
+}
+
+/* Replaces the body by its gzip form; leaves it as it is when that fails or does not help. */
+static bool gzip_body(struct http_response *r)
+{
+    z_stream z = {0};
+    if (r->body.n > UINT32_MAX / 2 ||
+        deflateInit2(&z, GZIP_LEVEL, Z_DEFLATED, 15 + 16, 8, 0) != Z_OK)
+        return false;
+    struct buf out = BUF_MAX(r->body.n);
+    char *room = buf_reserve(&out, r->body.n);
+    z.next_in = (Bytef *)r->body.p;
+    z.avail_in = (uInt)r->body.n;
+    z.next_out = (Bytef *)room;
+    z.avail_out = (uInt)r->body.n;
+    bool done = room && deflate(&z, Z_FINISH) == Z_STREAM_END;
+    if (done)
+        buf_advance(&out, z.total_out);
+    (void)deflateEnd(&z); // only frees
+    if (!done) {
+        buf_done(&out);
+        return false;
+    }
+    buf_done(&r->body);
+    r->body = out;
+    return true;
+}
+
+static void compress_response(struct http_exchange *x)
+{
+    struct http_response *r = &x->response;
+    if (r->no_gzip || r->body.n < GZIP_FROM_BYTES)
+        return;
+    for (size_t i = 0; i < r->n_headers; i++)
+        if (str_eq_nocase(str_c(r->headers[i].name), STR("Content-Encoding")))
+            return; // the handler did it
+    http_set_header(r, "Vary", STR("Accept-Encoding"));
+    if (accepts_gzip(http_header(&x->request, "Accept-Encoding")) && gzip_body(r))
+        http_set_header(r, "Content-Encoding", STR("gzip"));
+}
+
+/* --- headers ---------------------------------------------------------------------------------- */
+
+static void put_header(struct MHD_Response *to, const char *name, struct str value)
+{
+    char *text = str_dup(value);
+    if (!text || MHD_add_response_header(to, name, text) != MHD_YES)
+        log_warn("net", "response header dropped", LOG_STR("name", name));
+    free(text);
+}
+
+static void put_cors(const struct http_exchange *x, struct MHD_Response *to)
+{
+    const struct http_server *s = x->server;
+    struct str origin = http_header(&x->request, "Origin");
+    if (!s->options.cors_origin || origin.n == 0)
+        return;
+    bool any = strcmp(s->options.cors_origin, "*") == 0;
+    if (!any && regex_match(s->cors, origin) != 1)
+        return;
+    put_header(to, "Access-Control-Allow-Origin", any ? STR("*") : origin);
+    put_header(to, "Access-Control-Allow-Methods", STR("GET, POST, OPTIONS"));
+    put_header(to, "Access-Control-Allow-Headers",
+               STR("Accept, Authorization, Content-Type, Origin"));
+    put_header(to, "Access-Control-Expose-Headers", STR("Date"));
+    if (!any)
+        put_header(to, "Vary", STR("Origin"));
+}
+
+static void put_headers(struct http_exchange *x, struct MHD_Response *to)
+{
+    struct http_response *r = &x->response;
+    put_header(to, "Content-Type",
+               str_c(r->content_type ? r->content_type : "text/plain; charset=utf-8"));
+    for (size_t i = 0; i < r->n_headers; i++)
+        put_header(to, r->headers[i].name, r->headers[i].value);
+    put_cors(x, to);
+    if (x->close || atomic_get_relaxed(&x->server->leaving))
+        put_header(to, MHD_HTTP_HEADER_CONNECTION, STR("close"));
+}
+
+static const char *handler_name(const struct http_exchange *x)
+{
+    if (!x->route)
+        return "none";
+    return x->route->name ? x->route->name : x->route->path;
+}
+
+static void count(const struct http_exchange *x)
+{
+    char code[12];
+    const char *handler = handler_name(x);
+    (void)snprintf(code, sizeof code, "%d", x->response.status);
+    self_add(&requests, 1, handler, code);
+    self_add(&sent, x->response.body.n, handler);
+    if (!x->route)
+        return;
+    double took = (double)(time_now_mono_ns() - x->request.received_mono_ns) / (double)NS_PER_S;
+    self_observe(&durations, took, handler);
+    self_add(&received, x->body.n, handler);
+}
+
+void exchange_finish(struct http_exchange *x)
+{
+    struct http_response *r = &x->response;
+    if (buf_failed(&r->body))
+        exchange_refuse(x, 500, "response_size",
+                        "the answer is over the server's limit, or memory ran out");
+    if (r->status == 0)
+        r->status = 200;
+    compress_response(x);
+    count(x);
+
+    size_t n = r->body.n;
+    char *body = n ? buf_take(&r->body, NULL) : NULL;
+    x->answer = MHD_create_response_from_buffer(
+        body ? n : 0, body, body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+    if (x->answer)
+        put_headers(x, x->answer);
+    else
+        free(body);
+}
