@@ -84,6 +84,16 @@ static void on_connection(void *self, struct MHD_Connection *mhd, void **context
 
 /* --- exchanges -------------------------------------------------------------------------------- */
 
+/* libmicrohttpd 0.9.75 would keep a record of each parameter in the connection's memory, and
+ * crashes on a request whose records do not fit. We have our copy of the URL, so make one parameter
+ * of all in its own: that memory is the connection's and writable, and nothing else reads it. */
+static void join_parameters(const char *url)
+{
+    char *p = (char *)(uintptr_t)strchr(url, '?');
+    while (p && (p = strchr(p, '&')) != NULL)
+        *p = '_';
+}
+
 /* The request line has arrived: keep the URL as sent, for libmicrohttpd cuts it to pieces. */
 static void *on_request_line(void *self, const char *url, struct MHD_Connection *mhd)
 {
@@ -102,6 +112,7 @@ static void *on_request_line(void *self, const char *url, struct MHD_Connection 
     x->request.received_mono_ns = time_now_mono_ns();
     buf_init(&x->body, s->limits.max_body_bytes);
     buf_init(&x->response.body, s->limits.max_response_bytes);
+    join_parameters(url);
     (void)http_connection_enter(c, HTTP_RECEIVING,
                                 in_seconds(s->limits.body_timeout_s)); // seen when it is complete
     return x;
@@ -202,18 +213,23 @@ static int start_daemon(struct http_server *s, int fd, struct err *err)
                            MHD_USE_ERROR_LOG | (s->tls ? MHD_USE_TLS : 0);
     const size_t memory = l->max_header_bytes + l->max_url_bytes + SPARE_BYTES;
     const enum MHD_OPTION certificates = s->tls ? MHD_OPTION_HTTPS_CERT_CALLBACK : MHD_OPTION_END;
-    /* clang-format off: one option a line */
+    // clang-format off
     s->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)EVENT_THREADS,
-        MHD_OPTION_CONNECTION_LIMIT, l->max_connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        l->max_connections_per_ip, MHD_OPTION_CONNECTION_TIMEOUT, l->idle_timeout_s,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
-        MHD_OPTION_URI_LOG_CALLBACK, on_request_line, s, MHD_OPTION_UNESCAPE_CALLBACK,
-        leave_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, certificates,
-        no_certificate, // the end of the list without TLS
+        flags, 0, NULL, NULL, on_request, s,
+        MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+        MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_THREAD_POOL_SIZE, (unsigned)EVENT_THREADS,
+        MHD_OPTION_CONNECTION_LIMIT, l->max_connections,
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, l->max_connections_per_ip,
+        MHD_OPTION_CONNECTION_TIMEOUT, l->idle_timeout_s,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
+        MHD_OPTION_URI_LOG_CALLBACK, on_request_line, s,
+        MHD_OPTION_UNESCAPE_CALLBACK, leave_escapes, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
+        certificates, no_certificate, // without TLS this is the end of the list
         MHD_OPTION_END);
-    /* clang-format on */
+    // clang-format on
     if (!s->daemon)
         return err_set(err, ERR_IO, "cannot start the HTTP server on %s", s->address);
     return 0;

@@ -110,8 +110,8 @@ struct str http_header(const struct http_request *r, const char *name)
     return str_c(MHD_lookup_connection_value(r->exchange->mhd, MHD_HEADER_KIND, name));
 }
 
-/* A client that only closes its sending side counts as gone, too: HTTP clients do not do that, and
- * there is no other way to see one leave that has sent its next request already. */
+/* A client that only closed its sending side counts as gone, too: the two look alike until an
+ * answer is sent, and clients that ask for something long do not do that. */
 bool http_client_gone(const struct http_request *r)
 {
     const struct http_exchange *x = r->exchange;

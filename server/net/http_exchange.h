@@ -43,7 +43,6 @@ struct http_exchange {
     enum auth_result credential; /* what the password's check said */
     bool away, busy;             /* counted in the server's fields of that name */
     bool close;                  /* the connection ends with the answer */
-    bool abandoned;              /* the client left: no answer */
 };
 
 /* Fills path, raw_path and the URL's parameters. ERR_TOO_BIG, ERR_NOMEM, ERR_INVALID. */

@@ -37,7 +37,7 @@ static enum MHD_Result answer(struct http_exchange *x)
 {
     x->stage = STAGE_ANSWERED;
     int64_t deadline = sending_deadline(x);
-    if (!x->answer && !x->abandoned)
+    if (!x->answer)
         exchange_finish(x);
     if (!x->answer || !http_connection_enter(x->connection, HTTP_SENDING, deadline))
         return MHD_NO; // closes the connection
@@ -279,11 +279,8 @@ static void run_handler(struct http_exchange *x)
 void exchange_work(void *exchange)
 {
     struct http_exchange *x = exchange;
-    x->abandoned = http_client_gone(&x->request);
-    if (!x->abandoned) {
-        run_handler(x);
-        exchange_finish(x);
-    }
+    run_handler(x);
+    exchange_finish(x);
     MHD_resume_connection(x->mhd);
 }
 

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "base/str.h"
 #include "base/thread.h"
 #include "base/time.h"
 #include "net/tls.h"
@@ -28,7 +27,8 @@ static struct self_metric given_up =
  * libmicrohttpd's back; TLS has no back door. */
 static void say_timeout(int fd)
 {
-    static const char text[] = "HTTP/1.1 408 Request Timeout\r\nContent-Type: text/plain\r\n"
+    static const char text[] = "HTTP/1.1 408 Request Timeout\r\n"
+                               "Content-Type: text/plain; charset=utf-8\r\n"
                                "Connection: close\r\nContent-Length: 36\r\n\r\n"
                                "the request took too long to arrive\n";
     (void)send(fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT); // as good as it gets
