@@ -172,9 +172,10 @@ static bool framing_ok(struct http_exchange *x, const struct framing *f)
 
 static uint64_t content_length(const struct http_exchange *x)
 {
+    struct str text = http_header(&x->request, MHD_HTTP_HEADER_CONTENT_LENGTH);
     uint64_t length = 0;
-    (void)num_parse_u64(http_header(&x->request, MHD_HTTP_HEADER_CONTENT_LENGTH),
-                        &length); // libmicrohttpd checked it
+    if (text.p && num_parse_u64(text, &length) != 0)
+        return UINT64_MAX; // libmicrohttpd has refused what is no number
     return length;
 }
 
