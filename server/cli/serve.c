@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,10 +5,13 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/time.h"
 #include "cli/arguments.h"
 #include "cli/cli.h"
 #include "cli/server.h"
 #include "log/log.h"
+
+#define SAME_REQUEST_NS (NS_PER_S / 2)
 
 static void ask_to_quit(void)
 {
@@ -48,11 +50,26 @@ static void wait_for_end(struct server *s, const sigset_t *set)
     }
 }
 
+/* When stopping began; written before the handler that reads it is installed. */
+static int64_t stopping_since_mono_ns;
+
+/* A signal that comes twice at once is one request: timeout(1) sends one to the program and one to
+ * its group, and some supervisors do the like. */
+static void end_at_once(int number)
+{
+    if (time_now_mono_ns() - stopping_since_mono_ns < SAME_REQUEST_NS)
+        return;
+    handle(number, SIG_DFL);
+    (void)raise(number);
+}
+
 /* From here on a second signal ends the process at once. */
 static void unblock_signals(const sigset_t *set)
 {
-    handle(SIGTERM, SIG_DFL);
-    handle(SIGINT, SIG_DFL);
+    stopping_since_mono_ns = time_now_mono_ns();
+    handle(SIGTERM, end_at_once);
+    handle(SIGINT, end_at_once);
+    handle(SIGHUP, SIG_IGN); // too late to reload
     (void)pthread_sigmask(SIG_UNBLOCK, set, NULL);
 }
 

@@ -7,7 +7,7 @@
 #include "config/config.h"
 #include "support/check.h"
 
-enum { ARGS_MAX = 16 };
+enum { ARGS_MAX = 20 };
 
 static bool read_words(struct arguments *a, const char *const *words)
 {
@@ -50,9 +50,8 @@ static void test_the_command_line_of_prometheus_can_be_kept(void **state)
               "--storage.tsdb.retention.time=15d", "--web.listen-address=127.0.0.1:9090",
               "--web.console.libraries=/usr/share/prometheus/console_libraries",
               "--web.console.templates=/usr/share/prometheus/consoles", "--web.enable-lifecycle",
-              "--web.enable-remote-write-receiver", "--query.max-samples=1000",
-              "--enable-feature=native-histograms,"
-              "promql-experimental-functions")));
+              "--web.enable-remote-write-receiver", "--query.max-samples=1000", "--enable-feature",
+              "native-histograms,promql-experimental-functions")));
     assert_string_equal(a.file, "/etc/prometheus/prometheus.yml");
     struct config *c = NULL;
     struct err err = {0};
