@@ -8,7 +8,7 @@
  *     then scrape jobs                        users, configuration
  *
  * A reload builds the new configuration beside the old one and hands it to each box that can change
- * while it runs; the first that may refuse (scraping) goes first, so a refusal changes nothing.
+ * while it runs. Those that may refuse come first, and a refusal puts the old one back.
  */
 #include "cli/server.h"
 
@@ -306,16 +306,45 @@ const char *server_url(const struct server *s)
 
 /* --- reloading -------------------------------------------------------------------------------- */
 
+/* Certificates are read again at each reload: they expire. Listeners that began without TLS stay so
+ * until a restart. */
+static int reload_tls(struct server *s, const struct config *c, struct err *err)
+{
+    struct tls_options room;
+    const struct tls_options *tls = settings_tls(c, &room);
+    int rc = 0;
+    if (!tls || !s->first->http.tls.cert)
+        return 0;
+    if (s->http)
+        rc = http_server_reload_tls(s->http, tls, err);
+    if (rc == 0 && s->otlp_http)
+        rc = http_server_reload_tls(s->otlp_http, tls, err);
+    if (rc == 0 && s->grpc)
+        rc = grpc_server_reload_tls(s->grpc, tls, err);
+    return rc;
+}
+
+/* What may refuse the new configuration. */
+static int apply_refusable(struct server *s, const struct config *c, struct err *err)
+{
+    int rc = reload_tls(s, c, err);
+    if (rc == 0)
+        rc = settings_auth_replace(c, s->auth, err);
+    if (rc == 0 && atomic_get_acquire(&s->api.ready))
+        rc = scrape_manager_apply(s->scrape, c->scrape_configs, c->n_scrape_configs, err);
+    return rc;
+}
+
 /* Hands the new configuration to the boxes; under the lock. */
 static int apply(struct server *s, const struct config *c, struct err *err)
 {
-    int rc = 0;
-    if (atomic_get_acquire(&s->api.ready))
-        rc = scrape_manager_apply(s->scrape, c->scrape_configs, c->n_scrape_configs, err);
-    if (rc == 0)
-        rc = settings_auth_replace(c, s->auth, err);
-    if (rc != 0)
+    int rc = apply_refusable(s, c, err);
+    if (rc != 0) {
+        /* Back to what was in force and was accepted then; the scrape manager changed nothing. */
+        (void)reload_tls(s, s->config, NULL);
+        (void)settings_auth_replace(s->config, s->auth, NULL);
         return rc;
+    }
     struct log_options log = settings_log(c);
     struct store_options store = settings_store(c);
     struct query_options query = settings_query(c);
@@ -334,6 +363,8 @@ static void log_restart_keys(const struct config *old, const struct config *new)
     if (keys.n)
         log_warn("config", "these keys take effect at the next start",
                  LOG_TEXT("keys", buf_str(&keys)));
+    if (!old->http.tls.cert != !new->http.tls.cert)
+        log_warn("config", "TLS goes on or off at the next start");
     buf_done(&keys);
 }
 
