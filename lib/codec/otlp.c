@@ -99,7 +99,8 @@ static void put_text(struct buf *out, const struct otlp_value *v)
     }
 }
 
-enum { TEXT_MAX = 1 << 20 }; /* of one value; longer ones are over any label limit */
+/* Of one value. A longer one is cut: it is over any limit of labels still. */
+enum { TEXT_MAX = 1 << 20 };
 
 struct str otlp_value_text(const struct otlp_value *v, struct arena *arena)
 {
@@ -110,8 +111,8 @@ struct str otlp_value_text(const struct otlp_value *v, struct arena *arena)
     struct buf text = BUF_MAX(TEXT_MAX);
     put_text(&text, v);
     struct str s = arena_str(arena, buf_str(&text));
-    if (buf_failed(&text))
-        arena->failed = true;
+    if (buf_failed(&text) && text.n < TEXT_MAX / 2)
+        arena->failed = true; // not too long, so there was no memory
     buf_done(&text);
     return s;
 }

@@ -1,6 +1,5 @@
 #include "receive/otlp_labels.h"
 
-#include "base/buf.h"
 #include "base/hash.h"
 #include "receive/otlp_name.h"
 
@@ -72,6 +71,19 @@ static const struct otlp_value *identity(const struct otlp_resource *r, struct s
     return v && v->kind != OTLP_VALUE_NONE ? v : NULL;
 }
 
+static struct str concat(struct arena *arena, struct str a, struct str b, struct str c)
+{
+    const struct str parts[] = {a, b, c};
+    char *p = arena_alloc(arena, a.n + b.n + c.n);
+    size_t n = 0;
+    for (size_t i = 0; p && i < ARRAY_LEN(parts); i++) {
+        if (parts[i].n)
+            memcpy(p + n, parts[i].p, parts[i].n);
+        n += parts[i].n;
+    }
+    return str_of(p, n);
+}
+
 /* "namespace/name", or the name alone. */
 static struct str job_of(const struct otlp_resource *r, struct arena *arena)
 {
@@ -80,18 +92,7 @@ static struct str job_of(const struct otlp_resource *r, struct arena *arena)
     if (!name)
         return (struct str){0};
     struct str job = otlp_value_text(name, arena);
-    if (!space)
-        return job;
-    struct str prefix = otlp_value_text(space, arena);
-    char *p = arena_alloc(arena, prefix.n + 1 + job.n);
-    if (!p)
-        return (struct str){0};
-    if (prefix.n)
-        memcpy(p, prefix.p, prefix.n);
-    p[prefix.n] = '/';
-    if (job.n)
-        memcpy(p + prefix.n + 1, job.p, job.n);
-    return str_of(p, prefix.n + 1 + job.n);
+    return space ? concat(arena, otlp_value_text(space, arena), STR("/"), job) : job;
 }
 
 static int set_checked(struct otlp_labels *l, struct labels_builder *b, struct str name,
@@ -124,13 +125,9 @@ static int set_scope(struct otlp_labels *l, struct labels_builder *b,
     int rc = 0;
     for (size_t i = 0; i < scope->scope.attributes.n && rc == 0; i++) {
         const struct otlp_attribute *a = &scope->scope.attributes.v[i];
-        struct buf key = BUF_MAX(a->key.n + sizeof "otel_scope_");
-        buf_puts(&key, "otel_scope_");
-        buf_put_str(&key, a->key);
-        struct str kept = arena_str(l->arena, buf_str(&key));
-        buf_done(&key);
+        struct str key = concat(l->arena, STR("otel_scope_"), a->key, STR(""));
         struct label label;
-        rc = make_label(l, a, otlp_label_name(l->rules->translation, kept, l->arena), &label, err);
+        rc = make_label(l, a, otlp_label_name(l->rules->translation, key, l->arena), &label, err);
         if (rc == 0)
             labels_builder_set(b, label.name, label.value);
     }
@@ -221,17 +218,6 @@ static void insert_pair(struct otlp_pair *pairs, size_t n, struct otlp_pair pair
     pairs[i] = pair;
 }
 
-static struct str join_values(struct arena *arena, struct str a, struct str b)
-{
-    char *p = arena_alloc(arena, a.n + 1 + b.n);
-    if (!p)
-        return a; // the arena is marked as failed
-    memcpy(p, a.p, a.n);
-    p[a.n] = ';';
-    memcpy(p + a.n + 1, b.p, b.n);
-    return str_of(p, a.n + 1 + b.n);
-}
-
 /* Joins the values of pairs with one name; the number of pairs left. */
 static size_t join_pairs(struct arena *arena, struct otlp_pair *pairs, size_t n)
 {
@@ -239,7 +225,7 @@ static size_t join_pairs(struct arena *arena, struct otlp_pair *pairs, size_t n)
     for (size_t i = 0; i < n; i++) {
         struct label *last = kept ? &pairs[kept - 1].label : NULL;
         if (last && UNLIKELY(str_eq(last->name, pairs[i].label.name)))
-            last->value = join_values(arena, last->value, pairs[i].label.value);
+            last->value = concat(arena, last->value, STR(";"), pairs[i].label.value);
         else
             pairs[kept++] = pairs[i];
     }

@@ -3,7 +3,9 @@
 #include "base/buf.h"
 #include "base/compiler.h"
 
-enum { NAME_MAX_BYTES = 16 << 10 }; /* a longer one is over every limit */
+/* What is longer is over every limit of names, and has none. The result grows by a few words only,
+ * so that a buffer fails for want of memory alone. */
+enum { INPUT_MAX_BYTES = 16 << 10, NAME_MAX_BYTES = 64 << 10 };
 
 static bool escapes(enum otlp_translation t)
 {
@@ -204,6 +206,7 @@ static void put_escaped_with_suffixes(struct buf *out, struct str name, struct s
         put_token(out, buf_str(&main));
     put_token(out, buf_str(&per));
     put_token(out, last);
+    out->failed |= main.failed | per.failed;
     buf_done(&main);
     buf_done(&per);
 }
@@ -259,16 +262,19 @@ static void put_utf8_with_suffixes(struct buf *out, struct str name, struct str 
         put_suffix(out, words.main);
     put_suffix(out, buf_str(&per));
     put_suffix(out, last);
+    out->failed |= per.failed;
     buf_done(&per);
 }
 
 /* ---- public ---- */
 
-/* Moves a finished text into the arena; empty when it did not fit. */
+/* Moves a finished text into the arena, which is marked as failed when there was no memory. */
 static struct str finish(struct buf *text, struct arena *arena)
 {
     struct str s = {0};
-    if (!buf_failed(text) && text->n)
+    if (buf_failed(text))
+        arena->failed = true;
+    else if (text->n)
         s = arena_str(arena, buf_str(text));
     buf_done(text);
     return s;
@@ -277,6 +283,8 @@ static struct str finish(struct buf *text, struct arena *arena)
 struct str otlp_metric_name(enum otlp_translation t, struct str name, struct str unit,
                             enum otlp_name_kind kind, struct arena *arena)
 {
+    if (name.n > INPUT_MAX_BYTES || unit.n > INPUT_MAX_BYTES)
+        return (struct str){0};
     if (t == OTLP_NO_TRANSLATION || name.n == 0)
         return name;
     struct buf text = BUF_MAX(NAME_MAX_BYTES);
@@ -291,16 +299,19 @@ struct str otlp_metric_name(enum otlp_translation t, struct str name, struct str
         struct buf prefixed = BUF_MAX(NAME_MAX_BYTES);
         buf_putc(&prefixed, '_');
         buf_put_str(&prefixed, buf_str(&text));
+        prefixed.failed |= text.failed;
         buf_done(&text);
         text = prefixed;
     }
-    if (escapes(t) && !has_more_than_underscores(buf_str(&text)))
+    if (escapes(t) && !buf_failed(&text) && !has_more_than_underscores(buf_str(&text)))
         buf_reset(&text);
     return finish(&text, arena);
 }
 
 struct str otlp_unit_name(enum otlp_translation t, struct str unit, struct arena *arena)
 {
+    if (unit.n > INPUT_MAX_BYTES)
+        return (struct str){0};
     if (!adds_suffixes(t))
         return unit;
     struct unit_words words = split_unit(unit);
@@ -356,6 +367,8 @@ static void put_label(struct buf *out, struct str key)
 
 struct str otlp_label_name(enum otlp_translation t, struct str key, struct arena *arena)
 {
+    if (key.n > INPUT_MAX_BYTES)
+        return (struct str){0};
     if (!escapes(t) || key.n == 0)
         return key;
     bool plain = is_plain_label(key);
@@ -368,7 +381,8 @@ struct str otlp_label_name(enum otlp_translation t, struct str key, struct arena
         buf_put_str(&text, label_prefix(buf_str(&name)));
         buf_put_str(&text, buf_str(&name));
     }
-    if (buf_failed(&name) || !has_more_than_underscores(buf_str(&text)))
+    text.failed |= name.failed;
+    if (!buf_failed(&text) && !has_more_than_underscores(buf_str(&text)))
         buf_reset(&text);
     buf_done(&name);
     return finish(&text, arena);

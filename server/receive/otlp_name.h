@@ -4,7 +4,8 @@
  *   requests, unit 1/s, monotonic sum         ─▶  requests_per_second_total
  *   cpu.utilisation, unit 1, gauge            ─▶  cpu_utilisation_ratio
  *
- * Names given out are borrowed from the input where nothing had to change, else of the arena. */
+ * Names given out are borrowed from the input where nothing had to change, else of the arena. When
+ * memory is short they are empty and the arena is marked as failed. */
 #ifndef TELLTALE_RECEIVE_OTLP_NAME_H
 #define TELLTALE_RECEIVE_OTLP_NAME_H
 
@@ -14,7 +15,7 @@
 
 enum otlp_name_kind { OTLP_NAME_COUNTER, OTLP_NAME_GAUGE, OTLP_NAME_OTHER };
 
-/* The name of a metric family, or empty when nothing of it is left (or memory is short). */
+/* The name of a metric family, or empty when nothing of it is left, or it is too long. */
 struct str otlp_metric_name(enum otlp_translation t, struct str name, struct str unit,
                             enum otlp_name_kind kind, struct arena *arena);
 

@@ -326,14 +326,14 @@ void otlp_tree_encode_json(struct buf *out, const struct otlp_request *request)
 /* ---- at random ---- */
 
 struct maker {
-    uint64_t *seed;
+    uint64_t seed;
     struct arena *arena;
     unsigned depth;
 };
 
 static uint64_t roll(struct maker *m)
 {
-    uint64_t z = (*m->seed += 0x9e3779b97f4a7c15u);
+    uint64_t z = (m->seed += 0x9e3779b97f4a7c15u);
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
     return z ^ (z >> 31);
@@ -417,7 +417,8 @@ static void make_message(struct maker *m, const struct otlp_message *message, vo
 struct otlp_request otlp_tree_random(uint64_t *seed, struct arena *arena)
 {
     struct otlp_request request = {0};
-    struct maker m = {.seed = seed, .arena = arena};
+    struct maker m = {.seed = *seed, .arena = arena};
     make_message(&m, &otlp_request_message, &request);
+    *seed = m.seed;
     return request;
 }
