@@ -104,7 +104,7 @@ struct run {
     struct ast ast;
     struct query_result *out;
     struct err *err;
-    int64_t parse_ns, select_ns, eval_ns;
+    int64_t parse_ns, eval_ns;
 };
 
 static int check_range(struct run *r)
@@ -181,6 +181,16 @@ static int no_memory(struct run *r)
     return limits_memory_error(&r->limits, r->err);
 }
 
+/* The arena of the answer, which may take what the evaluation has left. */
+static struct arena *result_arena(struct run *r)
+{
+    struct arena *a = &r->out->arena;
+    size_t used = limits_memory_used(&r->limits) + a->used;
+    size_t left = used < r->limits.max_memory_bytes ? r->limits.max_memory_bytes - used : 0;
+    a->budget = a->used + left;
+    return a;
+}
+
 /* Room for one more series in the result. */
 static struct query_series *add_series(struct run *r, size_t *cap)
 {
@@ -199,7 +209,7 @@ static struct query_series *add_series(struct run *r, size_t *cap)
 
 static int put_row(struct run *r, const struct row *row, size_t *cap)
 {
-    struct arena *a = &r->out->arena;
+    struct arena *a = result_arena(r);
     struct query_series *s = add_series(r, cap);
     size_t n = 0;
     for (size_t i = 0; i < r->t.n; i++)
@@ -271,9 +281,6 @@ static int answer_scalar(struct run *r)
     if (rc != 0)
         return rc;
     struct row row = {.v = v};
-    for (size_t i = 0; i < r->t.n; i++)
-        if (is_hole(v[i]))
-            v[i] = 0.0 / 0.0;
     r->out->type = r->request->instant ? QUERY_SCALAR : QUERY_MATRIX;
     return put_row(r, &row, &cap);
 }
@@ -288,7 +295,7 @@ static int answer_string(struct run *r)
 
 static int put_samples(struct run *r, const struct sample_series *in, size_t *cap)
 {
-    struct arena *a = &r->out->arena;
+    struct arena *a = result_arena(r);
     struct query_series *s = add_series(r, cap);
     const struct samples *x = &in->samples;
     if (!s)
@@ -371,7 +378,8 @@ static int finish(struct run *r)
     out->stats.peak_samples = r->limits.peak_samples;
     out->stats.series_selected = r->ev.series_selected;
     out->stats.parse_ns = r->parse_ns;
-    out->stats.eval_ns = r->eval_ns;
+    out->stats.select_ns = r->ev.select_ns;
+    out->stats.eval_ns = r->eval_ns - r->ev.select_ns;
     return 0;
 }
 

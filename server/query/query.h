@@ -85,7 +85,7 @@ struct query_request {
     struct str expr;
     bool instant;
     int64_t start_ms, end_ms, step_ms; /* instant: at start_ms; a range needs step_ms > 0 */
-    int64_t lookback_ms, timeout_ms;   /* 0: the engine's; longer ones are cut to the engine's */
+    int64_t lookback_ms, timeout_ms;   /* 0: the engine's; a longer timeout is cut to that */
     size_t limit;                      /* series in the answer; 0: all; cutting adds a warning */
     bool (*cancelled)(void *self);     /* NULL, or asked now and then: has the asker gone? */
     void *self;

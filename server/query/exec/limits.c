@@ -19,7 +19,7 @@ void limits_done(struct limits *l)
     }
 }
 
-static size_t memory_used(const struct limits *l)
+size_t limits_memory_used(const struct limits *l)
 {
     size_t used = 0;
     for (const struct limits_arena *a = l->arenas; a; a = a->next)
@@ -30,7 +30,7 @@ static size_t memory_used(const struct limits *l)
 /* Gives each arena what is left beside what it has. */
 static void divide_memory(struct limits *l)
 {
-    size_t used = memory_used(l);
+    size_t used = limits_memory_used(l);
     size_t left = used < l->max_memory_bytes ? l->max_memory_bytes - used : 0;
     for (struct limits_arena *a = l->arenas; a; a = a->next)
         a->arena.budget = a->arena.used + left;

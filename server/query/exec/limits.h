@@ -30,6 +30,9 @@ void limits_done(struct limits *l);
 /* A new arena that counts into the query's memory; freed by limits_done. NULL: out of memory. */
 struct arena *limits_arena(struct limits *l);
 
+/* What the query's arenas have taken. */
+size_t limits_memory_used(const struct limits *l);
+
 /* To be called for each series or row: ERR_TIMEOUT, ERR_CANCELLED, ERR_TOO_BIG (memory). */
 int limits_tick(struct limits *l, struct err *err);
 

@@ -33,23 +33,39 @@ static struct labels with_value(struct values_op *v, const struct row *r, size_t
     return labels_builder_labels(&b);
 }
 
-static int take_row(struct values_op *v, const struct row *r)
+static struct group *group_at(struct values_op *v, const struct row *r, size_t i)
 {
     struct eval *ev = v->op.ev;
+    struct row counted = {.labels = with_value(v, r, i)};
+    if (arena_failed(ev->arena)) {
+        (void)eval_memory_error(ev); // the code is implied by the NULL
+        return NULL;
+    }
+    struct group *g = grouping_of(ev, &v->groups, &counted);
+    if (!g || (!g->state && !(g->state = op_values(ev, v->op.t.n))))
+        return NULL;
+    return g;
+}
+
+static int take_row(struct values_op *v, const struct row *r)
+{
+    double *counts = NULL, last = 0;
     for (size_t i = 0; i < v->op.t.n; i++) {
         if (is_hole(r->v[i]))
             continue;
-        struct row counted = {.labels = with_value(v, r, i), .drop_name = false};
-        if (arena_failed(ev->arena))
-            return eval_memory_error(ev);
-        struct group *g = grouping_of(ev, &v->groups, &counted);
-        if (!g || (!g->state && !(g->state = op_values(ev, v->op.t.n))))
-            return ERR_TOO_BIG;
-        ((double *)g->state)[i]++;
+        /* A value often stays for many steps: its group is looked up once. */
+        bool same = counts && !row_histogram(r, i) && memcmp(&last, &r->v[i], sizeof last) == 0;
+        if (!same) {
+            struct group *g = group_at(v, r, i);
+            if (!g)
+                return ERR_TOO_BIG;
+            counts = g->state;
+            last = row_histogram(r, i) ? HOLE : r->v[i];
+        }
+        counts[i]++;
     }
     return 0;
 }
-
 static int fill(struct values_op *v)
 {
     struct row r;

@@ -137,10 +137,8 @@ int match_side_read(struct eval *ev, struct match_side *m, struct op *from)
         if (!link)
             return ERR_TOO_BIG;
         *link = (struct match_row){kept, NULL};
-        struct match_row **end = &g->rows;
-        while (*end)
-            end = &(*end)->next;
-        *end = link;
+        *(g->last ? &g->last->next : &g->rows) = link;
+        g->last = link;
     }
     return rc;
 }
@@ -166,6 +164,7 @@ struct match_group *match_side_group(struct eval *ev, struct match_side *m, cons
     struct match_group *g = eval_alloc(ev, 1, sizeof *g);
     if (!g)
         return NULL;
+    g->ordinal = m->n;
     g->labels = label_filter_apply(&m->filter, ev->arena, l);
     if (arena_failed(ev->arena) || !label_index_add(&m->index, ev->arena, hash, (uint32_t)m->n))
         return (void)eval_memory_error(ev), NULL;
@@ -244,15 +243,23 @@ static int duplicate_error(struct vector_op *o, const struct match_group *g, con
 static int check_groups(struct vector_op *o)
 {
     size_t n = o->op.t.n;
+    const struct row **first = eval_alloc(o->op.ev, n, sizeof(struct row *));
+    if (!first)
+        return ERR_TOO_BIG;
     for (size_t k = 0; k < o->one.n; k++) {
         struct match_group *g = o->one.groups[k];
         if (!(g->bits = eval_alloc(o->op.ev, (n + 7) / 8, 1)))
             return ERR_TOO_BIG;
-        for (struct match_row *a = g->rows; a; a = a->next)
-            for (struct match_row *b = a->next; b; b = b->next)
-                for (size_t i = 0; i < n; i++)
-                    if (!is_hole(a->row->v[i]) && !is_hole(b->row->v[i]))
-                        return duplicate_error(o, g, a->row, b->row);
+        memset(first, 0, n * sizeof(struct row *));
+        for (const struct match_row *m = g->rows; m; m = m->next) {
+            for (size_t i = 0; i < n; i++) {
+                if (is_hole(m->row->v[i]))
+                    continue;
+                if (first[i])
+                    return duplicate_error(o, g, first[i], m->row);
+                first[i] = m->row;
+            }
+        }
     }
     return 0;
 }

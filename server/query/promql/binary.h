@@ -12,9 +12,11 @@ struct match_row {
 
 /* Series whose matching labels are the same. */
 struct match_group {
+    size_t ordinal;         /* its place among the groups */
     struct labels labels;   /* the matching ones */
     struct match_row *rows; /* in the order they came */
-    unsigned char *bits;    /* of the operator, one a step */
+    struct match_row *last;
+    unsigned char *bits; /* of the operator, one a step */
 };
 
 struct match_side {

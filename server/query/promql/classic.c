@@ -4,6 +4,7 @@
  * Rows are sorted into groups that differ in le only. A group's buckets are held;
  * its native histograms too. Where both exist at a step there is no answer but a warning. */
 #include <math.h>
+#include <string.h>
 
 #include "base/num.h"
 #include "model/histogram.h"
@@ -48,8 +49,8 @@ struct classic_op {
     struct arena *scratch;
     struct classic_bucket *buckets; /* room for the largest */
     double *out;
-    size_t at, parameter;
-    bool filled;
+    size_t at, parameter, step; /* what is next */
+    bool filled, more;
 };
 
 /* --- sorting rows in -------------------------------------------------------------------------- */
@@ -263,10 +264,9 @@ static void answer(struct classic_op *c, const struct distribution *d)
 }
 
 /* The quantile as a label: as OpenMetrics writes numbers, 1 as 1.0. */
-static int add_quantile_label(struct classic_op *c, struct row *out)
+static int add_quantile_label(struct classic_op *c, double q, struct row *out)
 {
     struct eval *ev = c->op.ev;
-    double q = c->parameters[c->parameter][0];
     char text[NUM_DOUBLE_MAX + 2];
     size_t n = num_format_short(text, q);
     if (isfinite(q) && !memchr(text, '.', n) && !memchr(text, 'e', n)) {
@@ -282,28 +282,74 @@ static int add_quantile_label(struct classic_op *c, struct row *out)
     return 0;
 }
 
+static bool same_bits(double a, double b)
+{
+    return memcmp(&a, &b, sizeof a) == 0;
+}
+
+/* The first step from `i` on whose quantile no step before has: where the next label begins. */
+static size_t next_quantile(const double *q, size_t i, size_t n)
+{
+    for (; i < n; i++) {
+        size_t k = 0;
+        while (k < i && !same_bits(q[k], q[i]))
+            k++;
+        if (k == i)
+            return i;
+    }
+    return n;
+}
+
+/* With a label the steps of one quantile, from `c->step` on, make a row of their own. */
+static int give(struct classic_op *c, const struct distribution *d, struct row *out)
+{
+    size_t n = c->op.t.n;
+    answer(c, d);
+    *out = (struct row){.labels = d->labels, .drop_name = d->drop_name, .v = c->out};
+    if (!c->label.n) {
+        c->step = n;
+        return 0;
+    }
+    const double *q = c->parameters[c->parameter];
+    double now = q[c->step];
+    for (size_t i = 0; i < n; i++)
+        if (!same_bits(q[i], now))
+            c->out[i] = HOLE;
+    c->step = next_quantile(q, c->step + 1, n);
+    return add_quantile_label(c, now, out);
+}
+
+/* Goes on to the next step, distribution, question; false at the end. */
+static bool advance(struct classic_op *c)
+{
+    if (c->step < c->op.t.n)
+        return true;
+    c->step = 0;
+    if (++c->at < c->n)
+        return true;
+    c->at = 0;
+    return ++c->parameter < (c->fraction ? 1 : c->n_parameters);
+}
+
 static int classic_next(struct op *op, struct row *out)
 {
     struct classic_op *c = (struct classic_op *)op;
-    int rc = c->filled ? 0 : fill(c);
-    size_t questions = c->fraction ? 1 : c->n_parameters;
-    while (rc == 0 && c->parameter < questions) {
-        if (c->at == c->n) {
-            c->at = 0;
-            c->parameter++;
+    if (!c->filled) {
+        int rc = fill(c);
+        if (rc != 0)
+            return rc;
+        c->more = c->n > 0 && op->t.n > 0;
+    }
+    while (c->more) {
+        int rc = give(c, c->v[c->at], out);
+        c->more = advance(c);
+        if (rc == 0 && row_is_empty(out, op->t.n))
             continue;
-        }
-        const struct distribution *d = c->v[c->at++];
-        answer(c, d);
-        *out = (struct row){.labels = d->labels, .drop_name = d->drop_name, .v = c->out};
-        if (row_is_empty(out, op->t.n))
-            continue;
-        rc = c->label.n ? add_quantile_label(c, out) : 0;
         if (rc == 0)
             rc = row_drop_name(op->ev, out);
         return rc ? rc : 1;
     }
-    return rc;
+    return 0;
 }
 
 /* --- opening ---------------------------------------------------------------------------------- */

@@ -60,7 +60,8 @@ struct eval {
     int64_t lookback_ms, default_step_ms;
     struct timeline query; /* of the query itself */
     uint64_t series_selected;
-    struct op *ops; /* all, for eval_done */
+    int64_t select_ns; /* spent in selecting series */
+    struct op *ops;    /* all, for eval_done */
     struct err *err;
 };
 

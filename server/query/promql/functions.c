@@ -338,16 +338,21 @@ size_t function_arity(const struct function *f)
     return n;
 }
 
+/* Of equally close names one that begins with what was typed: it was cut short. */
 const char *function_nearest(struct str name)
 {
     const char *best = NULL;
     size_t best_distance = name.n / 3 + 1;
+    bool best_begins = false;
     for (size_t i = 0; i < ARRAY_LEN(functions); i++) {
-        size_t d = str_distance(str_c(functions[i].name), name);
-        if (d <= best_distance && (!best || d < best_distance)) {
-            best = functions[i].name;
-            best_distance = d;
-        }
+        struct str candidate = str_c(functions[i].name);
+        size_t d = str_distance(candidate, name);
+        bool begins = str_starts(candidate, name);
+        if (d > best_distance || (best && d == best_distance && best_begins >= begins))
+            continue;
+        best = functions[i].name;
+        best_distance = d;
+        best_begins = begins;
     }
     return best;
 }

@@ -169,11 +169,8 @@ static int add_info_row(struct info_op *o, const struct row *r)
 {
     struct eval *ev = o->op.ev;
     struct match_group *g = match_side_group(ev, &o->ids, &r->labels, false);
-    size_t k = 0;
-    while (o->ids.groups[k] != g)
-        k++;
     struct str name = labels_metric_name(&r->labels);
-    struct info_name **at = &o->names[k];
+    struct info_name **at = &o->names[g->ordinal];
     while (*at && !str_eq((*at)->name, name))
         at = &(*at)->next;
     if (!*at) {
@@ -320,10 +317,7 @@ static int enrich(struct info_op *o, const struct row *base)
 {
     const struct match_group *g = match_side_group(o->op.ev, &o->ids, &base->labels, false);
     bool info = is_info_series(o, &base->labels) > 0;
-    size_t k = 0;
-    while (g && o->ids.groups[k] != g)
-        k++;
-    const struct info_name *names = g && !info ? o->names[k] : NULL;
+    const struct info_name *names = g && !info ? o->names[g->ordinal] : NULL;
     for (size_t i = 0; i < o->op.t.n; i++) {
         struct labels labels = base->labels;
         bool keep = true;

@@ -14,6 +14,7 @@ struct range_op {
     const struct range_function *function;
     struct source *source;
     struct range_call call;
+    size_t work; /* samples looked at since the limits were asked */
     double *v;
     const struct histogram **h;
 };
@@ -74,6 +75,17 @@ static int call_kernel(struct range_op *r, const struct range_window *w, struct 
     return rc == 0 && arena_failed(r->call.scratch) ? eval_memory_error(r->op.ev) : rc;
 }
 
+/* One series may have work for minutes: the limits are asked about each so many samples. */
+static int tick(struct range_op *r, size_t samples)
+{
+    enum { SAMPLES_PER_TICK = 1 << 20 };
+    r->work += samples + 1;
+    if (r->work < SAMPLES_PER_TICK)
+        return 0;
+    r->work = 0;
+    return limits_tick(r->op.ev->limits, r->op.ev->err);
+}
+
 static int eval_steps(struct range_op *r, const struct samples *all, bool *out_floats)
 {
     const struct window_spec *spec = &r->call.window;
@@ -89,7 +101,9 @@ static int eval_steps(struct range_op *r, const struct samples *all, bool *out_f
         w.samples = sample_window_move(&moving, all, w.start_ms - before, w.end_ms + behind);
         w.f_from = moving.f_from;
         w.h_from = moving.h_from;
-        int rc = call_kernel(r, &w, &value);
+        int rc = tick(r, w.samples.nf + w.samples.nh);
+        if (rc == 0)
+            rc = call_kernel(r, &w, &value);
         if (rc < 0)
             return rc;
         r->v[step] = rc ? value.v : HOLE;
@@ -134,12 +148,12 @@ static int range_next(struct op *op, struct row *out)
 static int check_modifiers(struct eval *ev, const struct function *f, const struct window_spec *w)
 {
     if (w->anchored && !f->range->anchored)
-        return err_set(ev->err, ERR_INVALID,
+        return err_set(ev->err, ERR_UNSUPPORTED,
                        "anchored modifier can only be used with: changes, delta, increase, rate, "
                        "resets - not with %s",
                        f->name);
     if (w->smoothed && !f->range->smoothed)
-        return err_set(ev->err, ERR_INVALID,
+        return err_set(ev->err, ERR_UNSUPPORTED,
                        "smoothed modifier can only be used with: delta, increase, rate - not with "
                        "%s",
                        f->name);

@@ -1,6 +1,7 @@
 /* Reading series of the store one after another into one set of columns. */
 #include "query/promql/open.h"
 
+#include "base/time.h"
 #include "model/histogram.h"
 #include "model/matcher.h"
 #include "query/promql/hist.h"
@@ -38,7 +39,9 @@ int series_open(struct eval *ev, const struct matcher *matchers, size_t n, int64
     r->min_ms = min_ms;
     r->max_ms = max_ms;
     columns_init(&r->columns, r->histograms);
+    int64_t began = time_now_mono_ns();
     int rc = store_select(ev->store, matchers, n, min_ms, max_ms, 0, &r->selection, ev->err);
+    ev->select_ns += time_now_mono_ns() - began;
     if (rc != 0) {
         columns_done(&r->columns);
         return rc;

@@ -119,7 +119,7 @@ static int subquery_grid(struct eval *ev, const struct subquery_node *q,
     int64_t after = window_end(w, t.start_ms) - w->range_ms;
     int64_t end = window_end(w, timeline_end(&t));
     if (after < -INT64_MAX / 4 || end > INT64_MAX / 4)
-        return err_set(ev->err, ERR_INVALID, "a subquery reaches out of the range of times");
+        return err_set(ev->err, ERR_UNSUPPORTED, "a subquery reaches out of the range of times");
     int64_t start = after / step * step;
     if (start <= after)
         start += step;
