@@ -1,0 +1,343 @@
+/* Limits, failures and the parts of the answer that the conformance scripts do not look at. */
+#include "query/query.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/lock.h"
+#include "base/thread.h"
+#include "base/time.h"
+#include "model/batch.h"
+#include "query/exec/gate.h"
+#include "query/exec/limits.h"
+#include "query/script/script.h"
+#include "store/store.h"
+#include "support/check.h"
+
+struct fixture {
+    struct store *store;
+    struct query_engine *engine;
+};
+
+/* --- a store with what the tests ask for ------------------------------------------------------ */
+
+static int reset(void *self, struct err *err)
+{
+    (void)self;
+    (void)err;
+    return 0;
+}
+
+static int load(void *self, const struct batch *b, struct err *err)
+{
+    struct sink_result result;
+    return store_append(self, b, &result, err);
+}
+
+static const char data[] = "load 1m\n"
+                           "  up{job=\"a\", instance=\"1\"} 1x60\n"
+                           "  up{job=\"a\", instance=\"2\"} 1x60\n"
+                           "  up{job=\"b\", instance=\"1\"} 0x60\n"
+                           "  requests_total{job=\"a\"} 0+60x60\n"
+                           "  requests_total{job=\"b\"} 0+6x60\n"
+                           "  errors_total{job=\"a\"} 0+6x60\n"
+                           "\n";
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    struct store_options options = {.retention_ms = STORE_RETENTION_FOREVER};
+    assert_int_equal(store_open(&options, &f->store, NULL), 0);
+    struct script_driver driver = {.reset = reset, .load = load, .self = f->store};
+    struct script_report report;
+    assert_int_equal(script_run(str_c(data), &driver, &report, NULL), 0);
+    struct query_options query = {0};
+    assert_int_equal(query_engine_new(f->store, &query, &f->engine, NULL), 0);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    query_engine_free(f->engine);
+    assert_int_equal(store_close(f->store, NULL), 0);
+    free(f);
+    return 0;
+}
+
+static struct query_request at(const char *expr, int64_t minutes)
+{
+    return (struct query_request){
+        .expr = str_c(expr), .instant = true, .start_ms = minutes * 60 * MS_PER_S};
+}
+
+static struct query_request over(const char *expr, int64_t minutes, int64_t step_s)
+{
+    return (struct query_request){
+        .expr = str_c(expr), .end_ms = minutes * 60 * MS_PER_S, .step_ms = step_s * MS_PER_S};
+}
+
+static void check_fails(struct fixture *f, struct query_request q, int code, const char *part)
+{
+    struct query_result r;
+    struct err err = {0};
+    int rc = query_run(f->engine, &q, &r, &err);
+    if (rc != code || !strstr(err.message, part))
+        fail_msg("%.*s: %d \"%s\"", STR_ARG(q.expr), rc, err.message);
+}
+
+static struct query_result run(struct fixture *f, struct query_request q)
+{
+    struct query_result r;
+    struct err err = {0};
+    if (query_run(f->engine, &q, &r, &err) != 0)
+        fail_msg("%.*s: %s", STR_ARG(q.expr), err.message);
+    return r;
+}
+
+/* --- answers ---------------------------------------------------------------------------------- */
+
+static void test_answers_have_the_type_of_the_expression(void **state)
+{
+    struct query_result r = run(*state, at("1 + 1", 5));
+    assert_int_equal(r.type, QUERY_SCALAR);
+    assert_true(r.series[0].points[0].value == 2);
+    query_result_done(&r);
+    r = run(*state, at("'text'", 5));
+    assert_int_equal(r.type, QUERY_STRING);
+    check_str(r.text, "text");
+    query_result_done(&r);
+    r = run(*state, at("up", 5));
+    assert_int_equal(r.type, QUERY_VECTOR);
+    assert_int_equal(r.n_series, 3);
+    query_result_done(&r);
+    r = run(*state, at("up[3m]", 5));
+    assert_int_equal(r.type, QUERY_MATRIX);
+    assert_int_equal(r.series[0].n, 3);
+    assert_int_equal(r.series[0].points[0].t_unix_ms, 180000);
+    query_result_done(&r);
+    r = run(*state, over("1", 2, 60));
+    assert_int_equal(r.type, QUERY_MATRIX);
+    assert_int_equal(r.series[0].n, 3);
+    query_result_done(&r);
+}
+
+static void test_range_answers_are_sorted_and_statistics_filled(void **state)
+{
+    struct query_result r = run(*state, over("sum by (job) (rate(requests_total[5m]))", 30, 60));
+    assert_int_equal(r.n_series, 2);
+    check_str(labels_get(&r.series[0].labels, STR("job")), "a");
+    assert_true(fabs(r.series[0].points[10].value - 1) < 1e-9);
+    assert_true(r.stats.samples_read >= 60);
+    assert_true(r.stats.peak_samples > 0);
+    assert_int_equal(r.stats.series_selected, 2);
+    query_result_done(&r);
+}
+
+static void test_limit_cuts_the_answer_and_says_so(void **state)
+{
+    struct query_request q = at("up", 5);
+    q.limit = 2;
+    struct query_result r = run(*state, q);
+    assert_int_equal(r.n_series, 2);
+    assert_int_equal(r.n_warnings, 1);
+    check_str(r.warnings[0], "results truncated due to limit");
+    query_result_done(&r);
+}
+
+static void test_names_go_at_once_unless_told_otherwise(void **state)
+{
+    struct query_result r = run(*state, at("sum by (__name__) (rate(requests_total[5m]))", 10));
+    assert_int_equal(r.series[0].labels.n, 0);
+    query_result_done(&r);
+    check_fails(*state, at("rate({__name__=~\".+_total\", job=\"a\"}[5m])", 10), ERR_UNSUPPORTED,
+                "vector cannot contain metrics with the same labelset");
+    check_fails(*state, at("-{__name__=~\".+_total\", job=\"a\"}", 10), ERR_UNSUPPORTED,
+                "vector cannot contain metrics with the same labelset");
+    check_fails(*state, at("sum(abs({__name__=~\".+_total\", job=\"a\"}))", 10), ERR_UNSUPPORTED,
+                "vector cannot contain metrics with the same labelset");
+}
+
+static void test_rate_of_what_is_no_counter_is_remarked(void **state)
+{
+    struct query_result r = run(*state, at("rate(up[5m])", 10));
+    assert_int_equal(r.n_infos, 1);
+    check_str(r.infos[0], "PromQL info: metric might not be a counter, name does not end in "
+                          "_total/_sum/_count/_bucket: \"up\" (1:6)");
+    query_result_done(&r);
+}
+
+/* --- refusals --------------------------------------------------------------------------------- */
+
+static void test_wrong_queries_are_refused_before_they_run(void **state)
+{
+    check_fails(*state, at("sum(", 1), ERR_INVALID, "1:5: parse error: unexpected end of input");
+    check_fails(*state, over("up[5m]", 1, 60), ERR_INVALID,
+                "invalid expression type \"range vector\" for range query");
+    check_fails(*state, over("up", 1, 0), ERR_INVALID, "zero or negative");
+    check_fails(*state, over("up", -1, 60), ERR_INVALID, "before start");
+    check_fails(*state, over("up", 60 * 24 * 30, 60), ERR_INVALID,
+                "exceeded maximum resolution of 11000 points");
+    struct query_request far = at("up", 0);
+    far.start_ms = INT64_MAX;
+    check_fails(*state, far, ERR_INVALID, "out of range");
+    check_fails(*state, at("rate(up[1m] offset 292000000y)", 0), ERR_INVALID, "parse error");
+}
+
+static void test_failures_while_evaluating_name_their_reason(void **state)
+{
+    check_fails(*state, at("up * on(job) requests_total", 5), ERR_UNSUPPORTED,
+                "many-to-one matching must be explicit");
+    check_fails(*state, at("requests_total * on(job) up", 5), ERR_UNSUPPORTED,
+                "found duplicate series for the match group {job=\"a\"} on the right hand-side");
+    check_fails(*state, at("label_replace(up, \"x\", \"\", \"y\", \"(\")", 5), ERR_UNSUPPORTED,
+                "invalid regular expression in label_replace()");
+    check_fails(*state, at("topk(NaN, up)", 5), ERR_UNSUPPORTED, "Parameter value is NaN");
+}
+
+static void test_sample_limit_names_itself(void **state)
+{
+    struct fixture *f = *state;
+    struct query_options small = {.max_samples = 50};
+    query_engine_reconfigure(f->engine, &small);
+    check_fails(f, over("up", 60, 10), ERR_TOO_BIG, "query.max_samples");
+    check_fails(f, at("count_over_time(up[1h:1s])", 60), ERR_TOO_BIG, "query.max_samples");
+    struct query_result r = run(f, at("up", 10)); // small ones go on
+    query_result_done(&r);
+}
+
+static void test_memory_limit_names_itself(void **state)
+{
+    struct fixture *f = *state;
+    struct query_options small = {.max_memory_bytes = 256 << 10};
+    query_engine_reconfigure(f->engine, &small);
+    check_fails(f, over("up + on(job, instance) up", 60, 1), ERR_TOO_BIG, "query.max_memory_bytes");
+    struct query_result r = run(f, at("sum(up)", 10));
+    query_result_done(&r);
+}
+
+static void test_timeout_names_itself(void **state)
+{
+    struct query_request q = at("sum_over_time(sum(up)[100d:1s])", 60);
+    q.timeout_ms = 20;
+    check_fails(*state, q, ERR_TIMEOUT, "query.timeout");
+}
+
+static bool gone(void *self)
+{
+    ++*(int *)self;
+    return true;
+}
+
+static void test_query_ends_when_the_asker_is_gone(void **state)
+{
+    int asked = 0;
+    struct query_request q = at("up", 5);
+    q.cancelled = gone;
+    q.self = &asked;
+    check_fails(*state, q, ERR_CANCELLED, "canceled");
+    assert_true(asked > 0);
+}
+
+static void test_deep_expressions_evaluate(void **state)
+{
+    struct buf text = BUF_MAX(1 << 20);
+    buf_puts(&text, "up");
+    for (int i = 0; i < 900; i++)
+        buf_puts(&text, " + 1");
+    struct query_request q = at("", 5);
+    q.expr = buf_str(&text);
+    struct query_result r = run(*state, q);
+    assert_true(r.series[0].points[0].value == 901);
+    query_result_done(&r);
+    buf_done(&text);
+}
+
+/* --- the gate --------------------------------------------------------------------------------- */
+
+struct waiter {
+    struct gate *gate;
+    struct lock lock;
+    struct cond entered;
+    int inside;
+    struct thread thread;
+};
+
+static void enter(void *arg)
+{
+    struct waiter *w = arg;
+    assert_int_equal(gate_enter(w->gate, time_now_mono_ns() + 30 * NS_PER_S, NULL), 0);
+    lock_take(&w->lock);
+    w->inside = 1;
+    cond_signal(&w->entered);
+    lock_give(&w->lock);
+    gate_leave(w->gate);
+}
+
+static void test_gate_lets_one_in_when_one_leaves(void **state)
+{
+    (void)state;
+    struct gate gate;
+    struct err err = {0};
+    gate_init(&gate, 1);
+    struct waiter w = {.gate = &gate};
+    lock_init(&w.lock, LOCK_LEAF);
+    cond_init(&w.entered);
+    assert_int_equal(gate_enter(&gate, time_now_mono_ns(), &err), 0);
+    assert_int_equal(gate_enter(&gate, time_now_mono_ns() + NS_PER_MS, &err), ERR_BUSY);
+    assert_non_null(strstr(err.message, "query.max_concurrency"));
+    assert_int_equal(thread_start(&w.thread, "waiter", enter, &w, NULL), 0);
+    gate_leave(&gate);
+    lock_take(&w.lock);
+    while (!w.inside)
+        cond_wait(&w.entered, &w.lock);
+    lock_give(&w.lock);
+    thread_join(&w.thread);
+    cond_done(&w.entered);
+    lock_done(&w.lock);
+    gate_done(&gate);
+}
+
+static void test_gate_grows_while_queries_wait(void **state)
+{
+    (void)state;
+    struct gate gate;
+    gate_init(&gate, 1);
+    struct waiter w = {.gate = &gate};
+    lock_init(&w.lock, LOCK_LEAF);
+    cond_init(&w.entered);
+    assert_int_equal(gate_enter(&gate, time_now_mono_ns(), NULL), 0);
+    assert_int_equal(thread_start(&w.thread, "waiter", enter, &w, NULL), 0);
+    gate_resize(&gate, 2);
+    thread_join(&w.thread);
+    assert_int_equal(w.inside, 1);
+    gate_leave(&gate);
+    cond_done(&w.entered);
+    lock_done(&w.lock);
+    gate_done(&gate);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(test_answers_have_the_type_of_the_expression),
+        TEST(test_range_answers_are_sorted_and_statistics_filled),
+        TEST(test_limit_cuts_the_answer_and_says_so),
+        TEST(test_names_go_at_once_unless_told_otherwise),
+        TEST(test_rate_of_what_is_no_counter_is_remarked),
+        TEST(test_wrong_queries_are_refused_before_they_run),
+        TEST(test_failures_while_evaluating_name_their_reason),
+        TEST(test_sample_limit_names_itself),
+        TEST(test_memory_limit_names_itself),
+        TEST(test_timeout_names_itself),
+        TEST(test_query_ends_when_the_asker_is_gone),
+        TEST(test_deep_expressions_evaluate),
+        cmocka_unit_test(test_gate_lets_one_in_when_one_leaves),
+        cmocka_unit_test(test_gate_grows_while_queries_wait),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,254 @@
+#include "query/query.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "model/matcher.h"
+#include "query/promql/parser.h"
+#include "support/check.h"
+
+static const unsigned all = ~0u;
+
+static void check_error(const char *expr, unsigned features, const char *expected)
+{
+    struct ast ast;
+    struct err err = {0};
+    int rc = promql_parse(str_c(expr), features, &ast, &err);
+    if (rc == 0)
+        fail_msg("%s was accepted", expr);
+    if (strcmp(err.message, expected) != 0)
+        fail_msg("%s: \"%s\" != \"%s\"", expr, err.message, expected);
+    assert_int_equal(rc, ERR_INVALID);
+}
+
+static void check_format(const char *expr, const char *expected)
+{
+    struct buf out = BUF_MAX(1 << 16);
+    struct err err = {0};
+    if (query_format(str_c(expr), &out, &err) != 0)
+        fail_msg("%s: %s", expr, err.message);
+    check_str(buf_str(&out), expected);
+    buf_done(&out);
+}
+
+static void test_syntax_errors_name_place_and_token(void **state)
+{
+    (void)state;
+    check_error("", 0, "1:1: parse error: no expression found in input");
+    check_error("foo{", 0,
+                "1:5: parse error: unexpected end of input in label matching, expected identifier "
+                "or \"}\"");
+    check_error("foo{a~\"b\"}", 0, "1:6: parse error: unexpected character");
+    check_error("sum(foo", 0, "1:8: parse error: unexpected end of input, expected \",\" or \")\"");
+    check_error("1 +", 0, "1:4: parse error: unexpected end of input");
+    check_error("foo bar", 0, "1:5: parse error: unexpected identifier \"bar\"");
+    check_error("a\n + )", 0, "2:4: parse error: unexpected \")\"");
+    check_error(
+        "rate(foo[5m)", 0,
+        "1:12: parse error: unexpected \")\" in subquery or range, expected \":\" or \"]\"");
+    check_error("'abc", 0, "1:1: parse error: unterminated quoted string");
+    check_error("rate(foo[5m],)", 0,
+                "1:13: parse error: trailing commas not allowed in function call args");
+}
+
+static void test_type_errors_are_those_people_know(void **state)
+{
+    (void)state;
+    check_error("rate(foo)", 0,
+                "1:6: parse error: expected type range vector in call to function \"rate\", got "
+                "instant vector");
+    check_error("foo + 'a'", 0,
+                "1:7: parse error: binary expression must contain only scalar and instant vector "
+                "types");
+    check_error("1 == 1", 0,
+                "1:3: parse error: comparisons between scalars must use BOOL modifier");
+    check_error("foo + bool bar", 0,
+                "1:5: parse error: bool modifier can only be used on comparison operators");
+    check_error("foo and 1", 0,
+                "1:1: parse error: set operator \"and\" not allowed in binary scalar expression");
+    check_error("foo and on(a) group_left bar", 0,
+                "1:1: parse error: no grouping allowed for \"and\" operation");
+    check_error("{a=\"\"}", 0,
+                "1:1: parse error: vector selector must contain at least one non-empty matcher");
+    check_error("foo{__name__=\"bar\"}", 0,
+                "1:1: parse error: metric name must not be set twice: \"foo\" or \"bar\"");
+    check_error("time(1)", 0,
+                "1:1: parse error: expected 0 argument(s) in call to \"time\", got 1");
+    check_error("topk(foo)", 0,
+                "1:1: parse error: wrong number of arguments for aggregate expression provided, "
+                "expected 2, got 1");
+    check_error("(foo) offset 5m", 0,
+                "1:1: parse error: offset modifier must be preceded by an instant vector selector "
+                "or range vector selector or a subquery");
+}
+
+static void test_unknown_function_suggests_the_nearest(void **state)
+{
+    (void)state;
+    check_error("rat(foo[5m])", 0,
+                "1:1: parse error: unknown function with name \"rat\"; did you mean rate()?");
+    check_error("frobnicate_everything(foo)", 0,
+                "1:1: parse error: unknown function with name \"frobnicate_everything\"");
+}
+
+static void test_experiments_say_how_to_enable_them(void **state)
+{
+    (void)state;
+    check_error("limitk(1, foo)", 0,
+                "1:1: parse error: limitk() is experimental and must be enabled with "
+                "--enable-feature=promql-experimental-functions");
+    check_error("foo[5m+1m]", 0,
+                "1:5: parse error: experimental duration expression is not enabled; it needs "
+                "--enable-feature=promql-duration-expr");
+    check_error("rate(foo[5m] smoothed)", 0,
+                "1:6: parse error: smoothed modifier is experimental and not enabled; it needs "
+                "--enable-feature=promql-extended-range-selectors");
+    check_error("a + fill(0) b", 0,
+                "1:5: parse error: binop fill modifiers are experimental and not enabled; they "
+                "need --enable-feature=promql-binop-fill-modifiers");
+}
+
+static char *repeated(const char *what, size_t times)
+{
+    size_t n = strlen(what);
+    char *text = malloc(n * times + 8);
+    for (size_t i = 0; i < times; i++)
+        memcpy(text + i * n, what, n);
+    text[n * times] = '\0';
+    return text;
+}
+
+static void test_hostile_nesting_ends_in_an_error(void **state)
+{
+    (void)state;
+    static const char *const nests[] = {"(", "-", "sum(", "1+", "a[1m:1m", "foo[(", "a or "};
+    for (size_t i = 0; i < ARRAY_LEN(nests); i++) {
+        struct ast ast;
+        struct err err = {0};
+        char *text = repeated(nests[i], 20000);
+        assert_int_equal(promql_parse(str_c(text), all, &ast, &err), ERR_INVALID);
+        free(text);
+    }
+    char *deep = repeated("-", 20000);
+    check_error(deep, all,
+                "1:1001: parse error: expression is nested too deeply; the limit is 1000 levels");
+    free(deep);
+}
+
+static void test_precedence_and_associativity(void **state)
+{
+    (void)state;
+    struct ast ast;
+    assert_int_equal(promql_parse(STR("a or b and c + d * e ^ f ^ g == h"), 0, &ast, NULL), 0);
+    const struct node *n = ast.root;
+    assert_int_equal(n->binary.op, TOKEN_OR);
+    n = n->binary.rhs;
+    assert_int_equal(n->binary.op, TOKEN_AND);
+    n = n->binary.rhs;
+    assert_int_equal(n->binary.op, TOKEN_EQUAL_EQUAL);
+    n = n->binary.lhs;
+    assert_int_equal(n->binary.op, TOKEN_ADD);
+    n = n->binary.rhs;
+    assert_int_equal(n->binary.op, TOKEN_MUL);
+    n = n->binary.rhs;
+    assert_int_equal(n->binary.op, TOKEN_POW);
+    assert_int_equal(n->binary.rhs->binary.op, TOKEN_POW);
+    ast_done(&ast);
+}
+
+static void test_formatter_prints_one_line(void **state)
+{
+    (void)state;
+    check_format("sum(rate(foo{b='x',a=~\"y\"}[5m]))by(job)",
+                 "sum by (job) (rate(foo{a=~\"y\",b=\"x\"}[5m]))");
+    check_format("a*on(x)group_left(y)b", "a * on (x) group_left (y) b");
+    check_format("foo[90m:30s]@start() offset -1h", "foo[1h30m:30s] @ start() offset -1h");
+    check_format("a@1.5", "a @ 1.500");
+    check_format("{\"my.metric\",\"l.x\"='v'}", "{\"l.x\"=\"v\",__name__=\"my.metric\"}");
+    check_format("a + fill_left(1) fill_right(NaN) b", "a + fill_left (1) fill_right (NaN) b");
+    check_format("x[step()*(2+1)] offset (-step())", "x[step() * (2 + 1)] offset (-step())");
+    check_format("quantile without(a)(0.5,x) > bool 5m", "quantile without (a) (0.5, x) > bool 5m");
+    check_format("\"a\\x07\\xff\\\"\"", "\"a\\a\\xff\\\"\"");
+}
+
+static void test_formatter_breaks_long_lines(void **state)
+{
+    (void)state;
+    check_format("sum by (job, instance, method) (rate(http_request_duration_seconds_count"
+                 "{code=~\"5..\",path=\"/a/long/path\"}[5m])) / 2",
+                 "  sum by (job, instance, method) (\n"
+                 "    rate(http_request_duration_seconds_count{code=~\"5..\","
+                 "path=\"/a/long/path\"}[5m])\n"
+                 "  )\n"
+                 "/\n"
+                 "  2");
+}
+
+static void test_formatted_text_formats_to_itself(void **state)
+{
+    (void)state;
+    static const char *const exprs[] = {
+        "-(a + b) ^ 2",
+        "topk(3, sum by (\"a b\") (rate(x[5m] anchored)))",
+        "info(x, {a=~\".+\"}) or vector(1)",
+        "max_over_time(deriv(rate(d[5s])[30s:5s])[10m:] @ end() offset 5m)",
+        "label_replace(up, \"a\", \"$1\", \"b\", \"(.*)\")",
+        "h </ 1.5 >/ on (a) b",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(exprs); i++) {
+        struct buf once = BUF_MAX(4096), twice = BUF_MAX(4096);
+        assert_int_equal(query_format(str_c(exprs[i]), &once, NULL), 0);
+        assert_int_equal(query_format(buf_str(&once), &twice, NULL), 0);
+        assert_true(str_eq(buf_str(&once), buf_str(&twice)));
+        buf_done(&once);
+        buf_done(&twice);
+    }
+}
+
+static void test_match_parameter_takes_selectors_only(void **state)
+{
+    (void)state;
+    struct matcher *m;
+    size_t n;
+    struct err err;
+    assert_int_equal(query_parse_selector(STR("up{job=~\"a|b\"}"), &m, &n, &err), 0);
+    assert_int_equal(n, 2);
+    check_str(m[0].value, "a|b");
+    check_str(m[1].value, "up");
+    query_matchers_free(m, n);
+    static const char *const wrong[] = {
+        "", "1", "up[5m]", "up offset 5m", "sum(up)", "{}", "{a=~\".*\"}", "up{a=~\"(\"}", "a b"};
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+        assert_int_equal(query_parse_selector(str_c(wrong[i]), &m, &n, &err), ERR_INVALID);
+}
+
+static void test_selectors_of_an_expression_are_all_found(void **state)
+{
+    (void)state;
+    struct query_selectors s;
+    assert_int_equal(query_selectors(STR("rate(a[5m]) / on() b{x=\"1\"} + 2"), &s, NULL), 0);
+    assert_int_equal(s.n, 2);
+    size_t matchers = s.v[0].n + s.v[1].n;
+    assert_int_equal(matchers, 3);
+    query_selectors_free(&s);
+    assert_int_equal(query_selectors(STR("rate("), &s, NULL), ERR_INVALID);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_syntax_errors_name_place_and_token),
+        cmocka_unit_test(test_type_errors_are_those_people_know),
+        cmocka_unit_test(test_unknown_function_suggests_the_nearest),
+        cmocka_unit_test(test_experiments_say_how_to_enable_them),
+        cmocka_unit_test(test_hostile_nesting_ends_in_an_error),
+        cmocka_unit_test(test_precedence_and_associativity),
+        cmocka_unit_test(test_formatter_prints_one_line),
+        cmocka_unit_test(test_formatter_breaks_long_lines),
+        cmocka_unit_test(test_formatted_text_formats_to_itself),
+        cmocka_unit_test(test_match_parameter_takes_selectors_only),
+        cmocka_unit_test(test_selectors_of_an_expression_are_all_found),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
