@@ -1,0 +1,102 @@
+/* The log's replay. The first byte chooses: the rest is a segment file as it is; or the payload of
+ * a record, which the checksum would keep us from reaching; or such a payload inside a sound
+ * segment, where the records around it must come back. */
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "memory_file.h"
+#include "store/embedded/bytes.h"
+#include "store/embedded/wal.h"
+#include "store/embedded/wal_record.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { ARENA = 16 << 20 };
+
+static int on_stream(void *arg, uint32_t id, const struct labels *labels)
+{
+    (void)id;
+    *(uint64_t *)arg += labels_hash(labels);
+    return 0;
+}
+
+static int on_row(void *arg, uint32_t id, const struct sample *sample)
+{
+    (void)id;
+    *(uint64_t *)arg += (uint64_t)sample->t_unix_ms + (sample->histogram != NULL);
+    return 0;
+}
+
+static int on_exemplar(void *arg, uint32_t id, const struct exemplar *e)
+{
+    (void)id;
+    *(uint64_t *)arg += labels_hash(&e->labels);
+    return 0;
+}
+
+static int on_metadata(void *arg, const struct metric_metadata *m)
+{
+    *(uint64_t *)arg += hash_str(m->family) + hash_str(m->unit) + hash_str(m->help);
+    return 0;
+}
+
+static int read_payload(void *arg, struct str payload)
+{
+    uint64_t sum = 0; // so that every byte that is handed out is read
+    struct arena arena;
+    const struct wal_visitor visitor = {&sum, on_stream, on_row, on_exemplar, on_metadata};
+    arena_init(&arena, ARENA);
+    int rc = wal_read_record(payload, &arena, &visitor);
+    arena_done(&arena);
+    ++*(size_t *)arg;
+    return rc;
+}
+
+static struct wal_replay replay(struct str file, size_t *records)
+{
+    struct fs fs = memory_file(&file);
+    struct wal_replay got;
+    *records = 0;
+    (void)wal_replay_segment(&fs, "", 1, read_payload, records, &got, NULL);
+    return got;
+}
+
+static void put_record(struct buf *out, struct str payload, uint64_t nonce)
+{
+    put_u32(out, 0x0152747d);
+    put_u32(out, (uint32_t)payload.n);
+    put_u64(out, hash_bytes_seeded(payload.p, payload.n, hash_combine(nonce, payload.n)));
+    buf_put_str(out, payload);
+}
+
+/* A record, the input where a record should be, another record. */
+static void replay_between(struct str bytes)
+{
+    struct buf file = BUF_MAX(64 << 20);
+    buf_put(&file, "ttwal\0\0\1", 8);
+    put_u64(&file, 1);
+    put_u64(&file, 99);
+    put_u64(&file, hash_bytes(file.p, 24));
+    put_record(&file, (struct str){0}, 99);
+    buf_put_str(&file, bytes);
+    put_record(&file, STR("\1\0"), 99);
+    size_t records;
+    struct wal_replay got = replay(buf_str(&file), &records);
+    if (records < 2 || got.bad_header)
+        abort();
+    buf_done(&file);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    size_t records = 0;
+    if (size == 0)
+        return 0;
+    struct str rest = {(const char *)data + 1, size - 1};
+    switch (data[0] % 3) {
+    case 0: (void)replay(rest, &records); break;
+    case 1: (void)read_payload(&records, rest); break;
+    default: replay_between(rest);
+    }
+    return 0;
+}
