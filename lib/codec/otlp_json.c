@@ -133,7 +133,8 @@ static struct str read_hex(struct json_reader *r)
     for (size_t i = 0; p && i + 1 < text.n && good; i += 2) {
         int high = hex_value(text.p[i]), low = hex_value(text.p[i + 1]);
         good = high >= 0 && low >= 0;
-        p[i / 2] = (char)(high << 4 | low);
+        if (good)
+            p[i / 2] = (char)(high << 4 | low);
     }
     if (!p || !good) {
         json_damage(r, p ? "expected hex digits" : "no memory for an id");

@@ -530,6 +530,10 @@ static void test_bad_json_is_told_with_path_and_offset(void **state)
          "resource_metrics[0].schema_url: the string is not UTF-8, at byte 36"},
         {"{\"resourceMetrics\":[{\"schemaUrl\":\"\\x\"}]}",
          "resource_metrics[0].schema_url: unknown escape in a string, at byte 37"},
+        {"{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"gauge\":{\"dataPoints\":"
+         "[{\"exemplars\":[{\"spanId\":\"eezz\"}]}]}}]}]}]}",
+         "resource_metrics[0].scope_metrics[0].metrics[0].gauge.data_points[0].exemplars[0]."
+         "span_id: expected hex digits, at byte 103"},
         {"{\"a\" 1}", "object: expected a colon, at byte 5"},
         {"{\"a\":01}", "unknown member: expected a number, at byte 7"},
         {"{\"a\":1,}", "unknown member: expected a string, at byte 7"},
