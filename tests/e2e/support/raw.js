@@ -18,6 +18,7 @@ export async function exchange(address, parts, { halfClose = false, until, timeo
       text += bytes.toString("latin1");
       if (until?.(text)) resolve();
     });
+    socket.on("end", resolve);
     socket.on("close", resolve);
     socket.on("error", resolve); // a reset is an end like another: what came before it counts
   });
