@@ -144,7 +144,7 @@ struct store_name_count {
 
 struct store_stats {
     uint64_t streams;     /* active: in the head or seen lately */
-    uint64_t label_pairs; /* different name=value pairs of those streams */
+    uint64_t label_pairs; /* different name=value pairs of those streams; with top > 0 */
     uint64_t head_rows, head_bytes;
     int64_t min_t_unix_ms, max_t_unix_ms; /* of the head; INT64_MAX, INT64_MIN when empty */
     uint64_t partitions, parts, part_rows, part_bytes, wal_bytes;

@@ -71,11 +71,13 @@ static int find_tops(struct store *s, size_t top, struct arena *arena, struct st
     struct index *x = &s->streams.index;
     rwlock_take_read(&x->lock);
     size_t cursor = 0;
+    uint64_t pairs = 0;
     const struct map_entry *e;
     while ((e = map_next(&x->names, &cursor))) {
         const struct index_name *name = e->value;
         t.name = name->text;
         offer(&t.labels, name->text, name->n);
+        pairs += name->n;
         offer(&t.values, name->text, name->value_bytes);
         for (uint32_t i = 0; i < name->n; i++) {
             const struct pair *p = index_pair(x, name->pairs[i]);
@@ -84,6 +86,7 @@ static int find_tops(struct store *s, size_t top, struct arena *arena, struct st
     }
     rwlock_give(&x->lock);
     *out = (struct store_stats){
+        .label_pairs = pairs,
         .top_metrics = t.metrics.v,
         .n_top_metrics = t.metrics.n,
         .top_labels = t.labels.v,

@@ -527,6 +527,7 @@ static void test_statistics_name_the_biggest(void **state)
     arena_init(&a, 1 << 20);
     assert_int_equal(store_stats(h.store, 2, &a, &stats, NULL), 0);
     assert_int_equal(stats.streams, 11);
+    assert_int_equal(stats.label_pairs, 2 + 10 + 1); // names, pods, x=y
     assert_int_equal(stats.head_rows, 11);
     assert_int_equal(stats.min_t_unix_ms, NOON);
     assert_int_equal(stats.max_t_unix_ms, NOON + 7);
