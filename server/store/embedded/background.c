@@ -40,6 +40,8 @@ static int merge_and_expire(struct store *s, bool all, struct err *err)
 
 int store_maintain(struct store *s, bool all, struct err *err)
 {
+    if (!atomic_get_acquire(&s->replayed)) // pairs with the release at the end of store_replay
+        return err_set(err, ERR_BUSY, "the write-ahead log is being replayed");
     int rc = all || is_flush_due(s) ? store_flush(s, err) : 0;
     return rc == 0 ? merge_and_expire(s, all, err) : rc;
 }

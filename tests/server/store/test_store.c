@@ -332,6 +332,8 @@ static void test_nothing_is_answered_before_the_replay(void **state)
     assert_int_equal(harness_append(&h, NULL, NULL), ERR_BUSY);
     struct selection *sel = NULL;
     assert_int_equal(store_select(h.store, NULL, 0, 0, NOON, 0, &sel, NULL), ERR_BUSY);
+    assert_int_equal(store_flush(h.store, NULL), ERR_BUSY);
+    assert_int_equal(store_maintain(h.store, false, NULL), ERR_BUSY);
     struct store_stats stats;
     assert_int_equal(store_stats(h.store, 0, NULL, &stats, NULL), 0);
     assert_false(stats.replayed);
