@@ -20,7 +20,8 @@ enum lock_rank {
     LOCK_RECEIVE,       /* delta-to-cumulative and metadata caches */
     LOCK_NET_SERVER,    /* listeners, connections */
     LOCK_NET_STREAM,    /* one HTTP/2 connection */
-    LOCK_AUTH,          /* cache of verified credentials */
+    LOCK_AUTH_HASH,     /* one slow password hash at a time */
+    LOCK_AUTH,          /* users, cache of verified credentials */
     LOCK_QUERY,         /* list of active queries */
     LOCK_STORE_TABLE,   /* one flush, merge or retention pass at a time */
     LOCK_STORE_EVICT,   /* selections against the removal of idle streams */

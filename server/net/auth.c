@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/lock.h"
 #include "base/time.h"
+#include "log/log.h"
 #include "self/self.h"
 
 enum { DIGEST = 32, REMEMBERED = 256, REMEMBER_S = 60, HEADER_MAX = 4096 };
@@ -119,7 +120,7 @@ int auth_new(const struct auth_user *users, size_t n, struct auth **out, struct 
     if (!a)
         return err_set(err, ERR_NOMEM, "out of memory for users");
     lock_init(&a->lock, LOCK_AUTH);
-    lock_init(&a->slow, LOCK_SERVE);
+    lock_init(&a->slow, LOCK_AUTH_HASH);
     int rc = users_copy(users, n, &a->users, err);
     if (rc == 0 && gnutls_rnd(GNUTLS_RND_KEY, a->key, sizeof a->key) != 0)
         rc = err_set(err, ERR_IO, "no random numbers from the system");
@@ -215,13 +216,25 @@ static int token_rights(struct auth *a, struct str token)
     return rights;
 }
 
+/* GnuTLS passes over what is not base64. */
+static bool is_base64(struct str text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        if (!letter && !(c >= '0' && c <= '9') && c != '+' && c != '/' && c != '=')
+            return false;
+    }
+    return text.n > 0;
+}
+
 /* "name:password" out of base64; false when it is none. The caller wipes `out`. */
 static bool decode_basic(struct str base64, char out[HEADER_MAX], struct str *name,
                          struct str *password)
 {
     gnutls_datum_t in = {(unsigned char *)(uintptr_t)base64.p, (unsigned)base64.n};
     gnutls_datum_t text = {0};
-    if (base64.n == 0 || gnutls_base64_decode2(&in, &text) != 0)
+    if (!is_base64(base64) || gnutls_base64_decode2(&in, &text) != 0)
         return false;
     bool fits = text.size < HEADER_MAX;
     if (fits) {
@@ -341,6 +354,8 @@ static enum auth_result counted(enum auth_result r)
         [AUTH_MISSING] = "missing", [AUTH_WRONG] = "wrong", [AUTH_FORBIDDEN] = "forbidden"};
     if (r != AUTH_OK && r != AUTH_SLOW)
         self_add(&refused, 1, reasons[r]);
+    if (r == AUTH_WRONG)
+        log_warn("net", "a request came with a wrong credential");
     return r;
 }
 

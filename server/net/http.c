@@ -170,7 +170,8 @@ static int no_certificate(gnutls_session_t session, const gnutls_datum_t *names,
                           gnutls_pcert_st **pcert, unsigned int *n_pcert, gnutls_privkey_t *key)
 {
     (void)session, (void)names, (void)n_names, (void)algorithms, (void)n_algorithms;
-    (void)pcert, (void)n_pcert, (void)key;
+    (void)pcert, (void)key;
+    *n_pcert = 0;
     return -1;
 }
 
