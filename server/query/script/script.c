@@ -3,12 +3,15 @@
 #include <stdio.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
+#include "base/compiler.h"
 #include "base/time.h"
 #include "model/batch.h"
 #include "query/promql/parser.h"
 #include "query/query.h"
 #include "query/script/expect.h"
 #include "query/script/load.h"
+#include "query/script/pin.h"
 
 enum { SCRIPT_MEMORY_MAX = 256 << 20 };
 
@@ -136,6 +139,41 @@ static int check_as_range(struct script *s, const struct eval_command *c, struct
     return err_prefix(why, rc, "as a range query");
 }
 
+static int check_pinned_at(struct script *s, const struct eval_command *c, struct str expr,
+                           int64_t at_ms, struct err *why)
+{
+    struct query_request q = c->request;
+    struct query_result result;
+    struct err query_err = {0};
+    q.expr = expr;
+    q.start_ms = at_ms;
+    int rc = s->driver->query(s->driver->self, &q, &result, &query_err);
+    if (rc != 0)
+        return err_set(why, ERR_INVALID, "as %.*s it failed: %.300s",
+                       STR_ARG(str_sub(expr, 0, 300)), query_err.message);
+    rc = expect_check_step(&c->expected, &result, at_ms, why);
+    query_result_done(&result);
+    return err_prefix(why, rc, "as %.*s asked at %lld ms", STR_ARG(str_sub(expr, 0, 300)),
+                      (long long)at_ms);
+}
+
+/* With @ at all selectors the answer is the same at other times. */
+static int check_pinned(struct script *s, const struct eval_command *c, struct err *why)
+{
+    const struct expectation *e = &c->expected;
+    int64_t t = c->request.start_ms;
+    const int64_t times[] = {t ? -10 * t : -MS_PER_S, 0, t ? t / 5 : MS_PER_S, t, 10 * t};
+    struct buf pinned;
+    int rc = 0;
+    buf_init(&pinned, 1 << 20);
+    if (c->request.instant && !e->fail && !e->is_string && !e->is_matrix &&
+        script_pin(c->request.expr, t, &pinned))
+        for (size_t i = 0; i < ARRAY_LEN(times) && rc == 0; i++)
+            rc = check_pinned_at(s, c, buf_str(&pinned), times[i], why);
+    buf_done(&pinned);
+    return rc;
+}
+
 static void run_query(struct script *s, const struct eval_command *c)
 {
     struct query_result result = {0};
@@ -146,6 +184,8 @@ static void run_query(struct script *s, const struct eval_command *c)
         query_result_done(&result);
     if (checked == 0)
         checked = check_as_range(s, c, &why);
+    if (checked == 0)
+        checked = check_pinned(s, c, &why);
     s->report->evals++;
     if (checked == 0)
         s->report->passed++;
