@@ -160,7 +160,8 @@ static void test_quantile_and_fraction_are_inverse(void **state)
     unsigned notes = 0;
     const struct histogram *h =
         hist("schema:0 count:12 sum:100 z_bucket:2 z_bucket_w:0.001 buckets:[2 3 0 1 4]");
-    for (double q = 0.05; q < 1; q += 0.05) {
+    for (int percent = 5; percent < 100; percent += 5) {
+        double q = percent / 100.0;
         double v = hist_quantile(&arena, q, h, &notes);
         assert_true(fabs(hist_fraction(&arena, -INFINITY, v, h, &notes) - q) < 1e-9);
     }
