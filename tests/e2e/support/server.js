@@ -14,7 +14,15 @@ const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../../..");
 /** The program under test. */
 export const TELLTALE = resolve(process.env.TELLTALE_BIN ?? join(ROOT, "build/telltale"));
 
-export const temporaryDirectory = () => mkdtempSync(join(tmpdir(), "telltale-e2e-"));
+const remove = (dir) => rmSync(dir, { recursive: true, force: true });
+
+/** A directory that goes when the process ends. */
+export function temporaryDirectory() {
+  const dir = mkdtempSync(join(tmpdir(), "telltale-e2e-"));
+  process.on("exit", () => remove(dir));
+  return dir;
+}
+process.setMaxListeners(0); // one for each directory
 
 class Server {
   constructor({ dir } = {}) {
@@ -64,7 +72,7 @@ class Server {
   /** For `after`: whatever happened, leave nothing behind. */
   async dispose() {
     await this.kill();
-    if (this.ownsDir) rmSync(this.dir, { recursive: true, force: true });
+    if (this.ownsDir) remove(this.dir);
   }
 }
 
