@@ -230,6 +230,21 @@ static void print_operator(struct buf *out, const struct binary_node *b)
     print_matching(out, &b->matching);
 }
 
+/* The sign of +Inf, which number literals do not have, would bind weaker than ^ when read back. */
+static bool is_infinite_base(const struct binary_node *b)
+{
+    return b->op == TOKEN_POW && b->lhs->kind == NODE_NUMBER && isinf(b->lhs->number.value) &&
+           b->lhs->number.value > 0;
+}
+
+static void print_left(struct buf *out, const struct binary_node *b)
+{
+    if (is_infinite_base(b))
+        buf_puts(out, "Inf");
+    else
+        node_print(out, b->lhs);
+}
+
 static void print_call(struct buf *out, const struct call_node *c)
 {
     buf_printf(out, "%s(", c->function->name);
@@ -255,7 +270,7 @@ void node_print(struct buf *out, const struct node *n)
     case NODE_CALL: print_call(out, &n->call); break;
     case NODE_AGGREGATE: print_aggregate(out, &n->aggregate); break;
     case NODE_BINARY:
-        node_print(out, n->binary.lhs);
+        print_left(out, &n->binary);
         buf_putc(out, ' ');
         print_operator(out, &n->binary);
         buf_putc(out, ' ');
@@ -317,7 +332,12 @@ static void pretty_aggregate(struct buf *out, const struct aggregate_node *a, in
 
 static void pretty_binary(struct buf *out, const struct binary_node *b, int level)
 {
-    node_pretty(out, b->lhs, level + 1);
+    if (is_infinite_base(b)) {
+        indent(out, level + 1);
+        print_left(out, b);
+    } else {
+        node_pretty(out, b->lhs, level + 1);
+    }
     buf_putc(out, '\n');
     indent(out, level);
     print_operator(out, b);

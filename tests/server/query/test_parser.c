@@ -165,6 +165,7 @@ static void test_formatter_prints_one_line(void **state)
     check_format("a*on(x)group_left(y)b", "a * on (x) group_left (y) b");
     check_format("foo[90m:30s]@start() offset -1h", "foo[1h30m:30s] @ start() offset -1h");
     check_format("a@1.5", "a @ 1.500");
+    check_format("-Inf^a + Inf", "-Inf ^ a + +Inf");
     check_format("{\"my.metric\",\"l.x\"='v'}", "{\"l.x\"=\"v\",__name__=\"my.metric\"}");
     check_format("a + fill_left(1) fill_right(NaN) b", "a + fill_left (1) fill_right (NaN) b");
     check_format("x[step()*(2+1)] offset (-step())", "x[step() * (2 + 1)] offset (-step())");
