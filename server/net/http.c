@@ -24,6 +24,8 @@
 #include "net/workers.h"
 #include "self/self.h"
 
+#define DRAIN_NS (2 * NS_PER_S) /* for libmicrohttpd to close what was cut; moments suffice */
+
 enum {
     EVENT_THREADS = 2,
     BACKLOG = 512,
@@ -342,6 +344,11 @@ void http_server_stop(struct http_server *s, int64_t grace_ms)
     while (s->away > 0)
         cond_wait(&s->idle, &s->lock);
     lock_give(&s->lock);
+    /* libmicrohttpd 0.9.75 crashes on a malformed request that it reads while it is being stopped,
+     * so there must be nothing left to read. */
+    if (!http_watch_empty(s->watch, time_now_mono_ns() + DRAIN_NS))
+        log_warn("net", "connections are left that do not close",
+                 LOG_STR("listener", s->options.name));
     MHD_stop_daemon(s->daemon);
     if (fd != MHD_INVALID_SOCKET)
         (void)close(fd); // no longer accepting

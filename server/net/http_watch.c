@@ -15,6 +15,7 @@ struct http_watch {
     struct lock lock;
     struct cond changed;
     bool stopping; /* guarded by lock, as all below */
+    bool emptying; /* new connections are closed at once */
     struct http_connection *first;
     size_t n;
 };
@@ -34,6 +35,13 @@ static void say_timeout(int fd)
     (void)send(fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT); // as good as it gets
 }
 
+/* libmicrohttpd reads the end of the stream, cleans up and closes. */
+static void cut(struct http_connection *c)
+{
+    c->phase = HTTP_GIVEN_UP;
+    (void)shutdown(c->fd, SHUT_RDWR); // fails when the peer was faster
+}
+
 static void give_up(struct http_connection *c)
 {
     static const char *const names[] = {[HTTP_BETWEEN] = "idle",
@@ -43,9 +51,7 @@ static void give_up(struct http_connection *c)
     if (c->phase == HTTP_RECEIVING && !c->tls)
         say_timeout(c->fd);
     self_add(&given_up, 1, names[c->phase]);
-    c->phase = HTTP_GIVEN_UP;
-    /* libmicrohttpd reads the end of the stream, cleans up and closes. */
-    (void)shutdown(c->fd, SHUT_RDWR); // fails when the peer was faster
+    cut(c);
 }
 
 static void check(struct http_connection *c, int64_t now)
@@ -94,6 +100,23 @@ int http_watch_new(void (*tick)(void *self, size_t connections), void *self,
     return 0;
 }
 
+bool http_watch_empty(struct http_watch *w, int64_t deadline_mono_ns)
+{
+    lock_take(&w->lock);
+    w->emptying = true;
+    for (struct http_connection *c = w->first; c; c = c->next) {
+        lock_take(&c->lock);
+        if (c->phase != HTTP_GIVEN_UP)
+            cut(c);
+        lock_give(&c->lock);
+    }
+    while (w->n > 0 && cond_wait_until(&w->changed, &w->lock, deadline_mono_ns)) {
+    }
+    bool empty = w->n == 0;
+    lock_give(&w->lock);
+    return empty;
+}
+
 void http_watch_free(struct http_watch *w)
 {
     if (!w)
@@ -124,6 +147,8 @@ struct http_connection *http_watch_add(struct http_watch *w, int fd, bool tls,
         c->next->prev = c;
     w->first = c;
     w->n++;
+    if (w->emptying)
+        cut(c); // nobody else knows it yet
     lock_give(&w->lock);
     return c;
 }
@@ -138,6 +163,8 @@ void http_watch_remove(struct http_watch *w, struct http_connection *c)
     if (c->next)
         c->next->prev = c->prev;
     w->n--;
+    if (w->n == 0)
+        cond_broadcast(&w->changed);
     lock_give(&w->lock);
     tls_credentials_unref(c->credentials);
     lock_done(&c->lock);

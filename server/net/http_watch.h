@@ -36,6 +36,10 @@ struct http_connection {
 int http_watch_new(void (*tick)(void *self, size_t connections), void *self,
                    struct http_watch **out, struct err *err);
 
+/* Closes every connection, and each that is still to come, and waits until libmicrohttpd has let go
+ * of them all; false at the deadline. */
+bool http_watch_empty(struct http_watch *w, int64_t deadline_mono_ns);
+
 /* Joins the thread. All connections must be removed. NULL is fine. */
 void http_watch_free(struct http_watch *w);
 

@@ -365,6 +365,22 @@ static void test_stopping_ends_handlers_that_would_go_on(void **state)
     close(fd);
 }
 
+/* libmicrohttpd once crashed on what it read while it was stopped. */
+static void test_stopping_amid_garbage_does_no_harm(void **state)
+{
+    (void)state;
+    static const char bad[] = "POST /echo HTTP/1.1\r\nContent-Length: -1\r\n\r\n";
+    for (int round = 0; round < 50; round++) {
+        struct http_server *s = start(NULL, NULL, (struct http_limits){0});
+        for (int i = 0; i < 8; i++) {
+            int fd = connect_to(s);
+            (void)send(fd, bad, sizeof bad - 1, MSG_NOSIGNAL); // may be refused already
+            close(fd);
+        }
+        http_server_stop(s, 0);
+    }
+}
+
 static void test_garbage_and_half_requests_do_no_harm(void **state)
 {
     (void)state;
@@ -419,6 +435,7 @@ int main(void)
         cmocka_unit_test(test_a_full_queue_pushes_back_and_loses_nobody),
         cmocka_unit_test(test_a_handler_learns_that_its_client_left),
         cmocka_unit_test(test_stopping_ends_handlers_that_would_go_on),
+        cmocka_unit_test(test_stopping_amid_garbage_does_no_harm),
         cmocka_unit_test(test_garbage_and_half_requests_do_no_harm),
         cmocka_unit_test(test_a_taken_address_is_named),
     };
