@@ -1,4 +1,4 @@
-/* Starting, stopping, and the glue to libmicrohttpd: its event threads (epoll) read requests and
+/* Starting, stopping, and the glue to libmicrohttpd: its event threads (poll) read requests and
  * send answers, and call exchange_step (http_serve.c) in between. A thread of our own watches the
  * time that clients take (http_watch.h).
  *
@@ -212,7 +212,10 @@ static void set_defaults(struct http_limits *l)
 static int start_daemon(struct http_server *s, int fd, struct err *err)
 {
     const struct http_limits *l = &s->limits;
-    const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
+    /* Not epoll: there version 0.9.75 keeps a client that left in the middle of a request until its
+     * time is over, and two threads may take the listening socket out of the set when it is
+     * quiesced, which ends the process. */
+    const unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
                            MHD_USE_ERROR_LOG | (s->tls ? MHD_USE_TLS : 0);
     const size_t memory = l->max_header_bytes + l->max_url_bytes + SPARE_BYTES;
     const enum MHD_OPTION certificates = s->tls ? MHD_OPTION_HTTPS_CERT_CALLBACK : MHD_OPTION_END;
@@ -266,11 +269,17 @@ static int set_up(struct http_server *s, const struct tls_options *tls, struct a
     return rc == 0 ? start_threads(s, err) : rc;
 }
 
-static void server_free(struct http_server *s)
+static void stop_workers(struct http_server *s)
 {
     workers_free(s->passwords);
     workers_free(s->ingest);
     workers_free(s->query);
+    s->passwords = s->ingest = s->query = NULL;
+}
+
+static void server_free(struct http_server *s)
+{
+    stop_workers(s);
     http_watch_free(s->watch);
     tls_context_free(s->tls);
     regex_free(s->cors);
@@ -346,7 +355,9 @@ void http_server_stop(struct http_server *s, int64_t grace_ms)
     lock_give(&s->lock);
     /* libmicrohttpd 0.9.75 crashes on a malformed request that it reads while it is being stopped,
      * so there must be nothing left to read. */
-    if (!http_watch_empty(s->watch, time_now_mono_ns() + DRAIN_NS))
+    if (http_watch_empty(s->watch, time_now_mono_ns() + DRAIN_NS))
+        stop_workers(s); // one may still be waking an event thread that needed no waking
+    else
         log_warn("net", "connections are left that do not close",
                  LOG_STR("listener", s->options.name));
     MHD_stop_daemon(s->daemon);

@@ -381,6 +381,19 @@ static void test_stopping_amid_garbage_does_no_harm(void **state)
     }
 }
 
+static void test_half_requests_of_those_who_left_hold_no_place(void **state)
+{
+    (void)state;
+    struct http_server *s = start(NULL, NULL, (struct http_limits){.max_connections = 4});
+    for (int i = 0; i < 40; i++) {
+        int fd = connect_to(s);
+        (void)send(fd, "\r\n\r\n", 4, MSG_NOSIGNAL);
+        close(fd);
+    }
+    check_starts(raw(s, "GET /echo HTTP/1.1\r\n" CLOSE "\r\n"), "HTTP/1.1 200");
+    http_server_stop(s, 1000);
+}
+
 static void test_garbage_and_half_requests_do_no_harm(void **state)
 {
     (void)state;
@@ -436,6 +449,7 @@ int main(void)
         cmocka_unit_test(test_a_handler_learns_that_its_client_left),
         cmocka_unit_test(test_stopping_ends_handlers_that_would_go_on),
         cmocka_unit_test(test_stopping_amid_garbage_does_no_harm),
+        cmocka_unit_test(test_half_requests_of_those_who_left_hold_no_place),
         cmocka_unit_test(test_garbage_and_half_requests_do_no_harm),
         cmocka_unit_test(test_a_taken_address_is_named),
     };
