@@ -25,11 +25,20 @@ static bool take_set(void *self, const char *value)
     return add_set(self, NULL, value);
 }
 
-/* --enable-feature=a,b as Prometheus takes it; the configuration wants a list. */
+/* --enable-feature=a,b as Prometheus takes it, also several times; the configuration wants one
+ * list. */
 static bool take_features(void *self, const char *value)
 {
-    char text[1024];
-    (void)snprintf(text, sizeof text, "[%s]", value);
+    static const char key[] = "query.features=[";
+    struct arguments *a = self;
+    const char *before = NULL;
+    for (size_t i = 0; i < a->n; i++)
+        if (strncmp(a->sets[i], key, sizeof key - 1) == 0)
+            before = a->sets[i] + sizeof key - 1;
+    char text[2048];
+    int kept = before ? (int)strlen(before) - 1 : 0; // without its "]"
+    (void)snprintf(text, sizeof text, "[%.*s%s%s]", kept, before ? before : "", before ? "," : "",
+                   value);
     return add_set(self, "query.features", text);
 }
 

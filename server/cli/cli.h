@@ -14,8 +14,8 @@ struct cli_command {
     int (*run)(int argc, char **argv); /* argv[0] is the first argument behind the name */
 };
 
-extern const struct cli_command cli_serve, cli_check_config, cli_check_metrics, cli_query,
-    cli_version, cli_help;
+extern const struct cli_command cli_serve, cli_check_config, cli_check_metrics, cli_format,
+    cli_query, cli_test_promql, cli_version, cli_help;
 
 extern const struct cli_command *const cli_commands[];
 extern const size_t cli_commands_n;

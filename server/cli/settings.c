@@ -1,5 +1,6 @@
 #include "cli/settings.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/compiler.h"
@@ -44,8 +45,33 @@ static const struct {
     {"promql-delayed-name-removal", QUERY_DELAYED_NAME_REMOVAL},
     {"use-start-timestamps", QUERY_START_TIMESTAMPS},
     {"type-and-unit-labels", QUERY_TYPE_AND_UNIT},
-    {"all", ~0u},
+    {"all", QUERY_ALL_FEATURES},
 };
+
+static unsigned feature_bit(struct str name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(features); i++)
+        if (str_eq(name, str_c(features[i].name)))
+            return features[i].bit;
+    return 0;
+}
+
+bool cli_features(const char *list, unsigned *out)
+{
+    struct str rest = str_c(list);
+    *out = 0;
+    while (rest.p) {
+        struct str name = str_trim(str_cut(&rest, ','));
+        unsigned bit = feature_bit(name);
+        if (bit == 0 && name.n) {
+            (void)fprintf(stderr, "telltale: --enable-feature: unknown feature \"%.*s\"\n",
+                          STR_ARG(name));
+            return false;
+        }
+        *out |= bit;
+    }
+    return true;
+}
 
 struct query_options settings_query(const struct config *c)
 {
@@ -57,9 +83,7 @@ struct query_options settings_query(const struct config *c)
                               .max_concurrent = c->query.max_concurrency,
                               .default_step_ms = c->global.evaluation_interval_ms};
     for (size_t i = 0; i < c->query.n_features; i++)
-        for (size_t k = 0; k < ARRAY_LEN(features); k++)
-            if (str_eq(c->query.features[i], str_c(features[k].name)))
-                o.features |= features[k].bit;
+        o.features |= feature_bit(c->query.features[i]);
     return o;
 }
 

@@ -26,6 +26,9 @@ enum query_feature {
     QUERY_DELAYED_NAME_REMOVAL = 1 << 4,   /* promql-delayed-name-removal */
     QUERY_START_TIMESTAMPS = 1 << 5,       /* use-start-timestamps */
     QUERY_TYPE_AND_UNIT = 1 << 6,          /* type-and-unit-labels */
+
+    /* What "all" means: everything that is language. Types and units are about what is stored. */
+    QUERY_ALL_FEATURES = QUERY_TYPE_AND_UNIT - 1,
 };
 
 struct query_options {

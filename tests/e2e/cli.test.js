@@ -177,3 +177,44 @@ describe("telltale query", () => {
     assert.match(stderr, /127\.0\.0\.1:1/);
   });
 });
+
+describe("telltale format", () => {
+  it("lays out an expression from the argument or standard input", async () => {
+    assert.deepEqual(await telltale("format", "sum(rate(x[5m]))by(job)"), { code: 0, signal: null, stdout: "sum by (job) (rate(x[5m]))\n", stderr: "" });
+    assert.equal((await run(TELLTALE, ["format", "-"], { input: "a+b\n" })).stdout, "a + b\n");
+  });
+
+  it("says where an expression is wrong", async () => {
+    const { code, stderr } = await telltale("format", "sum(");
+    assert.equal(code, 1);
+    assert.match(stderr, /1:5: parse error: /);
+  });
+});
+
+describe("telltale test promql", () => {
+  const dir = temporaryDirectory();
+  const script = (text) => {
+    writeFileSync(join(dir, "a.test"), text);
+    return telltale("test", "promql", join(dir, "a.test"));
+  };
+  const load = "load 30s\n  requests 0+10x4\n\n";
+
+  it("counts the evals that pass", async () => {
+    const done = await script(`${load}eval instant at 2m requests\n  requests 40\n\nclear\n\neval instant at 2m requests\n`);
+    assert.equal(done.code, 0, output(done));
+    assert.match(done.stdout, /2 of 2 evals pass/);
+  });
+
+  it("names the line of an eval that does not", async () => {
+    const done = await script(`${load}eval instant at 2m requests\n  requests 41\n`);
+    assert.equal(done.code, 1);
+    assert.match(done.stderr, /a\.test:4: .*requests/);
+  });
+
+  it("refuses a script that is none, and a feature that is unknown", async () => {
+    const done = await script("lode 30s\n");
+    assert.equal(done.code, 1);
+    assert.match(done.stderr, /line 1: unknown command "lode"/);
+    assert.equal((await telltale("test", "promql", "--enable-feature=promql-magic", "x")).code, 2);
+  });
+});

@@ -31,6 +31,7 @@ EDGES = {
 PUBLIC = {
     "config": ["config.h", "scrape_config.h"],
     "net": ["address.h", "auth.h", "client.h", "grpc.h", "http.h", "tls.h"],
+    "query": ["query.h", "script/script.h"],
     "receive": ["receive.h", "scrape.h"],
 }
 

@@ -51,7 +51,8 @@ static void test_the_command_line_of_prometheus_can_be_kept(void **state)
               "--web.console.libraries=/usr/share/prometheus/console_libraries",
               "--web.console.templates=/usr/share/prometheus/consoles", "--web.enable-lifecycle",
               "--web.enable-remote-write-receiver", "--query.max-samples=1000", "--enable-feature",
-              "native-histograms,promql-experimental-functions")));
+              "native-histograms,promql-experimental-functions",
+              "--enable-feature=promql-duration-expr")));
     assert_string_equal(a.file, "/etc/prometheus/prometheus.yml");
     struct config *c = NULL;
     struct err err = {0};
@@ -62,7 +63,7 @@ static void test_the_command_line_of_prometheus_can_be_kept(void **state)
     assert_int_equal(c->storage.retention_metrics_ms, INT64_C(15) * 86400000);
     assert_true(c->http.lifecycle);
     assert_int_equal(c->query.max_samples, 1000);
-    assert_int_equal(c->query.n_features, 1);
+    assert_int_equal(c->query.n_features, 2); // of both flags, those that are of PromQL
     config_free(c);
     arguments_done(&a);
 }

@@ -19,10 +19,6 @@
 #include "store/store.h"
 #include "support/crash_fs.h"
 
-static const unsigned all_features = QUERY_EXPERIMENTAL_FUNCTIONS | QUERY_DURATION_EXPR |
-                                     QUERY_EXTENDED_SELECTORS | QUERY_BINOP_FILL |
-                                     QUERY_DELAYED_NAME_REMOVAL | QUERY_START_TIMESTAMPS;
-
 struct bench {
     struct crash_fs *disk;
     struct store *store;
@@ -46,7 +42,7 @@ static void tear_down(struct bench *b)
 static int reset(void *self, struct err *err)
 {
     struct bench *b = self;
-    struct query_options query = {.features = all_features};
+    struct query_options query = {.features = QUERY_ALL_FEATURES};
     tear_down(b);
     b->disk = crash_fs_new(1);
     struct store_options options = {
