@@ -43,7 +43,8 @@ static void failed(void *self, size_t line, const char *message)
 /* True when all of the file's evals passed. */
 static bool run_file(struct run *r, const char *path)
 {
-    const struct script_driver driver = {reset, load, query, failed, r};
+    const struct script_driver driver = {
+        .reset = reset, .load = load, .query = query, .failed = failed, .self = r};
     struct script_report report = {0};
     struct err err = {0};
     char *text = NULL;

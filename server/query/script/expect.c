@@ -200,8 +200,13 @@ static int same_point(const struct expectation *e, const struct labels *l,
                       const struct script_value *want, const struct query_point *got,
                       struct err *err)
 {
-    bool same = want->h ? got->histogram && same_histogram(e->arena, want, got->histogram)
-                        : !got->histogram && almost_equal(want->v, got->value);
+    bool same;
+    if (!want->h || !got->histogram)
+        same = !want->h && !got->histogram && almost_equal(want->v, got->value);
+    else if (e->same_histogram)
+        same = e->same_histogram(want->h, got->histogram);
+    else
+        same = same_histogram(e->arena, want, got->histogram);
     return same ? 0 : different(l, got->t_unix_ms, want, got, err);
 }
 

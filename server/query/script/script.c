@@ -198,7 +198,9 @@ static int run_eval(struct script *s, struct str word, struct str rest)
     struct arena arena;
     struct str line;
     arena_init(&arena, SCRIPT_MEMORY_MAX);
-    struct eval_command c = {.expected = {.arena = &arena}, .line = s->line};
+    struct eval_command c = {
+        .expected = {.arena = &arena, .same_histogram = s->driver->same_histogram},
+        .line = s->line};
     c.expected.fail = str_eq(word, STR("eval_fail"));
     c.expected.ordered = str_eq(word, STR("eval_ordered"));
     c.expected.n_warn = str_eq(word, STR("eval_warn"));

@@ -10,12 +10,14 @@
 #ifndef TELLTALE_QUERY_SCRIPT_SCRIPT_H
 #define TELLTALE_QUERY_SCRIPT_SCRIPT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
 #include "base/str.h"
 
 struct batch;
+struct histogram;
 struct query_request;
 struct query_result;
 
@@ -26,6 +28,9 @@ struct script_driver {
     /* As query_run; the answer is given to query_result_done. */
     int (*query)(void *self, const struct query_request *request, struct query_result *out,
                  struct err *err);
+    /* Whether an answer's histogram is the expected one, for answers that do not tell all of it;
+     * NULL: all fields must be the same. */
+    bool (*same_histogram)(const struct histogram *expected, const struct histogram *got);
     /* An eval whose answer was not the expected one; may be NULL. `line`: of the eval, from 1. */
     void (*failed)(void *self, size_t line, const char *message);
     void *self;

@@ -5,6 +5,7 @@
  * head.
  *
  *   test_conformance                 all files
+ *   test_conformance --http PROGRAM  all files (or FILE...) through a server's HTTP API
  *   test_conformance FILE...         these, and each eval that fails with its line and reason */
 #include <dirent.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 
 #include "base/err.h"
 #include "base/num.h"
+#include "http_driver.h"
 #include "model/batch.h"
 #include "query/query.h"
 #include "query/script/script.h"
@@ -78,6 +80,32 @@ static void failed(void *self, size_t line, const char *message)
         printf("# %s:%zu: %s\n", b->name, line, message);
 }
 
+struct wire {
+    struct bench *bench;
+    struct http_driver *http;
+};
+
+static int wire_reset(void *self, struct err *err)
+{
+    return http_driver_reset(((struct wire *)self)->http, err);
+}
+
+static int wire_load(void *self, const struct batch *batch, struct err *err)
+{
+    return http_driver_load(((struct wire *)self)->http, batch, err);
+}
+
+static int wire_query(void *self, const struct query_request *request, struct query_result *out,
+                      struct err *err)
+{
+    return http_driver_query(((struct wire *)self)->http, request, out, err);
+}
+
+static void wire_failed(void *self, size_t line, const char *message)
+{
+    failed(((struct wire *)self)->bench, line, message);
+}
+
 static char *read_file(const char *path, size_t *out_n)
 {
     FILE *f = fopen(path, "rb");
@@ -95,17 +123,43 @@ static char *read_file(const char *path, size_t *out_n)
     return text;
 }
 
+/* NULL: the store in this process; else the program whose server is asked. */
+static const char *program;
+
+static int run_script(struct bench *b, struct str text, struct script_report *out, struct err *err)
+{
+    struct script_driver driver = {
+        .reset = reset, .load = load, .query = query, .failed = failed, .self = b};
+    int rc = script_run(text, &driver, out, err);
+    tear_down(b);
+    return rc;
+}
+
+/* The log of what fails is the bench's; everything else goes over the wire. */
+static int run_script_over_http(struct bench *b, struct str text, struct script_report *out,
+                                struct err *err)
+{
+    struct wire w = {.bench = b, .http = http_driver_new(program)};
+    struct script_driver driver = {.reset = wire_reset,
+                                   .load = wire_load,
+                                   .query = wire_query,
+                                   .same_histogram = http_driver_same_histogram,
+                                   .failed = wire_failed,
+                                   .self = &w};
+    int rc = script_run(text, &driver, out, err);
+    http_driver_free(w.http);
+    return rc;
+}
+
 static int run_file(const char *path, const char *name, bool verbose, struct script_report *out,
                     struct err *err)
 {
     struct bench b = {.verbose = verbose, .name = name};
-    struct script_driver driver = {reset, load, query, failed, &b};
     size_t n;
     char *text = read_file(path, &n);
     if (!text)
         return err_set(err, ERR_NOT_FOUND, "cannot read %s", path);
-    int rc = script_run((struct str){text, n}, &driver, out, err);
-    tear_down(&b);
+    int rc = (program ? run_script_over_http : run_script)(&b, str_of(text, n), out, err);
     free(text);
     return rc;
 }
@@ -186,6 +240,11 @@ static int run_suite(const char *dir, const char *list)
 
 int main(int argc, char **argv)
 {
+    if (argc > 2 && strcmp(argv[1], "--http") == 0) {
+        program = argv[2];
+        argc -= 2;
+        argv += 2;
+    }
     if (argc > 1)
         return run_named(argc, argv);
     char dir[4096], list_path[4096];

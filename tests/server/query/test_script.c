@@ -56,7 +56,8 @@ static void failed(void *self, size_t line, const char *message)
 static struct bench run(const char *text, int expected_rc, struct script_report *report)
 {
     struct bench b = {0};
-    struct script_driver driver = {reset, load, query, failed, &b};
+    struct script_driver driver = {
+        .reset = reset, .load = load, .query = query, .failed = failed, .self = &b};
     struct err err = {0};
     int rc = script_run(str_c(text), &driver, report, &err);
     if (rc != expected_rc)
