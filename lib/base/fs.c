@@ -111,10 +111,23 @@ static int real_rename(void *self, const char *from, const char *to)
     return rename(from, to);
 }
 
+static int real_link(void *self, const char *from, const char *to)
+{
+    (void)self;
+    return link(from, to);
+}
+
 static int real_remove(void *self, const char *path)
 {
     (void)self;
     return unlink(path);
+}
+
+static int real_is_dir(void *self, const char *path)
+{
+    (void)self;
+    struct stat st;
+    return stat(path, &st) != 0 ? -1 : S_ISDIR(st.st_mode) ? 1 : 0;
 }
 
 static int real_make_dir(void *self, const char *path)
@@ -182,7 +195,9 @@ const struct fs *fs_real(void)
         .map = real_map,
         .unmap = real_unmap,
         .rename = real_rename,
+        .link = real_link,
         .remove = real_remove,
+        .is_dir = real_is_dir,
         .make_dir = real_make_dir,
         .remove_dir = real_remove_dir,
         .sync_dir = real_sync_dir,
@@ -321,6 +336,21 @@ int fs_rename(const struct fs *fs, const char *from, const char *to, struct err 
 int fs_remove(const struct fs *fs, const char *path, struct err *err)
 {
     return fs->remove(fs->self, path) == 0 ? 0 : failed(err, "remove", path);
+}
+
+int fs_link(const struct fs *fs, const char *from, const char *to, struct err *err)
+{
+    if (fs->link && fs->link(fs->self, from, to) == 0)
+        return 0;
+    /* EPERM: a file system without links, or a rule of the system against them. */
+    if (!fs->link || errno == EXDEV || errno == EPERM || errno == EMLINK || errno == EOPNOTSUPP)
+        return err_set(err, ERR_UNSUPPORTED, "link %s: not possible to %s", from, to);
+    return failed(err, "link", from);
+}
+
+bool fs_is_dir(const struct fs *fs, const char *path)
+{
+    return fs->is_dir && fs->is_dir(fs->self, path) == 1;
 }
 
 int fs_make_dir(const struct fs *fs, const char *path, struct err *err)

@@ -37,7 +37,9 @@ struct fs {
     int (*map)(void *self, void *h, size_t n, const void **out); /* read-only, n > 0 */
     void (*unmap)(void *self, const void *p, size_t n);
     int (*rename)(void *self, const char *from, const char *to); /* replaces `to` */
+    int (*link)(void *self, const char *from, const char *to);   /* a second name; NULL: cannot */
     int (*remove)(void *self, const char *path);
+    int (*is_dir)(void *self, const char *path); /* 1 or 0; -1 when there is nothing */
     int (*make_dir)(void *self, const char *path);
     int (*remove_dir)(void *self, const char *path);
     int (*sync_dir)(void *self, const char *path); /* names in it reach the disk */
@@ -78,6 +80,11 @@ void fs_unmap(const struct fs *fs, const void *p, size_t n);
 int fs_rename(const struct fs *fs, const char *from, const char *to, struct err *err);
 int fs_remove(const struct fs *fs, const char *path, struct err *err);
 
+/* Gives the file a second name, which must be free. ERR_UNSUPPORTED: it has to be copied instead
+ * (another file system, or one without links). */
+int fs_link(const struct fs *fs, const char *from, const char *to, struct err *err);
+bool fs_is_dir(const struct fs *fs, const char *path);
+
 /* Fine when it exists already. The parent must exist. */
 int fs_make_dir(const struct fs *fs, const char *path, struct err *err);
 int fs_remove_dir(const struct fs *fs, const char *path, struct err *err);
@@ -99,6 +106,12 @@ int fs_replace(const struct fs *fs, const char *dir, const char *path, const voi
 /* The content of a small file on the heap (NUL behind it); ERR_TOO_BIG over `max`. */
 int fs_read_all(const struct fs *fs, const char *path, size_t max, char **out, size_t *out_n,
                 struct err *err);
+
+/* Copies a file and syncs the copy; `to` is replaced. */
+int fs_copy(const struct fs *fs, const char *from, const char *to, struct err *err);
+
+/* Removes a directory with all that is in it. Fine when there is none. */
+int fs_remove_tree(const struct fs *fs, const char *path, struct err *err);
 
 /* "<dir>/<name>" on the heap; NULL when out of memory. */
 char *fs_join(const char *dir, const char *name);

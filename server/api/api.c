@@ -6,6 +6,7 @@
 #include "api/prometheus/query.h"
 #include "api/prometheus/series.h"
 #include "api/prometheus/server.h"
+#include "api/prometheus/snapshot.h"
 #include "api/prometheus/status.h"
 #include "api/prometheus/targets.h"
 #include "api/ui/ui.h"
@@ -46,6 +47,8 @@ static const struct http_route table[] = {
     {HTTP_GET, V1("alerts"), AUTH_READ, HTTP_INLINE, api_alerts, NULL, "alerts", true},
     {HTTP_GET, V1("alertmanagers"), AUTH_READ, HTTP_INLINE, api_alertmanagers, NULL,
      "alertmanagers", true},
+    {POST_PUT, V1("admin/tsdb/snapshot"), AUTH_ADMIN, HTTP_QUERY, api_snapshot, NULL, "snapshot",
+     true},
     /* GET, too, which is all that benchmarks can send: flushing twice does no harm. */
     {HTTP_GET | POST_PUT, V1("admin/telltale/flush"), AUTH_ADMIN, HTTP_QUERY, api_flush, NULL,
      "flush", true},

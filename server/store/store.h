@@ -137,6 +137,16 @@ int store_flush(struct store *s, struct err *err);
  * (`all`: until one part per partition is left). */
 int store_maintain(struct store *s, bool all, struct err *err);
 
+enum { STORE_SNAPSHOT_NAME = 40 };
+
+/* Makes `<parent>/<name>` (parent NULL: `snapshots` in the store's own directory), a directory that
+ * holds everything acknowledged before the call and that store_open takes: links where the file
+ * system allows, else copies. `skip_head`: only what is in parts already, without a flush.
+ * Exemplars are not in it. Appends and reads go on meanwhile. After an error nothing is left of it.
+ */
+int store_snapshot(struct store *s, const char *parent, bool skip_head,
+                   char out_name[STORE_SNAPSHOT_NAME], struct err *err);
+
 struct store_name_count {
     struct str name; /* in the arena given to store_stats */
     uint64_t count;

@@ -38,7 +38,7 @@ struct crash_fs {
     size_t n, cap;
     struct handle *handles;
     uint64_t seed, operations, power_lost_at, life, space;
-    int write_fault, sync_fault;
+    int write_fault, sync_fault, link_fault;
     bool dark;
 };
 
@@ -127,6 +127,7 @@ static int change(struct crash_fs *c)
     return 0;
 }
 
+/* A file with several names counts for each; the limits of tests are not that fine. */
 static uint64_t used(const struct crash_fs *c)
 {
     uint64_t sum = 0;
@@ -313,12 +314,44 @@ static void fs_unmap_(void *self, const void *p, size_t n)
     free((void *)(uintptr_t)p);
 }
 
+/* What is in the directory moves with it; where it was durable it is so under both names until the
+ * directory above is synced: which of them is there decides the directory's own name. */
+static void move_entries(struct crash_fs *c, const char *from, const char *to)
+{
+    size_t n = c->n, length = strlen(from);
+    for (size_t i = 0; i < n; i++) {
+        if (strncmp(c->names[i].path, from, length) != 0 || c->names[i].path[length] != '/')
+            continue;
+        char *path = fs_join(to, c->names[i].path + length + 1);
+        struct name *m = find_or_add(c, path), *old = &c->names[i];
+        set(&m->now, old->now);
+        set(&m->durable, old->durable);
+        m->is_dir = old->is_dir;
+        m->dir_now = old->dir_now;
+        m->dir_durable = old->dir_durable;
+        set(&old->now, NULL);
+        old->dir_now = false;
+        free(path);
+    }
+}
+
+static int rename_dir(struct crash_fs *c, const char *from, const char *to)
+{
+    struct name *m = find_or_add(c, to);
+    m->is_dir = m->dir_now = true;
+    move_entries(c, from, to);
+    find(c, from)->dir_now = false;
+    return 0;
+}
+
 static int fs_rename_(void *self, const char *from, const char *to)
 {
     struct crash_fs *c = enter(self);
     if (change(c) != 0)
         return leave(c, -1);
     struct name *n = find(c, from);
+    if (n && n->dir_now)
+        return leave(c, rename_dir(c, from, to));
     if (!n || !n->now)
         return leave(c, fail(ENOENT));
     struct inode *i = n->now;
@@ -328,6 +361,31 @@ static int fs_rename_(void *self, const char *from, const char *to)
     set(&m->now, i);
     i->refs--;
     return leave(c, 0);
+}
+
+static int fs_link_(void *self, const char *from, const char *to)
+{
+    struct crash_fs *c = enter(self);
+    if (change(c) != 0)
+        return leave(c, -1);
+    struct name *n = find(c, from), *m = find(c, to);
+    if (c->link_fault)
+        return leave(c, fail(c->link_fault));
+    if (!n || !n->now)
+        return leave(c, fail(ENOENT));
+    if (m && m->now)
+        return leave(c, fail(EEXIST));
+    struct inode *i = n->now;
+    set(&find_or_add(c, to)->now, i);
+    return leave(c, 0);
+}
+
+static int fs_is_dir_(void *self, const char *path)
+{
+    struct crash_fs *c = enter(self);
+    const struct name *n = find(c, path);
+    int is = n && n->dir_now ? 1 : n && n->now ? 0 : fail(ENOENT);
+    return leave(c, is);
 }
 
 static int fs_remove_(void *self, const char *path)
@@ -425,7 +483,9 @@ struct crash_fs *crash_fs_new(uint64_t seed)
         .map = fs_map_,
         .unmap = fs_unmap_,
         .rename = fs_rename_,
+        .link = fs_link_,
         .remove = fs_remove_,
+        .is_dir = fs_is_dir_,
         .make_dir = fs_make_dir_,
         .remove_dir = fs_remove_dir_,
         .sync_dir = fs_sync_dir_,
@@ -500,7 +560,7 @@ static void end_process(struct crash_fs *c)
             c->names[i].now->locked = false;
     c->dark = false;
     c->power_lost_at = c->space = UINT64_MAX;
-    c->write_fault = c->sync_fault = 0;
+    c->write_fault = c->sync_fault = c->link_fault = 0;
 }
 
 /* Is the directory that the path is in gone? */
@@ -546,6 +606,11 @@ void crash_fs_fail_writes(struct crash_fs *c, int reason)
 void crash_fs_fail_syncs(struct crash_fs *c, int reason)
 {
     c->sync_fault = reason;
+}
+
+void crash_fs_fail_links(struct crash_fs *c, int reason)
+{
+    c->link_fault = reason;
 }
 
 void crash_fs_set_space(struct crash_fs *c, uint64_t bytes)

@@ -36,6 +36,7 @@ void crash_fs_kill_process(struct crash_fs *c);
 /* Operations of one kind that fail with `reason` from now on, 0 to end it. */
 void crash_fs_fail_writes(struct crash_fs *c, int reason);
 void crash_fs_fail_syncs(struct crash_fs *c, int reason);
+void crash_fs_fail_links(struct crash_fs *c, int reason);
 
 /* Bytes of all files may not exceed this (ENOSPC); UINT64_MAX: no limit. */
 void crash_fs_set_space(struct crash_fs *c, uint64_t bytes);

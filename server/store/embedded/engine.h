@@ -114,6 +114,12 @@ void background_stop(struct store *s);
 int partitions_open(struct store *s, struct err *err);
 void partitions_close(struct store *s);
 
+/* flush.c: store_flush with the table lock held. */
+int flush_locked(struct store *s, struct err *err);
+
+/* snapshot.c: removes what a crash left of unfinished snapshots. */
+void snapshots_clean(struct store *s);
+
 int64_t store_now_ms(const struct store *s);
 
 /* Oldest time that may be read or written now. */

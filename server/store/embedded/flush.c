@@ -316,7 +316,7 @@ static void evict_idle(struct store *s)
     self_add(&evicted_total, count);
 }
 
-static int flush_locked(struct store *s, struct err *err)
+int flush_locked(struct store *s, struct err *err)
 {
     int rc = flush_frozen(s, err); // left by a flush that failed
     if (rc == 0 && is_anything_to_cut(s)) {

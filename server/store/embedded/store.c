@@ -11,6 +11,7 @@
 /* DIR/
  *   FORMAT           "telltale store 1\n"
  *   LOCK             locked while open; the process id of the holder
+ *   snapshots/       snapshot.c
  *   metrics/
  *     metadata       metadata.c
  *     wal/           wal.c
@@ -172,6 +173,7 @@ static int open_files(struct store *s, struct err *err)
         rc = partitions_open(s, err);
     if (rc != 0)
         return rc;
+    snapshots_clean(s);
     struct err damage = {0};
     rc = metadata_load(&s->metadata, s->fs, s->metadata_path, &damage);
     if (rc == ERR_CORRUPT) {

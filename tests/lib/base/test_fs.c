@@ -132,6 +132,47 @@ static void test_replace_leaves_one_whole_file(void **state)
     free(path);
 }
 
+static void test_a_link_is_a_second_name_and_a_copy_a_second_file(void **state)
+{
+    (void)state;
+    char *a = fs_join(dir, "origin"), *b = fs_join(dir, "link"), *c = fs_join(dir, "copy"), *text;
+    size_t n;
+    assert_int_equal(fs_replace(fs_real(), dir, a, "content", 7, NULL), 0);
+    assert_int_equal(fs_link(fs_real(), a, b, NULL), 0);
+    assert_int_equal(fs_link(fs_real(), a, b, NULL), ERR_EXISTS);
+    assert_int_equal(fs_copy(fs_real(), a, c, NULL), 0);
+    struct fs_file f = open_file("origin", FS_WRITE);
+    assert_int_equal(fs_write_at(&f, "C", 1, 0, NULL), 0);
+    assert_int_equal(fs_close(&f, NULL), 0);
+    assert_int_equal(fs_read_all(fs_real(), b, 100, &text, &n, NULL), 0);
+    assert_string_equal(text, "Content");
+    free(text);
+    assert_int_equal(fs_read_all(fs_real(), c, 100, &text, &n, NULL), 0);
+    assert_string_equal(text, "content");
+    free(text);
+    assert_int_equal(fs_link(fs_real(), "/proc/version", "/tmp/telltale-fs-none", NULL),
+                     ERR_UNSUPPORTED);
+    assert_true(fs_is_dir(fs_real(), dir) && !fs_is_dir(fs_real(), a));
+    free(a);
+    free(b);
+    free(c);
+}
+
+static void test_a_tree_is_removed_with_all_that_is_in_it(void **state)
+{
+    (void)state;
+    char *top = fs_join(dir, "tree"), *inner = fs_join(top, "inner"), *file = fs_join(inner, "x");
+    assert_int_equal(fs_make_dir(fs_real(), top, NULL), 0);
+    assert_int_equal(fs_make_dir(fs_real(), inner, NULL), 0);
+    assert_int_equal(fs_replace(fs_real(), inner, file, "x", 1, NULL), 0);
+    assert_int_equal(fs_remove_tree(fs_real(), top, NULL), 0);
+    assert_false(fs_is_dir(fs_real(), top));
+    assert_int_equal(fs_remove_tree(fs_real(), top, NULL), 0); // gone already: fine
+    free(top);
+    free(inner);
+    free(file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +181,8 @@ int main(void)
         cmocka_unit_test(test_failures_name_the_path_and_have_a_code),
         cmocka_unit_test(test_a_lock_is_exclusive_until_close),
         cmocka_unit_test(test_replace_leaves_one_whole_file),
+        cmocka_unit_test(test_a_link_is_a_second_name_and_a_copy_a_second_file),
+        cmocka_unit_test(test_a_tree_is_removed_with_all_that_is_in_it),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
