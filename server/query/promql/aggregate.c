@@ -2,10 +2,10 @@
  * that is arrays over the steps, a function that takes a row in, and one that makes the result. */
 #include <math.h>
 
+#include "model/kahan.h"
 #include "query/promql/functions.h"
 #include "query/promql/group.h"
 #include "query/promql/hist.h"
-#include "query/promql/kahan.h"
 #include "query/promql/open.h"
 #include "query/promql/quantile.h"
 

@@ -1,10 +1,12 @@
 /* Questions about the distribution: quantiles, fractions, variance.
  * Observations are taken as spread evenly on a logarithmic scale inside exponential buckets, and on
  * a linear one inside custom buckets and the zero bucket, as for classic histograms. */
+#include "query/promql/hist.h"
+
 #include <math.h>
 
-#include "query/promql/hist_flat.h"
-#include "query/promql/kahan.h"
+#include "model/histogram_flat.h"
+#include "model/kahan.h"
 
 /* Where there are buckets of one sign only, the zero bucket ends at zero. */
 static void clip_zero_bucket(const struct histogram *h, struct hist_bucket *b)

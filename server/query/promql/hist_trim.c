@@ -4,9 +4,11 @@
  * old sum says nothing any more: the new one is made of what stays, each (part of a) bucket counted
  * with its middle, geometric for exponential buckets. Of a bucket without an end only the end it
  * has is known, or the bound if that lies inside. */
+#include "query/promql/hist.h"
+
 #include <math.h>
 
-#include "query/promql/hist_flat.h"
+#include "model/histogram_flat.h"
 
 struct trim {
     const struct histogram *h;

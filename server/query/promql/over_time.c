@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/kahan.h"
 #include "query/promql/hist.h"
-#include "query/promql/kahan.h"
 #include "query/promql/quantile.h"
 #include "query/promql/range.h"
 

@@ -1,7 +1,7 @@
 /* Compensated summation after Kahan, Babuška and Neumaier: `c` collects what the sum lost. The
  * result is sum + c, but for an infinite sum, which stays. */
-#ifndef TELLTALE_QUERY_PROMQL_KAHAN_H
-#define TELLTALE_QUERY_PROMQL_KAHAN_H
+#ifndef TELLTALE_MODEL_KAHAN_H
+#define TELLTALE_MODEL_KAHAN_H
 
 #include <math.h>
 

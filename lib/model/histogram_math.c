@@ -1,14 +1,14 @@
 /* Sums, differences and comparison. Two histograms are first brought to one layout: the coarser
  * schema, the wider zero bucket, the bounds that both have. */
-#include "query/promql/hist.h"
+#include "model/histogram_math.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/num.h"
-#include "query/promql/hist_flat.h"
-#include "query/promql/kahan.h"
+#include "model/histogram_flat.h"
+#include "model/kahan.h"
 
 /* --- bringing two to one layout --------------------------------------------------------------- */
 

@@ -1,9 +1,9 @@
 /* The form that arithmetic works on: per side a sorted list of bucket indices with their counts,
- * instead of spans. Private to hist*.c. */
-#ifndef TELLTALE_QUERY_PROMQL_HIST_FLAT_H
-#define TELLTALE_QUERY_PROMQL_HIST_FLAT_H
+ * instead of spans. For what works on single buckets. */
+#ifndef TELLTALE_MODEL_HISTOGRAM_FLAT_H
+#define TELLTALE_MODEL_HISTOGRAM_FLAT_H
 
-#include "query/promql/hist.h"
+#include "model/histogram_math.h"
 
 struct hist_side {
     int64_t *index; /* rising */

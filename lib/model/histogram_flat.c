@@ -1,4 +1,4 @@
-#include "query/promql/hist_flat.h"
+#include "model/histogram_flat.h"
 
 #include <string.h>
 
