@@ -1,11 +1,12 @@
-// What an operator does to a running server's data: snapshots and restoring them.
+// What an operator does to the data: snapshots and restoring them, checking, measuring.
 
 import assert from "node:assert/strict";
-import { cpSync, readdirSync, statSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FOREVER, T0 } from "./support/fixture.js";
+import { run } from "./support/process.js";
 import * as rw from "./support/remote_write.js";
-import { Telltale, temporaryDirectory } from "./support/server.js";
+import { Telltale, TELLTALE, temporaryDirectory } from "./support/server.js";
 import { after, before, describe, it } from "./support/test.js";
 
 const SNAPSHOT = "/api/v1/admin/tsdb/snapshot";
@@ -71,5 +72,74 @@ describe("a snapshot", () => {
     const answer = await server.api.post(`${SNAPSHOT}?skip_head=perhaps`, "");
     assert.equal(answer.status, 400);
     assert.match(answer.json.error, /skip_head/);
+  });
+});
+
+describe("telltale store", () => {
+  const telltale = (...args) => run(TELLTALE, args);
+  let server;
+  before(async () => {
+    server = await Telltale.start({ set: FOREVER });
+    const series = Array.from({ length: 300 }, (_, s) => ({
+      labels: { __name__: "m", s: String(s) },
+      samples: Array.from({ length: 20 }, (_, i) => [(T0 + i) * 1000, i]),
+    }));
+    assert.ok((await rw.write(server.api, series)).status < 300);
+  });
+  after(() => server?.dispose());
+
+  const firstPart = () => {
+    const table = join(server.data, "metrics");
+    const day = readdirSync(table).find((one) => /^\d{4}-/.test(one));
+    return join(table, day, readdirSync(join(table, day))[0]);
+  };
+
+  it("check refuses a directory in use and says what to do", async () => {
+    const { code, stderr } = await telltale("store", "check", server.data);
+    assert.equal(code, 2);
+    assert.match(stderr, /in use by a server.*snapshot/);
+  });
+
+  it("check finds a killed server's directory sound, and a stopped one's", async () => {
+    await server.kill();
+    const killed = await telltale("store", "check", server.data);
+    assert.equal(killed.code, 0, killed.stdout);
+    assert.match(killed.stdout, /: sound\n/);
+    await server.restart();
+    await server.stop();
+    const stopped = await telltale("store", "check", "--json", server.data);
+    assert.equal(stopped.code, 0, stopped.stdout);
+    const { sound, rows, streams, findings } = JSON.parse(stopped.stdout);
+    assert.deepEqual({ sound, rows, streams, findings }, { sound: true, rows: 6000, streams: 300, findings: [] });
+  });
+
+  it("stats tells what takes the space", async () => {
+    const { code, stdout } = await telltale("store", "stats", "--json", "--top", "1", server.data);
+    assert.equal(code, 0);
+    const { metrics } = JSON.parse(stdout);
+    assert.equal(metrics.rows, 6000);
+    assert.deepEqual(metrics.labels, [{ name: "s", values: 300 }]);
+    assert.equal(metrics.metrics[0].name, "m");
+    assert.equal(metrics.bytes, statSync(firstPart()).size);
+    const table = await telltale("store", "stats", server.data);
+    assert.match(table.stdout, /^times +linear +300 +6000 /m);
+  });
+
+  it("check names a damaged file and exits 1", async () => {
+    const path = firstPart();
+    const bytes = readFileSync(path);
+    bytes[100] ^= 4;
+    writeFileSync(path, bytes);
+    const { code, stdout } = await telltale("store", "check", server.data);
+    assert.equal(code, 1);
+    assert.ok(stdout.includes(`damage: ${path}: the block at `), stdout);
+    assert.match(stdout, /: DAMAGED\n/);
+  });
+
+  it("check and stats are used with a directory", async () => {
+    assert.equal((await telltale("store", "check")).code, 2);
+    assert.equal((await telltale("store", "stats", "--top", "many", server.data)).code, 2);
+    assert.equal((await telltale("store", "check", server.dir)).code, 2, "no data directory");
+    assert.equal((await telltale("store", "stats", join(server.dir, "none"))).code, 1);
   });
 });

@@ -33,6 +33,7 @@ PUBLIC = {
     "net": ["address.h", "auth.h", "client.h", "grpc.h", "http.h", "tls.h"],
     "query": ["query.h", "script/script.h"],
     "receive": ["receive.h", "scrape.h"],
+    "store": ["store.h", "inspect.h"],
 }
 
 LIBRARIES = ["base", "model", "codec"]

@@ -5,13 +5,6 @@
 #include "store/embedded/float_column.h"
 #include "store/embedded/histogram_column.h"
 
-enum {
-    HAS_HISTOGRAMS = 1 << 0, /* some rows; a bit for each row says which */
-    ALL_HISTOGRAMS = 1 << 1, /* every row; no bits, no float column */
-    HAS_STARTS = 1 << 2,
-    FLAGS_KNOWN = 7
-};
-
 /* --- writing ---------------------------------------------------------------------------------- */
 
 static size_t count_histograms(const struct columns *c, size_t from, size_t n)
@@ -69,9 +62,9 @@ void block_encode(struct buf *out, const struct columns *c, size_t from, size_t 
 {
     size_t histograms = count_histograms(c, from, n);
     bool starts = any_start(c, from, n);
-    unsigned flags = starts ? HAS_STARTS : 0;
+    unsigned flags = starts ? BLOCK_HAS_STARTS : 0;
     if (histograms)
-        flags |= histograms == n ? ALL_HISTOGRAMS : HAS_HISTOGRAMS;
+        flags |= histograms == n ? BLOCK_ALL_HISTOGRAMS : BLOCK_HAS_HISTOGRAMS;
 
     buf_putc(out, (char)flags);
     put_varint(out, n);
@@ -135,16 +128,16 @@ static void get_columns(struct reader *r, struct columns *out, unsigned flags, s
                         int64_t base)
 {
     get_times(r, out->t_unix_ms + out->n, n, base);
-    if (flags & HAS_STARTS)
+    if (flags & BLOCK_HAS_STARTS)
         get_times(r, out->start_unix_ms + out->n, n, base);
     else if (out->start_unix_ms)
         memset(out->start_unix_ms + out->n, 0, n * sizeof *out->start_unix_ms);
     if (r->bad)
         return;
 
-    if (flags & ALL_HISTOGRAMS) {
+    if (flags & BLOCK_ALL_HISTOGRAMS) {
         get_histograms(r, out, n);
-    } else if (flags & HAS_HISTOGRAMS) {
+    } else if (flags & BLOCK_HAS_HISTOGRAMS) {
         get_mixed(r, out, n);
     } else {
         float_column_decode(r, out->value + out->n, n);
@@ -166,10 +159,10 @@ int block_decode(const void *p, size_t n, int64_t base_ms, struct columns *out)
     struct reader r = reader_of(p, n);
     unsigned flags = get_byte(&r);
     uint64_t rows = get_varint(&r);
-    if (r.bad || (flags & ~(unsigned)FLAGS_KNOWN) || rows == 0 || rows > BLOCK_ROWS_MAX)
+    if (r.bad || (flags & ~(unsigned)BLOCK_FLAGS_KNOWN) || rows == 0 || rows > BLOCK_ROWS_MAX)
         return ERR_CORRUPT;
-    bool histograms = flags & (HAS_HISTOGRAMS | ALL_HISTOGRAMS);
-    if (columns_reserve(out, (size_t)rows, histograms, flags & HAS_STARTS) != 0)
+    bool histograms = flags & (BLOCK_HAS_HISTOGRAMS | BLOCK_ALL_HISTOGRAMS);
+    if (columns_reserve(out, (size_t)rows, histograms, flags & BLOCK_HAS_STARTS) != 0)
         return ERR_NOMEM;
 
     get_columns(&r, out, flags, (size_t)rows, base_ms);

@@ -243,7 +243,7 @@ static int decode_posting(const struct part *p, struct str bytes, roaring_bitmap
     return r.bad ? ERR_CORRUPT : 0;
 }
 
-static int add_posting(struct part_view *v, uint32_t pair, roaring_bitmap_t *out)
+int part_posting(struct part_view *v, uint32_t pair, roaring_bitmap_t *out)
 {
     const struct posting_chunk *c = NULL;
     int rc = postings_at(v, pair / PART_TEXTS, &c);
@@ -276,7 +276,7 @@ static int source_with_value(void *self, struct str text, struct str value, roar
     if (rc != 0 || pair == name->first + name->count)
         return rc;
     rc = value_of(v, pair, &at);
-    return rc == 0 && str_eq(at, value) ? add_posting(v, pair, out) : rc;
+    return rc == 0 && str_eq(at, value) ? part_posting(v, pair, out) : rc;
 }
 
 static int source_with_values(void *self, struct str text, struct str prefix, value_filter *filter,
@@ -293,7 +293,7 @@ static int source_with_values(void *self, struct str text, struct str prefix, va
         if (rc != 0 || !str_starts(value, prefix))
             break;
         int take = filter(arg, value);
-        rc = take > 0 ? add_posting(v, pair, out) : take;
+        rc = take > 0 ? part_posting(v, pair, out) : take;
     }
     return rc;
 }

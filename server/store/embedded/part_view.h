@@ -37,6 +37,9 @@ struct posting_source part_postings(struct part_view *v);
 /* Name and value of a pair; name borrowed from the part, value from the arena. */
 int part_pair(struct part_view *v, uint32_t pair, struct label *out);
 
+/* Adds the streams that have the pair. */
+int part_posting(struct part_view *v, uint32_t pair, struct roaring_bitmap_s *out);
+
 /* Stream `ordinal`; the arrays stay valid until a stream of another chunk is asked for. Cheap for
  * rising ordinals. */
 int part_stream(struct part_view *v, uint32_t ordinal, struct part_stream *out);

@@ -26,7 +26,7 @@ static void format_day(char out[DAY_NAME_MAX], int64_t day)
     (void)snprintf(out, DAY_NAME_MAX, "%04d-%02d-%02d", (int)year, month, of_month);
 }
 
-static bool parse_day(const char *name, int64_t *out)
+bool partition_parse_day(const char *name, int64_t *out)
 {
     struct str text = str_c(name);
     uint64_t year, month, day;
@@ -397,7 +397,7 @@ int partitions_open(struct store *s, struct err *err)
     int rc = fs_list(s->fs, s->table_dir, &names, err);
     for (size_t i = 0; rc == 0 && i < names.n; i++) {
         int64_t day;
-        if (!parse_day(names.v[i], &day))
+        if (!partition_parse_day(names.v[i], &day))
             continue;
         char *dir = fs_join(s->table_dir, names.v[i]);
         rc = dir ? open_day(s, day, dir, err) : err_set(err, ERR_NOMEM, "out of memory");

@@ -6,6 +6,9 @@
 
 #include "store/embedded/engine.h"
 
+/* The day of a directory's name, "2026-11-21"; false when the name is something else. */
+bool partition_parse_day(const char *name, int64_t *out);
+
 /* Makes the directory of a day; its path on the heap in `*out`. */
 int partition_make_dir(struct store *s, int64_t day, char **out, struct err *err);
 

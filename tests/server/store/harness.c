@@ -6,9 +6,10 @@
 #include "base/num.h"
 #include "model/histogram.h"
 #include "model/matcher.h"
+#include "store/inspect.h"
 
 static int64_t now = NOON;
-static char *kept_note, *kept_text;
+static char *kept_note, *kept_text, *kept_check;
 
 static int64_t clock_now(void)
 {
@@ -39,7 +40,8 @@ void harness_done(struct harness *h)
     crash_fs_free(h->disk);
     free(kept_note);
     free(kept_text);
-    kept_note = kept_text = NULL;
+    free(kept_check);
+    kept_note = kept_text = kept_check = NULL;
 }
 
 const char *harness_open(struct harness *h)
@@ -65,9 +67,42 @@ void harness_close(struct harness *h)
     h->store = NULL;
 }
 
+struct findings {
+    struct buf text;
+    bool remarks;
+};
+
+static void add_finding(void *arg, bool damage, const char *path, const char *what)
+{
+    struct findings *f = arg;
+    if (damage || f->remarks)
+        buf_printf(&f->text, "%s: %s: %s\n", damage ? "damage" : "remark", path, what);
+}
+
+const char *harness_check(struct harness *h, const char *dir, bool remarks)
+{
+    struct findings found = {BUF_MAX(64 << 20), remarks};
+    struct store_check_totals totals;
+    struct err err = {0};
+    if (store_check(h->options.fs, dir, add_finding, &found, &totals, &err) != 0) {
+        print_error("%s\n", err.message);
+        fail();
+    }
+    buf_puts(&found.text, "");
+    free(kept_check);
+    kept_check = buf_take(&found.text, NULL);
+    return kept_check ? kept_check : "";
+}
+
+void harness_sound(struct harness *h)
+{
+    assert_string_equal(harness_check(h, h->options.dir, false), "");
+}
+
 void harness_reopen(struct harness *h)
 {
     harness_close(h);
+    harness_sound(h);
     (void)harness_open(h);
 }
 
@@ -75,6 +110,7 @@ void harness_kill(struct harness *h)
 {
     crash_fs_kill_process(h->disk);
     store_abandon(h->store);
+    harness_sound(h);
     (void)harness_open(h);
 }
 
@@ -82,6 +118,7 @@ void harness_power_loss(struct harness *h)
 {
     store_abandon(h->store);
     crash_fs_reboot(h->disk);
+    harness_sound(h);
     (void)harness_open(h);
 }
 

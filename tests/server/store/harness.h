@@ -35,6 +35,12 @@ void harness_reopen(struct harness *h); /* close, open */
 void harness_kill(struct harness *h);   /* the process dies; open */
 void harness_power_loss(struct harness *h);
 
+/* What a check of a directory that nobody has open finds: "damage: FILE: what\n…", remarks too when
+ * asked for. Freed by the next call. harness_sound: fails the test when something is damaged; every
+ * reopening, kill and power loss includes it. */
+const char *harness_check(struct harness *h, const char *dir, bool remarks);
+void harness_sound(struct harness *h);
+
 /* Label set from text: "name{a=b,c=d}", in the arena. */
 struct labels harness_labels(struct arena *a, const char *text);
 

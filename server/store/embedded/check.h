@@ -1,0 +1,26 @@
+/* What the pieces of store_check share. */
+#ifndef TELLTALE_STORE_EMBEDDED_CHECK_H
+#define TELLTALE_STORE_EMBEDDED_CHECK_H
+
+#include "base/fs.h"
+#include "store/inspect.h"
+
+struct check {
+    const struct fs *fs;
+    store_finding *finding;
+    void *arg;
+    struct store_check_totals *totals;
+    struct err *err;
+};
+
+void check_damage(struct check *c, const char *path, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void check_remark(struct check *c, const char *path, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* A part of the day and the sequence numbers that its place and name say. Damage is told, not an
+ * error; ERR_IO, ERR_NOMEM. */
+int check_part(struct check *c, const char *path, int64_t day, uint64_t lo, uint64_t hi);
+
+/* The segments in a log's directory. */
+int check_log(struct check *c, const char *dir);
+
+#endif
