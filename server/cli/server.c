@@ -43,6 +43,7 @@ struct server {
     struct lock lock;      /* one reload at a time; guards config */
     struct config *first;  /* what it started with: listeners borrow from it to the end */
     struct config *config; /* in force; may be `first` */
+    bool client_ca;        /* clients show certificates; guarded by lock */
 
     struct auth *auth;
     struct store *store;
@@ -281,6 +282,7 @@ int server_start(struct config *config, const struct config_source *source, void
     s->source = source;
     s->quit = quit;
     s->first = s->config = config;
+    s->client_ca = config->http.tls.client_ca != NULL;
     lock_init(&s->lock, LOCK_SERVE);
     struct log_options log = settings_log(config);
     log_configure(&log);
@@ -327,7 +329,9 @@ static int reload_tls(struct server *s, const struct config *c, struct err *err)
 /* What may refuse the new configuration. */
 static int apply_refusable(struct server *s, const struct config *c, struct err *err)
 {
-    int rc = reload_tls(s, c, err);
+    int rc = config_check_reload(s->first, s->client_ca, c, err);
+    if (rc == 0)
+        rc = reload_tls(s, c, err);
     if (rc == 0)
         rc = settings_auth_replace(c, s->auth, err);
     if (rc == 0 && atomic_get_acquire(&s->api.ready))
@@ -381,6 +385,8 @@ static int reload_locked(struct server *s, struct err *err)
     }
     log_warnings(c);
     log_restart_keys(s->first, c);
+    if (s->first->http.tls.cert && c->http.tls.cert)
+        s->client_ca = c->http.tls.client_ca != NULL;
     if (s->config != s->first)
         config_free(s->config);
     s->config = c;

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "base/num.h"
+#include "config/listeners.h"
 #include "config/loader.h"
 #include "config/options.h"
 #include "config/tree.h"
@@ -196,48 +197,6 @@ static void read_jobs(struct load *load)
     loader_leave(l, mark);
 }
 
-bool config_address_is_loopback(const char *address)
-{
-    struct str a = str_c(address);
-    if (str_starts(a, STR("[::1]:")) || str_starts(a, STR("localhost:")))
-        return true;
-    /* "127.evil.example" is a name, not 127.0.0.0/8. */
-    for (size_t i = 0; i < a.n && a.p[i] != ':'; i++)
-        if (a.p[i] != '.' && (a.p[i] < '0' || a.p[i] > '9'))
-            return false;
-    return str_starts(a, STR("127."));
-}
-
-static void check_listener(struct loader *l, const struct config *c, const char *key,
-                           const char *address)
-{
-    if (!address || config_address_is_loopback(address))
-        return;
-    bool tls = c->http.tls.cert != NULL;
-    bool credential = c->auth.n_users || c->http.tls.client_ca;
-    if (tls && credential)
-        return;
-    if (c->http.insecure) {
-        loader_warning(l, NULL, "%s: %s is open to other machines without %s (http.insecure)", key,
-                       address, tls ? "a credential" : "TLS");
-        return;
-    }
-    const char *missing = tls          ? "a credential (auth.users or http.tls.client_ca)"
-                          : credential ? "TLS (http.tls.cert and http.tls.key)"
-                                       : "TLS (http.tls.cert and http.tls.key) and a credential "
-                                         "(auth.users or http.tls.client_ca)";
-    if (c->http.insecure)
-        loader_warning(l, NULL,
-                       "%s: %s can be reached by other machines without %s, as "
-                       "http.insecure allows",
-                       key, address, missing);
-    else
-        loader_problem(l, NULL,
-                       "%s: %s can be reached by other machines: set %s, or http.insecure: true if "
-                       "something else protects it",
-                       key, address, missing);
-}
-
 static void check_users(struct loader *l, const struct config *c)
 {
     for (size_t i = 0; i < c->auth.n_users; i++)
@@ -257,9 +216,7 @@ static void check_whole(struct loader *l, const struct config *c)
         loader_problem(l, NULL, "http.tls.client_ca needs http.tls.cert and http.tls.key");
     if (!c->storage.path || !c->storage.path[0])
         loader_problem(l, NULL, "storage.path is empty");
-    check_listener(l, c, "http.address", c->http.address);
-    check_listener(l, c, "otlp.http.address", c->otlp.http_address);
-    check_listener(l, c, "otlp.grpc.address", c->otlp.grpc_address);
+    listeners_check(l, c);
     check_users(l, c);
 }
 

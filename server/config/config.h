@@ -117,6 +117,13 @@ void config_free(struct config *c);
  */
 void config_restart_keys(const struct config *old, const struct config *new, struct buf *out);
 
+/* A reload replaces the users at once, but neither addresses nor whether there is TLS. ERR_INVALID
+ * when that would leave a listener of `started`, the configuration of the start, open to other
+ * machines without TLS and a credential, and `next` has no http.insecure. `client_ca`: certificates
+ * of clients are asked for now. */
+int config_check_reload(const struct config *started, bool client_ca, const struct config *next,
+                        struct err *err);
+
 /* Calls `each` for every option with its value as text: for /api/v1/status/flags. */
 void config_each(const struct config *c,
                  void (*each)(void *self, const char *key, const char *like, struct str value),

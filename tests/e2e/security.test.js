@@ -222,6 +222,31 @@ describe("an address that is not loopback", () => {
     });
   }
 
+  it("keeps its users over a reload that moves it to loopback at the next start", async () => {
+    const certificates = makeCertificates();
+    const { path, read } = certificates;
+    const rest = "otlp: {http: {address: off}, grpc: {address: off}}\n";
+    const server = await Telltale.start({
+      config: `
+http: {address: "0.0.0.0:0", tls: {cert: ${path("server.pem")}, key: ${path("server.key")}}}
+auth: {users: [{name: boss, token_sha256: ${sha256("boss-token")}, rights: [admin]}]}
+${rest}`,
+      listen: false,
+      headers: bearer("boss-token"),
+      tls: { ca: read("ca.pem"), servername: "localhost" },
+    });
+    try {
+      server.file("telltale.yml", `http: {address: "127.0.0.1:0"}\n${rest}`);
+      server.process.signal("SIGHUP");
+      await until(() => /level=error.*http\.address: 0\.0\.0\.0.*without a credential/.test(server.log), "the refusal");
+      const stranger = new Api(server.url, {}, { ca: read("ca.pem"), servername: "localhost" });
+      assert.equal((await stranger.get("/api/v1/query", { query: "1" })).status, 401);
+      assert.equal((await server.api.get("/api/v1/query", { query: "1" })).status, 200);
+    } finally {
+      await server.dispose();
+    }
+  });
+
   it("is taken with http.insecure=true, with a warning", async () => {
     const server = await Telltale.start({ args: ["--http", "0.0.0.0:0"], set: { "http.insecure": "true" } });
     try {

@@ -82,12 +82,13 @@ export class Telltale extends Server {
    * @param {string} [options.config] text of the configuration file
    * @param {object} [options.set] `--set key=value` pairs
    * @param {string[]} [options.args] more arguments, the last word on a listener's address
+   * @param {boolean} [options.listen] false: only the configuration says where it listens
    * @param {object} [options.headers] of every request
    * @param {object} [options.tls] the client's {ca, cert, key}, when the configuration has TLS
    */
-  constructor({ config, set = {}, args = [], env = {}, dir, headers, tls } = {}) {
+  constructor({ config, set = {}, args = [], env = {}, dir, headers, tls, listen = true } = {}) {
     super({ dir });
-    this.options = { set, args, env, headers, tls };
+    this.options = { set, args, env, headers, tls, listen };
     this.configPath = config === undefined ? null : this.file("telltale.yml", config);
     this.data = join(this.dir, "data");
   }
@@ -106,14 +107,14 @@ export class Telltale extends Server {
 
   /** Starts the process and returns at once. */
   spawn() {
-    const { set, args, env } = this.options;
+    const { set, args, env, listen: free } = this.options;
     const sets = Object.entries(set).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
     const config = this.configPath ? ["--config", this.configPath] : [];
     const listen = [
       ["--http", "127.0.0.1:0"],
       ["--otlp-http", "off"],
       ["--otlp-grpc", "off"],
-    ].filter(([flag]) => !args.includes(flag));
+    ].filter(([flag]) => free && !args.includes(flag));
     this.process = new Process(
       TELLTALE,
       ["serve", ...config, "--data", this.data, ...listen.flat(), ...sets, ...args],

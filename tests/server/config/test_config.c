@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -416,6 +417,45 @@ static void test_a_file_that_cannot_be_read_is_named(void **state)
     assert_string_equal(err.message, "cannot read /nonexistent/t.yml: No such file or directory");
 }
 
+/* What the second configuration would do to listeners that the first one started. */
+static int reload(const char *first, const char *second, struct err *err)
+{
+    struct config *a = loaded(first), *b = loaded(second);
+    int rc = config_check_reload(a, a->http.tls.client_ca != NULL, b, err);
+    config_free(a);
+    config_free(b);
+    return rc;
+}
+
+static void test_a_reload_leaves_no_listener_open(void **state)
+{
+    (void)state;
+    static const char open[] = "http: {address: '0.0.0.0:9090', tls: {cert: c, key: k}}\n"
+                               "auth: {users: [{name: a, token_sha256: "
+                               "'9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',"
+                               " rights: [read]}]}\n";
+    struct err err = {0};
+    assert_int_equal(reload(open, open, &err), 0);
+    assert_int_equal(reload(open, "http: {address: '127.0.0.1:9090'}", &err), ERR_INVALID);
+    assert_string_equal(err.message,
+                        "http.address: 0.0.0.0:9090 stays in force until the next start, can be "
+                        "reached by other machines, and would be left without a credential "
+                        "(auth.users or http.tls.client_ca); restart with this configuration "
+                        "instead of reloading it");
+    assert_int_equal(reload(open, "http: {tls: {cert: c, key: k, client_ca: a}}", &err), 0);
+    assert_int_equal(reload(open, "http: {insecure: true}", &err), 0);
+    assert_int_equal(reload("otlp: {grpc: {address: '[::]:4317'}}\n"
+                            "http: {tls: {cert: c, key: k, client_ca: a}}",
+                            "http: {tls: {cert: c, key: k}}", &err),
+                     ERR_INVALID);
+    assert_non_null(strstr(err.message, "otlp.grpc.address: [::]:4317"));
+    assert_int_equal(reload("otlp: {grpc: {address: '[::]:4317'}}\nhttp: {insecure: true}",
+                            "otlp: {grpc: {address: 'localhost:4317'}}", &err),
+                     ERR_INVALID);
+    assert_non_null(strstr(err.message, "TLS (http.tls.cert and http.tls.key) and a credential"));
+    assert_int_equal(reload("", "", &err), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -429,6 +469,7 @@ int main(void)
         cmocka_unit_test(test_a_reference_that_does_not_resolve_is_an_error),
         cmocka_unit_test(test_a_wrong_secret_is_not_repeated),
         cmocka_unit_test(test_listeners_that_others_reach_need_tls_and_a_credential),
+        cmocka_unit_test(test_a_reload_leaves_no_listener_open),
         cmocka_unit_test(test_loopback_is_told_from_names_that_look_like_it),
         cmocka_unit_test(test_users_are_checked),
         cmocka_unit_test(test_tls_files_belong_together),
