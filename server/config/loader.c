@@ -205,6 +205,14 @@ void loader_hide(struct loader *l, const void *text)
     h->v[h->n++] = text;
 }
 
+bool loader_is_hidden(const struct loader *l, const void *text)
+{
+    for (size_t i = 0; i < l->hidden.n; i++)
+        if (l->hidden.v[i] == text)
+            return true;
+    return false;
+}
+
 const char *loader_path(struct loader *l, struct str file)
 {
     if (!l->dir || !file.n || file.p[0] == '/')

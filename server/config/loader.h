@@ -47,6 +47,7 @@ bool loader_text(struct loader *l, const struct node *n, struct str *out, bool *
 
 /* Remembers that this text must not be shown. */
 void loader_hide(struct loader *l, const void *text);
+bool loader_is_hidden(const struct loader *l, const void *text);
 
 /* `file` below the configuration's folder, when it is relative. */
 const char *loader_path(struct loader *l, struct str file);

@@ -126,6 +126,7 @@ void scrape_config_copy(struct arena *a, const struct scrape_config *from,
     copy_discovery(a, &c);
     copy_relabel(a, &c.relabel_configs);
     copy_relabel(a, &c.metric_relabel_configs);
+    c.secrets = copy_strs(a, c.secrets, c.n_secrets);
     *out = c;
 }
 
@@ -278,6 +279,7 @@ void scrape_config_encode(struct buf *out, const struct scrape_config *c, bool w
     }
     put_http(out, &c->http);
     put_relabel(out, &c->metric_relabel_configs);
+    put_strs(out, c->secrets, c->n_secrets);
     if (with_discovery)
         put_discovery(out, c);
 }

@@ -141,6 +141,9 @@ struct scrape_config {
     const struct http_sd_config *http_sd_configs;
     size_t n_http_sd_configs;
     struct relabel_config relabel_configs, metric_relabel_configs;
+
+    const struct str *secrets; /* texts of the above that came from ${…}: never to be shown */
+    size_t n_secrets;
 };
 
 /* A scrape_config of which only job_name is left to give. The interval is Prometheus's global

@@ -355,6 +355,8 @@ static int read_params(struct loader *l, const struct node *v, void *object)
             bool hidden;
             if (loader_text(l, values->items[k], &text, &hidden))
                 texts[k] = text.p;
+            if (text.p && hidden)
+                loader_hide(l, text.p);
         }
         params[i] = (struct scrape_param){
             .name = v->keys[i]->text.p, .values = texts, .n_values = values->n};
@@ -513,6 +515,7 @@ static void scrape_check(struct loader *l, const struct node *at, void *object)
     if (!c->job_name[0])
         loader_problem(l, at, "job_name is empty");
     http_check(l, at, &c->http);
+    scrape_secrets_collect(l, c);
 }
 
 const struct schema scrape_schema = SCHEMA(scrape_options, struct scrape_config,

@@ -164,6 +164,13 @@ static bool add_header(struct curl_slist **list, const char *line)
     return longer != NULL;
 }
 
+/* "https://": what follows may be secret. */
+static int scheme_length(const char *url)
+{
+    size_t n = strcspn(url, ":/?@");
+    return (int)MIN(n + strspn(url + n, ":/"), 16);
+}
+
 static int failure(const struct http_client *c, CURLcode rc, const struct transfer *t,
                    struct err *err)
 {
@@ -182,7 +189,8 @@ static int failure(const struct http_client *c, CURLcode rc, const struct transf
         break;
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
-        return err_set(err, ERR_INVALID, "\"%s\" is not an http or https URL", call->url);
+        return err_set(err, ERR_INVALID, "\"%.*s…\" is not an http or https URL",
+                       scheme_length(call->url), call->url);
     default: break;
     }
     return err_set(err, ERR_IO, "%s", reason);

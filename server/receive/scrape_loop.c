@@ -253,7 +253,7 @@ static int store(const struct scrape_loop *l, struct scrape *s, size_t body_byte
     if (s->counts.exemplars_dropped)
         self_add(&exemplars_dropped, s->counts.exemplars_dropped);
     if (rc == 0 && sink_result_rejected(&result))
-        log_warn("scrape", "samples left out", LOG_TEXT("target", s->target->url),
+        log_warn("scrape", "samples left out", LOG_TEXT("target", s->target->shown_url),
                  LOG_INT("samples", sink_result_rejected(&result)),
                  LOG_STR("reason", result.message));
     return rc;
@@ -310,10 +310,10 @@ static void log_status(const struct scrape_order *o, const char *error)
 {
     if (*error)
         log_warn("scrape", "target is down", LOG_STR("job", o->settings->config.job_name),
-                 LOG_TEXT("target", o->target.url), LOG_STR("error", error));
+                 LOG_TEXT("target", o->target.shown_url), LOG_STR("error", error));
     else
         log_info("scrape", "target is up", LOG_STR("job", o->settings->config.job_name),
-                 LOG_TEXT("target", o->target.url));
+                 LOG_TEXT("target", o->target.shown_url));
 }
 
 static void scrape_once(struct scrape_loop *l, const struct scrape_order *o)
@@ -349,7 +349,7 @@ static void scrape_once(struct scrape_loop *l, const struct scrape_order *o)
         if (stored != 0) {
             (void)set_status(l, now_unix_ms, report.duration_s, health, store_err.message);
             log_error("scrape", "scraped samples were not stored",
-                      LOG_TEXT("target", o->target.url), LOG_STR("error", store_err.message));
+                      LOG_TEXT("target", o->target.shown_url), LOG_STR("error", store_err.message));
         }
         self_add(&scrapes, 1, rc == 0 ? "ok" : "failed");
         if (rc != 0)
@@ -419,7 +419,7 @@ void scrape_loop_end(struct scrape_loop *l, int64_t t_unix_ms)
         scrape_commit(&s, true);
     else
         log_error("scrape", "stale markers were not stored",
-                  LOG_TEXT("target", l->done->target.url), LOG_STR("error", err.message));
+                  LOG_TEXT("target", l->done->target.shown_url), LOG_STR("error", err.message));
     batch_done(&batch);
 }
 
@@ -442,7 +442,7 @@ void scrape_loop_info(struct scrape_loop *l, struct arena *arena, struct target_
         .discovered = labels_copy(arena, &o->target.discovered),
         .labels = labels_copy(arena, &o->target.labels),
         .pool = arena_str(arena, str_c(o->settings->config.job_name)),
-        .url = arena_str(arena, o->target.url),
+        .url = arena_str(arena, o->target.shown_url),
         .interval_ms = o->target.interval_ms,
         .timeout_ms = o->target.timeout_ms,
     };

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/time.h"
 #include "receive/relabel.h"
+#include "receive/secret_mask.h"
 
 #define ADDRESS STR("__address__")
 #define SCHEME STR("__scheme__")
@@ -85,47 +86,75 @@ static void put_encoded(struct buf *out, struct str text, const char *also_plain
     }
 }
 
-static void put_param(struct buf *out, char *separator, struct str name, struct str value)
+/* A URL on the way: the true one, or with `shown` the one to log and show. */
+struct url {
+    struct buf text;
+    const struct scrape_config *config;
+    struct arena *arena;
+    bool shown;
+    char separator; /* before the next parameter */
+};
+
+static void put_part(struct url *u, struct str part, const char *also_plain)
 {
-    buf_putc(out, *separator);
-    put_encoded(out, name, "");
-    buf_putc(out, '=');
-    put_encoded(out, value, "");
-    *separator = '&';
+    struct str masked = u->shown ? secret_mask(u->config, part, u->arena) : part;
+    put_encoded(&u->text, masked, masked.p == part.p ? also_plain : "/<>");
+}
+
+static void put_param(struct url *u, struct str name, struct str value)
+{
+    buf_putc(&u->text, u->separator);
+    put_encoded(&u->text, name, "");
+    buf_putc(&u->text, '=');
+    put_part(u, value, "");
+    u->separator = '&';
 }
 
 /* The job's parameters and the __param_ labels, which stand for the first value of each name. */
-static void put_params(struct buf *out, const struct scrape_config *c, const struct labels *labels)
+static void put_params(struct url *u, const struct labels *labels)
 {
-    char separator = '?';
+    const struct scrape_config *c = u->config;
     for (size_t i = 0; i < labels->n; i++) {
         struct str name = labels->v[i].name;
         if (!str_starts(name, PARAM_PREFIX))
             continue;
         name = str_sub(name, PARAM_PREFIX.n, name.n);
-        put_param(out, &separator, name, labels->v[i].value);
+        put_param(u, name, labels->v[i].value);
         for (size_t p = 0; p < c->n_params; p++)
             if (str_eq(str_c(c->params[p].name), name))
                 for (size_t v = 1; v < c->params[p].n_values; v++)
-                    put_param(out, &separator, name, str_c(c->params[p].values[v]));
+                    put_param(u, name, str_c(c->params[p].values[v]));
     }
 }
 
 static struct str make_url(struct arena *arena, const struct scrape_config *c,
-                           const struct labels *labels)
+                           const struct labels *labels, bool shown)
 {
-    struct buf url = BUF_MAX(URL_MAX);
+    struct url u = {
+        .text = BUF_MAX(URL_MAX), .config = c, .arena = arena, .shown = shown, .separator = '?'};
     struct str path = labels_get(labels, METRICS_PATH);
-    buf_put_str(&url, labels_get(labels, SCHEME));
-    buf_puts(&url, "://");
-    buf_put_str(&url, labels_get(labels, ADDRESS));
-    if (path.n && path.p[0] != '/')
-        buf_putc(&url, '/');
-    put_encoded(&url, path, "/$&+,:;=@!'()*");
-    put_params(&url, c, labels);
-    struct str copy = buf_failed(&url) ? (struct str){0} : arena_str(arena, buf_str(&url));
-    buf_done(&url);
+    struct str first = shown ? secret_mask(c, path, arena) : path;
+    buf_put_str(&u.text, labels_get(labels, SCHEME));
+    buf_puts(&u.text, "://");
+    buf_put_str(&u.text, labels_get(labels, ADDRESS));
+    if (first.n && first.p[0] != '/')
+        buf_putc(&u.text, '/');
+    put_part(&u, path, "/$&+,:;=@!'()*");
+    put_params(&u, labels);
+    struct str copy = buf_failed(&u.text) ? (struct str){0} : arena_str(arena, buf_str(&u.text));
+    buf_done(&u.text);
     return copy;
+}
+
+/* A copy to show. */
+static struct labels shown_labels(struct arena *arena, const struct scrape_config *c,
+                                  const struct labels *labels)
+{
+    struct labels copy = labels_copy(arena, labels);
+    struct label *v = c->n_secrets ? arena_array(arena, copy.n, sizeof *v) : NULL;
+    for (size_t i = 0; v && i < copy.n; i++)
+        v[i] = (struct label){copy.v[i].name, secret_mask(c, copy.v[i].value, arena)};
+    return v ? (struct labels){v, copy.n} : copy;
 }
 
 /* ---- Checks ---- */
@@ -198,7 +227,7 @@ int target_make(const struct scrape_config *config, const struct relabel *relabe
     struct target t = {0};
     discovered_labels(&b, config, address, group_labels, n_group_labels);
     struct labels discovered = labels_builder_labels(&b);
-    t.discovered = labels_copy(arena, &discovered);
+    t.discovered = shown_labels(arena, config, &discovered);
 
     int rc = relabel_apply(relabel, &b);
     if (rc == ERR_TOO_BIG)
@@ -211,7 +240,8 @@ int target_make(const struct scrape_config *config, const struct relabel *relabe
         rc = check(&labels, &t, err);
         if (rc != 0)
             return rc;
-        t.url = make_url(arena, config, &labels);
+        t.url = make_url(arena, config, &labels, false);
+        t.shown_url = config->n_secrets ? make_url(arena, config, &labels, true) : t.url;
         t.labels = public_labels(&b);
         t.hash = hash_combine(labels_hash(&t.labels), hash_str(t.url));
     }
@@ -227,4 +257,5 @@ void target_copy(struct arena *arena, const struct target *from, struct target *
     out->discovered = labels_copy(arena, &from->discovered);
     out->labels = labels_copy(arena, &from->labels);
     out->url = arena_str(arena, from->url);
+    out->shown_url = arena_str(arena, from->shown_url);
 }

@@ -13,9 +13,10 @@ struct arena;
 struct relabel;
 
 struct target {
-    struct labels discovered; /* before relabelling */
+    struct labels discovered; /* before relabelling; secrets masked */
     struct labels labels;     /* without those that begin with "__" */
-    struct str url;           /* with parameters; NUL-terminated */
+    struct str url;           /* with parameters; NUL-terminated; may contain secrets */
+    struct str shown_url;     /* to log and show */
     int64_t interval_ms, timeout_ms;
     uint64_t hash; /* of labels and url: two targets with the same are one */
     bool dropped;  /* by relabelling: only `discovered` is set */

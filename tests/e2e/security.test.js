@@ -283,6 +283,8 @@ scrape_configs:
   - {job_name: bearer, metrics_path: /bearer, ${target}, authorization: {credentials: "\${file:token.txt}"}}
   - {job_name: header, metrics_path: /header, ${target}, bearer_token: s3cret-inline}
   - {job_name: file, metrics_path: /file, ${target}, authorization: {credentials_file: token.txt}}
+  - {job_name: down, metrics_path: "/down/\${SCRAPE_PASSWORD}", ${target}, params: {key: ["\${file:token.txt}", "x\${SCRAPE_PASSWORD}"]}}
+  - {job_name: dropped, ${target}, params: {key: ["\${file:token.txt}"]}, relabel_configs: [{action: drop, source_labels: [job], regex: dropped}]}
 `,
     });
     server.file("token.txt", "s3cret-file\n");
@@ -294,6 +296,8 @@ scrape_configs:
       assert.equal(seen.get("bearer").authorization, "Bearer s3cret-file");
       assert.equal(seen.get("header").authorization, "Bearer s3cret-inline");
       assert.equal(seen.get("file").authorization, "Bearer s3cret-file");
+      await until(() => /target is down.*job=down/.test(server.log), "the page that is not there");
+      assert.ok(exposer.requests.some((one) => one.url === "/down/s3cret-env?key=s3cret-file&key=xs3cret-env"));
       for (const path of ["/api/v1/status/config", "/api/v1/status/flags", "/api/v1/targets", "/metrics"]) {
         const { text } = await server.api.get(path);
         assert.doesNotMatch(text, /s3cret/, path);

@@ -1,3 +1,5 @@
+#include <stdlib.h>
+
 #include "base/buf.h"
 #include "config/config.h"
 #include "support/check.h"
@@ -133,6 +135,25 @@ static void test_every_key_of_a_job_reaches_its_field(void **state)
     config_free(c);
 }
 
+static void test_texts_from_references_are_listed_as_secrets(void **state)
+{
+    (void)state;
+    assert_int_equal(setenv("T_KEY", "k3y", 1), 0);
+    struct config *c = loaded("scrape_configs:\n"
+                              "- job_name: j\n"
+                              "  metrics_path: /p/${T_KEY}\n"
+                              "  params: {a: [plain, '${T_KEY}']}\n"
+                              "  static_configs: [{targets: [h], labels: "
+                              "{__param_b: 'x${T_KEY}', public: '${T_KEY}'}}]\n"
+                              "  http_sd_configs: [{url: 'http://h/?t=${T_KEY}'}]\n");
+    const struct scrape_config *job = &c->scrape_configs[0];
+    static const char *const wanted[] = {"/p/k3y", "k3y", "http://h/?t=k3y", "xk3y"};
+    assert_int_equal(job->n_secrets, ARRAY_LEN(wanted));
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+        check_str(job->secrets[i], wanted[i]);
+    config_free(c);
+}
+
 static void test_the_timeout_shrinks_with_the_interval(void **state)
 {
     (void)state;
@@ -227,6 +248,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_file_of_a_fresh_prometheus_works),
         cmocka_unit_test(test_every_key_of_a_job_reaches_its_field),
+        cmocka_unit_test(test_texts_from_references_are_listed_as_secrets),
         cmocka_unit_test(test_the_timeout_shrinks_with_the_interval),
         cmocka_unit_test(test_mistakes_in_a_job_are_refused_with_their_place),
         cmocka_unit_test(test_a_bad_regex_is_refused_where_it_stands),

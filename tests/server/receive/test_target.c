@@ -197,9 +197,42 @@ static void test_targets_spread_over_the_interval(void **state)
         assert_in_range(counts[i], 60, 140);
 }
 
+static void test_secrets_are_on_the_wire_only(void **state)
+{
+    (void)state;
+    static const struct str secrets[] = {{"/p/t0ken", 8}, {"k3y-one", 7}, {"1", 1}};
+    static const char *const values[] = {"k3y-one", "1", "31"};
+    static const struct scrape_param params[] = {{"auth", values, 3}};
+    static const struct str from[] = {{"__param_auth", 12}};
+    static const struct relabel_rule rule = {.source_labels = from,
+                                             .n_source_labels = 1,
+                                             .separator = {";", 1},
+                                             .regex = {"(.*)", 4},
+                                             .target_label = {"__param_copy", 12},
+                                             .replacement = {"x${1}y", 6}};
+    struct scrape_config c = job();
+    c.metrics_path = "/p/t0ken";
+    c.params = params;
+    c.n_params = 1;
+    c.secrets = secrets;
+    c.n_secrets = 3;
+    c.relabel_configs = (struct relabel_config){&rule, 1};
+    struct target t;
+    assert_int_equal(make(&c, "host:9100", NULL, 0, &t, NULL), 0);
+    assert_string_equal(t.url.p, "http://host:9100/p/t0ken?auth=k3y-one&auth=1&auth=31"
+                                 "&copy=xk3y-oney");
+    assert_string_equal(t.shown_url.p, "http://host:9100/<secret>?auth=<secret>&auth=<secret>"
+                                       "&auth=31&copy=x<secret>y");
+    expect_labels(&t.discovered,
+                  "{__address__=\"host:9100\", __metrics_path__=\"<secret>\", "
+                  "__param_auth=\"<secret>\", __scheme__=\"http\", __scrape_interval__=\"1m\", "
+                  "__scrape_timeout__=\"10s\", job=\"j\"}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_secrets_are_on_the_wire_only, make_arena, free_arena),
         cmocka_unit_test_setup_teardown(test_a_target_has_the_labels_of_prometheus, make_arena,
                                         free_arena),
         cmocka_unit_test_setup_teardown(test_a_group_may_set_what_the_job_says, make_arena,
