@@ -34,10 +34,17 @@ static void write_store(struct buf *out, const struct store_stats *s)
          (double)s->wal_bytes},
         {"telltale_store_read_only", "1 while the disk refuses writes.", SELF_TYPE_GAUGE,
          s->read_only},
-        {"telltale_store_damaged_blocks_total", "Damaged blocks skipped since start.",
-         SELF_TYPE_COUNTER, (double)s->damaged_blocks},
-        {"telltale_store_damaged_parts_total", "Damaged parts set aside since start.",
+        {"telltale_store_damaged_blocks_total",
+         "Damaged blocks that reads and merges met and skipped since start.", SELF_TYPE_COUNTER,
+         (double)s->damaged_blocks},
+        {"telltale_store_damaged_parts_total", "Damaged parts left out since start.",
          SELF_TYPE_COUNTER, (double)s->damaged_parts},
+        {"telltale_store_wal_damaged_segments_total",
+         "Segments of the write-ahead log that the replay found damaged; their readable rest is "
+         "kept.",
+         SELF_TYPE_COUNTER, (double)s->wal_damaged_segments},
+        {"telltale_store_wal_damaged_bytes_total", "Bytes of them that were lost.",
+         SELF_TYPE_COUNTER, (double)s->wal_damaged_bytes},
     };
     for (size_t i = 0; i < ARRAY_LEN(v); i++)
         family(out, v[i].name, v[i].type, v[i].help, v[i].value);

@@ -71,6 +71,12 @@ struct sink store_sink(struct store *s);
 
 struct selection;
 
+/* True when data of [min_ms, max_ms] is missing because a part was found damaged, before or by the
+ * reads so far. Damaged blocks of readable parts: see struct columns. Threads: any. */
+#define STORE_DAMAGED_WARNING                                                                      \
+    "stored data is damaged and left out of the answer; the server's log names the file"
+bool store_is_damaged(struct store *s, int64_t min_ms, int64_t max_ms);
+
 /* The streams that satisfy all matchers and may have rows in [min_ms, max_ms] (both inclusive), in
  * the order of labels_cmp, each label set once. A snapshot: rows appended later may or may not be
  * seen, rows acknowledged before are. n_matchers == 0 selects all streams. `limit`: at most so many
@@ -90,6 +96,7 @@ struct columns {
     const struct histogram **histogram; /* NULL when no row is a histogram; else NULL per float */
     int64_t *start_unix_ms;             /* NULL when no row has a start time */
     size_t n, cap;
+    size_t damaged;      /* blocks that are missing because they are damaged */
     struct arena *arena; /* borrowed: histograms live there */
 };
 
@@ -99,8 +106,8 @@ void columns_done(struct columns *c);
 
 /* Replaces the content of `out` with the rows of stream i in [min_ms, max_ms] (inclusive); the
  * range lies within the selection's. Stale markers are rows like others. Damaged blocks are skipped
- * and counted. Threads: several may read different streams of one selection, each with its own
- * columns and arena. ERR_NOMEM, ERR_IO. */
+ * and counted, in `out` too. Threads: several may read different streams of one selection, each
+ * with its own columns and arena. ERR_NOMEM, ERR_IO. */
 int selection_read(const struct selection *sel, size_t i, int64_t min_ms, int64_t max_ms,
                    struct columns *out, struct err *err);
 
@@ -158,7 +165,8 @@ struct store_stats {
     uint64_t head_rows, head_bytes;
     int64_t min_t_unix_ms, max_t_unix_ms; /* of the head; INT64_MAX, INT64_MIN when empty */
     uint64_t partitions, parts, part_rows, part_bytes, wal_bytes;
-    uint64_t damaged_blocks, damaged_parts; /* skipped since open */
+    uint64_t damaged_blocks, damaged_parts;           /* skipped since open */
+    uint64_t wal_damaged_segments, wal_damaged_bytes; /* met by the replay, bytes dropped */
     uint64_t rejected[REJECT_REASONS];
     bool replayed;
     bool read_only; /* the disk refuses writes; see message */

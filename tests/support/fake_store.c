@@ -139,6 +139,14 @@ const struct labels *selection_labels(const struct selection *sel, size_t i)
     return &sel->v[i]->labels;
 }
 
+bool store_is_damaged(struct store *s, int64_t min_ms, int64_t max_ms)
+{
+    (void)s;
+    (void)min_ms;
+    (void)max_ms;
+    return false;
+}
+
 void columns_init(struct columns *c, struct arena *arena)
 {
     *c = (struct columns){.arena = arena};
@@ -162,6 +170,7 @@ int selection_read(const struct selection *sel, size_t i, int64_t min_ms, int64_
     bool histograms = false, starts = false;
     columns_done(out);
     out->arena = arena;
+    out->damaged = labels_get(&f->labels, STR("damaged_blocks")).n; // as many as the value is long
     out->cap = f->n + 1;
     out->t_unix_ms = calloc(out->cap, sizeof *out->t_unix_ms);
     out->value = calloc(out->cap, sizeof *out->value);

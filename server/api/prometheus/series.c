@@ -40,7 +40,21 @@ static size_t store_limit(size_t limit)
     return limit && limit < SIZE_MAX ? limit + 1 : 0;
 }
 
-static const struct str truncated = {"results truncated due to limit", 30};
+struct warnings {
+    struct str v[2];
+    size_t n;
+};
+
+static struct warnings warnings_of(const struct api_context *api, const struct question *question,
+                                   bool was_cut)
+{
+    struct warnings w = {0};
+    if (was_cut)
+        w.v[w.n++] = STR("results truncated due to limit");
+    if (store_is_damaged(api->store, question->start_ms, question->end_ms))
+        w.v[w.n++] = STR(STORE_DAMAGED_WARNING);
+    return w;
+}
 
 /* Cuts to the limit; true when something was cut. */
 static bool cut(size_t *n, size_t limit)
@@ -95,16 +109,16 @@ static int collect_series(struct store *store, const struct question *question, 
     return 0;
 }
 
-static void answer_series(const struct question *question, const struct labels *v, size_t n,
-                          struct http_response *r)
+static void answer_series(const struct api_context *api, const struct question *question,
+                          const struct labels *v, size_t n, struct http_response *r)
 {
-    bool was_cut = cut(&n, question->limit);
+    struct warnings w = warnings_of(api, question, cut(&n, question->limit));
     struct json j = answer_begin(r);
     json_array(&j);
     for (size_t i = 0; i < n; i++)
         json_labels(&j, &v[i]);
     json_array_end(&j);
-    answer_end(&j, &truncated, was_cut, NULL, 0);
+    answer_end(&j, w.v, w.n, NULL, 0);
 }
 
 void api_series(void *self, const struct http_request *q, struct http_response *r)
@@ -124,7 +138,7 @@ void api_series(void *self, const struct http_request *q, struct http_response *
     } else if (collect_series(api->store, &question, &arena, &v, &n, &err) != 0) {
         answer_error(r, &err);
     } else {
-        answer_series(&question, v, n, r);
+        answer_series(api, &question, v, n, r);
     }
     arena_done(&arena);
     selectors_done(&question.selectors);
@@ -206,10 +220,10 @@ static void answer_text(const struct api_context *api, struct str name,
     if (collect_text(api->store, name, &question, &arena, &v, &n, &err) != 0) {
         answer_error(r, &err);
     } else {
-        bool was_cut = cut(&n, question.limit);
+        struct warnings w = warnings_of(api, &question, cut(&n, question.limit));
         struct json j = answer_begin(r);
         json_strs(&j, v, n);
-        answer_end(&j, &truncated, was_cut, NULL, 0);
+        answer_end(&j, w.v, w.n, NULL, 0);
     }
     arena_done(&arena);
     selectors_done(&question.selectors);

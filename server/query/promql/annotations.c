@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/num.h"
 #include "base/time.h"
+#include "store/store.h"
 
 static struct annotation *find(struct annotations *a, struct str text)
 {
@@ -127,9 +128,11 @@ static void render_repair(struct buf *out, const struct annotation_repair *r)
 void annotations_render(const struct annotations *a, struct str query, struct arena *arena,
                         bool info, struct str **out, size_t *out_n)
 {
-    struct str *v = arena_array(arena, a->n + 1, sizeof *v);
+    struct str *v = arena_array(arena, a->n + 2, sizeof *v);
     size_t n = 0;
     struct buf text = BUF_MAX(4096);
+    if (v && a->damaged && !info)
+        v[n++] = STR(STORE_DAMAGED_WARNING);
     for (size_t i = 0; v && i < a->n; i++) {
         if (a->v[i].info != info)
             continue;

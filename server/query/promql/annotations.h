@@ -21,6 +21,7 @@ struct annotations {
     struct arena *arena; /* borrowed */
     struct annotation v[ANNOTATIONS_MAX];
     size_t n, omitted;
+    bool damaged; /* stored data is left out, wherever it was asked for */
 };
 
 /* What was repaired in the buckets of a classic histogram. */

@@ -48,6 +48,8 @@ int series_open(struct eval *ev, const struct matcher *matchers, size_t n, int64
     }
     r->op.close = close_reader;
     ev->series_selected += selection_count(r->selection);
+    if (store_is_damaged(ev->store, min_ms, max_ms))
+        ev->notes.damaged = true;
     r->distinct = all_distinct(r, matchers, n);
     *out = r;
     return 0;
@@ -91,6 +93,8 @@ int series_next(struct series_reader *r, struct labels *out)
         rc = selection_read(r->selection, i, r->min_ms, r->max_ms, &r->columns, ev->err);
         if (rc != 0)
             return arena_failed(r->histograms) ? eval_memory_error(ev) : rc;
+        if (r->columns.damaged)
+            ev->notes.damaged = true;
         r->held = r->columns.n;
         ev->limits->samples_read += r->columns.n;
         rc = limits_hold(ev->limits, r->held, ev->err);

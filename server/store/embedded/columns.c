@@ -28,6 +28,7 @@ void columns_reset(struct columns *c)
     c->histogram = NULL;
     c->start_unix_ms = NULL;
     c->n = 0;
+    c->damaged = 0;
 }
 
 static int resize(void *column, size_t cap, size_t size)

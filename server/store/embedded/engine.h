@@ -74,13 +74,17 @@ struct store {
     struct lock parts_lock;
     struct partition **partitions; /* by day; guarded by parts_lock */
     size_t n_partitions, cap_partitions;
+    int64_t *damaged_days; /* with a part that is set aside; guarded by parts_lock */
+    size_t n_damaged_days;
 
     struct lock scratch_lock;
     struct append_scratch *scratch;
 
     atomic_bool replayed;
     atomic_llong last_flush_mono_ns;
+    atomic_bool any_damaged_part;
     atomic_ullong damaged_blocks, damaged_parts;
+    atomic_ullong wal_damaged_segments, wal_damaged_bytes; /* met by the replay */
     atomic_ullong rejected[REJECT_REASONS];
 
     bool background;

@@ -4,6 +4,7 @@
 #include "base/time.h"
 #include "log/log.h"
 #include "self/self.h"
+#include "store/embedded/damage.h"
 #include "store/embedded/part_view.h"
 #include "store/embedded/selection.h"
 
@@ -263,7 +264,7 @@ static int gather_part(struct gather *g, struct part *p)
         part_view_done(&v);
     }
     if (rc == ERR_CORRUPT) {
-        part_note_damage(g->selection->store, p);
+        damage_note_part(g->selection->store, p);
         g->n_candidates = candidates;
         g->n_labels = labels;
         g->selection->n_sources = sources;

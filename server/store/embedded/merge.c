@@ -11,6 +11,7 @@
 #include "self/self.h"
 #include "store/embedded/block.h"
 #include "store/embedded/columns.h"
+#include "store/embedded/damage.h"
 #include "store/embedded/label_table.h"
 #include "store/embedded/part_view.h"
 #include "store/embedded/part_write.h"
@@ -64,7 +65,7 @@ static int no_memory(struct merge *m)
 static int index_failed(struct merge *m, struct part *p, int rc)
 {
     if (rc == ERR_CORRUPT)
-        part_note_damage(m->store, p); // and it is left out from now on
+        damage_note_part(m->store, p); // and it is left out from now on
     return err_set(m->err, rc, "merge: read %s: %s", p->path, err_name(rc));
 }
 

@@ -6,6 +6,7 @@
 #include "base/compiler.h"
 #include "base/map.h"
 #include "base/time.h"
+#include "store/embedded/damage.h"
 #include "store/embedded/part_view.h"
 #include "store/embedded/selection.h"
 
@@ -104,7 +105,7 @@ static int from_part(struct collect *c, struct part *p)
     }
     if (rc != ERR_CORRUPT)
         return rc;
-    part_note_damage(c->store, p);
+    damage_note_part(c->store, p);
     return 0;
 }
 

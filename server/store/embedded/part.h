@@ -40,8 +40,9 @@ struct part {
     size_t directory; /* offset */
     size_t data_end;  /* blocks are in [header, data_end) */
     char *names_text;
-    struct part_name *names; /* by text */
-    atomic_bool damaged;     /* its index is: reported already */
+    struct part_name *names;    /* by text */
+    atomic_bool damaged;        /* its index is: reported already */
+    atomic_bool block_reported; /* a block of it is */
 };
 
 /* Rows of one stream in a row in the file. */

@@ -7,12 +7,8 @@
 #include "base/num.h"
 #include "base/time.h"
 #include "log/log.h"
-#include "self/self.h"
+#include "store/embedded/damage.h"
 #include "store/embedded/selection.h"
-
-static struct self_metric damaged_parts_total =
-    SELF_COUNTER("telltale_store_damaged_parts_total",
-                 "Parts that were left out because their index is damaged.");
 
 enum { DAY_NAME_MAX = 16 };
 
@@ -225,15 +221,6 @@ int parts_snapshot(struct store *s, int64_t min_ms, int64_t max_ms, struct arena
     return v ? 0 : ERR_NOMEM;
 }
 
-void part_note_damage(struct store *s, struct part *p)
-{
-    if (atomic_swap_acq_rel(&p->damaged, true))
-        return;
-    atomic_add_relaxed(&s->damaged_parts, 1);
-    self_add(&damaged_parts_total, 1);
-    log_error("store", "the index of a part is damaged; it is left out", LOG_STR("file", p->path));
-}
-
 /* --- dropping a day --------------------------------------------------------------------------- */
 
 static int remove_dir(struct store *s, const char *path, struct err *err)
@@ -279,7 +266,7 @@ struct found_part {
  * the parts it was made of. */
 struct found_parts {
     struct found_part *v;
-    size_t n;
+    size_t n, aside; /* aside: files that an earlier opening found damaged */
 };
 
 static void found_done(struct found_parts *f)
@@ -313,6 +300,7 @@ static int look_at_file(struct store *s, const char *dir, const char *name, stru
     }
     if (str_ends(str_c(name), STR(".tmp")))
         remove_file(s, path); // a write that a crash interrupted
+    f->aside += str_ends(str_c(name), STR(".part.damaged"));
     free(path);
     return 0;
 }
@@ -350,7 +338,6 @@ static void set_aside(struct store *s, const char *path, const struct err *why)
     bool moved = to && fs_rename(s->fs, path, to, NULL) == 0;
     free(to);
     atomic_add_relaxed(&s->damaged_parts, 1);
-    self_add(&damaged_parts_total, 1);
     log_error("store", moved ? "a damaged part is set aside" : "a damaged part is left out",
               LOG_STR("error", why->message));
 }
@@ -367,6 +354,7 @@ static int open_part(struct store *s, int64_t day, const struct found_part *f, s
     }
     if (rc == ERR_CORRUPT) {
         set_aside(s, f->path, &why);
+        damage_note_day(s, day);
         return 0;
     }
     if (rc != 0)
@@ -381,6 +369,8 @@ static int open_day(struct store *s, int64_t day, const char *dir, struct err *e
 {
     struct found_parts found = {0};
     int rc = list_parts(s, dir, &found, err);
+    if (rc == 0 && found.aside)
+        damage_note_day(s, day);
     for (size_t i = 0; rc == 0 && i < found.n; i++) {
         if (is_superseded(get_day(s, day), &found.v[i]))
             remove_file(s, found.v[i].path);
@@ -412,6 +402,9 @@ void partitions_close(struct store *s)
     for (size_t i = 0; i < s->n_partitions; i++)
         partition_free(s->partitions[i]);
     free(s->partitions);
+    free(s->damaged_days);
     s->partitions = NULL;
+    s->damaged_days = NULL;
+    s->n_damaged_days = 0;
     s->n_partitions = s->cap_partitions = 0;
 }

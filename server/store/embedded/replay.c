@@ -127,6 +127,10 @@ static int replay_segment(struct replay *r, uint32_t segment, bool last)
     /* A torn end is what a crash leaves, but only where writing stopped. */
     bool damaged = got.damaged || got.bad_header || (got.torn && !last);
     r->damaged_segments += damaged;
+    if (damaged) {
+        atomic_add_relaxed(&r->store->wal_damaged_segments, 1);
+        atomic_add_relaxed(&r->store->wal_damaged_bytes, got.dropped_bytes);
+    }
     r->total.torn |= got.torn;
     if (damaged)
         log_error("store", "a segment of the write-ahead log is damaged; its readable rest is kept",

@@ -1,14 +1,10 @@
 #include <stdlib.h>
 
 #include "base/compiler.h"
-#include "self/self.h"
 #include "store/embedded/columns.h"
+#include "store/embedded/damage.h"
 #include "store/embedded/order_sort.h"
 #include "store/embedded/selection.h"
-
-static struct self_metric damaged_blocks_total =
-    SELF_COUNTER("telltale_store_damaged_blocks_total",
-                 "Blocks that were skipped because their content does not match its checksum.");
 
 /* Memory of one selection. A million streams of a dozen labels take about 0.5 GiB. */
 #define SELECTION_MAX ((size_t)8 << 30)
@@ -199,8 +195,9 @@ static int read_source(const struct selection *sel, const struct source *src, in
             columns_trim(out, from, min_ms, max_ms);
     }
     if (rc == ERR_CORRUPT) {
-        atomic_add_relaxed(&s->damaged_blocks, 1);
-        self_add(&damaged_blocks_total, 1);
+        if (src->part)
+            damage_note_block(s, src->part);
+        out->damaged++;
         rc = 0;
     }
     return rc;

@@ -12,7 +12,7 @@
 /* Rows of one stream in one place: a series of a head, or a block of a part. */
 struct source {
     struct head_series *series; /* or NULL */
-    const struct part *part;    /* or NULL */
+    struct part *part;          /* or NULL */
     struct part_block block;    /* of the part; for a head only its times */
 };
 
@@ -62,8 +62,5 @@ int gather_parts(struct gather *g);
  * caller unrefs each. */
 int parts_snapshot(struct store *s, int64_t min_ms, int64_t max_ms, struct arena *arena,
                    struct part ***out, size_t *out_n);
-
-/* An index that turned out to be damaged: counted and reported once. */
-void part_note_damage(struct store *s, struct part *p);
 
 #endif

@@ -164,6 +164,8 @@ int store_stats(struct store *s, size_t top, struct arena *arena, struct store_s
     count_parts(s, &stats);
     copy_log_state(s, &stats);
     stats.damaged_blocks = atomic_get_relaxed(&s->damaged_blocks);
+    stats.wal_damaged_segments = atomic_get_relaxed(&s->wal_damaged_segments);
+    stats.wal_damaged_bytes = atomic_get_relaxed(&s->wal_damaged_bytes);
     stats.damaged_parts = atomic_get_relaxed(&s->damaged_parts);
     for (size_t i = 0; i < REJECT_REASONS; i++)
         stats.rejected[i] = atomic_get_relaxed(&s->rejected[i]);

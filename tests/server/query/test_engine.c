@@ -42,6 +42,7 @@ static const char data[] = "load 1m\n"
                            "  up{job=\"b\", instance=\"1\"} 0x60\n"
                            "  requests_total{job=\"a\"} 0+60x60\n"
                            "  requests_total{job=\"b\"} 0+6x60\n"
+                           "  lossy{damaged_blocks=\"xx\"} 1x60\n"
                            "  errors_total{job=\"a\"} 0+6x60\n"
                            "\n";
 
@@ -134,6 +135,14 @@ static void test_range_answers_are_sorted_and_statistics_filled(void **state)
     assert_true(r.stats.samples_read >= 60);
     assert_true(r.stats.peak_samples > 0);
     assert_int_equal(r.stats.series_selected, 2);
+    query_result_done(&r);
+}
+
+static void test_damaged_data_is_told(void **state)
+{
+    struct query_result r = run(*state, at("sum(lossy) + sum(lossy)", 5));
+    assert_int_equal(r.n_warnings, 1);
+    check_str(r.warnings[0], STORE_DAMAGED_WARNING);
     query_result_done(&r);
 }
 
@@ -326,6 +335,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_answers_have_the_type_of_the_expression),
         TEST(test_range_answers_are_sorted_and_statistics_filled),
+        TEST(test_damaged_data_is_told),
         TEST(test_limit_cuts_the_answer_and_says_so),
         TEST(test_names_go_at_once_unless_told_otherwise),
         TEST(test_rate_of_what_is_no_counter_is_remarked),

@@ -93,6 +93,53 @@ static void test_damage_at_every_byte_is_noticed_and_answers_stay_true(void **st
     harness_done(&h);
 }
 
+/* The damage that reading everything meets: blocks, and whether a part is missing. */
+static void check_told(struct harness *h, bool blocks, bool part)
+{
+    struct selection *sel;
+    struct columns c;
+    struct arena arena;
+    size_t damaged = 0;
+    arena_init(&arena, 1 << 20);
+    columns_init(&c, &arena);
+    assert_int_equal(store_select(h->store, NULL, 0, INT64_MIN, INT64_MAX, 0, &sel, NULL), 0);
+    for (size_t i = 0; i < selection_count(sel); i++) {
+        assert_int_equal(selection_read(sel, i, INT64_MIN, INT64_MAX, &c, NULL), 0);
+        damaged += c.damaged;
+    }
+    assert_int_equal(damaged > 0, blocks);
+    assert_int_equal(store_is_damaged(h->store, INT64_MIN, INT64_MAX), part);
+    columns_done(&c);
+    arena_done(&arena);
+    selection_free(sel);
+}
+
+static void test_those_who_read_are_told_of_damage(void **state)
+{
+    (void)state;
+    struct harness h;
+    harness_init(&h);
+    (void)harness_open(&h);
+    put_many(&h, 40, NOON);
+    harness_close(&h);
+    char *path = path_of_part(&h, 0);
+    (void)harness_open(&h);
+    check_told(&h, false, false);
+    harness_close(&h);
+    assert_true(crash_fs_damage(h.disk, path, 40, 0xff)); // behind the header: the first block
+    (void)harness_open(&h);
+    check_told(&h, true, false);
+    harness_close(&h);
+    assert_true(crash_fs_damage(h.disk, path, crash_fs_size(h.disk, path) - 1, 0xff));
+    (void)harness_open(&h);
+    check_told(&h, false, true);
+    assert_false(store_is_damaged(h.store, NOON - 2 * DAY, NOON - DAY));
+    harness_reopen(&h); // the file that was set aside is still there
+    check_told(&h, false, true);
+    free(path);
+    harness_done(&h);
+}
+
 static void test_a_part_cut_at_any_length_is_set_aside(void **state)
 {
     (void)state;
@@ -315,6 +362,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_damage_at_every_byte_is_noticed_and_answers_stay_true),
+        cmocka_unit_test(test_those_who_read_are_told_of_damage),
         cmocka_unit_test(test_a_part_cut_at_any_length_is_set_aside),
         cmocka_unit_test(test_a_later_format_version_is_an_error_not_damage),
         cmocka_unit_test(test_merging_keeps_rows_and_reduces_parts),

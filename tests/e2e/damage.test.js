@@ -1,0 +1,105 @@
+// Damaged files: what is readable is answered, and everyone who asks is told what is missing.
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { FOREVER, T0 } from "./support/fixture.js";
+import { run } from "./support/process.js";
+import * as rw from "./support/remote_write.js";
+import { Telltale } from "./support/server.js";
+import { describe, it, missing } from "./support/test.js";
+
+const WARNING = /stored data is damaged and left out/;
+
+const flip = (path, at) => {
+  const bytes = readFileSync(path);
+  bytes[at < 0 ? bytes.length + at : at] ^= 0xff;
+  writeFileSync(path, bytes);
+};
+
+/** The first file below the directory whose name ends so. */
+const find = (dir, ending) => {
+  const name = readdirSync(dir, { recursive: true }).find((one) => one.endsWith(ending));
+  return name && join(dir, name);
+};
+
+const write = async (server) => {
+  for (let i = 0; i < 3; i++) {
+    const answer = await rw.write(server.api, [{ labels: { __name__: "m", s: String(i) }, samples: [[T0 * 1000, i]] }]);
+    assert.ok(answer.status < 300, answer.text);
+  }
+};
+
+const ask = (server, path, parameters) => server.api.get(path, { ...parameters, start: T0 - 60, end: T0 + 60 });
+
+describe("a damaged part", () => {
+  const damaged = async (at, body) => {
+    const server = await Telltale.start({ set: FOREVER });
+    try {
+      await write(server);
+      await server.stop();
+      flip(find(server.data, ".part"), at);
+      await server.restart();
+      await body(server);
+    } finally {
+      await server.dispose();
+    }
+  };
+
+  it("whose block does not decode is answered around, with a warning, a log line and a count", () =>
+    damaged(40, async (server) => {
+      const { json } = await server.api.get("/api/v1/query", { query: "count(m)", time: T0 });
+      assert.match(json.warnings?.[0], WARNING);
+      await server.api.get("/api/v1/query", { query: "m", time: T0 });
+      assert.equal(server.log.match(/level=error.*a block of a part is damaged.*file=/g)?.length, 1);
+      const metrics = await server.api.get("/metrics");
+      assert.match(metrics.text, /^telltale_store_damaged_blocks_total [1-9]/m);
+    }));
+
+  it("whose block is damaged leaves /metrics valid", { skip: missing("promtool") }, () =>
+    damaged(40, async (server) => {
+      await server.api.get("/api/v1/query", { query: "m", time: T0 });
+      const { text } = await server.api.get("/metrics");
+      const { code, stderr, stdout } = await run("promtool", ["check", "metrics"], { input: text });
+      assert.notEqual(code, 1, stdout + stderr);
+    }));
+
+  it("that cannot be opened is told of in every kind of answer", () =>
+    damaged(-1, async (server) => {
+      for (const again of [false, true]) {
+        for (const [path, parameters] of [
+          ["/api/v1/query_range", { query: "m", step: 15 }],
+          ["/api/v1/series", { "match[]": "m" }],
+          ["/api/v1/labels", {}],
+          ["/api/v1/label/s/values", {}],
+        ]) {
+          const { json, text } = await ask(server, path, parameters);
+          assert.match(json.warnings?.[0], WARNING, `${path}: ${text}`);
+        }
+        const other = await server.api.get("/api/v1/query", { query: "m", time: T0 + 30 * 86400 });
+        assert.equal(other.json.warnings, undefined, "of another time");
+        if (!again) {
+          await server.stop();
+          await server.restart();
+        }
+      }
+    }));
+});
+
+describe("a damaged write-ahead log", () => {
+  it("is counted", async () => {
+    const server = await Telltale.start({ set: FOREVER });
+    try {
+      await write(server);
+      await server.kill();
+      flip(find(server.data, ".wal"), 40);
+      await server.restart();
+      const { text } = await server.api.get("/metrics");
+      assert.match(text, /^telltale_store_wal_damaged_segments_total 1$/m);
+      assert.match(text, /^telltale_store_wal_damaged_bytes_total [1-9]/m);
+      assert.match(server.log, /level=error.*write-ahead log is damaged/);
+    } finally {
+      await server.dispose();
+    }
+  });
+});
