@@ -42,7 +42,8 @@ static bool run_request(struct str body, struct batch *batch, struct buf *text, 
     }
     int64_t decompressed = time_now_mono_ns();
     batch_reset(batch);
-    if (remote_write_decode(buf_str(text), REMOTE_WRITE_1, &limits, batch, &result, &err) != 0) {
+    if (remote_write_decode(buf_str(text), REMOTE_WRITE_1, &limits, NULL, batch, &result, &err) !=
+        0) {
         (void)fprintf(stderr, "%s\n", err.message);
         return false;
     }

@@ -78,7 +78,8 @@ static void check_again(const struct batch *b, const struct remote_write_result 
     batch_init(&again, 256 << 20);
     for (size_t i = 0; i < b->n_series; i++)
         put_series(&out, &b->series[i]);
-    CHECK(remote_write_decode(buf_str(&out), REMOTE_WRITE_1, &none, &again, &after, NULL) == 0);
+    CHECK(remote_write_decode(buf_str(&out), REMOTE_WRITE_1, &none, NULL, &again, &after, NULL) ==
+          0);
     CHECK(after.samples == before->samples && after.exemplars == before->exemplars);
     CHECK(remote_write_rejected(&after) == 0 && after.exemplars_rejected == 0);
     batch_done(&again);
@@ -96,7 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err err = {0};
     batch_init(&b, 64 << 20);
     struct str body = str_of((const char *)data + 1, size - 1);
-    if (remote_write_decode(body, version, &limits, &b, &result, &err) == 0) {
+    if (remote_write_decode(body, version, &limits, NULL, &b, &result, &err) == 0) {
         check_batch(&b, &result);
         check_again(&b, &result);
     } else {

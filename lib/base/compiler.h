@@ -10,11 +10,13 @@
 #define CLEANUP(fn) __attribute__((cleanup(fn)))
 #define NO_RETURN __attribute__((noreturn))
 #define UNUSED __attribute__((unused))
+#define PREFETCH(p) __builtin_prefetch(p)
 #else
 #define PRINTF_LIKE(fmt, args)
 #define MUST_CHECK
 #define LIKELY(x) (x)
 #define UNLIKELY(x) (x)
+#define PREFETCH(p) ((void)(p))
 #error "CLEANUP needs a compiler with the cleanup attribute"
 #endif
 

@@ -83,6 +83,7 @@ const char *err_name(int code)
     case ERR_CORRUPT: return "corrupt";
     case ERR_DENIED: return "denied";
     case ERR_UNSUPPORTED: return "unsupported";
+    case ERR_STALE: return "stale";
     default: return "internal";
     }
 }

@@ -24,6 +24,7 @@ enum {
     ERR_DENIED = -11,      /* not allowed */
     ERR_UNSUPPORTED = -12, /* well-formed, but not something we do */
     ERR_INTERNAL = -13,    /* our own bug, survived */
+    ERR_STALE = -14,       /* what was found out before does not hold any more: find it out again */
 };
 
 enum { ERR_MESSAGE_MAX = 512 };

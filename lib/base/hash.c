@@ -16,6 +16,12 @@ uint64_t hash_bytes_seeded(const void *p, size_t n, uint64_t seed)
     return XXH3_64bits_withSeed(p, n, seed);
 }
 
+struct hash128 hash_bytes128(const void *p, size_t n, uint64_t seed)
+{
+    XXH128_hash_t h = XXH3_128bits_withSeed(p, n, seed);
+    return (struct hash128){h.low64, h.high64};
+}
+
 static uint64_t process_seed;
 
 static void make_process_seed(void)

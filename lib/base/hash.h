@@ -3,6 +3,7 @@
 #ifndef TELLTALE_BASE_HASH_H
 #define TELLTALE_BASE_HASH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,6 +12,24 @@
 /* XXH3-64 of the bytes; stable for ever, so it may stand in files. */
 uint64_t hash_bytes(const void *p, size_t n);
 uint64_t hash_bytes_seeded(const void *p, size_t n, uint64_t seed);
+
+/* 128 bits, for keys that stand for the bytes themselves: two texts never share one by accident.
+ * XXH3-128. */
+struct hash128 {
+    uint64_t low, high;
+};
+struct hash128 hash_bytes128(const void *p, size_t n, uint64_t seed);
+
+static inline bool hash128_eq(struct hash128 a, struct hash128 b)
+{
+    return a.low == b.low && a.high == b.high;
+}
+
+/* {0}, which stands for "none". */
+static inline bool hash128_is_none(struct hash128 h)
+{
+    return (h.low | h.high) == 0;
+}
 
 static inline uint64_t hash_str(struct str s)
 {

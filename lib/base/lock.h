@@ -27,6 +27,7 @@ enum lock_rank {
     LOCK_STORE_EVICT,   /* selections against the removal of idle streams */
     LOCK_STORE_GATE,    /* appends against the flush's cut */
     LOCK_STORE_STREAMS, /* one shard of the stream registry and its rows in the heads */
+    LOCK_STORE_RECALL,  /* streams by what was sent as their labels */
     LOCK_STORE_INDEX,   /* label pairs and their postings */
     LOCK_STORE_WAL,     /* order of log records */
     LOCK_STORE_HEADS,   /* lists of live and frozen heads */

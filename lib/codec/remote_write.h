@@ -13,6 +13,7 @@
 #include "base/str.h"
 
 struct batch;
+struct sink;
 
 enum remote_write_version { REMOTE_WRITE_1, REMOTE_WRITE_2 };
 
@@ -46,10 +47,11 @@ struct remote_write_result {
 size_t remote_write_rejected(const struct remote_write_result *r);
 
 /* Decodes the decompressed body, which outlives the batch: labels borrow its text. Adds to the
- * batch, which is rubbish after an error. ERR_INVALID names the field and byte; ERR_TOO_BIG: over
- * max_series; ERR_NOMEM: over the batch's budget. */
+ * batch, which is rubbish after an error. Labels of series that `sink` recalls are not even looked
+ * at: they were when the series was new (NULL: all are read). ERR_INVALID names the field and byte;
+ * ERR_TOO_BIG: over max_series; ERR_NOMEM: over the batch's budget. */
 int remote_write_decode(struct str body, enum remote_write_version version,
-                        const struct remote_write_limits *limits, struct batch *b,
-                        struct remote_write_result *out, struct err *err);
+                        const struct remote_write_limits *limits, const struct sink *sink,
+                        struct batch *b, struct remote_write_result *out, struct err *err);
 
 #endif

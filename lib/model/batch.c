@@ -48,6 +48,17 @@ struct batch_series *batch_add_hashed(struct batch *b, struct labels labels, uin
     return s;
 }
 
+struct batch_series *batch_add_known(struct batch *b, const void *known, uint32_t recalled)
+{
+    struct batch_series *s = batch_add_hashed(b, (struct labels){0}, 0);
+    if (!s)
+        return NULL;
+    s->known = known;
+    if (b->n_known++ == 0)
+        b->recalled = recalled;
+    return s;
+}
+
 int batch_add_metadata(struct batch *b, const struct metric_metadata *m)
 {
     struct metric_metadata *v =

@@ -5,12 +5,15 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "model/labels.h"
 #include "model/sample.h"
 
 struct batch_series {
     struct labels labels; /* canonical (see labels.h); borrowed from arena or request body */
     uint64_t hash;        /* labels_hash(&labels), set by batch_add_series */
+    const void *known;    /* from sink_recall, instead of labels and hash; NULL: look at these */
+    struct hash128 sent;  /* of the bytes that said the labels, for sink_recall; {0}: none */
     const struct sample *samples;
     const struct exemplar *exemplars;
     uint32_t n_samples, n_exemplars;
@@ -23,6 +26,8 @@ struct batch {
     struct batch_series *series;
     struct metric_metadata *metadata;
     size_t n_series, cap_series, n_metadata, cap_metadata;
+    size_t n_known;    /* series that are `known` */
+    uint32_t recalled; /* what sink_recall answered for the first of them */
 };
 
 void batch_init(struct batch *b, size_t budget_bytes);
@@ -37,6 +42,9 @@ struct batch_series *batch_add_series(struct batch *b, struct labels labels);
 
 /* The same for a caller that knows labels_hash(&labels) already. */
 struct batch_series *batch_add_hashed(struct batch *b, struct labels labels, uint64_t hash);
+
+/* A series without labels that the sink recalled, with what sink_recall answered. */
+struct batch_series *batch_add_known(struct batch *b, const void *known, uint32_t recalled);
 int batch_add_metadata(struct batch *b, const struct metric_metadata *m);
 
 size_t batch_count_samples(const struct batch *b);

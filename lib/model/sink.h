@@ -3,8 +3,10 @@
 #define TELLTALE_MODEL_SINK_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
+#include "base/hash.h"
 
 struct batch;
 
@@ -33,8 +35,12 @@ size_t sink_result_rejected(const struct sink_result *r);
 struct sink {
     /* Takes all good parts of `b` (borrowed, unchanged) or none: on 0 they are as durable as
      * configured and `out` says what was left out; ERR_BUSY: nothing taken, try again later;
-     * ERR_IO, ERR_NOMEM: nothing taken. Threads: any, at once. */
+     * ERR_STALE: nothing taken, the batch has series recalled in another time, make it again
+     * without recalling; ERR_IO, ERR_NOMEM: nothing taken. Threads: any, at once. */
     int (*append)(void *self, const struct batch *b, struct sink_result *out, struct err *err);
+
+    /* See sink_recall. May be NULL. */
+    uint32_t (*recall)(void *self, const struct hash128 *sent, size_t n, const void **out_known);
     void *self;
 };
 
@@ -42,6 +48,21 @@ static inline int sink_append(const struct sink *s, const struct batch *b, struc
                               struct err *err)
 {
     return s->append(s->self, b, out, err);
+}
+
+/* Series that come again and again need no labels the second time: a batch_series that was appended
+ * with `sent`, a hash of whatever told its labels, may then be `known` by that hash alone. Fills
+ * `out_known` with what to give to batch_add_known (the sink's own), NULL where labels are needed,
+ * and returns when that was, for the same function. The hash must be of bytes that always mean the
+ * same labels, with a seed of its own for each format. */
+static inline uint32_t sink_recall(const struct sink *s, const struct hash128 *sent, size_t n,
+                                   const void **out_known)
+{
+    if (s->recall)
+        return s->recall(s->self, sent, n, out_known);
+    for (size_t i = 0; i < n; i++)
+        out_known[i] = NULL;
+    return 0;
 }
 
 #endif

@@ -137,18 +137,41 @@ static struct remote_write_limits limits_of(const struct remote_write_settings *
     };
 }
 
-static int decode(const struct remote_write_settings *settings, struct str body,
-                  enum remote_write_version version, struct buf *text, struct batch *batch,
-                  struct remote_write_result *out, struct err *err)
+/* A request on its way. */
+struct write {
+    const struct remote_write_settings *settings;
+    enum remote_write_version version;
+    struct buf text; /* decompressed; the batch borrows from it */
+    struct batch batch;
+    struct remote_write_result decoded;
+    struct sink_result stored;
+};
+
+/* `recall`: series that the sink knows need no labels. */
+static int decode_and_store(struct write *w, bool recall, struct err *err)
 {
-    const struct remote_write_limits limits = limits_of(settings);
-    int rc = snappy_decompress(body, text, err);
-    if (rc == 0)
-        rc = remote_write_decode(buf_str(text), version, &limits, batch, out, err);
+    const struct sink *sink = w->settings->sink;
+    const struct remote_write_limits limits = limits_of(w->settings);
+    int rc = remote_write_decode(buf_str(&w->text), w->version, &limits, recall ? sink : NULL,
+                                 &w->batch, &w->decoded, err);
     /* A budget that is spent is the request's fault, to be told so; memory that is not there may be
      * there later. */
-    if (rc == ERR_NOMEM && batch->arena.over_budget)
+    if (rc == ERR_NOMEM && w->batch.arena.over_budget)
         rc = ERR_TOO_BIG;
+    if (rc == 0 && (w->batch.n_series || w->batch.n_metadata))
+        rc = sink_append(sink, &w->batch, &w->stored, err);
+    return rc;
+}
+
+static int take(struct write *w, struct str body, struct err *err)
+{
+    int rc = snappy_decompress(body, &w->text, err);
+    if (rc == 0)
+        rc = decode_and_store(w, true, err);
+    if (rc == ERR_STALE) { // rare: a series was removed between decoding and storing
+        batch_reset(&w->batch);
+        rc = decode_and_store(w, false, err);
+    }
     return rc;
 }
 
@@ -163,37 +186,37 @@ static void count(size_t bytes, int rc, const struct remote_write_result *decode
                           decoded->rejected[i]);
 }
 
+static void answer(struct http_response *response, struct arena *arena, const struct write *w,
+                   int rc, const struct err *err)
+{
+    if (w->version == REMOTE_WRITE_2)
+        set_written(response, arena, &w->decoded, &w->stored);
+    if (rc != 0) {
+        answer_error(response, rc, err);
+    } else if (remote_write_rejected(&w->decoded) + sink_result_rejected(&w->stored) > 0) {
+        response->status = 400;
+        put_rejections(&response->body, &w->decoded, &w->stored);
+    } else {
+        response->status = 204;
+    }
+}
+
 void remote_write_handle(void *self, const struct http_request *request,
                          struct http_response *response)
 {
     const struct remote_write_settings *settings = self;
-    struct batch batch;
-    struct buf text = BUF_MAX(or_default(settings->max_decompressed_bytes, 256u << 20));
-    struct remote_write_result decoded = {0};
-    struct sink_result stored = {0};
+    struct write w = {.settings = settings,
+                      .text = BUF_MAX(or_default(settings->max_decompressed_bytes, 256u << 20))};
     struct err err = {0};
-    enum remote_write_version version = REMOTE_WRITE_1;
-    batch_init(&batch, or_default(settings->max_batch_bytes, 1u << 30));
+    batch_init(&w.batch, or_default(settings->max_batch_bytes, 1u << 30));
 
-    int rc = read_content_type(http_header(request, "Content-Type"), &version, &err);
+    int rc = read_content_type(http_header(request, "Content-Type"), &w.version, &err);
     if (rc == 0)
         rc = check_encoding(http_header(request, "Content-Encoding"), &err);
     if (rc == 0)
-        rc = decode(settings, request->body, version, &text, &batch, &decoded, &err);
-    if (rc == 0 && (batch.n_series || batch.n_metadata))
-        rc = sink_append(settings->sink, &batch, &stored, &err);
-    count(request->body.n, rc, &decoded, &stored);
-
-    if (version == REMOTE_WRITE_2)
-        set_written(response, request->arena, &decoded, &stored);
-    if (rc != 0) {
-        answer_error(response, rc, &err);
-    } else if (remote_write_rejected(&decoded) + sink_result_rejected(&stored) > 0) {
-        response->status = 400;
-        put_rejections(&response->body, &decoded, &stored);
-    } else {
-        response->status = 204;
-    }
-    batch_done(&batch);
-    buf_done(&text);
+        rc = take(&w, request->body, &err);
+    count(request->body.n, rc, &w.decoded, &w.stored);
+    answer(response, request->arena, &w, rc, &err);
+    batch_done(&w.batch);
+    buf_done(&w.text);
 }

@@ -7,15 +7,31 @@
 /* Most bytes of one sealed chunk or histogram. */
 enum { SEAL_MAX = 64 << 20 };
 
-/* The head of the row before: batches mostly stay within a day. */
-struct head_cache {
-    struct head *head;
-    int64_t from; /* its first millisecond */
+/* How many streams before its turn apply_soon is worth calling. */
+enum { APPLY_AHEAD = 4 };
+
+/* One batch's way into the heads. */
+struct applier {
+    struct store *store;
+    struct buf *seal; /* scratch */
+    uint32_t now_s;
+    struct head *head; /* of the row before: batches mostly stay within a day */
+    int64_t from;      /* its first millisecond */
 };
 
-/* Puts the rows into the heads of their days. The gate must be held. `seal`: scratch. ERR_NOMEM:
- * the rows before are in. */
-int apply_rows(struct store *s, struct stream *st, const struct sample *samples, size_t n,
-               uint32_t now_s, struct head_cache *cache, struct buf *seal, struct err *err);
+/* Puts the rows into the heads of their days. The gate and the lock of the stream's shard must be
+ * held. ERR_NOMEM: the rows before are in. */
+int apply_rows(struct applier *a, struct stream *st, const struct sample *samples, size_t n,
+               struct err *err);
+
+/* Asks for the memory that apply_rows will look at. The lock of the stream's shard must be held. */
+static inline void apply_soon(const struct stream *st)
+{
+    const struct head_series *hs = st->rows;
+    if (hs) {
+        PREFETCH(hs);
+        PREFETCH((const char *)hs + 64);
+    }
+}
 
 #endif

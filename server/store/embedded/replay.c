@@ -15,11 +15,10 @@ struct replay {
     struct store *store;
     struct stream **streams; /* by id in the segment; NULL: not defined in it */
     size_t n_streams;
-    struct head_cache cache;
+    struct applier to_heads;
     struct buf seal;
     struct arena arena;
     int64_t min_ms;
-    uint32_t now_s;
     uint64_t rows, orphans, rejected, segments, damaged_segments;
     struct wal_replay total;
     struct err *err;
@@ -78,7 +77,11 @@ static int on_row(void *arg, uint32_t id, const struct sample *sample)
     if (sample->t_unix_ms < r->min_ms || sample->t_unix_ms > TIME_MAX_MS)
         return 0;
     r->rows++;
-    return apply_rows(r->store, st, sample, 1, r->now_s, &r->cache, &r->seal, r->err);
+    struct stream_shard *shard = streams_shard(&r->store->streams, st->id);
+    lock_take(&shard->lock);
+    int rc = apply_rows(&r->to_heads, st, sample, 1, r->err);
+    lock_give(&shard->lock);
+    return rc;
 }
 
 static int on_exemplar(void *arg, uint32_t id, const struct exemplar *e)
@@ -88,8 +91,8 @@ static int on_exemplar(void *arg, uint32_t id, const struct exemplar *e)
     if (!st)
         return 0;
     struct label *v = arena_array(&r->arena, st->n, sizeof *v);
-    for (uint32_t i = 0; v && i < st->n; i++)
-        v[i] = pair_label(index_pair(&r->store->streams.index, st->pairs[i]));
+    if (v)
+        streams_labels(&r->store->streams, st, v);
     struct labels series = {v, st->n};
     return v ? exemplars_add(&r->store->exemplars, &series, st->hash, e) : ERR_NOMEM;
 }
@@ -175,7 +178,8 @@ int replay_log(struct store *s, char **out_note, struct err *err)
     struct replay r = {
         .store = s, .seal = BUF_MAX(SEAL_MAX), .min_ms = retention_min_ms(s), .err = err};
     arena_init(&r.arena, RECORD_ARENA);
-    r.now_s = (uint32_t)(store_now_ms(s) / MS_PER_S);
+    r.to_heads = (struct applier){
+        .store = s, .seal = &r.seal, .now_s = (uint32_t)(store_now_ms(s) / MS_PER_S)};
     r.n_streams = 1024;
     r.streams = calloc(r.n_streams, sizeof(struct stream *));
     int64_t began = time_now_mono_ns();

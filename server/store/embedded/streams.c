@@ -19,6 +19,7 @@ int streams_init(struct streams *s, size_t max)
 {
     *s = (struct streams){0};
     atomic_init(&s->max, (unsigned)MIN(max, (size_t)UINT32_MAX / 2));
+    rwlock_init(&s->recall.lock, LOCK_STORE_RECALL);
     int rc = index_init(&s->index);
     for (size_t i = 0; i < STREAM_SHARDS; i++)
         if (shard_init(&s->shards[i]) != 0)
@@ -31,12 +32,15 @@ void streams_done(struct streams *s)
     for (size_t i = 0; i < STREAM_SHARDS; i++) {
         struct stream_shard *shard = &s->shards[i];
         for (uint32_t k = 0; k < shard->n; k++)
-            free(shard->streams[k]);
+            free(*directory_entry(&shard->directory, k));
+        for (size_t k = 0; k < DIRECTORY_CHUNKS; k++)
+            free(shard->directory.chunks[k]);
         free(shard->slots);
-        free(shard->streams);
         free(shard->free);
         lock_done(&shard->lock);
     }
+    free(s->recall.slots);
+    rwlock_done(&s->recall.lock);
     if (s->index.chunks)
         index_done(&s->index);
 }
@@ -77,7 +81,7 @@ struct stream *streams_get(struct streams *s, const struct labels *labels, uint6
     for (uint32_t i = home_of(shard, tag); shard->slots[i].local; i = (i + 1) & mask) {
         if (shard->slots[i].tag != tag)
             continue;
-        struct stream *st = shard->streams[shard->slots[i].local - 1];
+        struct stream *st = *directory_entry(&shard->directory, shard->slots[i].local - 1);
         if (st->hash == hash && stream_has_labels(&s->index, st, labels))
             return st;
     }
@@ -88,7 +92,13 @@ struct stream *streams_by_id(struct streams *s, uint32_t id)
 {
     const struct stream_shard *shard = streams_shard(s, id);
     uint32_t local = id / STREAM_SHARDS;
-    return local < shard->n ? shard->streams[local] : NULL;
+    return local < shard->n ? *directory_entry(&shard->directory, local) : NULL;
+}
+
+void streams_labels(const struct streams *s, const struct stream *st, struct label *out)
+{
+    for (uint32_t i = 0; i < st->n; i++)
+        out[i] = pair_label(index_pair(&s->index, st->pairs[i]));
 }
 
 /* --- adding ----------------------------------------------------------------------------------- */
@@ -136,24 +146,32 @@ static int grow_slots(struct stream_shard *shard)
     return 0;
 }
 
+static int grow_directory(struct stream_shard *shard)
+{
+    struct stream_directory *d = &shard->directory;
+    uint32_t more = d->cap + DIRECTORY_FIRST; // chunks: 64, 128, 256 …
+    unsigned chunk = 31 - (unsigned)__builtin_clz(more / DIRECTORY_FIRST);
+    if (NEVER(chunk >= DIRECTORY_CHUNKS))
+        return ERR_NOMEM;
+    uint32_t *numbers = realloc(shard->free, ((size_t)d->cap + more) * sizeof *numbers);
+    if (!numbers)
+        return ERR_NOMEM;
+    shard->free = numbers;
+    d->chunks[chunk] = calloc(more, sizeof(struct stream *));
+    if (!d->chunks[chunk])
+        return ERR_NOMEM;
+    d->cap += more;
+    return 0;
+}
+
 /* Makes sure that a number can be given out and, later, given back without allocating. */
 static int reserve_number(struct stream_shard *shard)
 {
     if (shard->used + 1 > shard->n_slots / 4 * 3 && grow_slots(shard) != 0)
         return ERR_NOMEM;
-    if (shard->n_free || shard->n < shard->cap)
+    if (shard->n_free || shard->n < shard->directory.cap)
         return 0;
-    uint32_t cap = shard->cap ? shard->cap * 2 : 64;
-    struct stream **streams = realloc(shard->streams, cap * sizeof(struct stream *));
-    if (!streams)
-        return ERR_NOMEM;
-    shard->streams = streams;
-    uint32_t *numbers = realloc(shard->free, cap * sizeof *numbers);
-    if (!numbers)
-        return ERR_NOMEM;
-    shard->free = numbers;
-    shard->cap = cap;
-    return 0;
+    return grow_directory(shard);
 }
 
 static struct stream *stream_new(struct streams *s, const struct labels *labels, uint64_t hash,
@@ -199,7 +217,7 @@ int streams_intern(struct streams *s, const struct labels *labels, uint64_t hash
         shard->n_free--;
     else
         shard->n++;
-    shard->streams[local] = st;
+    *directory_entry(&shard->directory, local) = st;
     shard->used++;
     put_slot(shard, tag_of(hash), local);
     atomic_add_relaxed(&s->count, 1);
@@ -227,13 +245,16 @@ static void free_slot(struct stream_shard *shard, uint32_t tag, uint32_t local)
 
 static void evict(struct streams *s, struct stream_shard *shard, uint32_t local)
 {
-    struct stream *st = shard->streams[local];
+    struct stream **entry = directory_entry(&shard->directory, local);
+    struct stream *st = *entry;
+    streams_forget(s, st);
     index_remove(&s->index, st->id, st->pairs, st->n);
     free_slot(shard, tag_of(st->hash), local);
-    shard->streams[local] = NULL;
+    *entry = NULL;
     shard->free[shard->n_free++] = local;
     shard->used--;
     atomic_sub_relaxed(&s->count, 1);
+    atomic_add_relaxed(&s->evictions, 1);
     free(st);
 }
 
@@ -243,7 +264,7 @@ size_t streams_evict(struct streams *s, size_t which, uint32_t before_s)
     size_t count = 0;
     lock_take(&shard->lock);
     for (uint32_t i = 0; i < shard->n; i++) {
-        const struct stream *st = shard->streams[i];
+        const struct stream *st = *directory_entry(&shard->directory, i);
         if (st && !st->rows && st->last_append_s < before_s) {
             evict(s, shard, i);
             count++;

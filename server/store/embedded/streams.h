@@ -1,11 +1,16 @@
 /* The registry of streams that are active: those with rows in a head, or seen lately.
  *
  *   labels hash ─► shard (its low bits) ─► slots: open addressing, hash and local number
- *                                          streams[local] ─► struct stream { pairs… , rows ─► heads
- * }
+ *                                          directory[local] ─► struct stream { pairs… , rows }
+ *   labels as sent ─► recall: a hash of them, and the id
  *
  * A stream's id is local * STREAM_SHARDS + shard: dense, and the shard is known from the id. Labels
  * are pair numbers of the index, so a stream costs four bytes a label and shares all text.
+ *
+ * Who sends a series sends its labels in the same bytes again and again. A stream remembers the
+ * hash of those it was sent with last, and streams_recall finds it by them: nothing is parsed,
+ * sorted or compared. The hash has 128 bits and is seeded, so equal hashes are equal bytes; who
+ * could make two collide could as well name the other series outright.
  *
  * A shard's lock guards its table, its streams and, in every head, the rows of its streams. Ids are
  * used again after an eviction; a stream with rows in a head is never evicted, so within one
@@ -17,6 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/hash.h"
 #include "base/lock.h"
 #include "model/labels.h"
 #include "store/embedded/index.h"
@@ -31,6 +37,7 @@ struct stream {
     atomic_uint segment;      /* of the log that has its definition; 0: none */
     uint32_t id;
     uint32_t last_append_s; /* Unix seconds; guarded by the shard's lock */
+    struct hash128 sent;    /* guarded by the recall's lock; {0}: none */
     uint32_t n;
     uint32_t pairs[]; /* in the order of label names */
 };
@@ -40,17 +47,40 @@ struct stream_slot {
     uint32_t local; /* number + 1; 0: free */
 };
 
+/* By local number, NULL: free. Chunk c has 64 << c entries and never moves, so who knows that a
+ * stream is there finds it without the shard's lock. */
+enum { DIRECTORY_FIRST = 64, DIRECTORY_CHUNKS = 24 };
+
+struct stream_directory {
+    struct stream **chunks[DIRECTORY_CHUNKS];
+    uint32_t cap;
+};
+
 struct stream_shard {
     struct lock lock;
     struct stream_slot *slots;
-    struct stream **streams;                          /* by local number; NULL: free */
-    uint32_t *free;                                   /* local numbers to use again */
-    uint32_t n_slots, n, used, cap, n_free, cap_free; /* n: local numbers handed out ever */
+    struct stream_directory directory;
+    uint32_t *free;                    /* local numbers to use again; room for directory.cap */
+    uint32_t n_slots, n, used, n_free; /* n: local numbers handed out ever */
+};
+
+/* Streams by the hash of their labels as sent: open addressing. */
+struct recall_slot {
+    uint32_t tag;
+    uint32_t id; /* + 1; 0: free */
+};
+
+struct stream_recall {
+    struct rwlock lock;
+    struct recall_slot *slots; /* NULL: none yet */
+    uint32_t n_slots, used;
 };
 
 struct streams {
     struct index index;
     struct stream_shard shards[STREAM_SHARDS];
+    struct stream_recall recall;
+    atomic_uint evictions; /* so far: what was recalled before the last one may be gone */
     atomic_uint count;
     atomic_uint max;
 };
@@ -73,6 +103,28 @@ int streams_intern(struct streams *s, const struct labels *labels, uint64_t hash
 
 /* By id, or NULL. The shard's lock must be held. */
 struct stream *streams_by_id(struct streams *s, uint32_t id);
+
+/* The directory's entry for a number below its cap. */
+static inline struct stream **directory_entry(const struct stream_directory *d, uint32_t local)
+{
+    uint32_t above = local / DIRECTORY_FIRST + 1;
+    unsigned chunk = 31 - (unsigned)__builtin_clz(above);
+    return &d->chunks[chunk][local - DIRECTORY_FIRST * ((1u << chunk) - 1)];
+}
+
+/* The streams that were sent with labels of these hashes, NULL where there is none. The answer
+ * holds while s->evictions, read before, stays the same, which it does under the gate. */
+void streams_recall(struct streams *s, const struct hash128 *sent, size_t n, const void **out);
+
+/* Lets streams_recall find the stream by `sent` from now on, instead of what it was sent with
+ * before. The gate must be held. */
+void streams_remember(struct streams *s, struct stream *st, struct hash128 sent);
+
+/* Lets nobody find it any more. */
+void streams_forget(struct streams *s, struct stream *st);
+
+/* Labels of a stream: as many as st->n, borrowed from the index, valid while the stream is held. */
+void streams_labels(const struct streams *s, const struct stream *st, struct label *out);
 
 /* Removes the streams of one shard that have no rows in a head and were last appended to before
  * `before_s`. The evict lock and the gate must be held for writing. Returns their number. */

@@ -13,6 +13,7 @@
 #include "codec/snappy.h"
 #include "model/batch.h"
 #include "model/histogram.h"
+#include "model/sink.h"
 
 /* ---- A body in the making ---- */
 
@@ -141,7 +142,7 @@ static void expect_with(enum remote_write_version version, const struct remote_w
     struct buf out = BUF_MAX(1 << 16);
     batch_init(&batch, 8 << 20);
     assert_false(buf_failed(&body));
-    if (remote_write_decode(buf_str(&body), version, limits, &batch, &result, &err) == 0)
+    if (remote_write_decode(buf_str(&body), version, limits, NULL, &batch, &result, &err) == 0)
         describe(&out, &batch);
     else
         buf_printf(&out, "error %s\n", err.message);
@@ -478,9 +479,9 @@ static void test_limits_of_the_request_refuse_it(void **state)
     struct batch batch;
     struct err err = {0};
     batch_init(&batch, 16 * 1024);
-    assert_int_equal(
-        remote_write_decode(buf_str(&body), REMOTE_WRITE_1, &limits, &batch, &result, &err) == 0,
-        0);
+    assert_int_equal(remote_write_decode(buf_str(&body), REMOTE_WRITE_1, &limits, NULL, &batch,
+                                         &result, &err) == 0,
+                     0);
     batch_done(&batch);
     buf_reset(&body);
 }
@@ -492,8 +493,9 @@ static void expect_refusal(enum remote_write_version version, const char *wanted
     struct batch batch;
     struct err err = {0};
     batch_init(&batch, 8 << 20);
-    assert_int_equal(remote_write_decode(buf_str(&body), version, &none, &batch, &result, &err),
-                     ERR_INVALID);
+    assert_int_equal(
+        remote_write_decode(buf_str(&body), version, &none, NULL, &batch, &result, &err),
+        ERR_INVALID);
     if (!str_starts(str_c(err.message), str_c(wanted)))
         fail_msg("\"%s\", expected \"%s…\"", err.message, wanted);
     batch_done(&batch);
@@ -535,7 +537,8 @@ static void test_every_truncation_is_refused_or_a_shorter_request(void **state)
         assert_non_null(copy);
         memcpy(copy, body.p, n);
         batch_init(&batch, 1 << 20);
-        int rc = remote_write_decode(str_of(copy, n), REMOTE_WRITE_1, &none, &batch, &result, &err);
+        int rc = remote_write_decode(str_of(copy, n), REMOTE_WRITE_1, &none, NULL, &batch, &result,
+                                     &err);
         assert_true(rc == 0 || rc == ERR_INVALID);
         if (rc != 0)
             assert_non_null(strstr(err.message, "timeseries["));
@@ -565,7 +568,7 @@ static void test_many_series_and_labels_fill_more_than_one_chunk(void **state)
     const struct remote_write_limits none = {0};
     batch_init(&batch, 64 << 20);
     assert_int_equal(
-        remote_write_decode(buf_str(&body), REMOTE_WRITE_1, &none, &batch, &result, NULL), 0);
+        remote_write_decode(buf_str(&body), REMOTE_WRITE_1, &none, NULL, &batch, &result, NULL), 0);
     assert_int_equal(batch.n_series, SERIES);
     for (size_t i = 0; i < SERIES; i++) {
         assert_int_equal(batch.series[i].labels.n, 51);
@@ -576,6 +579,127 @@ static void test_many_series_and_labels_fill_more_than_one_chunk(void **state)
     }
     batch_done(&batch);
     buf_reset(&body);
+}
+
+/* ---- Series that the sink recalls ---- */
+
+enum { REMEMBERED = 100 };
+
+static struct {
+    struct hash128 sent[REMEMBERED];
+    size_t n;
+} memory;
+
+static uint32_t recall(void *self, const struct hash128 *sent, size_t n, const void **out_known)
+{
+    (void)self;
+    for (size_t i = 0; i < n; i++) {
+        out_known[i] = NULL;
+        for (size_t k = 0; k < memory.n; k++)
+            if (hash128_eq(memory.sent[k], sent[i]))
+                out_known[i] = &memory.sent[k];
+    }
+    return 7;
+}
+
+/* Decodes and empties the body and remembers what was sent. One sign a series: known, labelled, or
+ * labelled and not to be remembered; then its values. */
+static void expect_recalled(const char *wanted)
+{
+    const struct remote_write_limits none = {0};
+    const struct sink sink = {.recall = recall};
+    struct batch batch;
+    struct buf out = BUF_MAX(1 << 16);
+    batch_init(&batch, 8 << 20);
+    assert_int_equal(
+        remote_write_decode(buf_str(&body), REMOTE_WRITE_1, &none, &sink, &batch, &result, NULL),
+        0);
+    for (size_t i = 0; i < batch.n_series; i++) {
+        const struct batch_series *s = &batch.series[i];
+        assert_true((s->labels.n == 0) == (s->known != NULL));
+        buf_putc(&out, s->known ? 'k' : hash128_is_none(s->sent) ? 'n' : 'l');
+        for (size_t k = 0; k < s->n_samples; k++)
+            buf_printf(&out, "%d", (int)s->samples[k].value);
+        if (!s->known && !hash128_is_none(s->sent) && memory.n < REMEMBERED)
+            memory.sent[memory.n++] = s->sent;
+    }
+    buf_putc(&out, '\0');
+    assert_string_equal(out.p, wanted);
+    assert_int_equal(result.samples, batch_count_samples(&batch));
+    assert_int_equal(batch.recalled, batch.n_known ? 7 : 0);
+    buf_done(&out);
+    batch_done(&batch);
+    buf_reset(&body);
+}
+
+static void test_recalled_series_come_without_labels(void **state)
+{
+    (void)state;
+    memory.n = 0;
+    for (int round = 0; round < 2; round++) {
+        put_series(1, 1, "__name__", "a", "b", "c", NULL);
+        put_series(2, 1, "__name__", "a", "b", "d", NULL);
+        expect_recalled(round ? "k1k2" : "l1l2");
+    }
+    put_series(3, 1, "b", "c", "__name__", "a", NULL);
+    put_series(4, 1, "__name__", "a", "b", "d", NULL);
+    expect_recalled("l3k4");
+}
+
+static void put_labels_around_a_sample(double value)
+{
+    size_t series = pb_begin(&body, 1);
+    put_label("__name__", "a");
+    put_sample(value, 1);
+    put_label("b", "c");
+    pb_end(&body, series);
+}
+
+static void test_labels_behind_samples_are_never_overlooked(void **state)
+{
+    (void)state;
+    memory.n = 0;
+    put_labels_around_a_sample(1);
+    put_series(2, 1, "__name__", "a", NULL);
+    expect_recalled("n1l2");
+    put_labels_around_a_sample(3);
+    put_series(4, 1, "__name__", "a", NULL);
+    expect_recalled("n3k4");
+}
+
+static void test_series_with_exemplars_keep_their_labels(void **state)
+{
+    (void)state;
+    memory.n = 0;
+    for (int round = 0; round < 2; round++) {
+        size_t series = pb_begin(&body, 1);
+        put_label("__name__", "a");
+        put_sample(1, 1);
+        size_t exemplar = pb_begin(&body, 3);
+        put_label("trace_id", "x");
+        pb_end(&body, exemplar);
+        pb_end(&body, series);
+        expect_recalled("l1");
+    }
+}
+
+static void test_a_request_longer_than_what_is_recalled_at_once_keeps_its_order(void **state)
+{
+    (void)state;
+    struct buf wanted = BUF_MAX(1 << 12);
+    char name[16];
+    memory.n = 0;
+    for (int round = 0; round < 2; round++) {
+        buf_reset(&wanted);
+        for (int i = 0; i < 90; i++) {
+            (void)snprintf(name, sizeof name, "m%d", i);
+            put_series(i, 1, "__name__", name, NULL);
+            buf_printf(&wanted, "%c%d", round ? 'k' : 'l', i);
+        }
+        buf_putc(&wanted, '\0');
+        expect_recalled(wanted.p);
+    }
+    buf_done(&wanted);
 }
 
 /* ---- Snappy ---- */
@@ -646,6 +770,10 @@ int main(void)
         cmocka_unit_test(test_a_field_of_the_wrong_wire_type_refuses_the_request),
         cmocka_unit_test(test_every_truncation_is_refused_or_a_shorter_request),
         cmocka_unit_test(test_many_series_and_labels_fill_more_than_one_chunk),
+        cmocka_unit_test(test_recalled_series_come_without_labels),
+        cmocka_unit_test(test_labels_behind_samples_are_never_overlooked),
+        cmocka_unit_test(test_series_with_exemplars_keep_their_labels),
+        cmocka_unit_test(test_a_request_longer_than_what_is_recalled_at_once_keeps_its_order),
         cmocka_unit_test(test_snappy_gives_back_what_went_in),
         cmocka_unit_test(test_snappy_refuses_bombs_and_damage_before_memory),
     };

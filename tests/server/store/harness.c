@@ -161,6 +161,20 @@ void harness_float(struct harness *h, const char *labels, int64_t t, double v)
     s->n_samples = 1;
 }
 
+struct batch_series *harness_sent(struct store *s, struct batch *b, struct labels labels,
+                                  uint64_t form)
+{
+    const struct sink sink = store_sink(s);
+    const struct hash128 sent = {labels_hash(&labels), form + 1};
+    const void *known;
+    uint32_t recalled = sink_recall(&sink, &sent, 1, &known);
+    struct batch_series *series =
+        known ? batch_add_known(b, known, recalled) : batch_add_series(b, labels);
+    assert_non_null(series);
+    series->sent = sent;
+    return series;
+}
+
 int harness_append(struct harness *h, struct sink_result *out, struct err *err)
 {
     struct sink_result ignored;

@@ -48,6 +48,11 @@ struct labels harness_labels(struct arena *a, const char *text);
 struct batch_series *harness_series(struct harness *h, const char *labels);
 void harness_float(struct harness *h, const char *labels, int64_t t, double v);
 
+/* Adds a series as a receiver does that sends the same bytes for it each time: known to the store,
+ * or with its labels. The same labels may be sent in several forms. */
+struct batch_series *harness_sent(struct store *s, struct batch *b, struct labels labels,
+                                  uint64_t form);
+
 /* Appends the batch and empties it. */
 int harness_append(struct harness *h, struct sink_result *out, struct err *err);
 

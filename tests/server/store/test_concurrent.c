@@ -24,7 +24,8 @@ static void append_round(struct worker *w, struct batch *b, int round)
         (void)snprintf(name, sizeof name, "m{w=w%d,s=s%d,gen=g%d}", w->number, k,
                        k % 4 == 0 ? round / 30 : 0);
         struct sample *s = arena_zalloc(&b->arena, sizeof *s);
-        struct batch_series *series = batch_add_series(b, harness_labels(&b->arena, name));
+        struct labels labels = harness_labels(&b->arena, name);
+        struct batch_series *series = harness_sent(w->h->store, b, labels, 0);
         *s = (struct sample){.t_unix_ms = NOON + round, .value = round};
         series->samples = s;
         series->n_samples = 1;

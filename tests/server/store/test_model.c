@@ -119,7 +119,9 @@ static void append_step(struct model *m)
                 v[k].histogram = harness_histogram(&m->h.batch.arena, row.bits);
             model_put(stream, row);
         }
-        struct batch_series *s = batch_add_series(&m->h.batch, stream->labels);
+        struct batch_series *s =
+            below(m, 3) ? harness_sent(m->h.store, &m->h.batch, stream->labels, below(m, 10) == 0)
+                        : batch_add_series(&m->h.batch, stream->labels);
         s->samples = v;
         s->n_samples = (uint32_t)n;
     }

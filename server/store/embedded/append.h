@@ -1,0 +1,51 @@
+/* Private to the steps of an append (append.c has them in order). */
+#ifndef TELLTALE_STORE_EMBEDDED_APPEND_H
+#define TELLTALE_STORE_EMBEDDED_APPEND_H
+
+#include "model/batch.h"
+#include "store/embedded/engine.h"
+
+/* A series of the batch that has something to store. */
+struct resolved {
+    struct stream *stream;
+    const struct batch_series *series;
+    const struct sample *samples;     /* the good ones */
+    const struct exemplar *exemplars; /* the new ones */
+    uint32_t n_samples, n_exemplars;
+    bool define; /* the record carries its definition */
+};
+
+struct append_scratch {
+    struct append_scratch *next;
+    struct resolved *v;
+    uint32_t *order; /* of v, by shard: a shard's lock is taken once, its memory met in order */
+    uint32_t shard_from[STREAM_SHARDS + 1]; /* where each shard's begin in `order` */
+    size_t n, cap;
+    struct buf record, seal;
+    struct arena arena; /* of filtered samples, families, label arrays */
+};
+
+/* One batch on its way. */
+struct append {
+    struct store *store;
+    const struct batch *batch;
+    struct append_scratch *x;
+    struct sink_result result;
+    int64_t min_ms, max_ms;                  /* times that are accepted */
+    const struct metric_metadata **families; /* that are news */
+    size_t n_families, n_definitions, n_exemplars, n_with_rows;
+    struct err *err;
+};
+
+/* The series' labels, also when the batch has none because the stream is known; then in the
+ * scratch's arena. */
+struct labels append_labels(const struct append *a, const struct batch_series *series);
+
+/* Fills x->v and x->order with the series that have something to store, and counts the rest as
+ * rejected. ERR_STALE: the batch was made with streams that may be gone. */
+int append_resolve(struct append *a);
+
+/* Writes the record of what is resolved, and of the families that are news. */
+int append_log(struct append *a, struct wal_position *out);
+
+#endif

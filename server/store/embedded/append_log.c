@@ -1,0 +1,67 @@
+/* What is resolved of a batch, as one record of the log. */
+#include "store/embedded/append.h"
+
+#include "store/embedded/wal_record.h"
+
+static void encode_definitions(const struct append *a, struct buf *out)
+{
+    if (a->n_definitions == 0)
+        return;
+    wal_put_streams(out, a->n_definitions);
+    for (size_t i = 0; i < a->x->n; i++)
+        if (a->x->v[i].define) {
+            const struct labels labels = append_labels(a, a->x->v[i].series);
+            wal_put_stream(out, a->x->v[i].stream->id, &labels);
+        }
+}
+
+static void encode_rows(const struct append *a, struct buf *out)
+{
+    if (a->n_with_rows == 0)
+        return;
+    const struct resolved *v = a->x->v;
+    const uint32_t *order = a->x->order;
+    struct wal_rows state;
+    size_t first = 0;
+    while (v[order[first]].n_samples == 0)
+        first++;
+    wal_put_rows(out, a->n_with_rows, v[order[first]].samples[0].t_unix_ms, &state);
+    for (size_t i = first; i < a->x->n; i++) {
+        const struct resolved *r = &v[order[i]];
+        if (r->n_samples)
+            wal_put_series(out, r->stream->id, r->samples, r->n_samples, &state);
+    }
+}
+
+static void encode_exemplars(const struct append *a, struct buf *out)
+{
+    if (a->n_exemplars == 0)
+        return;
+    wal_put_exemplars(out, a->n_exemplars);
+    for (size_t i = 0; i < a->x->n; i++)
+        for (uint32_t k = 0; k < a->x->v[i].n_exemplars; k++)
+            wal_put_exemplar(out, a->x->v[i].stream->id, &a->x->v[i].exemplars[k]);
+}
+
+static void encode_metadata(const struct append *a, struct buf *out)
+{
+    if (a->n_families == 0)
+        return;
+    wal_put_metadata(out, a->n_families);
+    for (size_t i = 0; i < a->n_families; i++)
+        wal_put_family(out, a->families[i]);
+}
+
+int append_log(struct append *a, struct wal_position *out)
+{
+    struct buf *record = &a->x->record;
+    buf_reset(record);
+    wal_record_begin(record);
+    encode_definitions(a, record);
+    encode_rows(a, record);
+    encode_exemplars(a, record);
+    encode_metadata(a, record);
+    if (arena_failed(&a->x->arena))
+        return err_set(a->err, ERR_NOMEM, "append: out of memory");
+    return wal_append(&a->store->wal, record, out, a->err);
+}

@@ -1,0 +1,237 @@
+/* From the batch's series to streams: what is good of each, and where it belongs. */
+#include "store/embedded/append.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/compiler.h"
+#include "model/histogram.h"
+#include "self/self.h"
+
+static struct self_metric rejected_total =
+    SELF_COUNTER("telltale_store_rejected_samples_total",
+                 "Samples that the store left out of a batch, by reason.", "reason");
+static struct self_metric created_total =
+    SELF_COUNTER("telltale_store_streams_created_total", "Streams that were new to the registry.");
+
+struct labels append_labels(const struct append *a, const struct batch_series *series)
+{
+    const struct stream *st = series->known;
+    if (!st)
+        return series->labels;
+    struct label *v = arena_array(&a->x->arena, st->n, sizeof *v);
+    if (!v)
+        return (struct labels){0};
+    streams_labels(&a->store->streams, st, v);
+    return (struct labels){v, st->n};
+}
+
+static void reject(struct append *a, const struct batch_series *series, enum reject_reason reason,
+                   size_t count, const char *why)
+{
+    if (count == 0)
+        return;
+    if (a->result.message[0] == '\0') {
+        struct buf text = BUF_MAX(4096);
+        const struct labels labels = append_labels(a, series);
+        labels_format(&text, &labels);
+        (void)snprintf(a->result.message, sizeof a->result.message, "%s: %.*s", why,
+                       STR_ARG(buf_str(&text))); // cutting is fine
+        buf_done(&text);
+    }
+    a->result.rejected[reason] += count;
+    atomic_add_relaxed(&a->store->rejected[reason], count);
+    self_add(&rejected_total, count, reject_reason_name(reason));
+}
+
+/* --- admit ------------------------------------------------------------------------------------ */
+
+static bool is_good(const struct append *a, const struct sample *s)
+{
+    return s->t_unix_ms >= a->min_ms && s->t_unix_ms <= a->max_ms && !s->histogram;
+}
+
+/* What a stale marker carries beside its sum counts for nothing, and may not even add up. */
+static const struct histogram *plain_stale(struct append *a, const struct histogram *h)
+{
+    struct histogram *plain = arena_zalloc(&a->x->arena, sizeof *plain);
+    if (plain) {
+        plain->schema = h->schema;
+        plain->integer = h->integer;
+        plain->sum = h->sum;
+    }
+    return plain;
+}
+
+static bool admit_histogram(struct append *a, const struct batch_series *series, struct sample *s)
+{
+    struct err why = {0};
+    if (histogram_validate(s->histogram, &why) != 0) {
+        reject(a, series, REJECT_HISTOGRAM, 1, why.message);
+        return false;
+    }
+    if (histogram_is_stale(s->histogram))
+        s->histogram = plain_stale(a, s->histogram);
+    return true;
+}
+
+static bool admit_sample(struct append *a, const struct batch_series *series, struct sample *s)
+{
+    if (s->t_unix_ms < a->min_ms) {
+        reject(a, series, REJECT_TOO_OLD, 1, "sample is older than the retention");
+        return false;
+    }
+    if (s->t_unix_ms > a->max_ms) {
+        reject(a, series, REJECT_TOO_NEW, 1, "sample is too far in the future");
+        return false;
+    }
+    return !s->histogram || admit_histogram(a, series, s);
+}
+
+/* Mostly all samples of a series are good floats and are used where they are. */
+static void admit(struct append *a, const struct batch_series *series, struct resolved *r)
+{
+    uint32_t good = 0;
+    while (good < series->n_samples && is_good(a, &series->samples[good]))
+        good++;
+    r->samples = series->samples;
+    r->n_samples = good;
+    if (good == series->n_samples)
+        return;
+
+    struct sample *copy = arena_alloc(&a->x->arena, series->n_samples * sizeof *copy);
+    if (!copy)
+        return; // the arena has failed: tested before anything is written
+    memcpy(copy, series->samples, good * sizeof *copy);
+    for (uint32_t i = good; i < series->n_samples; i++) {
+        copy[good] = series->samples[i];
+        good += admit_sample(a, series, &copy[good]);
+    }
+    r->samples = copy;
+    r->n_samples = good;
+}
+
+static void admit_exemplars(struct append *a, const struct batch_series *series, struct resolved *r)
+{
+    r->n_exemplars = 0;
+    if (series->n_exemplars == 0 || a->store->exemplars.max == 0)
+        return;
+    struct exemplar *copy = arena_alloc(&a->x->arena, series->n_exemplars * sizeof *copy);
+    for (uint32_t i = 0; copy && i < series->n_exemplars; i++) {
+        const struct exemplar *e = &series->exemplars[i];
+        bool in_time = e->t_unix_ms >= a->min_ms && e->t_unix_ms <= a->max_ms;
+        if (in_time && !exemplars_has(&a->store->exemplars, series->hash, e))
+            copy[r->n_exemplars++] = *e;
+        a->result.exemplars_accepted += in_time;
+        a->result.exemplars_rejected += !in_time;
+    }
+    r->exemplars = copy;
+    a->n_exemplars += r->n_exemplars;
+}
+
+/* --- resolve ---------------------------------------------------------------------------------- */
+
+/* By its labels; made when new. */
+static int find_stream(struct append *a, struct resolved *r)
+{
+    struct streams *streams = &a->store->streams;
+    struct stream_shard *shard = streams_shard(streams, r->series->hash);
+    struct err why = {0};
+    lock_take(&shard->lock);
+    int rc = 0;
+    r->stream = streams_get(streams, &r->series->labels, r->series->hash);
+    if (!r->stream) {
+        rc = streams_intern(streams, &r->series->labels, r->series->hash, &r->stream, &why);
+        self_add(&created_total, rc == 0);
+    }
+    lock_give(&shard->lock);
+    if (rc == 0 && !hash128_is_none(r->series->sent))
+        streams_remember(streams, r->stream, r->series->sent);
+    if (rc == ERR_INVALID || rc == ERR_TOO_BIG) {
+        reject(a, r->series, rc == ERR_INVALID ? REJECT_LABELS : REJECT_CARDINALITY, r->n_samples,
+               why.message);
+        a->n_exemplars -= r->n_exemplars;
+        return 1;
+    }
+    return rc == 0 ? 0 : err_set(a->err, rc, "%s", why.message);
+}
+
+static int make_room(struct append *a)
+{
+    struct append_scratch *x = a->x;
+    if (x->cap >= a->batch->n_series)
+        return 0;
+    struct resolved *v = realloc(x->v, a->batch->n_series * sizeof *v);
+    x->v = v ? v : x->v;
+    uint32_t *order = realloc(x->order, a->batch->n_series * sizeof *order);
+    x->order = order ? order : x->order;
+    if (!v || !order)
+        return err_set(a->err, ERR_NOMEM, "append: out of memory");
+    x->cap = a->batch->n_series;
+    return 0;
+}
+
+/* 0; 1: the series was rejected. */
+static int resolve_stream(struct append *a, struct resolved *r)
+{
+    if (!r->series->known)
+        return find_stream(a, r);
+    r->stream = (struct stream *)(uintptr_t)r->series->known; // const on its way through the batch
+    return 0;
+}
+
+/* Streams that were recalled before an eviction may be gone. */
+static int check_recalled(const struct append *a)
+{
+    unsigned evictions = atomic_get_relaxed(&a->store->streams.evictions);
+    if (a->batch->n_known == 0 || a->batch->recalled == evictions)
+        return 0;
+    return err_set(a->err, ERR_STALE, "series were removed meanwhile");
+}
+
+/* Brings what is resolved into the order of shards (a stable counting sort: of rows with the same
+ * time the later one still comes later). */
+static void order_by_shard(struct append_scratch *x)
+{
+    uint32_t *from = x->shard_from, at[STREAM_SHARDS];
+    memset(from, 0, sizeof x->shard_from);
+    for (size_t i = 0; i < x->n; i++)
+        from[x->v[i].stream->id % STREAM_SHARDS + 1]++;
+    for (size_t i = 0; i < STREAM_SHARDS; i++) {
+        from[i + 1] += from[i];
+        at[i] = from[i];
+    }
+    for (uint32_t i = 0; i < x->n; i++)
+        x->order[at[x->v[i].stream->id % STREAM_SHARDS]++] = i;
+}
+
+int append_resolve(struct append *a)
+{
+    int rc = check_recalled(a);
+    if (rc == 0)
+        rc = make_room(a);
+    if (rc != 0)
+        return rc;
+    uint32_t segment = a->store->wal.segment; // constant while we hold the gate
+    for (size_t i = 0; i < a->batch->n_series; i++) {
+        const struct batch_series *series = &a->batch->series[i];
+        struct resolved *r = &a->x->v[a->x->n];
+        *r = (struct resolved){.series = series};
+        admit(a, series, r);
+        admit_exemplars(a, series, r);
+        if (r->n_samples == 0 && r->n_exemplars == 0)
+            continue;
+        rc = resolve_stream(a, r);
+        if (rc < 0)
+            return rc;
+        if (rc == 1)
+            continue;
+        r->define = atomic_get_relaxed(&r->stream->segment) != segment;
+        a->n_definitions += r->define;
+        a->n_with_rows += r->n_samples > 0;
+        a->result.accepted += r->n_samples;
+        a->x->n++;
+    }
+    order_by_shard(a->x);
+    return 0;
+}

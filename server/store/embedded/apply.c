@@ -1,0 +1,29 @@
+#include "store/embedded/apply.h"
+
+#include "base/time.h"
+
+static int switch_head(struct applier *a, int64_t t_unix_ms, struct err *err)
+{
+    int64_t day = day_of(t_unix_ms);
+    a->from = day * MS_PER_DAY;
+    return heads_get(a->store, day, &a->head, err);
+}
+
+int apply_rows(struct applier *a, struct stream *st, const struct sample *samples, size_t n,
+               struct err *err)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        int64_t t = samples[i].t_unix_ms;
+        if (!a->head || t < a->from || t - a->from >= MS_PER_DAY)
+            rc = switch_head(a, t, err);
+        if (rc != 0)
+            return rc;
+        const struct head_row row = {(uint32_t)(t - a->from), samples[i].value,
+                                     samples[i].start_unix_ms, samples[i].histogram};
+        if (head_append(a->head, st, &row, a->seal) != 0)
+            rc = err_set(err, ERR_NOMEM, "append: out of memory");
+    }
+    st->last_append_s = a->now_s;
+    return rc;
+}

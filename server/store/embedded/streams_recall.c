@@ -1,0 +1,160 @@
+/* Finding a stream by the hash of its labels as they were sent.
+ *
+ * A request's series are looked up together: the memory of slots, directory and streams is asked
+ * for one step ahead, since with more than some ten thousand streams nearly every look is a miss in
+ * the processor's caches, and waiting for one at a time is what a look-up would cost. */
+#include <stdlib.h>
+
+#include "base/atomic.h"
+#include "base/compiler.h"
+#include "store/embedded/streams.h"
+
+enum { RECALL_START = 1024, RECALL_STEP = 32 };
+
+static uint32_t tag_of(struct hash128 sent)
+{
+    return (uint32_t)(sent.low >> 32);
+}
+
+static uint32_t home_of(const struct stream_recall *r, struct hash128 sent)
+{
+    return (uint32_t)sent.high & (r->n_slots - 1);
+}
+
+static struct stream **entry_of(struct streams *s, uint32_t id)
+{
+    return directory_entry(&streams_shard(s, id)->directory, id / STREAM_SHARDS);
+}
+
+/* --- finding ---------------------------------------------------------------------------------- */
+
+/* The slot of the stream, or the free one where it would be. */
+static struct recall_slot *find_slot(struct streams *s, struct hash128 sent)
+{
+    const struct stream_recall *r = &s->recall;
+    uint32_t i = home_of(r, sent), tag = tag_of(sent);
+    for (; r->slots[i].id; i = (i + 1) & (r->n_slots - 1))
+        if (r->slots[i].tag == tag && hash128_eq((*entry_of(s, r->slots[i].id - 1))->sent, sent))
+            break;
+    return &r->slots[i];
+}
+
+/* The first stream whose tag is right, which nearly always is the one; NULL: there is none. */
+static const struct stream *guess(struct streams *s, struct hash128 sent)
+{
+    const struct stream_recall *r = &s->recall;
+    uint32_t i = home_of(r, sent), tag = tag_of(sent);
+    while (r->slots[i].id && r->slots[i].tag != tag)
+        i = (i + 1) & (r->n_slots - 1);
+    return r->slots[i].id ? *entry_of(s, r->slots[i].id - 1) : NULL;
+}
+
+static const struct stream *confirm(struct streams *s, const struct stream *guessed,
+                                    struct hash128 sent)
+{
+    if (!guessed || hash128_is_none(sent))
+        return NULL;
+    if (LIKELY(hash128_eq(guessed->sent, sent)))
+        return guessed;
+    const struct recall_slot *slot = find_slot(s, sent);
+    return slot->id ? *entry_of(s, slot->id - 1) : NULL;
+}
+
+static void recall_step(struct streams *s, const struct hash128 *sent, size_t n, const void **out)
+{
+    const struct stream *guesses[RECALL_STEP];
+    for (size_t i = 0; i < n; i++)
+        PREFETCH(&s->recall.slots[home_of(&s->recall, sent[i])]);
+    for (size_t i = 0; i < n; i++) {
+        guesses[i] = guess(s, sent[i]);
+        PREFETCH(guesses[i]);
+    }
+    for (size_t i = 0; i < n; i++)
+        out[i] = confirm(s, guesses[i], sent[i]);
+}
+
+void streams_recall(struct streams *s, const struct hash128 *sent, size_t n, const void **out)
+{
+    rwlock_take_read(&s->recall.lock);
+    bool any = s->recall.used > 0;
+    for (size_t i = 0; any && i < n; i += RECALL_STEP)
+        recall_step(s, sent + i, MIN(n - i, (size_t)RECALL_STEP), out + i);
+    rwlock_give(&s->recall.lock);
+    for (size_t i = 0; !any && i < n; i++)
+        out[i] = NULL;
+}
+
+/* --- remembering ------------------------------------------------------------------------------ */
+
+static void put_slot(struct stream_recall *r, struct hash128 sent, uint32_t id)
+{
+    uint32_t i = home_of(r, sent);
+    while (r->slots[i].id)
+        i = (i + 1) & (r->n_slots - 1);
+    r->slots[i] = (struct recall_slot){tag_of(sent), id + 1};
+}
+
+/* Room for one more; false when memory is short. */
+static bool make_room(struct streams *s)
+{
+    struct stream_recall *r = &s->recall;
+    if (r->used < r->n_slots / 4 * 3)
+        return true;
+    struct stream_recall bigger = {.n_slots = r->n_slots ? r->n_slots * 2 : RECALL_START};
+    bigger.slots = calloc(bigger.n_slots, sizeof *bigger.slots);
+    if (!bigger.slots)
+        return false;
+    for (uint32_t i = 0; i < r->n_slots; i++)
+        if (r->slots[i].id)
+            put_slot(&bigger, (*entry_of(s, r->slots[i].id - 1))->sent, r->slots[i].id - 1);
+    free(r->slots);
+    r->slots = bigger.slots;
+    r->n_slots = bigger.n_slots;
+    return true;
+}
+
+/* Takes the slot out and closes the gap (Knuth, TAOCP 3, 6.4, algorithm R). */
+static void free_slot(struct streams *s, struct recall_slot *slot)
+{
+    struct stream_recall *r = &s->recall;
+    uint32_t mask = r->n_slots - 1, gap = (uint32_t)(slot - r->slots);
+    for (uint32_t i = (gap + 1) & mask; r->slots[i].id; i = (i + 1) & mask) {
+        uint32_t home = home_of(r, (*entry_of(s, r->slots[i].id - 1))->sent);
+        if (((i - home) & mask) >= ((i - gap) & mask)) {
+            r->slots[gap] = r->slots[i];
+            gap = i;
+        }
+    }
+    r->slots[gap] = (struct recall_slot){0};
+    r->used--;
+}
+
+static void forget(struct streams *s, struct stream *st)
+{
+    if (hash128_is_none(st->sent))
+        return;
+    free_slot(s, find_slot(s, st->sent));
+    st->sent = (struct hash128){0};
+}
+
+void streams_forget(struct streams *s, struct stream *st)
+{
+    rwlock_take_write(&s->recall.lock);
+    forget(s, st);
+    rwlock_give(&s->recall.lock);
+}
+
+/* Two requests may tell of the same bytes at once: the second finds it done. */
+void streams_remember(struct streams *s, struct stream *st, struct hash128 sent)
+{
+    rwlock_take_write(&s->recall.lock);
+    if (!hash128_eq(st->sent, sent)) {
+        forget(s, st);
+        if (make_room(s)) { // else it is only slower
+            st->sent = sent;
+            put_slot(&s->recall, sent, st->id);
+            s->recall.used++;
+        }
+    }
+    rwlock_give(&s->recall.lock);
+}
