@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct buf format(struct str text, int *rc)
 {
     struct buf out = BUF_MAX(8 << 20);
-    *rc = query_format(text, &out, NULL);
+    *rc = query_format(text, ~0u, &out, NULL);
     return out;
 }
 

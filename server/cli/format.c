@@ -19,7 +19,7 @@ static int format(struct str expr)
 {
     struct buf text = BUF_MAX(4 * EXPR_MAX_BYTES);
     struct err err = {0};
-    int rc = query_format(expr, &text, &err);
+    int rc = query_format(expr, QUERY_ALL_FEATURES, &text, &err);
     if (rc == 0)
         (void)printf("%.*s\n", STR_ARG(buf_str(&text)));
     else

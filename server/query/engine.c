@@ -524,13 +524,25 @@ int query_selectors(struct str expr, struct query_selectors *out, struct err *er
     return 0;
 }
 
-int query_format(struct str expr, struct buf *out, struct err *err)
+int query_format(struct str expr, unsigned features, struct buf *out, struct err *err)
 {
     struct ast ast;
-    int rc = promql_parse(expr, ~0u, &ast, err);
+    int rc = promql_parse(expr, features, &ast, err);
     if (rc != 0)
         return rc;
     node_pretty(out, ast.root, 0);
     ast_done(&ast);
     return buf_failed(out) ? err_set(err, ERR_TOO_BIG, "the formatted query is too long") : 0;
+}
+
+int query_parse_tree(struct str expr, unsigned features, struct buf *out, struct err *err)
+{
+    struct ast ast;
+    int rc = promql_parse(expr, features, &ast, err);
+    if (rc != 0)
+        return rc;
+    struct json j = json_to(out);
+    node_json(&j, ast.root);
+    ast_done(&ast);
+    return buf_failed(out) ? err_set(err, ERR_TOO_BIG, "the tree is too large") : 0;
 }

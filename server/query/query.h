@@ -120,7 +120,16 @@ struct query_selectors {
 int query_selectors(struct str expr, struct query_selectors *out, struct err *err);
 void query_selectors_free(struct query_selectors *s);
 
-/* The expression as Prometheus's formatter prints it. */
-int query_format(struct str expr, struct buf *out, struct err *err);
+/* The expression as Prometheus's formatter prints it. `features`: of the language. */
+int query_format(struct str expr, unsigned features, struct buf *out, struct err *err);
+
+/* The expression's tree as JSON, in the form that Prometheus's parse_query gives. */
+int query_parse_tree(struct str expr, unsigned features, struct buf *out, struct err *err);
+
+/* Words of the language by category (promql, promql_functions, promql_operators), in order, each
+ * with whether it may be used. */
+void query_vocabulary(unsigned features,
+                      void (*each)(void *self, const char *category, struct str word, bool on),
+                      void *self);
 
 #endif

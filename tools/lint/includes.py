@@ -15,7 +15,7 @@ EDGES = {
     "server/config": ["base", "self", "log"],
     "server/net": ["base", "self", "log"],
     "server/store": ["base", "model", "self", "log"],
-    "server/query": ["base", "model", "store", "self", "log"],
+    "server/query": ["base", "model", "codec", "store", "self", "log"],
     "server/receive": ["base", "model", "codec", "config", "net", "self", "log"],
     "server/api": [
         *["base", "model", "codec"],

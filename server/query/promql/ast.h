@@ -12,6 +12,7 @@
 
 struct buf;
 struct function;
+struct json;
 struct matcher;
 struct node;
 
@@ -188,5 +189,8 @@ void string_quote(struct buf *out, struct str s);
 /* As the formatter prints it: on one line, or broken at 100 columns. */
 void node_print(struct buf *out, const struct node *n);
 void node_pretty(struct buf *out, const struct node *n, int level);
+
+/* As a JSON object. */
+void node_json(struct json *j, const struct node *n);
 
 #endif

@@ -26,7 +26,7 @@ static void check_format(const char *expr, const char *expected)
 {
     struct buf out = BUF_MAX(1 << 16);
     struct err err = {0};
-    if (query_format(str_c(expr), &out, &err) != 0)
+    if (query_format(str_c(expr), ~0u, &out, &err) != 0)
         fail_msg("%s: %s", expr, err.message);
     check_str(buf_str(&out), expected);
     buf_done(&out);
@@ -199,8 +199,8 @@ static void test_formatted_text_formats_to_itself(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(exprs); i++) {
         struct buf once = BUF_MAX(4096), twice = BUF_MAX(4096);
-        assert_int_equal(query_format(str_c(exprs[i]), &once, NULL), 0);
-        assert_int_equal(query_format(buf_str(&once), &twice, NULL), 0);
+        assert_int_equal(query_format(str_c(exprs[i]), ~0u, &once, NULL), 0);
+        assert_int_equal(query_format(buf_str(&once), ~0u, &twice, NULL), 0);
         assert_true(str_eq(buf_str(&once), buf_str(&twice)));
         buf_done(&once);
         buf_done(&twice);
