@@ -42,6 +42,12 @@ void json_array_end(struct json *j)
     close(j, ']');
 }
 
+void json_raw(struct json *j, struct str value)
+{
+    before_value(j);
+    buf_put_str(j->out, value);
+}
+
 /* 0: copy; 'u': \u00XX; 'x': not ASCII; else the letter of a short escape. */
 static char escape_of(unsigned char c)
 {

@@ -42,6 +42,9 @@ void json_double_str(struct json *j, double v);
 /* Unix milliseconds as seconds with up to three decimals. */
 void json_seconds(struct json *j, int64_t unix_ms);
 
+/* A value that is JSON already. */
+void json_raw(struct json *j, struct str value);
+
 /* key + value in one. */
 void json_member_str(struct json *j, const char *name, struct str value);
 void json_member_i64(struct json *j, const char *name, int64_t value);

@@ -4,6 +4,7 @@
 
 #include "api/prometheus/federate.h"
 #include "api/prometheus/query.h"
+#include "api/prometheus/read.h"
 #include "api/prometheus/series.h"
 #include "api/prometheus/server.h"
 #include "api/prometheus/snapshot.h"
@@ -25,6 +26,8 @@ static const struct http_route table[] = {
      "query_exemplars", true},
     {GET_POST, V1("format_query"), AUTH_READ, HTTP_QUERY, api_format_query, NULL, "format_query",
      true},
+    {GET_POST, V1("parse_query"), AUTH_READ, HTTP_QUERY, api_parse_query, NULL, "parse_query",
+     true},
     {GET_POST, V1("series"), AUTH_READ, HTTP_QUERY, api_series, NULL, "series", true},
     {GET_POST, V1("labels"), AUTH_READ, HTTP_QUERY, api_labels, NULL, "labels", true},
     {HTTP_GET, V1("label/*"), AUTH_READ, HTTP_QUERY, api_label_values, NULL, "label_values", true},
@@ -43,6 +46,12 @@ static const struct http_route table[] = {
     {HTTP_GET, V1("status/tsdb"), AUTH_READ, HTTP_QUERY, api_tsdb, NULL, "tsdb", true},
     {HTTP_GET, V1("status/walreplay"), AUTH_READ, HTTP_INLINE, api_walreplay, NULL, "walreplay",
      true},
+    {HTTP_GET, V1("status/tsdb/blocks"), AUTH_READ, HTTP_QUERY, api_tsdb_blocks, NULL,
+     "tsdb_blocks", true},
+    {HTTP_GET, V1("features"), AUTH_READ, HTTP_QUERY, api_features, NULL, "features", true},
+    {HTTP_GET, V1("notifications"), AUTH_READ, HTTP_QUERY, api_notifications, NULL, "notifications",
+     true},
+    {HTTP_POST, V1("read"), AUTH_READ, HTTP_QUERY, api_read, NULL, "read", false},
     {HTTP_GET, V1("rules"), AUTH_READ, HTTP_INLINE, api_rules, NULL, "rules", true},
     {HTTP_GET, V1("alerts"), AUTH_READ, HTTP_INLINE, api_alerts, NULL, "alerts", true},
     {HTTP_GET, V1("alertmanagers"), AUTH_READ, HTTP_INLINE, api_alertmanagers, NULL,

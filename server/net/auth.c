@@ -368,3 +368,14 @@ enum auth_result auth_check_fast(struct auth *a, struct str authorization, enum 
 {
     return counted(check(a, authorization, right, true));
 }
+
+const char *auth_forbidden_message(enum auth_right right)
+{
+    switch (right) {
+    case AUTH_READ: return "this credential does not have the right read, which this needs";
+    case AUTH_INGEST: return "this credential does not have the right ingest, which this needs";
+    case AUTH_ADMIN: return "this credential does not have the right admin, which this needs";
+    case AUTH_NONE: break;
+    }
+    return "this credential is not enough";
+}

@@ -62,8 +62,7 @@ static void check_password(void *job)
     if (result == AUTH_OK)
         set_status(call, GRPC_UNAVAILABLE, "the server is busy: its queue of calls is full", 1000);
     else if (result == AUTH_FORBIDDEN)
-        set_status(call, GRPC_PERMISSION_DENIED,
-                   "this credential does not have the right to do that", 0);
+        set_status(call, GRPC_PERMISSION_DENIED, auth_forbidden_message(call->method->right), 0);
     else
         set_status(call, GRPC_UNAUTHENTICATED, "unknown user or wrong password", 0);
     grpc_loop_return(call);

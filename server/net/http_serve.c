@@ -124,7 +124,7 @@ static bool find_route(struct http_exchange *x, const char *method)
 static void refuse_credential(struct http_exchange *x, enum auth_result result)
 {
     if (result == AUTH_FORBIDDEN) {
-        exchange_refuse(x, 403, "forbidden", "this credential does not have the right to do that");
+        exchange_refuse(x, 403, "forbidden", auth_forbidden_message(x->route->right));
         return;
     }
     http_set_header(&x->response, "WWW-Authenticate", STR("Basic realm=\"telltale\""));

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/lock.h"
 #include "base/time.h"
+#include "codec/json_write.h"
 #include "model/histogram.h"
 #include "model/matcher.h"
 #include "query/exec/gate.h"

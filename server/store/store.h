@@ -154,6 +154,18 @@ enum { STORE_SNAPSHOT_NAME = 40 };
 int store_snapshot(struct store *s, const char *parent, bool skip_head,
                    char out_name[STORE_SNAPSHOT_NAME], struct err *err);
 
+/* One file of rows. */
+struct store_part {
+    struct str name; /* "2026-11-21/0000001a-0000001c": its day and the flushes it holds */
+    int64_t min_ms, max_ms;
+    uint64_t rows, streams, bytes;
+    uint64_t flushes; /* how many are merged in it */
+};
+
+/* All parts by day and age. Everything lives in the arena. */
+int store_parts(struct store *s, struct arena *arena, struct store_part **out, size_t *out_n,
+                struct err *err);
+
 struct store_name_count {
     struct str name; /* in the arena given to store_stats */
     uint64_t count;

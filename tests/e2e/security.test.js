@@ -93,7 +93,7 @@ auth:
           const status = answer.status === 204 ? 200 : answer.status;
           assert.equal(status, expected, `${method} ${path}: ${answer.status} ${answer.text}`);
           if (expected === 401) assert.match(answer.headers.get("www-authenticate"), /Basic|Bearer/);
-          if (expected === 403) assert.match(answer.text, /right/);
+          if (expected === 403) assert.match(answer.text, new RegExp(`does not have the right ${right}\\b`));
         }
       });
     }

@@ -5,6 +5,7 @@
 
 #include "api/api.h"
 #include "api/prometheus/answer.h"
+#include "api/prometheus/external.h"
 #include "api/prometheus/params.h"
 #include "base/time.h"
 #include "codec/prom_write.h"
@@ -29,20 +30,6 @@ struct rows {
     size_t n, cap;
     int64_t from_ms, now_ms; /* what counts as the newest */
 };
-
-static struct labels with_external(struct arena *arena, const struct labels *l,
-                                   const struct labels *external)
-{
-    struct labels own = labels_copy(arena, l);
-    if (external->n == 0)
-        return own;
-    struct labels_builder b;
-    labels_builder_init(&b, arena, &own);
-    for (size_t i = 0; i < external->n; i++)
-        if (labels_builder_get(&b, external->v[i].name).n == 0)
-            labels_builder_set(&b, external->v[i].name, external->v[i].value);
-    return labels_builder_labels(&b);
-}
 
 static bool add_row(struct rows *rows, struct row row)
 {
@@ -83,7 +70,7 @@ static int read_selection(const struct selection *sel, struct rows *rows, struct
         rc = selection_read(sel, i, rows->from_ms, rows->now_ms, &c, err);
         if (rc != 0 || c.n == 0 || !newest_row(&c, &row))
             continue;
-        row.labels = with_external(&rows->arena, selection_labels(sel, i), &rows->external);
+        row.labels = labels_with_external(&rows->arena, selection_labels(sel, i), &rows->external);
         if (!add_row(rows, row))
             rc = err_set(err, ERR_TOO_BIG, "the answer is too large: narrow match[]");
     }

@@ -148,18 +148,34 @@ void api_query_range(void *self, const struct http_request *q, struct http_respo
     run(self, q, r, &request);
 }
 
-void api_format_query(void *self, const struct http_request *q, struct http_response *r)
+/* The query in another form: as text that is to be quoted, or as JSON. */
+static void answer_form(const struct api_context *api, const struct http_request *q,
+                        struct http_response *r, bool quoted,
+                        int (*form)(struct str, unsigned, struct buf *, struct err *))
 {
-    (void)self;
-    struct buf text = BUF_MAX(1 << 20);
+    struct buf text = BUF_MAX(64 << 20);
     struct err err;
-    if (query_format(http_param(q, "query"), &text, &err) != 0) {
+    unsigned features = query_engine_options(api->engine).features;
+    if (form(http_param(q, "query"), features, &text, &err) != 0) {
         err_prefix(&err, err.code, "invalid parameter \"query\"");
         answer_error(r, &err);
     } else {
         struct json j = answer_begin(r);
-        json_str(&j, buf_str(&text));
+        if (quoted)
+            json_str(&j, buf_str(&text));
+        else
+            json_raw(&j, buf_str(&text));
         answer_end(&j, NULL, 0, NULL, 0);
     }
     buf_done(&text);
+}
+
+void api_format_query(void *self, const struct http_request *q, struct http_response *r)
+{
+    answer_form(self, q, r, true, query_format);
+}
+
+void api_parse_query(void *self, const struct http_request *q, struct http_response *r)
+{
+    answer_form(self, q, r, false, query_parse_tree);
 }

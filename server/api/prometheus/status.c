@@ -1,5 +1,6 @@
 #include "api/prometheus/status.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 #include "api/api.h"
@@ -173,6 +174,76 @@ void api_tsdb(void *self, const struct http_request *q, struct http_response *r)
     }
     struct json j = answer_begin(r);
     write_tsdb(&j, &stats);
+    answer_end(&j, NULL, 0, NULL, 0);
+}
+
+void api_tsdb_blocks(void *self, const struct http_request *q, struct http_response *r)
+{
+    struct api_context *api = self;
+    struct store_part *v;
+    size_t n;
+    struct err err;
+    if (store_parts(api->store, q->arena, &v, &n, &err) != 0) {
+        answer_error(r, &err);
+        return;
+    }
+    struct json j = answer_begin(r);
+    json_object(&j);
+    json_key(&j, "blocks");
+    json_array(&j);
+    for (size_t i = 0; i < n; i++) {
+        json_object(&j);
+        json_member_str(&j, "ulid", v[i].name);
+        json_member_i64(&j, "minTime", v[i].min_ms);
+        json_member_i64(&j, "maxTime", v[i].max_ms + 1); // theirs ends before it
+        json_key(&j, "stats");
+        json_object(&j);
+        json_member_i64(&j, "numSamples", (int64_t)v[i].rows);
+        json_member_i64(&j, "numSeries", (int64_t)v[i].streams);
+        json_member_i64(&j, "numBytes", (int64_t)v[i].bytes);
+        json_object_end(&j);
+        json_key(&j, "compaction");
+        json_object(&j);
+        json_member_i64(&j, "level", v[i].flushes > 1 ? 2 : 1);
+        json_object_end(&j);
+        json_member_i64(&j, "version", 1);
+        json_object_end(&j);
+    }
+    json_array_end(&j);
+    json_object_end(&j);
+    answer_end(&j, NULL, 0, NULL, 0);
+}
+
+static void notification(struct json *j, const char *text, int64_t since_unix_ms)
+{
+    json_object(j);
+    json_member_str(j, "text", str_c(text));
+    member_time(j, "date", since_unix_ms);
+    json_key(j, "active");
+    json_bool(j, true);
+    json_object_end(j);
+}
+
+void api_notifications(void *self, const struct http_request *q, struct http_response *r)
+{
+    struct api_context *api = self;
+    struct store_stats stats;
+    struct err err;
+    char text[sizeof stats.message + 64];
+    if (store_stats(api->store, 0, q->arena, &stats, &err) != 0) {
+        answer_error(r, &err);
+        return;
+    }
+    struct json j = answer_begin(r);
+    json_array(&j);
+    if (!atomic_get_relaxed(&api->reload_ok))
+        notification(&j, "Configuration reload has failed.",
+                     atomic_get_relaxed(&api->reload_unix_ms));
+    if (stats.read_only) {
+        (void)snprintf(text, sizeof text, "Storage is read-only: %s", stats.message);
+        notification(&j, text, time_now_unix_ms());
+    }
+    json_array_end(&j);
     answer_end(&j, NULL, 0, NULL, 0);
 }
 
