@@ -100,11 +100,10 @@ int open_label_replace(struct eval *ev, const struct node *n, struct timeline t,
     l->replacement = string_argument(n, 2);
     l->source = string_argument(n, 3);
     struct str pattern = string_argument(n, 4);
-    struct err why = {0};
-    if (regex_new(pattern, &l->regex, &why) != 0)
+    if (regex_new(pattern, &l->regex, NULL) != 0)
         return err_set(ev->err, ERR_UNSUPPORTED,
-                       "invalid regular expression in label_replace(): %.*s: %s",
-                       STR_ARG(str_sub(pattern, 0, 128)), why.message);
+                       "invalid regular expression in label_replace(): %.*s",
+                       STR_ARG(str_sub(pattern, 0, 400)));
     int rc = check_name(ev, l->target, "destination", "label_replace");
     return rc ? rc : finish(ev, l, n, t, out);
 }

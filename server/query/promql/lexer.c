@@ -98,12 +98,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-static bool is_hex_digit(char c)
-{
-    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-static char char_at(const struct lexer *l, size_t at)
+char lexer_char(const struct lexer *l, size_t at)
 {
     return at < l->input.n ? l->input.p[at] : '\0';
 }
@@ -120,17 +115,49 @@ static void skip_space(struct lexer *l)
     }
 }
 
-static struct lexeme lexeme_from(struct lexer *l, enum token token, size_t start)
+struct lexeme lexer_token(struct lexer *l, enum token token, size_t start)
 {
-    return (struct lexeme){token, str_sub(l->input, start, l->at - start), (uint32_t)start,
-                           (uint32_t)l->at};
+    return (struct lexeme){.token = token,
+                           .text = str_sub(l->input, start, l->at - start),
+                           .start = (uint32_t)start,
+                           .end = (uint32_t)l->at};
 }
 
-static struct lexeme lex_error(struct lexer *l, struct str what, size_t start)
+struct lexeme lexer_error(struct lexer *l, size_t start, const char *message, enum lex_shown shown,
+                          size_t found, size_t n)
 {
-    struct lexeme x = {TOKEN_ERROR, what, (uint32_t)start, (uint32_t)l->input.n};
     l->at = l->input.n;
-    return x;
+    return (struct lexeme){.token = TOKEN_ERROR,
+                           .text = str_sub(l->input, found, n),
+                           .start = (uint32_t)start,
+                           .end = (uint32_t)l->input.n,
+                           .message = message,
+                           .shown = shown};
+}
+
+size_t lexer_char_length(const struct lexer *l, size_t at)
+{
+    if (at >= l->input.n)
+        return 0;
+    unsigned char c = (unsigned char)l->input.p[at];
+    size_t n = c < 0xc0 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+    return str_is_utf8(str_sub(l->input, at, n)) ? MIN(n, l->input.n - at) : 1;
+}
+
+/* An error about the character at `at`. */
+static struct lexeme wrong_character(struct lexer *l, size_t start, const char *message, size_t at)
+{
+    return lexer_error(l, start, message, SHOW_CHARACTER, at, lexer_char_length(l, at));
+}
+
+/* Words within brackets are functions of duration expressions and nothing else. */
+static bool is_duration_word(struct str word)
+{
+    static const char *const names[] = {"step", "range", "min_of", "max_of"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (str_eq_nocase(word, str_c(names[i])))
+            return true;
+    return false;
 }
 
 static struct lexeme lex_word(struct lexer *l)
@@ -139,13 +166,18 @@ static struct lexeme lex_word(struct lexer *l)
     bool colon = false;
     for (; l->at < l->input.n; l->at++) {
         char c = l->input.p[l->at];
-        bool part_of_name = c == ':' && !l->braces;
+        bool part_of_name = c == ':' && !l->braces && !l->brackets;
         if (!is_word_start(c) && !is_digit(c) && !part_of_name)
             break;
         colon = colon || c == ':';
     }
-    struct lexeme x = lexeme_from(l, TOKEN_IDENTIFIER, start);
-    if (l->braces)
+    struct lexeme x = lexer_token(l, TOKEN_IDENTIFIER, start);
+    if (l->brackets && !is_duration_word(x.text))
+        return wrong_character(l, start,
+                               l->before_time ? "unexpected character in duration expression: %"
+                                              : "unexpected character: %, expected ':'",
+                               start);
+    if (l->braces || l->brackets)
         return x;
     if (colon) {
         x.token = TOKEN_METRIC_IDENTIFIER;
@@ -157,124 +189,109 @@ static struct lexeme lex_word(struct lexer *l)
     return x;
 }
 
-static void skip_digits(struct lexer *l, bool hex)
+/* Brackets of all kinds are counted, so that one without its other half is told as such. */
+static struct lexeme track_nesting(struct lexer *l, struct lexeme x)
 {
-    while (is_hex_digit(char_at(l, l->at)) || char_at(l, l->at) == '_') {
-        char c = char_at(l, l->at);
-        if (!hex && !is_digit(c) && c != '_')
-            return;
-        l->at++;
+    switch (x.token) {
+    case TOKEN_LEFT_PAREN: l->parens++; break;
+    case TOKEN_RIGHT_PAREN:
+        if (--l->parens < 0)
+            return wrong_character(l, x.end, "unexpected right parenthesis %", x.start);
+        break;
+    case TOKEN_LEFT_BRACE: l->braces = true; break;
+    case TOKEN_RIGHT_BRACE: l->braces = false; break;
+    case TOKEN_LEFT_BRACKET:
+        if (l->brackets)
+            return wrong_character(l, x.start, "unexpected left bracket %", x.start);
+        l->brackets = l->before_time = true;
+        break;
+    case TOKEN_RIGHT_BRACKET:
+        if (!l->brackets)
+            return wrong_character(l, x.start, "unexpected right bracket %", x.start);
+        l->brackets = l->before_time = false;
+        break;
+    default: break;
     }
+    return x;
 }
 
-/* "1h30m": digits and units till no digit follows. False, and nothing read, if it is not that. */
-static bool skip_duration(struct lexer *l)
+/* What may stand between braces, beside names and strings. */
+static bool is_sign_of_matchers(enum token t)
 {
-    size_t start = l->at;
-    while (is_digit(char_at(l, l->at))) {
-        while (is_digit(char_at(l, l->at)))
-            l->at++;
-        char unit = char_at(l, l->at);
-        if (unit == '\0' || !memchr("smhdwy", unit, 6))
-            break;
-        l->at++;
-        if (unit == 'm' && char_at(l, l->at) == 's')
-            l->at++;
-        if (!is_digit(char_at(l, l->at))) {
-            char next = char_at(l, l->at);
-            if (is_word_start(next) || next == '.')
-                break;
-            return true;
-        }
-    }
-    l->at = start;
-    return false;
+    return t == TOKEN_COMMA || t == TOKEN_EQUAL || t == TOKEN_NOT_EQUAL || t == TOKEN_EQUAL_REGEX ||
+           t == TOKEN_NOT_REGEX || t == TOKEN_RIGHT_BRACE;
 }
 
-static void skip_number(struct lexer *l)
+static struct lexeme no_sign(struct lexer *l)
 {
-    bool hex = char_at(l, l->at) == '0' && (char_at(l, l->at + 1) | 0x20) == 'x';
-    if (hex)
-        l->at += 2;
-    skip_digits(l, hex);
-    if (char_at(l, l->at) == '.') {
-        l->at++;
-        skip_digits(l, hex);
-    }
-    if ((char_at(l, l->at) | 0x20) == (hex ? 'p' : 'e')) {
-        l->at++;
-        if (char_at(l, l->at) == '+' || char_at(l, l->at) == '-')
-            l->at++;
-        skip_digits(l, false);
-    }
-}
-
-static struct lexeme lex_number(struct lexer *l)
-{
-    size_t start = l->at;
-    if (skip_duration(l))
-        return lexeme_from(l, TOKEN_DURATION, start);
-    skip_number(l);
-    char next = char_at(l, l->at);
-    if (is_word_start(next) || is_digit(next))
-        return lex_error(l, STR("bad number or duration syntax"), start);
-    return lexeme_from(l, TOKEN_NUMBER, start);
-}
-
-static struct lexeme lex_string(struct lexer *l)
-{
-    size_t start = l->at;
-    char quote = l->input.p[l->at++];
-    for (; l->at < l->input.n; l->at++) {
-        char c = l->input.p[l->at];
-        if (c == quote) {
-            l->at++;
-            return lexeme_from(l, TOKEN_STRING, start);
-        }
-        if (quote != '`' && c == '\n')
-            break;
-        if (quote != '`' && c == '\\')
-            l->at++;
-    }
-    return lex_error(
-        l, quote == '`' ? STR("unterminated raw string") : STR("unterminated quoted string"),
-        start);
-}
-
-static void track_nesting(struct lexer *l, enum token t)
-{
-    l->braces += (t == TOKEN_LEFT_BRACE) - (t == TOKEN_RIGHT_BRACE && l->braces > 0);
-    l->brackets += (t == TOKEN_LEFT_BRACKET) - (t == TOKEN_RIGHT_BRACKET && l->brackets > 0);
+    size_t at = l->at;
+    char c = lexer_char(l, at);
+    if (c == '!')
+        return wrong_character(l, at,
+                               l->braces ? "unexpected character after '!' inside braces: %"
+                                         : "unexpected character after '!': %",
+                               at + 1);
+    if (c == '=' && !l->braces)
+        return wrong_character(l, at, "unexpected character after '=': %", at + 1);
+    if (c == '{' && l->braces)
+        return wrong_character(l, at, "unexpected left brace %", at);
+    return wrong_character(l, at,
+                           l->braces        ? "unexpected character inside braces: %"
+                           : l->before_time ? "unexpected character in duration expression: %"
+                                            : "unexpected character: %",
+                           at);
 }
 
 static struct lexeme lex_sign(struct lexer *l)
 {
     struct str rest = str_sub(l->input, l->at, l->input.n);
     for (size_t i = 0; i < ARRAY_LEN(signs); i++) {
+        enum token t = signs[i].token;
+        bool regex = t == TOKEN_EQUAL_REGEX || t == TOKEN_NOT_REGEX;
         if (!str_starts(rest, signs[i].text))
             continue;
+        if (l->braces && t == TOKEN_EQUAL_EQUAL)
+            continue; // there each is one of its own
+        if (l->braces ? !is_sign_of_matchers(t) : regex || t == TOKEN_RIGHT_BRACE)
+            break;
         size_t start = l->at;
         l->at += signs[i].text.n;
-        track_nesting(l, signs[i].token);
-        return lexeme_from(l, signs[i].token, start);
+        return track_nesting(l, lexer_token(l, t, start));
     }
-    return lex_error(l, STR("unexpected character"), l->at);
+    return no_sign(l);
+}
+
+/* The end of the input, which may come too early. */
+static struct lexeme lex_end(struct lexer *l)
+{
+    const char *open = l->braces        ? "unexpected end of input inside braces"
+                       : l->before_time ? "unexpected end of input in duration expression"
+                       : l->parens      ? "unclosed left parenthesis"
+                       : l->brackets    ? "unclosed left bracket"
+                                        : NULL;
+    if (open)
+        return lexer_error(l, l->input.n, open, SHOW_NOTHING, l->input.n, 0);
+    return lexer_token(l, TOKEN_END, l->input.n);
 }
 
 struct lexeme lexer_next(struct lexer *l)
 {
     skip_space(l);
     if (l->at >= l->input.n)
-        return lexeme_from(l, TOKEN_END, l->input.n);
+        return lex_end(l);
     char c = l->input.p[l->at];
-    bool name_with_colon = c == ':' && !l->brackets && !l->braces &&
-                           (is_word_start(char_at(l, l->at + 1)) || char_at(l, l->at + 1) == ':');
+    bool name_with_colon =
+        c == ':' && !l->brackets && !l->braces &&
+        (is_word_start(lexer_char(l, l->at + 1)) || lexer_char(l, l->at + 1) == ':');
+    bool quote = c == '"' || c == '\'' || c == '`';
     if (is_word_start(c) || name_with_colon)
         return lex_word(l);
-    if (is_digit(c) || (c == '.' && is_digit(char_at(l, l->at + 1))))
-        return lex_number(l);
-    if (c == '"' || c == '\'' || c == '`')
-        return lex_string(l);
+    if (!l->braces && (is_digit(c) || (c == '.' && is_digit(lexer_char(l, l->at + 1))))) {
+        l->before_time = false;
+        return lexer_number(l);
+    }
+    if (quote && !(l->brackets && l->before_time))
+        return lexer_string(l);
     return lex_sign(l);
 }
 
@@ -290,6 +307,54 @@ static const char *token_class(enum token t)
     }
 }
 
+static uint32_t code_point_of(struct str s)
+{
+    const unsigned char *p = (const unsigned char *)s.p;
+    switch (s.n) {
+    case 1: return p[0] < 0x80 ? p[0] : 0xfffd;
+    case 2: return (p[0] & 0x1fu) << 6 | (p[1] & 0x3fu);
+    case 3: return (p[0] & 0x0fu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
+    case 4:
+        return (p[0] & 0x07u) << 18 | (p[1] & 0x3fu) << 12 | (p[2] & 0x3fu) << 6 | (p[3] & 0x3fu);
+    default: return 0xfffd; // the end of the input is shown like bytes that are no character
+    }
+}
+
+/* 'x', with escapes for what cannot be seen. */
+static void put_character(struct buf *out, struct str s)
+{
+    uint32_t c = code_point_of(s);
+    const char *escape = c == '\n' ? "\\n" : c == '\t' ? "\\t" : c == '\r' ? "\\r" : NULL;
+    buf_putc(out, '\'');
+    if (escape)
+        buf_puts(out, escape);
+    else if (c < 0x20 || c == 0x7f)
+        buf_printf(out, "\\x%02x", (unsigned)c);
+    else if (c == 0xfffd)
+        buf_puts(out, "\xef\xbf\xbd");
+    else if (c == '\'' || c == '\\')
+        buf_printf(out, "\\%c", (char)c);
+    else
+        buf_put_str(out, s);
+    buf_putc(out, '\'');
+}
+
+static void describe_error(struct buf *out, const struct lexeme *x)
+{
+    struct str after = str_c(x->message);
+    buf_put_str(out, str_cut(&after, '%'));
+    switch (x->shown) {
+    case SHOW_NOTHING: break;
+    case SHOW_CHARACTER: put_character(out, x->text); break;
+    case SHOW_TEXT: str_quote(out, str_sub(x->text, 0, 100)); break;
+    case SHOW_CODE_POINT:
+        buf_printf(out, "U+%04X ", (unsigned)code_point_of(x->text));
+        put_character(out, x->text);
+        break;
+    }
+    buf_put_str(out, after);
+}
+
 void lexeme_describe(struct buf *out, const struct lexeme *x)
 {
     if (x->token == TOKEN_END) {
@@ -297,7 +362,7 @@ void lexeme_describe(struct buf *out, const struct lexeme *x)
         return;
     }
     if (x->token == TOKEN_ERROR) {
-        buf_put_str(out, x->text);
+        describe_error(out, x);
         return;
     }
     const char *open = token_is_operator(x->token)     ? "<op:"

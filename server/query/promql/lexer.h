@@ -111,25 +111,52 @@ static inline bool token_is_keyword(enum token t)
 /* The word or sign of operators, aggregators and keywords; "" for other tokens. */
 struct str token_text(enum token t);
 
+/* How the message of an error shows what was found there. */
+enum lex_shown {
+    SHOW_NOTHING,
+    SHOW_CHARACTER,  /* 'x' */
+    SHOW_TEXT,       /* "x" */
+    SHOW_CODE_POINT, /* U+0078 'x' */
+};
+
 struct lexeme {
     enum token token;
-    struct str text;     /* as written; of an error: what is wrong, a literal */
+    struct str text;     /* as written; of an error: what was found, empty at the end of input */
     uint32_t start, end; /* bytes of the input */
+    const char *message; /* of an error; "%" stands for what was found */
+    enum lex_shown shown;
 };
 
 /* A value: a copy is a place to come back to. */
 struct lexer {
     struct str input;
     size_t at;
-    int braces;   /* inside { }: words are label names */
-    int brackets; /* inside [ ]: a colon is a token */
+    int parens;       /* open ones */
+    bool braces;      /* inside { }: words are label names */
+    bool brackets;    /* inside [ ]: a colon is a token */
+    bool before_time; /* in brackets, no number was seen yet */
 };
 
 /* Skips white space and comments and reads one token. After the end it gives TOKEN_END again. */
 struct lexeme lexer_next(struct lexer *l);
 
-/* Describes a token for "unexpected …" messages. */
+/* Describes a token for "unexpected …" messages; of an error, the message. */
 struct buf;
 void lexeme_describe(struct buf *out, const struct lexeme *x);
+
+/* What the files of the lexer share. */
+char lexer_char(const struct lexer *l, size_t at); /* NUL behind the end */
+struct lexeme lexer_token(struct lexer *l, enum token token, size_t start);
+
+/* An error at `start` about the `n` bytes from `found` on. Nothing is read behind it. */
+struct lexeme lexer_error(struct lexer *l, size_t start, const char *message, enum lex_shown shown,
+                          size_t found, size_t n);
+
+/* Bytes of the character at `at`: 0 at the end, 1 for what is no UTF-8. */
+size_t lexer_char_length(const struct lexer *l, size_t at);
+
+/* lex_literal.c */
+struct lexeme lexer_number(struct lexer *l);
+struct lexeme lexer_string(struct lexer *l);
 
 #endif

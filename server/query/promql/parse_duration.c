@@ -47,6 +47,12 @@ static bool is_function(const struct parser *p, struct str name)
            parse_peek(p).token == TOKEN_LEFT_PAREN;
 }
 
+static bool is_any_function(const struct parser *p)
+{
+    return is_function(p, STR("step")) || is_function(p, STR("range")) ||
+           is_function(p, STR("min_of")) || is_function(p, STR("max_of"));
+}
+
 /* step(), range(), min_of(a, b), max_of(a, b) */
 static struct node *duration_function(struct parser *p)
 {
@@ -78,8 +84,7 @@ static struct node *duration_primary(struct parser *p)
         return parse_number_node(p);
     if (p->now.token == TOKEN_LEFT_PAREN)
         return duration_paren(p);
-    if (is_function(p, STR("step")) || is_function(p, STR("range")) ||
-        is_function(p, STR("min_of")) || is_function(p, STR("max_of")))
+    if (is_any_function(p))
         return duration_function(p);
     parse_unexpected(p, "duration expression", "number, duration, step(), or range()");
     return NULL;
@@ -170,7 +175,7 @@ bool parse_offset_duration(struct parser *p, struct duration *out)
     if (has_sign)
         parse_advance(p);
     bool operand = p->now.token == TOKEN_NUMBER || p->now.token == TOKEN_DURATION ||
-                   p->now.token == TOKEN_LEFT_PAREN || p->now.token == TOKEN_IDENTIFIER;
+                   p->now.token == TOKEN_LEFT_PAREN || is_any_function(p);
     if (!operand) {
         parse_unexpected(p, "offset", "number, duration, step(), or range()");
         return false;

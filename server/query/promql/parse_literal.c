@@ -43,18 +43,23 @@ static bool number_at(struct parser *p, double *out)
     struct span at = {p->now.start, p->now.end};
     if (p->now.token == TOKEN_DURATION) {
         int64_t ms;
-        struct err why = {0};
-        if (duration_parse(p->now.text, &ms, &why) != 0) {
-            parse_error(p, at, "%s", why.message);
+        int rc = duration_parse(p->now.text, &ms, NULL);
+        if (rc == ERR_TOO_BIG)
+            parse_error(p, at, "duration out of range");
+        else if (rc != 0)
+            parse_error(p, at, "not a valid duration string: \"%.*s\"",
+                        STR_ARG(str_sub(p->now.text, 0, 64)));
+        if (rc != 0)
             return false;
-        }
         *out = (double)ms / 1000;
         return true;
     }
     if (parse_number_text(p->now.text, out))
         return true;
-    parse_error(p, at, "error parsing number: \"%.*s\" is not a number or out of range",
-                STR_ARG(str_sub(p->now.text, 0, 64)));
+    bool too_large = num_parse_double(p->now.text, out) == ERR_TOO_BIG;
+    parse_error(p, at, "error parsing number: strconv.ParseFloat: parsing \"%.*s\": %s",
+                STR_ARG(str_sub(p->now.text, 0, 64)),
+                too_large ? "value out of range" : "invalid syntax");
     return false;
 }
 

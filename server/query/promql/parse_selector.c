@@ -213,15 +213,21 @@ static bool parse_at_value(struct parser *p, struct node *n, struct at *out)
     if (p->now.token == TOKEN_START_WORD || p->now.token == TOKEN_END_WORD) {
         out->kind = p->now.token == TOKEN_START_WORD ? AT_START : AT_END;
         parse_advance(p);
-        return parse_expect(p, TOKEN_LEFT_PAREN, "@", "\"(\"") &&
-               parse_expect(p, TOKEN_RIGHT_PAREN, "@", "\")\"");
+        return parse_expect(p, TOKEN_LEFT_PAREN, "@", "timestamp") &&
+               parse_expect(p, TOKEN_RIGHT_PAREN, "@", "timestamp");
     }
     double seconds;
     if (!parse_signed_number(p, "@", &seconds))
         return false;
     double ms = round(seconds * 1000);
     if (!(fabs(ms) < (double)PARSE_TIME_MAX)) {
-        parse_error(p, n->span, "timestamp out of bounds for @ modifier: %f", seconds);
+        if (isfinite(seconds))
+            parse_error(p, n->span, "timestamp out of bounds for @ modifier: %f", seconds);
+        else
+            parse_error(p, n->span, "timestamp out of bounds for @ modifier: %s",
+                        isnan(seconds) ? "NaN"
+                        : seconds < 0  ? "-Inf"
+                                       : "+Inf");
         return false;
     }
     *out = (struct at){AT_TIME, (int64_t)ms};

@@ -29,14 +29,14 @@ void parse_error(struct parser *p, struct span at, const char *fmt, ...)
 void parse_unexpected(struct parser *p, const char *context, const char *expected)
 {
     struct span at = {p->now.start, p->now.end};
-    if (p->now.token == TOKEN_ERROR) {
-        parse_error(p, at, "%.*s", STR_ARG(p->now.text));
-        return;
-    }
-    struct buf what = BUF_MAX(256);
+    struct buf what = BUF_MAX(512);
     lexeme_describe(&what, &p->now);
-    parse_error(p, at, "unexpected %.*s%s%s%s%s", STR_ARG(buf_str(&what)), context ? " in " : "",
-                context ? context : "", expected ? ", expected " : "", expected ? expected : "");
+    if (p->now.token == TOKEN_ERROR)
+        parse_error(p, at, "%.*s", STR_ARG(buf_str(&what)));
+    else
+        parse_error(p, at, "unexpected %.*s%s%s%s%s", STR_ARG(buf_str(&what)),
+                    context ? " in " : "", context ? context : "", expected ? ", expected " : "",
+                    expected ? expected : "");
     buf_done(&what);
 }
 
@@ -220,27 +220,35 @@ static void unknown_function(struct parser *p, const struct lexeme *name)
                     STR_ARG(str_sub(name->text, 0, 128)));
 }
 
-static struct node *parse_call(struct parser *p)
+static const struct function *function_of(struct parser *p, const struct lexeme *name)
 {
-    struct lexeme name = p->now;
-    const struct function *f = function_find(name.text);
+    const struct function *f = function_find(name->text);
     if (!f) {
-        unknown_function(p, &name);
+        unknown_function(p, name);
         return NULL;
     }
     if (f->experimental && !(p->features & QUERY_EXPERIMENTAL_FUNCTIONS)) {
-        parse_error(p, (struct span){name.start, name.end},
+        parse_error(p, (struct span){name->start, name->end},
                     "function \"%s\" is not enabled; it is experimental and needs "
                     "--enable-feature=promql-experimental-functions",
                     f->name);
         return NULL;
     }
-    p->ast->of_query |= f->of_query;
-    parse_advance(p);
+    return f;
+}
+
+static struct node *parse_call(struct parser *p)
+{
+    struct lexeme name = p->now;
     struct node **args = NULL;
     size_t n_args = 0;
+    parse_advance(p);
     if (!parse_arguments(p, &args, &n_args))
         return NULL;
+    const struct function *f = function_of(p, &name); // what is wrong inside is told first
+    if (!f)
+        return NULL;
+    p->ast->of_query |= f->of_query;
     struct node *n =
         parse_new_node(p, NODE_CALL, f->returns, (struct span){name.start, p->last_closing});
     if (!n)
@@ -434,6 +442,12 @@ static struct node *parse_operand(struct parser *p)
     return n ? parse_modifiers(p, n) : NULL;
 }
 
+static bool begins_operand(enum token t)
+{
+    return t == TOKEN_NUMBER || t == TOKEN_DURATION || t == TOKEN_STRING || t == TOKEN_LEFT_BRACE ||
+           t == TOKEN_ADD || t == TOKEN_SUB || may_name_metric(t);
+}
+
 static bool parse_on_ignoring(struct parser *p, struct matching *m)
 {
     if (p->now.token != TOKEN_ON && p->now.token != TOKEN_IGNORING)
@@ -447,7 +461,12 @@ static bool parse_on_ignoring(struct parser *p, struct matching *m)
     m->card = p->now.token == TOKEN_GROUP_LEFT ? MANY_TO_ONE : ONE_TO_MANY;
     parse_advance(p);
     /* "group_left (b)": a list of labels, as ever when a parenthesis follows. */
-    return p->now.token != TOKEN_LEFT_PAREN || parse_label_list(p, &m->include, &m->n_include);
+    if (p->now.token == TOKEN_LEFT_PAREN)
+        return parse_label_list(p, &m->include, &m->n_include);
+    if (begins_operand(p->now.token))
+        return true;
+    parse_unexpected(p, "grouping opts", "\"(\"");
+    return false;
 }
 
 static bool parse_fill_value(struct parser *p, double *out)

@@ -327,6 +327,41 @@ static void test_native_histograms_show_their_buckets(void **state)
                 "\"buckets\":[[3,\"-Inf\",\"0.5\",\"4\"],[0,\"0.5\",\"2\",\"5\"]]}]]}]}");
 }
 
+static void test_expressions_are_told_as_text_and_as_trees(void **state)
+{
+    (void)state;
+    expect_data("/api/v1/format_query?query=sum(a%2Bb)by(c)", "\"sum by (c) (a + b)\"");
+    expect_data("/api/v1/parse_query?query=sum(rate(a%7Bb!=%22c%22%7D%5B5m%5D%20offset%201m))by(d)",
+                "{\"expr\":{\"args\":[{\"anchored\":false,\"matchers\":[{\"name\":\"b\","
+                "\"type\":\"!=\",\"value\":\"c\"},{\"name\":\"__name__\",\"type\":\"=\","
+                "\"value\":\"a\"}],\"name\":\"a\",\"offset\":60000,\"range\":300000,"
+                "\"smoothed\":false,\"startOrEnd\":null,\"timestamp\":null,\"type\":"
+                "\"matrixSelector\"}],\"func\":{\"argTypes\":[\"matrix\"],\"name\":\"rate\","
+                "\"returnType\":\"vector\",\"variadic\":0},\"type\":\"call\"},\"grouping\":"
+                "[\"d\"],\"op\":\"sum\",\"param\":null,\"type\":\"aggregation\","
+                "\"without\":false}");
+    expect_data("/api/v1/parse_query?query=(1)%20%2B%20-a%20@%20start()",
+                "{\"bool\":false,\"lhs\":{\"expr\":{\"type\":\"numberLiteral\",\"val\":\"1\"},"
+                "\"type\":\"parenExpr\"},\"matching\":null,\"op\":\"+\",\"rhs\":{\"expr\":{"
+                "\"anchored\":false,\"matchers\":[{\"name\":\"__name__\",\"type\":\"=\","
+                "\"value\":\"a\"}],\"name\":\"a\",\"offset\":0,\"smoothed\":false,"
+                "\"startOrEnd\":\"start\",\"timestamp\":null,\"type\":\"vectorSelector\"},"
+                "\"op\":\"-\",\"type\":\"unaryExpr\"},\"type\":\"binaryExpr\"}");
+    expect_data("/api/v1/parse_query?query=a%20*%20ignoring(b)%20group_right(c)%20d",
+                "{\"bool\":false,\"lhs\":{\"anchored\":false,\"matchers\":[{\"name\":"
+                "\"__name__\",\"type\":\"=\",\"value\":\"a\"}],\"name\":\"a\",\"offset\":0,"
+                "\"smoothed\":false,\"startOrEnd\":null,\"timestamp\":null,\"type\":"
+                "\"vectorSelector\"},\"matching\":{\"card\":\"one-to-many\",\"fillValues\":{"
+                "\"lhs\":null,\"rhs\":null},\"include\":[\"c\"],\"labels\":[\"b\"],\"on\":"
+                "false},\"op\":\"*\",\"rhs\":{\"anchored\":false,\"matchers\":[{\"name\":"
+                "\"__name__\",\"type\":\"=\",\"value\":\"d\"}],\"name\":\"d\",\"offset\":0,"
+                "\"smoothed\":false,\"startOrEnd\":null,\"timestamp\":null,\"type\":"
+                "\"vectorSelector\"},\"type\":\"binaryExpr\"}");
+    expect_data("/api/v1/parse_query?query=\"x\"", "{\"type\":\"stringLiteral\",\"val\":\"x\"}");
+    expect_error("/api/v1/parse_query?query=sum(", 400, "bad_data",
+                 "invalid parameter \\\"query\\\": 1:5: parse error: unclosed left parenthesis");
+}
+
 static void test_posted_forms_are_as_good_as_urls(void **state)
 {
     (void)state;
@@ -404,7 +439,7 @@ static void test_mistakes_are_told_as_prometheus_tells_them(void **state)
     static const char range[] = "/api/v1/query_range?query=up&start=1&end=2";
     char path[256];
     expect_error("/api/v1/query?query=sum(", 400, "bad_data",
-                 "invalid parameter \\\"query\\\": 1:5: parse error: unexpected end of input");
+                 "invalid parameter \\\"query\\\": 1:5: parse error: unclosed left parenthesis");
     expect_error("/api/v1/query?query=up&time=noon", 400, "bad_data",
                  "invalid parameter \\\"time\\\": cannot parse \\\"noon\\\" to a valid timestamp");
     expect_error(
@@ -473,6 +508,44 @@ static void test_the_server_tells_of_itself(void **state)
     expect_data("/api/v1/query?query=odd%7Bkind=%22nan%22%7D&time=1700006400",
                 "{\"resultType\":\"vector\",\"result\":[{\"metric\":{\"__name__\":\"odd\",\"kind\":"
                 "\"nan\"},\"value\":[1700006400,\"NaN\"]}]}"); // after the flush, too
+}
+
+static void test_what_needs_attention_is_notified(void **state)
+{
+    (void)state;
+    f.api.reload_ok = true;
+    expect_data("/api/v1/notifications", "[]");
+    f.api.reload_ok = false;
+    f.api.reload_unix_ms = T0;
+    expect_data("/api/v1/notifications", "[{\"text\":\"Configuration reload has failed.\",\"date\":"
+                                         "\"2023-11-15T00:00:00.000Z\",\"active\":true}]");
+}
+
+static void test_parts_are_listed_as_blocks(void **state)
+{
+    (void)state;
+    expect_data("/api/v1/status/tsdb/blocks", "{\"blocks\":[]}");
+    assert_int_equal(store_flush(f.store, NULL), 0);
+    struct http_answer answer = {0};
+    assert_int_equal(ask("GET", "/api/v1/status/tsdb/blocks", NULL, &answer), 200);
+    struct str body = buf_str(&answer.body);
+    assert_true(str_find(body, STR("\"ulid\":\"2023-11-15/00000001-00000001\",\"minTime\":"
+                                   "1700006400000,\"maxTime\":1700006460001,")) < body.n);
+    assert_true(str_find(body, STR("\"numSeries\":8")) < body.n);
+    buf_done(&answer.body);
+}
+
+static void test_features_tell_what_may_be_asked(void **state)
+{
+    (void)state;
+    struct http_answer answer = {0};
+    assert_int_equal(ask("GET", "/api/v1/features", NULL, &answer), 200);
+    struct str body = buf_str(&answer.body);
+    assert_true(str_find(body, STR("\"promql_functions\":{\"abs\":true,\"absent\":true")) < body.n);
+    assert_true(str_find(body, STR("\"mad_over_time\":false")) < body.n);
+    assert_true(str_find(body, STR("\"smoothed\":false")) < body.n);
+    assert_true(str_find(body, STR("\"limitk\":false")) < body.n);
+    buf_done(&answer.body);
 }
 
 static void test_reload_and_quit_do_what_they_say(void **state)
@@ -546,6 +619,10 @@ int main(void)
 #define WITH_DATA(test) cmocka_unit_test_setup_teardown(test, start_filled, stop)
     const struct CMUnitTest tests[] = {
         WITH_DATA(test_queries_answer_in_prometheus_shape),
+        WITH_DATA(test_expressions_are_told_as_text_and_as_trees),
+        WITH_DATA(test_what_needs_attention_is_notified),
+        WITH_DATA(test_parts_are_listed_as_blocks),
+        WITH_DATA(test_features_tell_what_may_be_asked),
         WITH_DATA(test_text_is_escaped),
         WITH_DATA(test_native_histograms_show_their_buckets),
         WITH_DATA(test_posted_forms_are_as_good_as_urls),

@@ -183,7 +183,7 @@ static void test_rate_of_what_is_no_counter_is_remarked(void **state)
 
 static void test_wrong_queries_are_refused_before_they_run(void **state)
 {
-    check_fails(*state, at("sum(", 1), ERR_INVALID, "1:5: parse error: unexpected end of input");
+    check_fails(*state, at("sum(", 1), ERR_INVALID, "1:5: parse error: unclosed left parenthesis");
     check_fails(*state, over("up[5m]", 1, 60), ERR_INVALID,
                 "invalid expression type \"range vector\" for range query");
     check_fails(*state, over("up", 1, 0), ERR_INVALID, "zero or negative");

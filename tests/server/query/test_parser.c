@@ -36,14 +36,12 @@ static void test_syntax_errors_name_place_and_token(void **state)
 {
     (void)state;
     check_error("", 0, "1:1: parse error: no expression found in input");
-    check_error("foo{", 0,
-                "1:5: parse error: unexpected end of input in label matching, expected identifier "
-                "or \"}\"");
-    check_error("foo{a~\"b\"}", 0, "1:6: parse error: unexpected character");
-    check_error("sum(foo", 0, "1:8: parse error: unexpected end of input, expected \",\" or \")\"");
+    check_error("foo{", 0, "1:5: parse error: unexpected end of input inside braces");
+    check_error("foo{a~\"b\"}", 0, "1:6: parse error: unexpected character inside braces: '~'");
+    check_error("sum(foo", 0, "1:8: parse error: unclosed left parenthesis");
     check_error("1 +", 0, "1:4: parse error: unexpected end of input");
     check_error("foo bar", 0, "1:5: parse error: unexpected identifier \"bar\"");
-    check_error("a\n + )", 0, "2:4: parse error: unexpected \")\"");
+    check_error("a\n + )", 0, "2:5: parse error: unexpected right parenthesis ')'");
     check_error(
         "rate(foo[5m)", 0,
         "1:12: parse error: unexpected \")\" in subquery or range, expected \":\" or \"]\"");
@@ -81,6 +79,51 @@ static void test_type_errors_are_those_people_know(void **state)
     check_error("(foo) offset 5m", 0,
                 "1:1: parse error: offset modifier must be preceded by an instant vector selector "
                 "or range vector selector or a subquery");
+}
+
+static void test_what_is_no_token_is_shown(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"a $ b", "1:3: parse error: unexpected character: '$'"},
+        {"a \xc3\xa4", "1:3: parse error: unexpected character: '\xc3\xa4'"},
+        {"a \x01", "1:3: parse error: unexpected character: '\\x01'"},
+        {"a =~ b", "1:3: parse error: unexpected character after '=': '~'"},
+        {"a !", "1:3: parse error: unexpected character after '!': '\xef\xbf\xbd'"},
+        {"a{b !c}", "1:5: parse error: unexpected character after '!' inside braces: 'c'"},
+        {"a{b~\"c\"}", "1:4: parse error: unexpected character inside braces: '~'"},
+        {"a{5}", "1:3: parse error: unexpected character inside braces: '5'"},
+        {"a{{", "1:3: parse error: unexpected left brace '{'"},
+        {"a}", "1:2: parse error: unexpected character: '}'"},
+        {"a]", "1:2: parse error: unexpected right bracket ']'"},
+        {"a[5m[", "1:5: parse error: unexpected left bracket '['"},
+        {"a)", "1:3: parse error: unexpected right parenthesis ')'"},
+        {"(a", "1:3: parse error: unclosed left parenthesis"},
+        {"a[5m", "1:5: parse error: unclosed left bracket"},
+        {"a[", "1:3: parse error: unexpected end of input in duration expression"},
+        {"a[b]", "1:3: parse error: unexpected character in duration expression: 'b'"},
+        {"a[5m b]", "1:6: parse error: unexpected character: 'b', expected ':'"},
+        {"foo(", "1:5: parse error: unclosed left parenthesis"},
+        {"a[5x]", "1:3: parse error: bad number or duration syntax: \"5\""},
+        {"a[5m5h]", "1:3: parse error: not a valid duration string: \"5m5h\""},
+        {"0xg", "1:1: parse error: bad number or duration syntax: \"0x\""},
+        {"1..2", "1:1: parse error: bad number or duration syntax: \"1..\""},
+        {"1e", "1:1: parse error: bad number or duration syntax: \"1e\""},
+        {"0x", "1:1: parse error: error parsing number: strconv.ParseFloat: parsing \"0x\": "
+               "invalid syntax"},
+        {"\"a", "1:1: parse error: unterminated quoted string"},
+        {"`a", "1:1: parse error: unterminated raw string"},
+        {"\"\\q\"", "1:1: parse error: unknown escape sequence U+0071 'q'"},
+        {"\"\\xg\"", "1:1: parse error: illegal character U+0067 'g' in escape sequence"},
+        {"\"\\", "1:1: parse error: escape sequence not terminated"},
+        {"\"\\ud800\"", "1:1: parse error: escape sequence is an invalid Unicode code point"},
+        {"\"\xff\"", "1:1: parse error: invalid UTF-8 rune"},
+        {"a + on(b) group_left", "1:21: parse error: unexpected end of input in grouping opts, "
+                                 "expected \"(\""},
+        {"a @ NaN", "1:1: parse error: timestamp out of bounds for @ modifier: NaN"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        check_error(cases[i][0], 0, cases[i][1]);
 }
 
 static void test_unknown_function_suggests_the_nearest(void **state)
@@ -241,6 +284,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_syntax_errors_name_place_and_token),
         cmocka_unit_test(test_type_errors_are_those_people_know),
+        cmocka_unit_test(test_what_is_no_token_is_shown),
         cmocka_unit_test(test_unknown_function_suggests_the_nearest),
         cmocka_unit_test(test_experiments_say_how_to_enable_them),
         cmocka_unit_test(test_hostile_nesting_ends_in_an_error),
