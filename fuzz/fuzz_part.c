@@ -82,7 +82,7 @@ static void read_part(struct part *p)
     uint64_t sum = 0;
     arena_init(&arena, ARENA);
     columns_init(&c, &arena);
-    if (part_view_init(&v, p, &arena) == 0) {
+    if (part_view_init(&v, p, NULL, &arena) == 0) {
         (void)part_each_name(&v, NULL, see_text, &sum);
         (void)part_each_value(&v, STR("job"), NULL, see_text, &sum);
         match(&v);

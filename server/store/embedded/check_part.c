@@ -219,7 +219,7 @@ static int restart_view(struct part_check *p)
 {
     part_view_done(&p->view);
     arena_reset(&p->arena);
-    return part_view_init(&p->view, p->part, &p->arena) == 0 ? 0 : no_memory(p);
+    return part_view_init(&p->view, p->part, NULL, &p->arena) == 0 ? 0 : no_memory(p);
 }
 
 static int check_values(struct part_check *p, const struct part_name *name,
@@ -279,7 +279,7 @@ static void check_sums(struct part_check *p)
 static int check_content(struct part_check *p)
 {
     p->of_pair = calloc((size_t)p->part->n_pairs + 1, sizeof *p->of_pair);
-    if (!p->of_pair || part_view_init(&p->view, p->part, &p->arena) != 0)
+    if (!p->of_pair || part_view_init(&p->view, p->part, NULL, &p->arena) != 0)
         return no_memory(p);
     int rc = check_streams(p);
     if (rc == 0)

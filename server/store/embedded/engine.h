@@ -24,6 +24,7 @@
 #include "base/atomic.h"
 #include "base/fs.h"
 #include "base/thread.h"
+#include "store/embedded/chunk_cache.h"
 #include "store/embedded/exemplars.h"
 #include "store/embedded/head.h"
 #include "store/embedded/metadata.h"
@@ -76,6 +77,7 @@ struct store {
     size_t n_partitions, cap_partitions;
     int64_t *damaged_days; /* with a part that is set aside; guarded by parts_lock */
     size_t n_damaged_days;
+    struct chunk_cache chunks; /* of the parts' indexes */
 
     struct lock scratch_lock;
     struct append_scratch *scratch;

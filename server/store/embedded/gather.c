@@ -258,7 +258,7 @@ static int gather_part(struct gather *g, struct part *p)
     size_t candidates = g->n_candidates, labels = g->n_labels;
     size_t sources = g->selection->n_sources;
     struct part_view v;
-    int rc = part_view_init(&v, p, &g->work);
+    int rc = part_view_init(&v, p, &g->selection->store->chunks, &g->work);
     if (rc == 0) {
         rc = match_part(g, &v);
         part_view_done(&v);

@@ -125,7 +125,7 @@ static int measure_open_part(struct measuring *m, struct part *p)
 {
     struct part_view v;
     arena_reset(&m->scratch);
-    if (part_view_init(&v, p, &m->scratch) != 0)
+    if (part_view_init(&v, p, NULL, &m->scratch) != 0)
         return no_memory(m);
     int rc = measure_labels(m, p);
     for (uint32_t i = 0; rc == 0 && i < p->n_streams; i++)

@@ -242,7 +242,7 @@ static int open_inputs(struct merge *m, struct part *const *parts)
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < m->n; i++) {
         arena_init(&m->inputs[i].texts, MERGE_ARENA_MAX);
-        if (part_view_init(&m->inputs[i].view, parts[i], &m->inputs[i].texts) != 0)
+        if (part_view_init(&m->inputs[i].view, parts[i], NULL, &m->inputs[i].texts) != 0)
             return no_memory(m);
         rc = intern_pairs(m, &m->inputs[i]);
         if (rc != 0)

@@ -98,7 +98,7 @@ static int from_part(struct collect *c, struct part *p)
 {
     struct part_view v;
     arena_reset(&c->work);
-    int rc = part_view_init(&v, p, &c->work);
+    int rc = part_view_init(&v, p, &c->store->chunks, &c->work);
     if (rc == 0) {
         rc = visit_part(c, &v);
         part_view_done(&v);

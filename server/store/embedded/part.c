@@ -7,6 +7,7 @@
 #include "base/num.h"
 #include "base/time.h"
 #include "store/embedded/block.h"
+#include "store/embedded/chunk_cache.h"
 #include "store/embedded/part_format.h"
 #include "store/embedded/part_view.h"
 
@@ -84,7 +85,7 @@ static int read_footer(const struct part *p, struct part_footer *f, struct err *
 
 static size_t directory_size(const struct part_footer *f)
 {
-    return (2 * part_text_chunks(f->n_pairs) + part_stream_chunks(f->n_streams)) * PART_ENTRY;
+    return part_chunks(f->n_pairs, f->n_streams) * PART_ENTRY;
 }
 
 /* The sections must lie where they say; a matching checksum makes this certain but for our own bugs
@@ -193,6 +194,19 @@ int part_open(const struct fs *fs, const char *path, struct part **out, struct e
     return 0;
 }
 
+int part_use_cache(struct part *p, struct chunk_cache *cache)
+{
+    size_t n = part_chunks(p->n_pairs, p->n_streams);
+    lock_take(&cache->lock);
+    if (!p->chunks) {
+        p->chunks = calloc(n + 1, sizeof(struct part_chunk *));
+        p->cache = p->chunks ? cache : NULL;
+    }
+    bool ready = p->chunks;
+    lock_give(&cache->lock);
+    return ready ? 0 : ERR_NOMEM;
+}
+
 void part_ref(struct part *p)
 {
     refcount_get(&p->refs);
@@ -202,6 +216,9 @@ void part_unref(struct part *p)
 {
     if (!p || !refcount_put(&p->refs))
         return;
+    if (p->cache)
+        chunk_cache_drop(p->cache, p->chunks, part_chunks(p->n_pairs, p->n_streams));
+    free(p->chunks);
     fs_unmap(p->fs, p->map, p->size);
     free(p->names);
     free(p->names_text);

@@ -22,6 +22,9 @@
 #include "base/fs.h"
 #include "store/store.h"
 
+struct chunk_cache;
+struct part_chunk;
+
 struct part_name {
     struct str text;       /* borrowed from part.names_text */
     uint32_t first, count; /* its pairs */
@@ -43,6 +46,9 @@ struct part {
     struct part_name *names;    /* by text */
     atomic_bool damaged;        /* its index is: reported already */
     atomic_bool block_reported; /* a block of it is */
+    struct chunk_cache *cache;
+    struct part_chunk **chunks; /* slots, as many as the directory has entries; guarded by the
+                                 * cache's lock */
 };
 
 /* Rows of one stream in a row in the file. */
@@ -61,6 +67,9 @@ void part_format_name(char out[PART_NAME_MAX], uint64_t lo, uint64_t hi);
 /* Maps and checks header, footer, directory and names. ERR_CORRUPT: damaged; ERR_UNSUPPORTED: from
  * a later version; ERR_IO, ERR_NOMEM. */
 int part_open(const struct fs *fs, const char *path, struct part **out, struct err *err);
+
+/* Makes the part's slots in the cache, once; every caller brings the same cache. ERR_NOMEM. */
+int part_use_cache(struct part *p, struct chunk_cache *cache);
 void part_ref(struct part *p);
 void part_unref(struct part *p);
 

@@ -46,6 +46,12 @@ static inline size_t part_stream_chunks(uint32_t n_streams)
     return ((size_t)n_streams + PART_STREAMS - 1) / PART_STREAMS;
 }
 
+/* Entries of the directory: texts, postings, streams. */
+static inline size_t part_chunks(uint32_t n_pairs, uint32_t n_streams)
+{
+    return 2 * part_text_chunks(n_pairs) + part_stream_chunks(n_streams);
+}
+
 /* First byte of a chunk. */
 enum part_chunk_method { PART_CHUNK_PLAIN, PART_CHUNK_ZSTD };
 

@@ -8,31 +8,25 @@
 #include "store/embedded/part_format.h"
 #include "store/embedded/posting.h"
 
-struct text_chunk {
-    struct str values[PART_TEXTS];
-};
+#define SCRATCH_MAX ((size_t)256 << 20)
 
-struct posting_chunk {
-    struct str postings[PART_TEXTS];
-};
-
-int part_view_init(struct part_view *v, struct part *p, struct arena *arena)
+int part_view_init(struct part_view *v, struct part *p, struct chunk_cache *cache,
+                   struct arena *arena)
 {
-    size_t chunks = part_text_chunks(p->n_pairs);
     *v = (struct part_view){.part = p, .arena = arena, .streams_chunk = SIZE_MAX};
-    arena_init(&v->streams_arena, 256 << 20);
-    v->texts = arena_array(arena, chunks, sizeof(struct text_chunk *));
-    v->postings = arena_array(arena, chunks, sizeof(struct posting_chunk *));
-    v->zstd = ZSTD_createDCtx();
-    if (v->texts && v->postings && v->zstd)
-        return 0;
-    part_view_done(v);
-    return ERR_NOMEM;
+    id_map_init(&v->seen, arena);
+    arena_init(&v->scratch, SCRATCH_MAX);
+    int rc = cache ? part_use_cache(p, cache) : 0;
+    v->cache = rc == 0 ? cache : NULL;
+    return rc;
 }
 
 void part_view_done(struct part_view *v)
 {
-    arena_done(&v->streams_arena);
+    for (size_t i = 0; i < v->n_held; i++)
+        part_chunk_unref(v->held[i]);
+    part_chunk_unref(v->streams);
+    arena_done(&v->scratch);
     (void)ZSTD_freeDCtx(v->zstd); // NULL is fine
     *v = (struct part_view){0};
 }
@@ -79,8 +73,8 @@ int part_unpack(struct str chunk, struct arena *arena, char **out, size_t *out_n
     return part_unpack_with(NULL, chunk, arena, out, out_n);
 }
 
-/* Chunk `i` of the directory: texts, then postings, then streams. */
-static int unpack_entry(struct part_view *v, size_t i, struct arena *arena, struct reader *out)
+/* Chunk `i` of the directory (texts, then postings, then streams) into the scratch arena. */
+static int unpack_entry(struct part_view *v, size_t i, struct reader *out)
 {
     const struct part *p = v->part;
     const char *entry = p->map + p->directory + i * PART_ENTRY;
@@ -88,12 +82,56 @@ static int unpack_entry(struct part_view *v, size_t i, struct arena *arena, stru
     uint32_t size = read_u32(entry + 8);
     if (offset > p->size || size > p->size - offset)
         return ERR_CORRUPT;
+    if (!v->zstd)
+        v->zstd = ZSTD_createDCtx();
     char *bytes;
     size_t n;
-    int rc = part_unpack_with(v->zstd, str_of(p->map + offset, size), arena, &bytes, &n);
+    int rc = part_unpack_with(v->zstd, str_of(p->map + offset, size), &v->scratch, &bytes, &n);
     if (rc == 0)
         *out = reader_of(bytes, n);
     return rc;
+}
+
+typedef int decode_chunk(struct part_view *v, size_t i, struct part_chunk **out);
+
+/* The decoded chunk with a reference for the caller: from the cache, or by `decode`. */
+static int get_chunk(struct part_view *v, size_t i, decode_chunk *decode, struct part_chunk **out)
+{
+    if (v->cache && (*out = chunk_cache_get(v->cache, &v->part->chunks[i])) != NULL)
+        return 0;
+    arena_reset(&v->scratch);
+    int rc = decode(v, i, out);
+    if (rc == 0 && v->cache)
+        chunk_cache_put(v->cache, &v->part->chunks[i], *out);
+    return rc;
+}
+
+/* The same, held by the view until its end. */
+static int hold_chunk(struct part_view *v, size_t i, decode_chunk *decode,
+                      const struct part_chunk **out)
+{
+    uint32_t *place = id_map_at(&v->seen, (uint32_t)i);
+    if (!place)
+        return ERR_NOMEM;
+    if (*place != UINT32_MAX) {
+        *out = v->held[*place];
+        return 0;
+    }
+    if (v->n_held == v->cap_held) {
+        size_t cap = v->cap_held ? v->cap_held * 2 : 16;
+        struct part_chunk **held =
+            arena_grow(v->arena, v->held, v->n_held, cap, sizeof(struct part_chunk *));
+        if (!held)
+            return ERR_NOMEM;
+        v->held = held;
+        v->cap_held = cap;
+    }
+    int rc = get_chunk(v, i, decode, &v->held[v->n_held]);
+    if (rc != 0)
+        return rc;
+    *place = (uint32_t)v->n_held;
+    *out = v->held[v->n_held++];
+    return 0;
 }
 
 static uint32_t pairs_in(const struct part *p, size_t chunk)
@@ -125,31 +163,48 @@ static struct str get_value(struct reader *r, struct str last, struct arena *a)
     return str_of(p, (size_t)shared + rest.n);
 }
 
-static int texts_at(struct part_view *v, size_t chunk, const struct text_chunk **out)
+/* `texts`, of which there are n, with their bytes behind each other. */
+static int pack_texts(const struct str *texts, size_t n, struct part_chunk **out)
 {
-    if (!v->texts[chunk]) {
-        struct reader r;
-        struct text_chunk *t = arena_alloc(v->arena, sizeof *t);
-        int rc = t ? unpack_entry(v, chunk, v->arena, &r) : ERR_NOMEM;
-        if (rc != 0)
-            return rc;
-        struct str last = {0};
-        for (uint32_t i = 0; i < pairs_in(v->part, chunk); i++)
-            t->values[i] = last = get_value(&r, last, v->arena);
-        if (r.bad)
-            return arena_failed(v->arena) ? ERR_NOMEM : ERR_CORRUPT;
-        v->texts[chunk] = t;
+    size_t total = 0;
+    for (size_t i = 0; i < n; i++)
+        total += texts[i].n;
+    struct part_chunk *c = part_chunk_new(sizeof *c + n * sizeof *texts + total);
+    if (!c)
+        return ERR_NOMEM;
+    c->texts = (struct str *)(c + 1);
+    char *to = (char *)(c->texts + n);
+    for (size_t i = 0; i < n; i++) {
+        c->texts[i] = str_of(to, texts[i].n);
+        if (texts[i].n)
+            memcpy(to, texts[i].p, texts[i].n);
+        to += texts[i].n;
     }
-    *out = v->texts[chunk];
+    *out = c;
     return 0;
+}
+
+static int decode_texts(struct part_view *v, size_t i, struct part_chunk **out)
+{
+    struct reader r;
+    struct str values[PART_TEXTS], last = {0};
+    int rc = unpack_entry(v, i, &r);
+    if (rc != 0)
+        return rc;
+    uint32_t n = pairs_in(v->part, i);
+    for (uint32_t k = 0; k < n; k++)
+        values[k] = last = get_value(&r, last, &v->scratch);
+    if (r.bad)
+        return arena_failed(&v->scratch) ? ERR_NOMEM : ERR_CORRUPT;
+    return pack_texts(values, n, out);
 }
 
 static int value_of(struct part_view *v, uint32_t pair, struct str *out)
 {
-    const struct text_chunk *t = NULL;
-    int rc = texts_at(v, pair / PART_TEXTS, &t);
+    const struct part_chunk *c = NULL;
+    int rc = hold_chunk(v, pair / PART_TEXTS, decode_texts, &c);
     if (rc == 0)
-        *out = t->values[pair % PART_TEXTS];
+        *out = c->texts[pair % PART_TEXTS];
     return rc;
 }
 
@@ -214,26 +269,29 @@ static int lower_bound(struct part_view *v, const struct part_name *name, struct
 /* --- postings --------------------------------------------------------------------------------- */
 
 /* A chunk: the length of each posting, then the postings. */
-static int postings_at(struct part_view *v, size_t chunk, const struct posting_chunk **out)
+static int decode_postings(struct part_view *v, size_t i, struct part_chunk **out)
 {
-    if (!v->postings[chunk]) {
-        struct reader r;
-        struct posting_chunk *c = arena_alloc(v->arena, sizeof *c);
-        int rc = c ? unpack_entry(v, part_text_chunks(v->part->n_pairs) + chunk, v->arena, &r)
-                   : ERR_NOMEM;
-        if (rc != 0)
-            return rc;
-        uint32_t n = pairs_in(v->part, chunk);
-        for (uint32_t i = 0; i < n; i++)
-            c->postings[i].n = (size_t)get_varint(&r);
-        for (uint32_t i = 0; i < n; i++)
-            c->postings[i].p = (const char *)get_bytes(&r, c->postings[i].n);
-        if (r.bad)
-            return ERR_CORRUPT;
-        v->postings[chunk] = c;
-    }
-    *out = v->postings[chunk];
-    return 0;
+    struct reader r;
+    struct str postings[PART_TEXTS];
+    int rc = unpack_entry(v, i, &r);
+    if (rc != 0)
+        return rc;
+    uint32_t n = pairs_in(v->part, i - part_text_chunks(v->part->n_pairs));
+    for (uint32_t k = 0; k < n; k++)
+        postings[k].n = (size_t)get_varint(&r);
+    for (uint32_t k = 0; k < n; k++)
+        postings[k].p = (const char *)get_bytes(&r, postings[k].n);
+    return r.bad ? ERR_CORRUPT : pack_texts(postings, n, out);
+}
+
+static int posting_of(struct part_view *v, uint32_t pair, struct str *out)
+{
+    const struct part_chunk *c = NULL;
+    size_t i = part_text_chunks(v->part->n_pairs) + pair / PART_TEXTS;
+    int rc = hold_chunk(v, i, decode_postings, &c);
+    if (rc == 0)
+        *out = c->texts[pair % PART_TEXTS];
+    return rc;
 }
 
 static int decode_posting(const struct part *p, struct str bytes, roaring_bitmap_t *out)
@@ -245,9 +303,9 @@ static int decode_posting(const struct part *p, struct str bytes, roaring_bitmap
 
 int part_posting(struct part_view *v, uint32_t pair, roaring_bitmap_t *out)
 {
-    const struct posting_chunk *c = NULL;
-    int rc = postings_at(v, pair / PART_TEXTS, &c);
-    return rc == 0 ? decode_posting(v->part, c->postings[pair % PART_TEXTS], out) : rc;
+    struct str bytes;
+    int rc = posting_of(v, pair, &bytes);
+    return rc == 0 ? decode_posting(v->part, bytes, out) : rc;
 }
 
 static int source_all(void *self, roaring_bitmap_t *out)
@@ -344,11 +402,11 @@ static int visit_values(struct part_view *v, const struct part_name *name,
     int rc = 0;
     for (uint32_t pair = name->first; rc == 0 && pair < name->first + name->count; pair++) {
         int wanted = 1;
-        const struct posting_chunk *c = NULL;
+        struct str posting;
         if (within) {
-            wanted = postings_at(v, pair / PART_TEXTS, &c);
+            wanted = posting_of(v, pair, &posting);
             if (wanted == 0)
-                wanted = meets(v->part, c->postings[pair % PART_TEXTS], within, scratch);
+                wanted = meets(v->part, posting, within, scratch);
         }
         struct str value;
         rc = wanted > 0 ? value_of(v, pair, &value) : wanted;
@@ -403,7 +461,7 @@ static void get_pairs(struct stream_reader *s, struct part_stream *out)
         return;
     }
     size_t n = (size_t)shared + added;
-    uint32_t *pairs = arena_alloc(&s->v->streams_arena, n * sizeof *pairs);
+    uint32_t *pairs = arena_alloc(&s->v->scratch, n * sizeof *pairs);
     if (!pairs) {
         s->r.bad = true;
         return;
@@ -427,7 +485,7 @@ static void get_pairs(struct stream_reader *s, struct part_stream *out)
 static void get_blocks(struct stream_reader *s, struct part_stream *out)
 {
     size_t n = get_count(&s->r, 4);
-    struct part_block *v = arena_alloc(&s->v->streams_arena, n * sizeof *v);
+    struct part_block *v = arena_alloc(&s->v->scratch, n * sizeof *v);
     if (!v) {
         s->r.bad = true;
         return;
@@ -448,30 +506,54 @@ static void get_blocks(struct stream_reader *s, struct part_stream *out)
     out->n_blocks = (uint32_t)n;
 }
 
-static int decode_streams(struct part_view *v, size_t chunk)
+/* Everything of `n` streams of the scratch arena in one allocation. */
+static int pack_streams(const struct part_stream *v, size_t n, struct part_chunk **out)
+{
+    size_t pairs = 0, blocks = 0;
+    for (size_t i = 0; i < n; i++) {
+        pairs += v[i].n_pairs;
+        blocks += v[i].n_blocks;
+    }
+    struct part_chunk *c = part_chunk_new(sizeof *c + n * sizeof *v + blocks * sizeof *v->blocks +
+                                          pairs * sizeof *v->pairs);
+    if (!c)
+        return ERR_NOMEM;
+    c->streams = (struct part_stream *)(c + 1);
+    struct part_block *block = (struct part_block *)(c->streams + n);
+    uint32_t *pair = (uint32_t *)(block + blocks);
+    for (size_t i = 0; i < n; i++) {
+        c->streams[i] = (struct part_stream){pair, block, v[i].n_pairs, v[i].n_blocks};
+        if (v[i].n_pairs)
+            memcpy(pair, v[i].pairs, v[i].n_pairs * sizeof *pair);
+        if (v[i].n_blocks)
+            memcpy(block, v[i].blocks, v[i].n_blocks * sizeof *block);
+        pair += v[i].n_pairs;
+        block += v[i].n_blocks;
+    }
+    *out = c;
+    return 0;
+}
+
+static int decode_streams(struct part_view *v, size_t entry, struct part_chunk **out)
 {
     const struct part *p = v->part;
     struct stream_reader s = {.v = v};
-    v->streams_chunk = SIZE_MAX;
-    arena_reset(&v->streams_arena);
-    int rc = unpack_entry(v, 2 * part_text_chunks(p->n_pairs) + chunk, &v->streams_arena, &s.r);
+    size_t chunk = entry - 2 * part_text_chunks(p->n_pairs);
+    size_t n = MIN((size_t)PART_STREAMS, p->n_streams - chunk * PART_STREAMS);
+    struct part_stream streams[PART_STREAMS];
+    int rc = unpack_entry(v, entry, &s.r);
     if (rc != 0)
         return rc;
-    size_t n = MIN((size_t)PART_STREAMS, p->n_streams - chunk * PART_STREAMS);
-    v->streams = arena_array(&v->streams_arena, n, sizeof *v->streams);
-    if (!v->streams)
-        return ERR_NOMEM;
     s.offset = get_varint(&s.r);
     for (size_t i = 0; i < n && !s.r.bad; i++) {
-        get_pairs(&s, &v->streams[i]);
+        get_pairs(&s, &streams[i]);
         if (!s.r.bad)
-            get_blocks(&s, &v->streams[i]);
-        s.last = &v->streams[i];
+            get_blocks(&s, &streams[i]);
+        s.last = &streams[i];
     }
     if (s.r.bad || reader_left(&s.r))
-        return arena_failed(&v->streams_arena) ? ERR_NOMEM : ERR_CORRUPT;
-    v->streams_chunk = chunk;
-    return 0;
+        return arena_failed(&v->scratch) ? ERR_NOMEM : ERR_CORRUPT;
+    return pack_streams(streams, n, out);
 }
 
 int part_stream(struct part_view *v, uint32_t ordinal, struct part_stream *out)
@@ -480,10 +562,14 @@ int part_stream(struct part_view *v, uint32_t ordinal, struct part_stream *out)
     if (ordinal >= v->part->n_streams)
         return ERR_CORRUPT;
     if (chunk != v->streams_chunk) {
-        int rc = decode_streams(v, chunk);
+        struct part_chunk *c;
+        int rc = get_chunk(v, 2 * part_text_chunks(v->part->n_pairs) + chunk, decode_streams, &c);
         if (rc != 0)
             return rc;
+        part_chunk_unref(v->streams);
+        v->streams = c;
+        v->streams_chunk = chunk;
     }
-    *out = v->streams[ordinal % PART_STREAMS];
+    *out = v->streams->streams[ordinal % PART_STREAMS];
     return 0;
 }

@@ -3,11 +3,10 @@
 #define TELLTALE_STORE_EMBEDDED_PART_VIEW_H
 
 #include "base/arena.h"
+#include "store/embedded/chunk_cache.h"
+#include "store/embedded/label_table.h"
 #include "store/embedded/match.h"
 #include "store/embedded/part.h"
-
-struct text_chunk;
-struct posting_chunk;
 
 struct part_stream {
     const uint32_t *pairs;           /* rising */
@@ -18,23 +17,29 @@ struct part_stream {
 /* One reader's view of a part's index. One thread. After ERR_CORRUPT from any function below the
  * index cannot be trusted: leave the part out. */
 struct part_view {
-    struct part *part;               /* borrowed */
-    struct arena *arena;             /* borrowed: label texts and postings that were decoded */
-    struct text_chunk **texts;       /* by chunk; NULL: not decoded yet */
-    struct posting_chunk **postings; /* same */
-    struct arena streams_arena;      /* the chunk of streams decoded last */
-    struct part_stream *streams;
-    size_t streams_chunk; /* its number; SIZE_MAX: none */
-    void *zstd;           /* ZSTD_DCtx */
+    struct part *part;         /* borrowed */
+    struct chunk_cache *cache; /* borrowed; NULL: nothing is taken from it or left in it */
+    struct arena *arena;       /* borrowed: the lists below */
+    struct arena scratch;      /* of one unpacking */
+    struct id_map seen;        /* number of a chunk of texts or postings to its place in `held` */
+    struct part_chunk **held;  /* references */
+    size_t n_held, cap_held;
+    struct part_chunk *streams; /* the chunk of streams asked for last, or NULL */
+    size_t streams_chunk;       /* its number; SIZE_MAX: none */
+    void *zstd;                 /* ZSTD_DCtx, when one was needed */
 };
 
-int part_view_init(struct part_view *v, struct part *p, struct arena *arena);
+/* `cache`: of the part's store, for readers that come again; NULL for one that reads everything
+ * once. ERR_NOMEM. */
+int part_view_init(struct part_view *v, struct part *p, struct chunk_cache *cache,
+                   struct arena *arena);
 void part_view_done(struct part_view *v);
 
 /* The index as a source for match_streams; the streams are ordinals. */
 struct posting_source part_postings(struct part_view *v);
 
-/* Name and value of a pair; name borrowed from the part, value from the arena. */
+/* Name and value of a pair; name borrowed from the part, value from the
+ * view. */
 int part_pair(struct part_view *v, uint32_t pair, struct label *out);
 
 /* Adds the streams that have the pair. */

@@ -4,7 +4,7 @@
 
 /* varint: number << 1 | is runs
  * gaps: first, then (next - last - 1)…        runs: (start - end of the last), length - 1, … */
-enum { BATCH = 256 };
+enum { BATCH = 256, SHORT_RUN = 64 };
 
 static size_t count_runs(const uint32_t *v, size_t n)
 {
@@ -46,10 +46,21 @@ void posting_encode(struct buf *out, const uint32_t *v, size_t n)
         put_gaps(out, v, n);
 }
 
-static void get_gaps(struct reader *r, uint64_t n, uint32_t limit, roaring_bitmap_t *out)
+/* Members on their way into the bitmap, which takes many at once for much less than one by one. */
+struct batch {
+    uint32_t v[BATCH];
+    size_t n;
+    roaring_bitmap_t *out;
+};
+
+static void batch_flush(struct batch *b)
 {
-    uint32_t batch[BATCH];
-    size_t filled = 0;
+    roaring_bitmap_add_many(b->out, b->n, b->v);
+    b->n = 0;
+}
+
+static void get_gaps(struct reader *r, uint64_t n, uint32_t limit, struct batch *b)
+{
     uint64_t next = 0;
     for (uint64_t i = 0; i < n; i++) {
         uint64_t gap = get_varint(r);
@@ -57,17 +68,28 @@ static void get_gaps(struct reader *r, uint64_t n, uint32_t limit, roaring_bitma
             r->bad = true;
             return;
         }
-        batch[filled++] = (uint32_t)(next + gap);
+        b->v[b->n++] = (uint32_t)(next + gap);
         next += gap + 1;
-        if (filled == BATCH) {
-            roaring_bitmap_add_many(out, filled, batch);
-            filled = 0;
-        }
+        if (b->n == BATCH)
+            batch_flush(b);
     }
-    roaring_bitmap_add_many(out, filled, batch);
 }
 
-static void get_runs(struct reader *r, uint64_t runs, uint32_t limit, roaring_bitmap_t *out)
+/* [from, end): a short run is cheaper as its members. */
+static void add_run(struct batch *b, uint64_t from, uint64_t end)
+{
+    if (end - from > SHORT_RUN) {
+        batch_flush(b);
+        roaring_bitmap_add_range(b->out, from, end);
+        return;
+    }
+    if (b->n + (end - from) > BATCH)
+        batch_flush(b);
+    for (uint64_t v = from; v < end; v++)
+        b->v[b->n++] = (uint32_t)v;
+}
+
+static void get_runs(struct reader *r, uint64_t runs, uint32_t limit, struct batch *b)
 {
     uint64_t end = 0;
     for (uint64_t i = 0; i < runs; i++) {
@@ -79,7 +101,7 @@ static void get_runs(struct reader *r, uint64_t runs, uint32_t limit, roaring_bi
         }
         uint64_t from = end + gap;
         end = from + length + 1;
-        roaring_bitmap_add_range(out, from, end);
+        add_run(b, from, end);
     }
 }
 
@@ -90,8 +112,12 @@ void posting_decode(struct reader *r, uint32_t limit, roaring_bitmap_t *out)
         r->bad = true;
         return;
     }
+    struct batch b;
+    b.n = 0;
+    b.out = out;
     if (head & 1)
-        get_runs(r, head >> 1, limit, out);
+        get_runs(r, head >> 1, limit, &b);
     else
-        get_gaps(r, head >> 1, limit, out);
+        get_gaps(r, head >> 1, limit, &b);
+    batch_flush(&b);
 }

@@ -22,6 +22,7 @@ enum {
     DEFAULT_MAX_STREAMS = 10000000,
     DEFAULT_MAX_EXEMPLARS = 100000,
     DEFAULT_HEAD_BYTES = 256 << 20,
+    CHUNK_CACHE_BYTES = 32 << 20, /* the index of some 200,000 streams */
 };
 
 static void set_limits(struct store *s, const struct store_options *o)
@@ -198,6 +199,7 @@ static int init(struct store *s, const struct store_options *o)
     rwlock_init(&s->gate, LOCK_STORE_GATE);
     lock_init(&s->heads_lock, LOCK_STORE_HEADS);
     lock_init(&s->parts_lock, LOCK_STORE_PARTS);
+    chunk_cache_init(&s->chunks, CHUNK_CACHE_BYTES);
     lock_init(&s->scratch_lock, LOCK_LEAF);
     lock_init(&s->wake_lock, LOCK_LEAF);
     cond_init(&s->wake);
@@ -240,6 +242,7 @@ void store_abandon(struct store *s)
     free(s->live);
     free(s->frozen);
     partitions_close(s);
+    chunk_cache_done(&s->chunks); // the parts that it has chunks of are gone
     append_done(s);
     wal_done(&s->wal);
     streams_done(&s->streams);
