@@ -37,36 +37,13 @@ static bool grow(struct buf *b, size_t need)
     return true;
 }
 
-char *buf_reserve(struct buf *b, size_t n)
+char *buf_reserve_slow(struct buf *b, size_t n)
 {
     if (b->failed || n > b->max - b->n || (b->n + n > b->cap && !grow(b, b->n + n))) {
         b->failed = true;
         return NULL;
     }
     return b->p + b->n;
-}
-
-void buf_advance(struct buf *b, size_t n)
-{
-    b->n += n;
-}
-
-void buf_put(struct buf *b, const void *bytes, size_t n)
-{
-    char *to = n ? buf_reserve(b, n) : NULL;
-    if (to) {
-        memcpy(to, bytes, n);
-        b->n += n;
-    }
-}
-
-void buf_putc(struct buf *b, char c)
-{
-    char *to = buf_reserve(b, 1);
-    if (to) {
-        *to = c;
-        b->n++;
-    }
 }
 
 void buf_puts(struct buf *b, const char *text)

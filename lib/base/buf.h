@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/compiler.h"
 #include "base/str.h"
@@ -30,13 +31,39 @@ void buf_done(struct buf *b);
 /* Empty, keeps the memory, clears `failed`. */
 void buf_reset(struct buf *b);
 
+/* The part of buf_reserve that may allocate. */
+char *buf_reserve_slow(struct buf *b, size_t n);
+
 /* Makes room for `n` more bytes and returns where they go, or NULL (and `failed`). The caller
  * writes there and then calls buf_advance with what it used. */
-char *buf_reserve(struct buf *b, size_t n);
-void buf_advance(struct buf *b, size_t n);
+static inline char *buf_reserve(struct buf *b, size_t n)
+{
+    return !b->failed && n <= b->cap - b->n ? b->p + b->n : buf_reserve_slow(b, n);
+}
 
-void buf_put(struct buf *b, const void *bytes, size_t n);
-void buf_putc(struct buf *b, char c);
+static inline void buf_advance(struct buf *b, size_t n)
+{
+    b->n += n;
+}
+
+static inline void buf_put(struct buf *b, const void *bytes, size_t n)
+{
+    char *to = n ? buf_reserve(b, n) : NULL;
+    if (to) {
+        memcpy(to, bytes, n);
+        b->n += n;
+    }
+}
+
+static inline void buf_putc(struct buf *b, char c)
+{
+    char *to = buf_reserve(b, 1);
+    if (to) {
+        *to = c;
+        b->n++;
+    }
+}
+
 void buf_puts(struct buf *b, const char *text);
 void buf_put_str(struct buf *b, struct str s);
 /* Needs room for a NUL behind the text, which does not count as part of it. */

@@ -1,5 +1,5 @@
-/* Parsing goes through strtod_l and formatting through snprintf with rising precision: both are
- * exact and tell no lies at the edges; integers, the common case, take a short cut. */
+/* Parsing goes through strtod_l, which is exact and tells no lies at the edges; formatting is
+ * shortest.h and where to put the point. Integers, the common case, take a short cut. */
 #define _GNU_SOURCE // strtod_l
 #include "base/num.h"
 
@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "base/err.h"
+#include "base/shortest.h"
 
 int num_parse_u64(struct str text, uint64_t *out)
 {
@@ -150,21 +151,15 @@ struct decimal {
 
 static struct decimal shortest(double v)
 {
+    struct shortest s = shortest_decimal(v);
     struct decimal d = {0};
-    char text[40];
-    int precision = 15;
-    for (; precision <= 17; precision++) {
-        (void)snprintf(text, sizeof text, "%.*e", precision - 1, v);
-        if (precision == 17 || strtod_l(text, NULL, c_locale) == v)
-            break;
-    }
-    char *e = strchr(text, 'e');
-    d.point = (int)strtol(e + 1, NULL, 10) + 1;
-    for (const char *p = text; p < e; p++)
-        if (*p >= '0' && *p <= '9')
-            d.digits[d.n++] = *p;
-    while (d.n > 1 && d.digits[d.n - 1] == '0')
-        d.n--;
+    char text[20];
+    int at = sizeof text;
+    for (; s.digits; s.digits /= 10)
+        text[--at] = (char)('0' + s.digits % 10);
+    d.n = (int)sizeof text - at;
+    memcpy(d.digits, text + at, (size_t)d.n);
+    d.point = s.exponent + d.n;
     return d;
 }
 
@@ -215,7 +210,6 @@ static size_t format_double(char *out, double v, double low, double high)
         memcpy(out, text, strlen(text) + 1);
         return strlen(text);
     }
-    need_c_locale();
     size_t n = 0;
     if (signbit(v))
         out[n++] = '-';

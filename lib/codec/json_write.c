@@ -102,8 +102,44 @@ static void put_text(struct buf *out, struct str s)
     buf_put(out, s.p + s.n - plain, plain);
 }
 
+#define EACH_BYTE(c) (UINT64_C(0x0101010101010101) * (c))
+
+/* Is any of eight bytes a control, a quote, a backslash or not ASCII? Each test raises the top bit
+ * of a byte that fits, and perhaps of one above it: never of none. */
+static bool any_special(uint64_t v)
+{
+    uint64_t quote = v ^ EACH_BYTE('"'), backslash = v ^ EACH_BYTE('\\');
+    uint64_t hit = v | (v - EACH_BYTE(0x20)) | (quote - EACH_BYTE(1)) | (backslash - EACH_BYTE(1));
+    return hit & EACH_BYTE(0x80);
+}
+
+/* True when the text can be copied as it is: nearly always. */
+static bool is_plain(struct str s)
+{
+    uint64_t v;
+    size_t i = 0;
+    for (; i + sizeof v <= s.n; i += sizeof v) {
+        memcpy(&v, s.p + i, sizeof v);
+        if (any_special(v))
+            return false;
+    }
+    for (; i < s.n; i++)
+        if (escape_of((unsigned char)s.p[i]) != 0)
+            return false;
+    return true;
+}
+
 static void put_quoted(struct buf *out, struct str s)
 {
+    char *to = is_plain(s) ? buf_reserve(out, s.n + 2) : NULL;
+    if (to) {
+        to[0] = '"';
+        if (s.n)
+            memcpy(to + 1, s.p, s.n);
+        to[s.n + 1] = '"';
+        buf_advance(out, s.n + 2);
+        return;
+    }
     buf_putc(out, '"');
     if (s.n)
         put_text(out, s);

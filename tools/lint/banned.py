@@ -31,7 +31,6 @@ ALLOWED = {
     ("lib/base/lock.c", "pthread_rwlock_rdlock"): "the wrapper itself",
     ("lib/base/lock.c", "pthread_rwlock_wrlock"): "the wrapper itself",
     ("lib/base/thread.c", "pthread_create"): "the wrapper itself",
-    ("lib/base/num.c", "strtol"): "of an exponent that printf wrote",
 }
 
 # Tests and fuzz targets end loudly, wait on other programs, and check us against the C library.

@@ -4,6 +4,8 @@
 
 #include "base/time.h"
 
+#define ASK_NS NS_PER_MS /* between two questions whether the client is there: a system call */
+
 struct limits_arena {
     struct arena arena;
     struct limits_arena *next;
@@ -58,13 +60,17 @@ int limits_memory_error(const struct limits *l, struct err *err)
 
 int limits_tick(struct limits *l, struct err *err)
 {
-    if (time_now_mono_ns() > l->deadline_mono_ns)
+    int64_t now = time_now_mono_ns();
+    if (now > l->deadline_mono_ns)
         return err_set(err, ERR_TIMEOUT,
                        "query timed out in expression evaluation after %lld ms; select less or "
                        "raise query.timeout",
                        (long long)l->timeout_ms);
-    if (l->cancelled && l->cancelled(l->self))
-        return err_set(err, ERR_CANCELLED, "query was canceled in expression evaluation");
+    if (l->cancelled && now >= l->ask_mono_ns) {
+        l->ask_mono_ns = now + ASK_NS;
+        if (l->cancelled(l->self))
+            return err_set(err, ERR_CANCELLED, "query was canceled in expression evaluation");
+    }
     divide_memory(l);
     for (const struct limits_arena *a = l->arenas; a; a = a->next)
         if (arena_failed(&a->arena))

@@ -21,6 +21,7 @@ struct limits {
     size_t max_memory_bytes;
     bool (*cancelled)(void *self); /* may be NULL */
     void *self;
+    int64_t ask_mono_ns;         /* when to call it next */
     struct limits_arena *arenas; /* owned */
 };
 

@@ -4,11 +4,16 @@
 #include <stdlib.h>
 
 #include "base/compiler.h"
-#include "base/map.h"
 #include "base/time.h"
 #include "store/embedded/damage.h"
 #include "store/embedded/part_view.h"
 #include "store/embedded/selection.h"
+
+/* Texts that grow by one. */
+struct texts {
+    struct str *v;
+    size_t n, cap;
+};
 
 struct collect {
     struct store *store;
@@ -18,25 +23,100 @@ struct collect {
     int64_t min_ms, max_ms;
     struct arena *arena; /* of the answer */
     struct arena work;
-    struct map seen; /* keys in `arena` */
+    struct texts found; /* of one source, with their array in `work` */
+    struct texts all;   /* sorted, each once, in `arena` */
     struct err *err;
 };
 
 static int add(void *arg, struct str text)
 {
     struct collect *c = arg;
-    if (map_get(&c->seen, text))
-        return 0;
-    struct str copy = arena_str(c->arena, text);
-    if (!copy.p || map_put(&c->seen, copy, c) != 0)
-        return ERR_NOMEM;
+    struct texts *t = &c->found;
+    if (t->n == t->cap) {
+        size_t cap = t->cap ? t->cap * 2 : 256;
+        struct str *v = arena_grow(&c->work, t->v, t->n, cap, sizeof *v);
+        if (!v)
+            return ERR_NOMEM;
+        t->v = v;
+        t->cap = cap;
+    }
+    t->v[t->n++] = text;
     return 0;
 }
 
+/* An index of heads gives its texts for the time of the call only. */
 static int add_counted(void *arg, struct str text, uint64_t streams)
 {
+    struct collect *c = arg;
     (void)streams;
-    return add(arg, text);
+    struct str copy = arena_str(&c->work, text);
+    return copy.p ? add(arg, copy) : ERR_NOMEM;
+}
+
+/* --- putting sources together ----------------------------------------------------------------- */
+
+static int by_text(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+/* A part's texts come sorted. */
+static void sort_texts(struct texts *t)
+{
+    size_t i = 1;
+    while (i < t->n && str_cmp(t->v[i - 1], t->v[i]) < 0)
+        i++;
+    if (i < t->n)
+        qsort(t->v, t->n, sizeof *t->v, by_text);
+}
+
+/* The texts of `found` that `all` has not, in place. */
+static size_t keep_new(struct texts *found, const struct texts *all)
+{
+    size_t n = 0, at = 0;
+    for (size_t i = 0; i < found->n; i++) {
+        int c = -1;
+        while (at < all->n && (c = str_cmp(all->v[at], found->v[i])) < 0)
+            at++;
+        if (at == all->n || c != 0)
+            found->v[n++] = found->v[i];
+    }
+    return n;
+}
+
+/* Merges what one source gave, whose texts need not live after this. From the back, so that the
+ * array can be the same. */
+static int merge_found(struct collect *c)
+{
+    struct texts *all = &c->all, *found = &c->found;
+    sort_texts(found);
+    size_t more = keep_new(found, all), n = all->n + more;
+    *found = (struct texts){.v = found->v, .n = more};
+    if (more == 0)
+        return 0;
+    if (n > all->cap) {
+        size_t cap = all->cap ? MAX(n, all->cap * 2) : n;
+        struct str *v = arena_grow(c->arena, all->v, all->n, cap, sizeof *v);
+        if (!v)
+            return ERR_NOMEM;
+        all->v = v;
+        all->cap = cap;
+    }
+    size_t from = all->n;
+    all->n = n;
+    while (more > 0)
+        if (from > 0 && str_cmp(all->v[from - 1], found->v[more - 1]) > 0)
+            all->v[--n] = all->v[--from];
+        else
+            all->v[--n] = arena_str(c->arena, found->v[--more]);
+    return arena_failed(c->arena) ? ERR_NOMEM : 0;
+}
+
+/* Ready for the next source. */
+static void forget_found(struct collect *c)
+{
+    arena_reset(&c->work);
+    c->found = (struct texts){0};
 }
 
 /* --- heads ------------------------------------------------------------------------------------ */
@@ -73,6 +153,8 @@ static int from_heads(struct collect *c)
     if (rc == 0)
         rc = visit_index(c, within);
     rwlock_give(&c->store->evict);
+    if (rc == 0)
+        rc = merge_found(c);
     if (within)
         roaring_bitmap_free(within);
     return rc;
@@ -97,10 +179,12 @@ static int visit_part(struct collect *c, struct part_view *v)
 static int from_part(struct collect *c, struct part *p)
 {
     struct part_view v;
-    arena_reset(&c->work);
+    forget_found(c);
     int rc = part_view_init(&v, p, &c->store->chunks, &c->work);
     if (rc == 0) {
         rc = visit_part(c, &v);
+        if (rc == 0)
+            rc = merge_found(c);
         part_view_done(&v);
     }
     if (rc != ERR_CORRUPT)
@@ -127,27 +211,6 @@ static int from_parts(struct collect *c)
 
 /* --- the answer ------------------------------------------------------------------------------- */
 
-static int by_text(const void *a, const void *b)
-{
-    return str_cmp(*(const struct str *)a, *(const struct str *)b);
-}
-
-static int answer(struct collect *c, size_t limit, struct str **out, size_t *out_n)
-{
-    struct str *v = arena_array(c->arena, c->seen.n, sizeof *v);
-    if (!v)
-        return ERR_NOMEM;
-    size_t n = 0, cursor = 0;
-    const struct map_entry *e;
-    while ((e = map_next(&c->seen, &cursor)))
-        v[n++] = e->key;
-    if (n)
-        qsort(v, n, sizeof *v, by_text);
-    *out = v;
-    *out_n = limit ? MIN(limit, n) : n;
-    return 0;
-}
-
 static int collect(struct collect *c, size_t limit, struct str **out, size_t *out_n)
 {
     if (!atomic_get_acquire(&c->store->replayed)) // pairs with the release in store_replay
@@ -157,10 +220,11 @@ static int collect(struct collect *c, size_t limit, struct str **out, size_t *ou
     int rc = from_heads(c);
     if (rc == 0)
         rc = from_parts(c);
-    if (rc == 0)
-        rc = answer(c, limit, out, out_n);
+    if (rc == 0) {
+        *out = c->all.v;
+        *out_n = limit ? MIN(limit, c->all.n) : c->all.n;
+    }
     arena_done(&c->work);
-    map_done(&c->seen);
     if (rc != 0 && c->err && c->err->code == 0)
         (void)err_set(c->err, rc, "labels: %s", err_name(rc));
     return rc;

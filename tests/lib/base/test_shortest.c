@@ -1,0 +1,124 @@
+/* Against the C library, which is exact: nothing with a digit less reads back, and of those of its
+ * length it is the nearest (unless that one, beside a power of two, does not read back). */
+#include "base/shortest.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "support/check.h"
+
+/* The decimal of so many digits that is nearest to v, moved by `by` in its last digit. */
+static struct shortest rounded(double v, int digits, int by)
+{
+    char text[40];
+    (void)snprintf(text, sizeof text, "%.*e", digits - 1, v);
+    const char *e = strchr(text, 'e');
+    uint64_t mantissa = 0;
+    for (const char *p = text; p < e; p++)
+        if (*p != '.')
+            mantissa = mantissa * 10 + (uint64_t)(*p - '0');
+    int64_t exponent = 0;
+    assert_int_equal(num_parse_i64(str_c(e + 1), &exponent), 0);
+    return (struct shortest){mantissa + (uint64_t)by, (int)exponent - digits + 1};
+}
+
+static bool reads_back(struct shortest s, double v)
+{
+    char text[40];
+    (void)snprintf(text, sizeof text, "%llue%d", (unsigned long long)s.digits, s.exponent);
+    return strtod(text, NULL) == v;
+}
+
+static void expect_shortest(double v)
+{
+    struct shortest s = shortest_decimal(v);
+    char text[24];
+    int digits = snprintf(text, sizeof text, "%llu", (unsigned long long)s.digits);
+    if (!reads_back(s, v))
+        fail_msg("%.17g became %se%d", v, text, s.exponent);
+    for (int by = -1; digits > 1 && by <= 1; by++)
+        if (reads_back(rounded(v, digits - 1, by), v))
+            fail_msg("%.17g became %se%d and could be shorter", v, text, s.exponent);
+    struct shortest nearest = rounded(v, digits, 0);
+    if (reads_back(nearest, v) && nearest.digits != s.digits)
+        fail_msg("%.17g became %se%d, which is not the nearest", v, text, s.exponent);
+}
+
+static void test_doubles_of_all_bits(void **state)
+{
+    (void)state;
+    uint64_t random = 1;
+    for (int i = 0; i < 100000;) {
+        uint64_t bits = check_random(&random) & INT64_MAX;
+        double v;
+        memcpy(&v, &bits, sizeof v);
+        if (!isfinite(v) || v == 0)
+            continue;
+        expect_shortest(v);
+        i++;
+    }
+}
+
+/* Where the neighbour below is nearer than the one above, and around it. */
+static void test_every_power_of_two(void **state)
+{
+    (void)state;
+    for (int e = -1074; e < 1024; e++) {
+        double v = ldexp(1, e);
+        expect_shortest(v);
+        expect_shortest(nextafter(v, INFINITY));
+        if (e > -1074)
+            expect_shortest(nextafter(v, 0));
+    }
+}
+
+static void test_every_power_of_ten(void **state)
+{
+    (void)state;
+    for (int k = -323; k <= 308; k++) {
+        char text[16];
+        (void)snprintf(text, sizeof text, "1e%d", k);
+        expect_shortest(strtod(text, NULL));
+        struct shortest s = shortest_decimal(strtod(text, NULL));
+        assert_int_equal(s.digits, 1);
+        assert_int_equal(s.exponent, k);
+    }
+}
+
+static void test_the_ends_of_the_range(void **state)
+{
+    (void)state;
+    expect_shortest(DBL_TRUE_MIN);
+    expect_shortest(DBL_MIN);
+    expect_shortest(nextafter(DBL_MIN, 0));
+    expect_shortest(DBL_MAX);
+    expect_shortest(9007199254740993.0);
+    expect_shortest(2e22);
+    expect_shortest(5e-324);
+}
+
+static void test_decimals_of_few_digits(void **state)
+{
+    (void)state;
+    uint64_t random = 3;
+    for (int i = 0; i < 50000; i++) {
+        uint64_t r = check_random(&random);
+        expect_shortest((double)(r % 1000000 + 1) / 1000);
+        expect_shortest((double)(r % 100000000 + 1) / 3);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_doubles_of_all_bits),    cmocka_unit_test(test_every_power_of_two),
+        cmocka_unit_test(test_every_power_of_ten),     cmocka_unit_test(test_the_ends_of_the_range),
+        cmocka_unit_test(test_decimals_of_few_digits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
