@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/map_guard.h"
 #include "base/str.h"
 
 /* --- the operating system's files: the handle is the descriptor ------------------------------- */
@@ -95,6 +96,11 @@ static int real_map(void *self, void *h, size_t n, const void **out)
     void *p = mmap(NULL, n, PROT_READ, MAP_SHARED, fd_of(h), 0);
     if (p == MAP_FAILED)
         return -1;
+    if (map_guard_add(p, n) != 0) {
+        (void)munmap(p, n); // fails for wrong arguments only
+        errno = ENOMEM;
+        return -1;
+    }
     *out = p;
     return 0;
 }
@@ -102,6 +108,7 @@ static int real_map(void *self, void *h, size_t n, const void **out)
 static void real_unmap(void *self, const void *p, size_t n)
 {
     (void)self;
+    map_guard_remove(p);
     (void)munmap((void *)(uintptr_t)p, n); // fails for wrong arguments only
 }
 
@@ -214,6 +221,7 @@ static int failed(struct err *err, const char *what, const char *path)
     int rc = err_errno(err, "%s %s", what, path);
     switch (reason) {
     case ENOSPC:
+    case EFBIG: // a limit of the process or the file system on one file
     case EDQUOT: rc = ERR_BUSY; break;
     case ENOENT: rc = ERR_NOT_FOUND; break;
     case EEXIST: rc = ERR_EXISTS; break;

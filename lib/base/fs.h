@@ -3,9 +3,9 @@
  *
  * Two levels: `struct fs` is what an implementation fills (thin, errno as the reason); the
  * functions below it are what everybody calls (they name the path in messages and turn errno into
- * ERR_…): ERR_BUSY for a full disk or quota, ERR_NOT_FOUND, ERR_EXISTS, ERR_DENIED (permission,
- * read-only file system), ERR_NOMEM, ERR_IO for the rest. Threads: any, also on one file, where
- * calls do not depend on each other (reads and writes carry their offset). */
+ * ERR_…): ERR_BUSY for a full disk, quota or limit, ERR_NOT_FOUND, ERR_EXISTS, ERR_DENIED
+ * (permission, read-only file system), ERR_NOMEM, ERR_IO for the rest. Threads: any, also on one
+ * file, where calls do not depend on each other (reads and writes carry their offset). */
 #ifndef TELLTALE_BASE_FS_H
 #define TELLTALE_BASE_FS_H
 
@@ -34,7 +34,8 @@ struct fs {
     int (*sync)(void *self, void *h); /* data and size reach the disk */
     int (*size)(void *self, void *h, uint64_t *out);
     int (*try_lock)(void *self, void *h); /* exclusive, until close; EWOULDBLOCK when taken */
-    int (*map)(void *self, void *h, size_t n, const void **out); /* read-only, n > 0 */
+    /* Read-only, n > 0. Pages that cannot be read later on are zeros: base/map_guard.h. */
+    int (*map)(void *self, void *h, size_t n, const void **out);
     void (*unmap)(void *self, const void *p, size_t n);
     int (*rename)(void *self, const char *from, const char *to); /* replaces `to` */
     int (*link)(void *self, const char *from, const char *to);   /* a second name; NULL: cannot */

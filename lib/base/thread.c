@@ -23,6 +23,16 @@ static void *enter(void *p)
     return NULL;
 }
 
+/* All signals but those that an instruction of the thread itself causes: blocked ones of these end
+ * the process, and SIGBUS has a handler (map_guard.c). */
+static void set_of_requests(sigset_t *set)
+{
+    static const int own[] = {SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
+    sigfillset(set);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        sigdelset(set, own[i]);
+}
+
 int thread_start(struct thread *t, const char *name, void (*run)(void *arg), void *arg,
                  struct err *err)
 {
@@ -33,7 +43,7 @@ int thread_start(struct thread *t, const char *name, void (*run)(void *arg), voi
     (void)snprintf(s->name, sizeof s->name, "%s", name);
 
     sigset_t all, before;
-    sigfillset(&all);
+    set_of_requests(&all);
     (void)pthread_sigmask(SIG_BLOCK, &all, &before);
     int rc = pthread_create(&t->id, NULL, enter, s);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -32,6 +32,7 @@ static void block_signals(sigset_t *set)
     (void)sigaddset(set, SIGHUP);
     (void)pthread_sigmask(SIG_BLOCK, set, NULL);
     handle(SIGPIPE, SIG_IGN);
+    handle(SIGXFSZ, SIG_IGN); // a write beyond the limit of a file's size is an error like others
 }
 
 /* Until a signal ends the server; a hang-up reloads. */

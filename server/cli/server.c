@@ -264,7 +264,9 @@ static void finish_starting(void *self)
         lock_give(&s->lock);
     }
     free(note);
-    if (rc != 0) {
+    if (rc == ERR_CANCELLED) {
+        log_info("store", "stopped while the log was replayed; the next start begins again");
+    } else if (rc != 0) {
         log_error("serve", "cannot start", LOG_STR("error", err.message));
         atomic_set_relaxed(&s->starting_failed, true);
         s->quit();
@@ -415,6 +417,8 @@ int server_reload(struct server *s, struct err *err)
 
 int server_stop(struct server *s, struct err *err)
 {
+    if (s->store)
+        store_cancel_replay(s->store);
     thread_join(&s->starter);
     grpc_server_stop(s->grpc, STOP_GRACE_MS);
     http_server_stop(s->otlp_http, STOP_GRACE_MS);

@@ -51,8 +51,12 @@ int store_open(const struct store_options *options, struct store **out, struct e
 
 /* Replays the write-ahead log. Until it returned, appends and reads give ERR_BUSY. `*out_note` (may
  * be NULL): a sentence on what was replayed and dropped, heap, caller frees. Called once, after
- * open. */
+ * open. ERR_CANCELLED: see store_cancel_replay. */
 int store_replay(struct store *s, char **out_note, struct err *err);
+
+/* Makes a store_replay under way, or to come, return ERR_CANCELLED soon: the log stays as it is.
+ * Threads: any. */
+void store_cancel_replay(struct store *s);
 
 /* Moves everything to parts, syncs and closes. Even on an error `s` is gone. NULL is fine. */
 int store_close(struct store *s, struct err *err);
@@ -181,7 +185,9 @@ struct store_stats {
     uint64_t wal_damaged_segments, wal_damaged_bytes; /* met by the replay, bytes dropped */
     uint64_t rejected[REJECT_REASONS];
     bool replayed;
-    bool read_only; /* the disk refuses writes; see message */
+    bool read_only;    /* the disk refuses writes: batches are refused, reads go on; see message */
+    bool flush_failed; /* the last flush did: the head grows until one succeeds; see message */
+    uint64_t unreadable_pages; /* of mapped files, since the start of the process */
     char message[256];
     struct store_name_count *top_metrics, *top_labels, *top_values, *top_pairs;
     size_t n_top_metrics, n_top_labels, n_top_values, n_top_pairs;

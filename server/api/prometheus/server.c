@@ -24,7 +24,9 @@ void api_ready(void *self, const struct http_request *q, struct http_response *r
     }
     if (store_stats(api->store, 0, q->arena, &stats, NULL) == 0 && stats.read_only) {
         r->status = 503;
-        buf_printf(&r->body, "Service Unavailable: storage is read-only: %s\n", stats.message);
+        buf_printf(&r->body,
+                   "Service Unavailable: storage is read-only, queries are answered: %s\n",
+                   stats.message);
         return;
     }
     buf_puts(&r->body, "Telltale is Ready.\n");

@@ -150,8 +150,12 @@ static void write_tsdb(struct json *j, const struct store_stats *s)
     json_member_i64(j, "walBytes", (int64_t)s->wal_bytes);
     json_member_i64(j, "damagedBlocks", (int64_t)s->damaged_blocks);
     json_member_i64(j, "damagedParts", (int64_t)s->damaged_parts);
+    json_member_i64(j, "unreadablePages", (int64_t)s->unreadable_pages);
     json_key(j, "readOnly");
     json_bool(j, s->read_only);
+    json_key(j, "flushFailed");
+    json_bool(j, s->flush_failed);
+    json_member_str(j, "message", str_c(s->message));
     json_object_end(j);
     json_object_end(j);
 }

@@ -24,8 +24,17 @@ static bool is_flush_due(struct store *s)
     int64_t age_ns = time_now_mono_ns() - atomic_get_relaxed(&s->last_flush_mono_ns);
     struct wal_state log;
     wal_get_state(&s->wal, &log);
-    return log.failed || age_ns / NS_PER_MS >= atomic_get_relaxed(&s->flush_after_ms) ||
+    return log.failed || log.full || age_ns / NS_PER_MS >= atomic_get_relaxed(&s->flush_after_ms) ||
            atomic_get_relaxed(&s->head_bytes) > atomic_get_relaxed(&s->head_max_bytes);
+}
+
+/* Also when nothing can be written: it frees space. */
+static int expire(struct store *s, struct err *err)
+{
+    lock_take(&s->table);
+    int rc = retention_apply(s, err);
+    lock_give(&s->table);
+    return rc;
 }
 
 static int merge_and_expire(struct store *s, bool all, struct err *err)
@@ -84,6 +93,8 @@ static void run(void *arg)
         int rc = wanted || is_flush_due(s) ? store_flush(s, &err) : 0;
         if (rc == 0)
             rc = merge_and_expire(s, false, &err);
+        else
+            (void)expire(s, NULL); // the flush's error is the one to tell
         if (rc != 0) {
             log_error("store", "flush, merge or retention failed; it will be tried again",
                       LOG_STR("error", err.message));

@@ -79,10 +79,13 @@ struct store {
     size_t n_damaged_days;
     struct chunk_cache chunks; /* of the parts' indexes */
 
+    struct lock state_lock;
+    char flush_error[256]; /* of the last flush; empty: it went well. Guarded by state_lock */
+
     struct lock scratch_lock;
     struct append_scratch *scratch;
 
-    atomic_bool replayed;
+    atomic_bool replayed, cancelled;
     atomic_llong last_flush_mono_ns;
     atomic_bool any_damaged_part;
     atomic_ullong damaged_blocks, damaged_parts;

@@ -8,6 +8,7 @@
  * A crash between any two steps leaves parts and log that overlap at most: replaying rows that a
  * part has already changes nothing. When writing fails the frozen heads stay, readable, and the
  * next flush begins with them; no second cut is made before. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/compiler.h"
@@ -333,8 +334,18 @@ int flush_locked(struct store *s, struct err *err)
     return rc;
 }
 
+static void note_outcome(struct store *s, const char *error)
+{
+    lock_take(&s->state_lock);
+    (void)snprintf(s->flush_error, sizeof s->flush_error, "%.*s", (int)sizeof s->flush_error - 1,
+                   error);
+    lock_give(&s->state_lock);
+}
+
 int store_flush(struct store *s, struct err *err)
 {
+    struct err local = {0};
+    err = err ? err : &local;
     if (!atomic_get_acquire(&s->replayed)) // pairs with the release at the end of store_replay
         return err_set(err, ERR_BUSY, "the write-ahead log is being replayed");
     int64_t began = time_now_mono_ns();
@@ -344,5 +355,6 @@ int store_flush(struct store *s, struct err *err)
     atomic_set_relaxed(&s->last_flush_mono_ns, time_now_mono_ns());
     self_observe(&flush_seconds, (double)(time_now_mono_ns() - began) / 1e9);
     self_add(&flush_failures_total, rc != 0);
+    note_outcome(s, rc == 0 ? "" : err->message);
     return rc;
 }

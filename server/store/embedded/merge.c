@@ -52,7 +52,7 @@ struct merge {
     struct part_writer *writer;
     struct columns rows; /* of the current stream that are not written yet */
     struct part_block *blocks;
-    const struct part **owners;
+    struct part **owners;
     size_t n_blocks, cap_blocks;
     struct err *err;
 };
@@ -147,7 +147,7 @@ static int add_blocks(struct merge *m, const struct input *in)
         size_t cap = MAX(need, m->cap_blocks * 2);
         struct part_block *blocks =
             arena_grow(&m->arena, m->blocks, m->n_blocks, cap, sizeof *blocks);
-        const struct part **owners =
+        struct part **owners =
             arena_grow(&m->arena, m->owners, m->n_blocks, cap, sizeof(struct part *));
         if (!blocks || !owners)
             return no_memory(m);
@@ -176,7 +176,8 @@ static int decode(struct merge *m, size_t i)
     int rc = part_read_block(m->owners[i], &m->blocks[i], &m->rows);
     if (rc == ERR_CORRUPT) {
         atomic_add_relaxed(&m->store->damaged_blocks, 1);
-        log_error("store", "a damaged block is dropped in a merge",
+        atomic_set_relaxed(&m->owners[i]->lossy, true);
+        log_error("store", "a damaged block is left out of a merge; its file is set aside",
                   LOG_STR("file", m->owners[i]->path), LOG_INT("offset", m->blocks[i].offset));
         return 0;
     }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/compiler.h"
+#include "base/map_guard.h"
 #include "base/num.h"
 #include "base/time.h"
 #include "store/embedded/block.h"
@@ -240,8 +241,15 @@ const char *part_block_bytes(const struct part *p, const struct part_block *b)
 
 int part_read_block(const struct part *p, const struct part_block *b, struct columns *out)
 {
+    uint64_t faults = map_guard_faults();
     const char *bytes = part_block_bytes(p, b);
     if (!bytes)
         return ERR_CORRUPT;
-    return block_decode(bytes, b->size - PART_CHECKSUM, p->day * MS_PER_DAY, out);
+    size_t before = out->n;
+    int rc = block_decode(bytes, b->size - PART_CHECKSUM, p->day * MS_PER_DAY, out);
+    if (rc == 0 && faults != map_guard_faults() && !part_block_bytes(p, b)) {
+        out->n = before; // a page was lost between checksum and decoding
+        rc = ERR_CORRUPT;
+    }
+    return rc;
 }

@@ -46,6 +46,7 @@ struct part {
     struct part_name *names;    /* by text */
     atomic_bool damaged;        /* its index is: reported already */
     atomic_bool block_reported; /* a block of it is */
+    atomic_bool lossy;          /* a merge left out blocks of it: the file is kept, aside */
     struct chunk_cache *cache;
     struct part_chunk **chunks; /* slots, as many as the directory has entries; guarded by the
                                  * cache's lock */

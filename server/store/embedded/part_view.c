@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/compiler.h"
+#include "base/map_guard.h"
 #include "base/time.h"
 #include "store/embedded/part_format.h"
 #include "store/embedded/posting.h"
@@ -40,10 +41,16 @@ static int unpack_zstd(void *zstd, struct reader *r, size_t size, char *to)
     return ZSTD_isError(got) || got != size ? ERR_CORRUPT : 0;
 }
 
+static bool chunk_is_sound(struct str chunk)
+{
+    return chunk.n > PART_CHECKSUM && read_u32(chunk.p + chunk.n - PART_CHECKSUM) ==
+                                          part_checksum(chunk.p, chunk.n - PART_CHECKSUM);
+}
+
 int part_unpack_with(void *zstd, struct str chunk, struct arena *arena, char **out, size_t *out_n)
 {
-    if (chunk.n < PART_CHECKSUM + 1 || read_u32(chunk.p + chunk.n - PART_CHECKSUM) !=
-                                           part_checksum(chunk.p, chunk.n - PART_CHECKSUM))
+    uint64_t faults = map_guard_faults();
+    if (!chunk_is_sound(chunk))
         return ERR_CORRUPT;
     struct reader r = reader_of(chunk.p, chunk.n - PART_CHECKSUM);
     unsigned method = get_byte(&r);
@@ -58,6 +65,8 @@ int part_unpack_with(void *zstd, struct str chunk, struct arena *arena, char **o
         rc = unpack_zstd(zstd, &r, (size_t)size, p);
     else
         memcpy(p, r.p, (size_t)size);
+    if (faults != map_guard_faults() && !chunk_is_sound(chunk))
+        rc = ERR_CORRUPT; // a page was lost between checksum and unpacking
     if (rc != 0) {
         if (!arena)
             free(p);

@@ -144,6 +144,18 @@ static void remove_file(struct store *s, const char *path)
                  LOG_STR("error", err.message));
 }
 
+/* Keeps a file that is no longer used and may still be of use to somebody; false: it stays. */
+static bool move_aside(struct store *s, const char *path)
+{
+    struct buf aside = BUF_MAX(1 << 16);
+    buf_puts(&aside, path);
+    buf_puts(&aside, ".damaged");
+    char *to = buf_take(&aside, NULL);
+    bool moved = to && fs_rename(s->fs, path, to, NULL) == 0;
+    free(to);
+    return moved;
+}
+
 void partition_replace(struct store *s, struct part *const *old, size_t n, struct part *merged)
 {
     lock_take(&s->parts_lock);
@@ -164,7 +176,11 @@ void partition_replace(struct store *s, struct part *const *old, size_t n, struc
         return;
     }
     for (size_t i = 0; i < n; i++) {
-        remove_file(s, old[i]->path);
+        bool lossy = atomic_get_relaxed(&old[i]->lossy);
+        if (lossy)
+            damage_note_day(s, merged->day);
+        if (!lossy || !move_aside(s, old[i]->path))
+            remove_file(s, old[i]->path);
         part_unref(old[i]);
     }
 }
@@ -331,12 +347,7 @@ static bool is_superseded(const struct partition *day, const struct found_part *
 
 static void set_aside(struct store *s, const char *path, const struct err *why)
 {
-    struct buf aside = BUF_MAX(1 << 16);
-    buf_puts(&aside, path);
-    buf_puts(&aside, ".damaged");
-    char *to = buf_take(&aside, NULL);
-    bool moved = to && fs_rename(s->fs, path, to, NULL) == 0;
-    free(to);
+    bool moved = move_aside(s, path);
     atomic_add_relaxed(&s->damaged_parts, 1);
     log_error("store", moved ? "a damaged part is set aside" : "a damaged part is left out",
               LOG_STR("error", why->message));

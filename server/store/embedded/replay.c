@@ -107,6 +107,8 @@ static int on_record(void *arg, struct str payload)
 {
     struct replay *r = arg;
     const struct wal_visitor visitor = {r, on_stream, on_row, on_exemplar, on_metadata};
+    if (atomic_get_relaxed(&r->store->cancelled))
+        return ERR_CANCELLED;
     arena_reset(&r->arena);
     return wal_read_record(payload, &r->arena, &visitor);
 }

@@ -1,8 +1,10 @@
 /* Numbers about the store: for /api/v1/status/tsdb, /-/ready and /metrics. */
 #include <roaring/roaring.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/compiler.h"
+#include "base/map_guard.h"
 #include "base/time.h"
 #include "store/embedded/engine.h"
 
@@ -149,8 +151,12 @@ static void copy_log_state(struct store *s, struct store_stats *out)
     wal_get_state(&s->wal, &log);
     out->wal_bytes = log.bytes;
     out->read_only = log.failed || log.full;
-    memcpy(out->message, log.reason, MIN(sizeof out->message, sizeof log.reason));
-    out->message[sizeof out->message - 1] = '\0';
+    lock_take(&s->state_lock);
+    out->flush_failed = s->flush_error[0] != '\0';
+    const char *message = out->read_only ? log.reason : s->flush_error;
+    (void)snprintf(out->message, sizeof out->message, "%.*s", (int)sizeof out->message - 1,
+                   message);
+    lock_give(&s->state_lock);
 }
 
 int store_stats(struct store *s, size_t top, struct arena *arena, struct store_stats *out,
@@ -163,6 +169,7 @@ int store_stats(struct store *s, size_t top, struct arena *arena, struct store_s
     count_heads(s, &stats);
     count_parts(s, &stats);
     copy_log_state(s, &stats);
+    stats.unreadable_pages = map_guard_faults();
     stats.damaged_blocks = atomic_get_relaxed(&s->damaged_blocks);
     stats.wal_damaged_segments = atomic_get_relaxed(&s->wal_damaged_segments);
     stats.wal_damaged_bytes = atomic_get_relaxed(&s->wal_damaged_bytes);

@@ -201,6 +201,7 @@ static int init(struct store *s, const struct store_options *o)
     lock_init(&s->parts_lock, LOCK_STORE_PARTS);
     chunk_cache_init(&s->chunks, CHUNK_CACHE_BYTES);
     lock_init(&s->scratch_lock, LOCK_LEAF);
+    lock_init(&s->state_lock, LOCK_LEAF);
     lock_init(&s->wake_lock, LOCK_LEAF);
     cond_init(&s->wake);
     int rc = streams_init(&s->streams, 0);
@@ -232,6 +233,11 @@ int store_replay(struct store *s, char **out_note, struct err *err)
     return s->background ? background_start(s, err) : 0;
 }
 
+void store_cancel_replay(struct store *s)
+{
+    atomic_set_relaxed(&s->cancelled, true);
+}
+
 void store_abandon(struct store *s)
 {
     background_stop(s);
@@ -251,6 +257,7 @@ void store_abandon(struct store *s)
     (void)fs_close(&s->lock_file, NULL); // gives the lock back; its content does not count
     cond_done(&s->wake);
     lock_done(&s->wake_lock);
+    lock_done(&s->state_lock);
     lock_done(&s->scratch_lock);
     lock_done(&s->parts_lock);
     lock_done(&s->heads_lock);

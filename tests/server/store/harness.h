@@ -36,8 +36,8 @@ void harness_kill(struct harness *h);   /* the process dies; open */
 void harness_power_loss(struct harness *h);
 
 /* What a check of a directory that nobody has open finds: "damage: FILE: what\n…", remarks too when
- * asked for. Freed by the next call. harness_sound: fails the test when something is damaged; every
- * reopening, kill and power loss includes it. */
+ * asked for. Freed by the next call. harness_sound: fails the test when something is damaged that
+ * the store has not set aside; every reopening, kill and power loss includes it. */
 const char *harness_check(struct harness *h, const char *dir, bool remarks);
 void harness_sound(struct harness *h);
 

@@ -1,0 +1,159 @@
+// A disk that is full, limited or read-only: the server goes on answering, says what is wrong, and
+// takes samples again by itself.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { FOREVER, T0 } from "./support/fixture.js";
+import { run } from "./support/process.js";
+import * as rw from "./support/remote_write.js";
+import { Telltale, TELLTALE, temporaryDirectory } from "./support/server.js";
+import { describe, it } from "./support/test.js";
+import { until } from "./support/until.js";
+
+const SERIES = 200;
+const STEP = 20; // samples of each series in a batch
+
+/** Writes batches from `from` on until one is refused or `max` are in; how many are in, and the refusal. */
+async function fill(api, max, from = 0) {
+  for (let batch = from; batch < max; batch++) {
+    const series = Array.from({ length: SERIES }, (_, s) => ({
+      labels: { __name__: "m", s: String(s) },
+      samples: Array.from({ length: STEP }, (_, i) => [(T0 + batch * STEP + i) * 1000, Math.sin(batch * STEP + i + s)]),
+    }));
+    const answer = await rw.write(api, series);
+    if (answer.status >= 300) return { batches: batch, refusal: answer };
+  }
+  return { batches: max };
+}
+
+const counted = (api) => api.value("sum(count_over_time(m[3h]))", T0 + 7200);
+
+async function assertReadOnly(api, reason) {
+  const ready = await api.get("/-/ready");
+  assert.equal(ready.status, 503);
+  assert.match(ready.text, /read-only/);
+  assert.match(ready.text, reason);
+  assert.equal((await api.get("/-/healthy")).status, 200);
+  const { storage } = await api.data("/api/v1/status/tsdb");
+  assert.equal(storage.readOnly, true);
+  assert.match(storage.message, reason);
+  assert.match((await api.get("/metrics")).text, /^telltale_store_read_only 1$/m);
+}
+
+/** `wait`: until the server finds out by itself, instead of by the next batch. */
+async function assertRecovers(server, batches, { wait }) {
+  const { api } = server;
+  if (!wait) assert.equal((await fill(api, batches + 1, batches)).refusal?.text, undefined);
+  await until(async () => (await api.get("/-/ready")).status === 200, "writes to be taken again", { timeoutMs: 20_000, everyMs: 100 });
+  assert.equal((await api.data("/api/v1/status/tsdb")).storage.readOnly, false);
+  assert.match((await api.get("/metrics")).text, /^telltale_store_read_only 0$/m);
+  const more = await fill(api, batches + 5, batches);
+  assert.equal(more.refusal?.text, undefined);
+  assert.equal(await counted(api), (batches + 5) * SERIES * STEP);
+  assert.deepEqual(await server.stop(), { code: 0, signal: null });
+  const { code, stdout } = await run(TELLTALE, ["store", "check", server.data]);
+  assert.equal(code, 0, stdout);
+  await server.restart();
+  assert.equal(await counted(server.api), (batches + 5) * SERIES * STEP, "after a restart");
+}
+
+/** A file system of its own size, or null where mounting is not permitted. */
+function mountSmall(size) {
+  const at = join(temporaryDirectory(), "disk");
+  mkdirSync(at);
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${size}`, "none", at], { stdio: "ignore" });
+  } catch {
+    return null;
+  }
+  const disk = {
+    at,
+    option: (text) => execFileSync("mount", ["-o", `remount,${text}`, at]),
+    unmount: () => execFileSync("umount", [at]),
+  };
+  return disk;
+}
+
+const has = (tool) => {
+  try {
+    execFileSync(tool, ["--version"], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+describe("a disk that fails", () => {
+  it("full: batches are refused with 503, all else goes on, and space ends it", async (t) => {
+    const disk = mountSmall("6m");
+    if (!disk) return t.skip("mounting is not permitted here");
+    let server;
+    try {
+      server = await Telltale.start({ set: FOREVER, dir: disk.at });
+      const { batches, refusal } = await fill(server.api, 2000);
+      assert.equal(refusal?.status, 503, "6 MiB are soon full");
+      assert.match(refusal.text, /No space left/);
+      await assertReadOnly(server.api, /No space left/);
+      assert.equal(await counted(server.api), batches * SERIES * STEP);
+      disk.option("size=200m");
+      await assertRecovers(server, batches, { wait: false });
+    } finally {
+      await server?.dispose();
+      disk.unmount();
+    }
+  });
+
+  it("a limit on the size of files is like a full disk, and no signal ends the server", async (t) => {
+    if (!has("prlimit")) return t.skip("there is no prlimit");
+    const server = await Telltale.start({ set: FOREVER });
+    const limit = (bytes) => execFileSync("prlimit", ["--pid", String(server.process.pid), `--fsize=${bytes}:`]);
+    try {
+      limit(1 << 20);
+      const { batches, refusal } = await fill(server.api, 2000);
+      assert.equal(refusal?.status, 503, refusal?.text);
+      assert.match(refusal.text, /File too large/);
+      // The flush that follows may already have helped: parts are smaller than the log.
+      assert.equal(await counted(server.api), batches * SERIES * STEP);
+      limit("unlimited");
+      await assertRecovers(server, batches, { wait: true });
+    } finally {
+      await server.dispose();
+    }
+  });
+
+  it("read-only from the beginning: refuses to start and says why", async (t) => {
+    const disk = mountSmall("6m");
+    if (!disk) return t.skip("mounting is not permitted here");
+    try {
+      disk.option("ro");
+      const { code, stderr } = await run(TELLTALE, ["serve", "--data", join(disk.at, "data"), "--http", "127.0.0.1:0", "--otlp-http", "off", "--otlp-grpc", "off"]);
+      assert.equal(code, 1);
+      assert.match(stderr, /data: Read-only file system/);
+    } finally {
+      disk.unmount();
+    }
+  });
+});
+
+describe("stopping while the log is replayed", () => {
+  it("ends at once with status 0 and loses nothing", async () => {
+    const server = await Telltale.start({ set: FOREVER });
+    try {
+      const { batches } = await fill(server.api, 150);
+      await server.kill();
+      for (let i = 0; i < 3; i++) {
+        server.spawn();
+        await server.up();
+        const began = Date.now();
+        assert.deepEqual(await server.stop(), { code: 0, signal: null }, server.log);
+        assert.ok(Date.now() - began < 2000, `${Date.now() - began} ms`);
+      }
+      await server.restart();
+      assert.equal(await counted(server.api), batches * SERIES * STEP);
+    } finally {
+      await server.dispose();
+    }
+  });
+});

@@ -1,0 +1,215 @@
+/* Disks that fail: what still works, what the statistics say, and how it ends. */
+#include "harness.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/map_guard.h"
+
+static struct store_stats stats_of(struct harness *h)
+{
+    struct store_stats stats;
+    assert_int_equal(store_stats(h->store, 0, NULL, &stats, NULL), 0);
+    return stats;
+}
+
+static void test_a_disk_that_becomes_read_only_refuses_and_recovers(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct err err = {0};
+    harness_init(&h);
+    (void)harness_open(&h);
+    harness_put(&h, "m", NOON, 1);
+    crash_fs_fail_writes(h.disk, EROFS);
+    harness_float(&h, "m", NOON + 1, 2);
+    assert_int_equal(harness_append(&h, NULL, &err), ERR_IO);
+    assert_true(stats_of(&h).read_only);
+    assert_non_null(strstr(stats_of(&h).message, "Read-only file system"));
+    check_rows(&h, "", "m 0=1");
+    crash_fs_fail_writes(h.disk, 0);
+    assert_int_equal(store_maintain(h.store, false, NULL),
+                     0); // what the thread does every ten seconds
+    assert_false(stats_of(&h).read_only);
+    harness_put(&h, "m", NOON + 2, 3);
+    harness_kill(&h);
+    check_rows(&h, "", "m 0=1 2=3");
+    harness_done(&h);
+}
+
+static void test_a_flush_that_fails_is_told_until_one_succeeds(void **state)
+{
+    (void)state;
+    struct harness h;
+    harness_init(&h);
+    (void)harness_open(&h);
+    harness_put(&h, "m", NOON, 1);
+    crash_fs_fail_syncs(h.disk, EIO); // parts are synced, the log is not
+    assert_int_equal(store_flush(h.store, NULL), ERR_IO);
+    assert_true(stats_of(&h).flush_failed);
+    assert_false(stats_of(&h).read_only);
+    assert_non_null(strstr(stats_of(&h).message, "sync"));
+    harness_put(&h, "m", NOON + 1, 2); // batches are taken as long as the head has room
+    check_rows(&h, "", "m 0=1 1=2");
+    crash_fs_fail_syncs(h.disk, 0);
+    assert_int_equal(store_flush(h.store, NULL), 0);
+    assert_false(stats_of(&h).flush_failed);
+    assert_string_equal(stats_of(&h).message, "");
+    check_rows(&h, "", "m 0=1 1=2");
+    harness_done(&h);
+}
+
+/* Without a batch nobody would notice that there is room again. */
+static void test_a_full_disk_is_tried_again_without_a_batch(void **state)
+{
+    (void)state;
+    struct harness h;
+    harness_init(&h);
+    (void)harness_open(&h);
+    harness_put(&h, "m", NOON, 1);
+    crash_fs_set_space(h.disk, crash_fs_used(h.disk) + 10);
+    harness_float(&h, "m", NOON + 1, 2);
+    assert_int_equal(harness_append(&h, NULL, NULL), ERR_BUSY);
+    assert_int_not_equal(store_maintain(h.store, false, NULL), 0);
+    assert_true(stats_of(&h).read_only);
+    crash_fs_set_space(h.disk, UINT64_MAX);
+    assert_int_equal(store_maintain(h.store, false, NULL), 0);
+    assert_false(stats_of(&h).read_only);
+    harness_done(&h);
+}
+
+static void test_a_cancelled_replay_leaves_the_log_as_it_was(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct err err = {0};
+    harness_init(&h);
+    (void)harness_open(&h);
+    harness_put(&h, "m", NOON, 1);
+    crash_fs_kill_process(h.disk);
+    store_abandon(h.store);
+    h.store = NULL;
+    uint64_t before = crash_fs_operations(h.disk);
+    assert_int_equal(store_open(&h.options, &h.store, &err), 0);
+    store_cancel_replay(h.store);
+    assert_int_equal(store_replay(h.store, NULL, &err), ERR_CANCELLED);
+    assert_int_equal(store_close(h.store, &err), 0);
+    h.store = NULL;
+    assert_true(crash_fs_operations(h.disk) - before < 10); // the directory and its lock
+    assert_string_equal(harness_check(&h, "root/data", true), "");
+    (void)harness_open(&h);
+    check_rows(&h, "", "m 0=1");
+    harness_done(&h);
+}
+
+/* Blocks of two flushes; the first block of the first part is damaged. */
+static void damage_first_block(struct harness *h)
+{
+    harness_init(h);
+    (void)harness_open(h);
+    for (int i = 0; i < 2; i++) {
+        harness_put(h, "a{}", NOON + i, i);
+        harness_put(h, "b{}", NOON + i, i);
+        assert_int_equal(store_flush(h->store, NULL), 0);
+    }
+    const char *part = crash_fs_path(h->disk, "1.part", 0);
+    harness_close(h);
+    assert_true(crash_fs_damage(h->disk, part, 34, 1));
+    (void)harness_open(h);
+}
+
+static void test_a_merge_keeps_the_file_that_it_could_not_read_whole(void **state)
+{
+    (void)state;
+    struct harness h;
+    damage_first_block(&h);
+    assert_int_equal(store_maintain(h.store, true, NULL), 0);
+    check_rows(&h, "", "a 1=1\nb 0=0 1=1");
+    assert_non_null(crash_fs_path(h.disk, "0000000000000001-0000000000000001.part.damaged", 0));
+    assert_null(crash_fs_path(h.disk, "0000000000000002-0000000000000002.part", 0));
+    assert_true(store_is_damaged(h.store, NOON, NOON));
+    harness_done(&h);
+}
+
+/* --- the real file system --------------------------------------------------------------------- */
+
+static char dir[] = "/tmp/telltale-failures-XXXXXX";
+
+static void open_real(struct harness *h)
+{
+    harness_init(h);
+    h->options.fs = NULL;
+    h->options.dir = dir;
+    (void)harness_open(h);
+}
+
+static char *first_part(void)
+{
+    struct fs_names names = {0};
+    char *day = fs_join(dir, "metrics/2026-11-21"), *path = NULL;
+    assert_int_equal(fs_list(fs_real(), day, &names, NULL), 0);
+    assert_true(names.n > 0);
+    path = fs_join(day, names.v[0]);
+    fs_names_done(&names);
+    free(day);
+    return path;
+}
+
+/* Thousands of rows of several series: the part has many pages. */
+static void put_pages(struct harness *h)
+{
+    for (int i = 0; i < 4000; i++) {
+        harness_float(h, "a{}", NOON + i, 1.0 / (i + 1));
+        harness_float(h, "b{}", NOON + i, 1.0 / (i + 2));
+        assert_int_equal(harness_append(h, NULL, NULL), 0);
+    }
+    assert_int_equal(store_flush(h->store, NULL), 0);
+}
+
+static void test_a_part_that_is_cut_short_under_the_store_is_damage_not_death(void **state)
+{
+    (void)state;
+    struct harness h;
+    open_real(&h);
+    put_pages(&h);
+    uint64_t before = map_guard_faults();
+    char *path = first_part();
+    assert_int_equal(truncate(path, 8192), 0);
+    const char *rows = harness_read(&h, "__name__=~a|b", INT64_MIN, INT64_MAX);
+    assert_true(map_guard_faults() > before);
+    assert_true(stats_of(&h).unreadable_pages > 0);
+    assert_true(stats_of(&h).damaged_blocks + stats_of(&h).damaged_parts > 0);
+    assert_true(strlen(rows) < 4000 * 10);  // what is lost is not made up
+    harness_put(&h, "a{}", NOON + 5000, 7); // and the store goes on
+    assert_int_equal(store_flush(h.store, NULL), 0);
+    assert_non_null(strstr(harness_read(&h, "__name__=a", NOON + 5000, NOON + 5000), "5000=7"));
+    free(path);
+    harness_close(&h);
+    harness_done(&h);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    return fs_remove_tree(fs_real(), dir, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_disk_that_becomes_read_only_refuses_and_recovers),
+        cmocka_unit_test(test_a_flush_that_fails_is_told_until_one_succeeds),
+        cmocka_unit_test(test_a_full_disk_is_tried_again_without_a_batch),
+        cmocka_unit_test(test_a_cancelled_replay_leaves_the_log_as_it_was),
+        cmocka_unit_test(test_a_merge_keeps_the_file_that_it_could_not_read_whole),
+        cmocka_unit_test(test_a_part_that_is_cut_short_under_the_store_is_damage_not_death),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
