@@ -24,6 +24,8 @@ enum lock_rank {
     LOCK_AUTH,          /* users, cache of verified credentials */
     LOCK_QUERY,         /* list of active queries */
     LOCK_STORE_TABLE,   /* one flush, merge or retention pass at a time */
+    LOCK_STORE_SPANS,   /* … of the table of spans, */
+    LOCK_STORE_LOGS,    /* … of that of log records */
     LOCK_STORE_EVICT,   /* selections against the removal of idle streams */
     LOCK_STORE_GATE,    /* appends against the flush's cut */
     LOCK_STORE_STREAMS, /* one shard of the stream registry and its rows in the heads */

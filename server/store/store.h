@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "model/labels.h"
 #include "model/matcher.h"
+#include "model/record.h"
 #include "model/sample.h"
 #include "model/sink.h"
 
@@ -30,9 +31,10 @@ enum store_durability {
 #define STORE_RETENTION_FOREVER INT64_MAX
 
 struct store_options {
-    const char *dir;       /* created if missing; locked while open */
-    const struct fs *fs;   /* NULL: the real file system */
-    int64_t retention_ms;  /* or STORE_RETENTION_FOREVER; 0: the default, 30 days */
+    const char *dir;      /* created if missing; locked while open */
+    const struct fs *fs;  /* NULL: the real file system */
+    int64_t retention_ms; /* or STORE_RETENTION_FOREVER; 0: the default, 30 days */
+    int64_t retention_records_ms[RECORD_TABLES]; /* of spans and logs, as above; 0: 7 and 90 days */
     int64_t max_future_ms; /* samples later than now + this are rejected; 0: the default, 1 day */
     enum store_durability durability;
     size_t head_max_bytes;  /* memory of rows not yet in parts; 0: the default, 256 MiB */

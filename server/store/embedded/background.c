@@ -5,6 +5,7 @@
 #include "log/log.h"
 #include "store/embedded/engine.h"
 #include "store/embedded/merge.h"
+#include "store/embedded/records/records.h"
 
 #define TICK_NS (10 * NS_PER_S) // how long a due time may be missed
 #define RETRY_NS (5 * NS_PER_S) // after a failed flush
@@ -44,26 +45,38 @@ static int merge_and_expire(struct store *s, bool all, struct err *err)
     if (rc == 0)
         rc = merge_due(s, all, err);
     lock_give(&s->table);
-    return rc;
+    return rc == 0 ? records_maintain(s, all, err) : rc;
 }
 
 int store_maintain(struct store *s, bool all, struct err *err)
 {
     if (!atomic_get_acquire(&s->replayed)) // pairs with the release at the end of store_replay
         return err_set(err, ERR_BUSY, "the write-ahead log is being replayed");
-    int rc = all || is_flush_due(s) ? store_flush(s, err) : 0;
+    int rc = all || is_flush_due(s) ? flush_metrics(s, err) : 0;
+    if (rc == 0 && (all || records_is_flush_due(s)))
+        rc = records_flush(s, err);
     return rc == 0 ? merge_and_expire(s, all, err) : rc;
 }
 
-/* Waits for a wish, the end, or the deadline; true when a flush is wanted. */
+void background_want_records_flush(struct store *s)
+{
+    lock_take(&s->wake_lock);
+    if (!s->records_wanted) {
+        s->records_wanted = true;
+        cond_signal(&s->wake);
+    }
+    lock_give(&s->wake_lock);
+}
+
+/* Waits for a wish, the end, or the deadline; true when a flush of metrics is wanted. */
 static bool wait_for_work(struct store *s, int64_t deadline_mono_ns, bool *out_stop)
 {
     lock_take(&s->wake_lock);
-    while (!s->stop && !s->flush_wanted)
+    while (!s->stop && !s->flush_wanted && !s->records_wanted)
         if (!cond_wait_until(&s->wake, &s->wake_lock, deadline_mono_ns))
             break;
     bool wanted = s->flush_wanted;
-    s->flush_wanted = false;
+    s->flush_wanted = s->records_wanted = false;
     *out_stop = s->stop;
     lock_give(&s->wake_lock);
     return wanted;
@@ -90,7 +103,9 @@ static void run(void *arg)
         if (stop)
             break;
         struct err err = {0};
-        int rc = wanted || is_flush_due(s) ? store_flush(s, &err) : 0;
+        int rc = wanted || is_flush_due(s) ? flush_metrics(s, &err) : 0;
+        if (rc == 0 && records_is_flush_due(s))
+            rc = records_flush(s, &err);
         if (rc == 0)
             rc = merge_and_expire(s, false, &err);
         else

@@ -114,7 +114,9 @@ static void check_ranges(struct check *c, const char *dir, struct range *v, size
     }
 }
 
-static int check_day(struct check *c, const char *dir, int64_t day)
+typedef int part_check(struct check *c, const char *path, int64_t day, uint64_t lo, uint64_t hi);
+
+static int check_day(struct check *c, const char *dir, int64_t day, part_check *each)
 {
     struct fs_names names = {0};
     int rc = fs_list(c->fs, dir, &names, c->err);
@@ -130,7 +132,7 @@ static int check_day(struct check *c, const char *dir, int64_t day)
         else if (!part_parse_name(names.v[i], &r->lo, &r->hi))
             rc = check_stray(c, path, names.v[i]);
         else
-            rc = check_part(c, path, day, ranges[n].lo, ranges[n].hi), n++;
+            rc = each(c, path, day, ranges[n].lo, ranges[n].hi), n++;
         free(path);
     }
     if (rc == 0)
@@ -160,18 +162,32 @@ static int check_metrics_entry(struct check *c, const char *path, const char *na
 {
     int64_t day;
     if (partition_parse_day(name, &day) && fs_is_dir(c->fs, path))
-        return check_day(c, path, day);
+        return check_day(c, path, day, check_part);
     if (strcmp(name, "metadata") == 0)
         return check_metadata(c, path);
     if (strcmp(name, "wal") == 0)
-        return check_log(c, path);
+        return check_log(c, path, false);
+    return check_stray(c, path, name);
+}
+
+static int check_records_entry(struct check *c, const char *path, const char *name)
+{
+    int64_t day;
+    if (partition_parse_day(name, &day) && fs_is_dir(c->fs, path))
+        return check_day(c, path, day, check_record_part);
+    if (strcmp(name, "wal") == 0)
+        return check_log(c, path, true);
     return check_stray(c, path, name);
 }
 
 static const struct {
     const char *name;
     entry_check *entry;
-} tables[] = {{"metrics", check_metrics_entry}};
+} tables[] = {
+    {"metrics", check_metrics_entry},
+    {"spans", check_records_entry},
+    {"logs", check_records_entry},
+};
 
 /* --- the whole -------------------------------------------------------------------------------- */
 

@@ -20,7 +20,14 @@ void check_remark(struct check *c, const char *path, const char *fmt, ...) PRINT
  * error; ERR_IO, ERR_NOMEM. */
 int check_part(struct check *c, const char *path, int64_t day, uint64_t lo, uint64_t hi);
 
-/* The segments in a log's directory. */
-int check_log(struct check *c, const char *dir);
+/* The same for a part of spans or log records. */
+int check_record_part(struct check *c, const char *path, int64_t day, uint64_t lo, uint64_t hi);
+
+/* The segments in a log's directory. `records`: of spans or log records, else of metrics. */
+int check_log(struct check *c, const char *dir, bool records);
+
+/* Reads the payload of a record of spans or log records; the number of rows is added. ERR_CORRUPT,
+ * ERR_NOMEM. */
+int check_chunks(struct str payload, uint64_t *rows);
 
 #endif

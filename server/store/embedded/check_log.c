@@ -13,6 +13,7 @@ struct log_check {
     struct arena arena;
     roaring_bitmap_t *defined; /* ids, in this segment */
     uint64_t rows, orphans;
+    bool chunks; /* records are chunks of spans or log records */
 };
 
 static int on_stream(void *arg, uint32_t id, const struct labels *labels)
@@ -49,6 +50,8 @@ static int on_record(void *arg, struct str payload)
     struct log_check *l = arg;
     const struct wal_visitor visitor = {l, on_stream, on_row, on_exemplar, on_metadata};
     arena_reset(&l->arena);
+    if (l->chunks)
+        return check_chunks(payload, &l->rows);
     return wal_read_record(payload, &l->arena, &visitor);
 }
 
@@ -94,9 +97,9 @@ static int check_segment(struct check *c, struct log_check *l, const char *dir, 
     return rc;
 }
 
-int check_log(struct check *c, const char *dir)
+int check_log(struct check *c, const char *dir, bool records)
 {
-    struct log_check l = {.defined = roaring_bitmap_create()};
+    struct log_check l = {.defined = roaring_bitmap_create(), .chunks = records};
     uint32_t *v = NULL;
     size_t n = 0;
     arena_init(&l.arena, 512 << 20);

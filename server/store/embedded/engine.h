@@ -29,6 +29,7 @@
 #include "store/embedded/head.h"
 #include "store/embedded/metadata.h"
 #include "store/embedded/part.h"
+#include "store/embedded/records/record_store.h"
 #include "store/embedded/streams.h"
 #include "store/embedded/wal.h"
 #include "store/store.h"
@@ -85,6 +86,8 @@ struct store {
     struct lock scratch_lock;
     struct append_scratch *scratch;
 
+    struct record_store *records[RECORD_TABLES]; /* spans, logs */
+
     atomic_bool replayed, cancelled;
     atomic_llong last_flush_mono_ns;
     atomic_bool any_damaged_part;
@@ -96,7 +99,7 @@ struct store {
     struct thread thread; /* background.c */
     struct lock wake_lock;
     struct cond wake;
-    bool stop, flush_wanted; /* guarded by wake_lock */
+    bool stop, flush_wanted, records_wanted; /* guarded by wake_lock */
 };
 
 /* The live head of a day, made when missing. The gate must be held; the head lives as long. */
@@ -114,8 +117,12 @@ void append_done(struct store *s);
 /* Puts rows of the log back. See store_replay. */
 int replay_log(struct store *s, char **out_note, struct err *err);
 
-/* Asks the background thread for a flush. */
+/* Metrics alone; store_flush does all tables. */
+int flush_metrics(struct store *s, struct err *err);
+
+/* Asks the background thread for a flush of metrics, or of spans and logs. */
 void background_want_flush(struct store *s);
+void background_want_records_flush(struct store *s);
 int background_start(struct store *s, struct err *err);
 void background_stop(struct store *s);
 

@@ -21,6 +21,7 @@
 #include "store/embedded/order_sort.h"
 #include "store/embedded/part_write.h"
 #include "store/embedded/partitions.h"
+#include "store/embedded/records/records.h"
 
 static struct self_metric flush_seconds =
     SELF_HISTOGRAM("telltale_store_flush_seconds", "Time to move the head to parts.");
@@ -342,7 +343,7 @@ static void note_outcome(struct store *s, const char *error)
     lock_give(&s->state_lock);
 }
 
-int store_flush(struct store *s, struct err *err)
+int flush_metrics(struct store *s, struct err *err)
 {
     struct err local = {0};
     err = err ? err : &local;
@@ -357,4 +358,10 @@ int store_flush(struct store *s, struct err *err)
     self_add(&flush_failures_total, rc != 0);
     note_outcome(s, rc == 0 ? "" : err->message);
     return rc;
+}
+
+int store_flush(struct store *s, struct err *err)
+{
+    int rc = flush_metrics(s, err);
+    return rc == 0 ? records_flush(s, err) : rc;
 }

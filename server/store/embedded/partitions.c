@@ -10,11 +10,9 @@
 #include "store/embedded/damage.h"
 #include "store/embedded/selection.h"
 
-enum { DAY_NAME_MAX = 16 };
-
 /* --- names of days ---------------------------------------------------------------------------- */
 
-static void format_day(char out[DAY_NAME_MAX], int64_t day)
+void partition_format_day(char out[DAY_NAME_MAX], int64_t day)
 {
     int64_t year;
     int month, of_month;
@@ -32,14 +30,14 @@ bool partition_parse_day(const char *name, int64_t *out)
         return false;
     char back[DAY_NAME_MAX];
     *out = date_to_days((int64_t)year, (int)month, (int)day);
-    format_day(back, *out);
+    partition_format_day(back, *out);
     return strcmp(back, name) == 0;
 }
 
 static char *day_path(const struct store *s, int64_t day)
 {
     char name[DAY_NAME_MAX];
-    format_day(name, day);
+    partition_format_day(name, day);
     return fs_join(s->table_dir, name);
 }
 

@@ -8,6 +8,8 @@
 
 /* The day of a directory's name, "2026-11-21"; false when the name is something else. */
 bool partition_parse_day(const char *name, int64_t *out);
+enum { DAY_NAME_MAX = 16 };
+void partition_format_day(char out[DAY_NAME_MAX], int64_t day);
 
 /* Makes the directory of a day; its path on the heap in `*out`. */
 int partition_make_dir(struct store *s, int64_t day, char **out, struct err *err);

@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "log/log.h"
 #include "store/embedded/engine.h"
+#include "store/embedded/records/records.h"
 
 static const char unfinished[] = ".tmp";
 
@@ -111,8 +112,12 @@ static int take_under_lock(struct store *s, const char *beside, const char *path
 {
     lock_take(&s->table);
     int rc = skip_head ? 0 : flush_locked(s, err);
-    if (rc == 0)
-        rc = take_store(s, beside, err);
+    if (rc == 0) {
+        rc = records_hold(s, skip_head, err);
+        if (rc == 0)
+            rc = take_store(s, beside, err);
+        records_release(s);
+    }
     lock_give(&s->table);
     return rc == 0 ? fs_rename(s->fs, beside, path, err) : rc;
 }

@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "log/log.h"
 #include "store/embedded/engine.h"
+#include "store/embedded/records/records.h"
 
 /* DIR/
  *   FORMAT           "telltale store 1\n"
@@ -15,7 +16,8 @@
  *   metrics/
  *     metadata       metadata.c
  *     wal/           wal.c
- *     2026-11-21/    parts of that day, partitions.c */
+ *     2026-11-21/    parts of that day, partitions.c
+ *   spans/, logs/    records/record_store.c */
 static const char format_text[] = "telltale store 1\n";
 
 enum {
@@ -40,6 +42,7 @@ static void set_limits(struct store *s, const struct store_options *o)
 void store_reconfigure(struct store *s, const struct store_options *options)
 {
     set_limits(s, options);
+    records_set_limits(s, options);
     background_want_flush(s); // so that a shorter retention or a smaller head is acted upon now
 }
 
@@ -216,6 +219,8 @@ int store_open(const struct store_options *options, struct store **out, struct e
     if (!s)
         return no_memory(err);
     int rc = init(s, options) == 0 ? open_files(s, err) : no_memory(err);
+    if (rc == 0)
+        rc = records_open(s, options, err);
     if (rc != 0) {
         store_abandon(s);
         return rc;
@@ -226,9 +231,14 @@ int store_open(const struct store_options *options, struct store **out, struct e
 
 int store_replay(struct store *s, char **out_note, struct err *err)
 {
+    uint64_t records = 0;
     int rc = replay_log(s, out_note, err);
+    if (rc == 0)
+        rc = records_replay(s, &records, err);
     if (rc != 0)
         return rc;
+    if (records)
+        log_info("store", "replayed spans and log records", LOG_INT("rows", records));
     atomic_set_release(&s->replayed, true); // pairs with the acquire of appends and reads
     return s->background ? background_start(s, err) : 0;
 }
@@ -247,6 +257,7 @@ void store_abandon(struct store *s)
         head_unref(s->frozen[i]);
     free(s->live);
     free(s->frozen);
+    records_abandon(s);
     partitions_close(s);
     chunk_cache_done(&s->chunks); // the parts that it has chunks of are gone
     append_done(s);

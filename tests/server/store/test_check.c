@@ -40,6 +40,8 @@ static void close_by_crash(struct harness *h)
 static char *path_of(struct harness *h, const char *suffix)
 {
     const char *path = crash_fs_path(h->disk, suffix, 0);
+    for (size_t i = 1; path && (strstr(path, "/spans/") || strstr(path, "/logs/")); i++)
+        path = crash_fs_path(h->disk, suffix, i);
     assert_non_null(path);
     return str_dup(str_c(path));
 }
@@ -70,7 +72,7 @@ static void test_it_counts_what_it_read(void **state)
     assert_int_equal(totals.parts, 6); // two days, three flushes
     assert_int_equal(totals.streams, 9);
     assert_int_equal(totals.rows + totals.log_rows, 180);
-    assert_int_equal(totals.segments, 1);
+    assert_int_equal(totals.segments, 3); // one a table
     assert_int_equal(totals.damages + totals.remarks, 0);
     harness_done(&h);
 }

@@ -96,7 +96,7 @@ static void test_a_cancelled_replay_leaves_the_log_as_it_was(void **state)
     assert_int_equal(store_replay(h.store, NULL, &err), ERR_CANCELLED);
     assert_int_equal(store_close(h.store, &err), 0);
     h.store = NULL;
-    assert_true(crash_fs_operations(h.disk) - before < 10); // the directory and its lock
+    assert_true(crash_fs_operations(h.disk) - before < 30); // directories and the lock
     assert_string_equal(harness_check(&h, "root/data", true), "");
     (void)harness_open(&h);
     check_rows(&h, "", "m 0=1");

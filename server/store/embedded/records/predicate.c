@@ -1,0 +1,159 @@
+#include "store/embedded/records/predicate.h"
+
+#include <string.h>
+
+#include "base/regex.h"
+
+static char fold(char c)
+{
+    return (char)(c + ((unsigned char)(c - 'A') < 26 ? 32 : 0));
+}
+
+void text_fold(struct str text, char *out)
+{
+    for (size_t i = 0; i < text.n; i++)
+        out[i] = fold(text.p[i]);
+}
+
+/* --- searching -------------------------------------------------------------------------------- */
+
+static bool is_word(unsigned char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c >= 0x80;
+}
+
+/* No word goes on over the edges of text[at, at + n). */
+static bool ends_words(struct str text, size_t at, size_t n)
+{
+    bool left =
+        at == 0 || !is_word((unsigned char)text.p[at - 1]) || !is_word((unsigned char)text.p[at]);
+    size_t end = at + n;
+    return left && (end == text.n || !is_word((unsigned char)text.p[end]) ||
+                    !is_word((unsigned char)text.p[end - 1]));
+}
+
+size_t predicate_find(const struct predicate *p, struct str text, size_t at)
+{
+    struct str needle = any_text(&p->value);
+    if (needle.n == 0)
+        return at;
+    while (at < text.n) {
+        at += str_find(str_sub(text, at, SIZE_MAX), needle);
+        if (at >= text.n || p->op != PREDICATE_PHRASE || ends_words(text, at, needle.n))
+            return at;
+        at++;
+    }
+    return text.n;
+}
+
+static bool starts_folded(struct str text, struct str needle)
+{
+    for (size_t i = 0; i < needle.n; i++)
+        if (fold(text.p[i]) != needle.p[i])
+            return false;
+    return true;
+}
+
+/* One text alone; a column of texts is folded as a whole and then searched (rowset.c). */
+static bool contains_folded(const struct predicate *p, struct str text)
+{
+    struct str needle = any_text(&p->value);
+    for (size_t i = 0; i + needle.n <= text.n; i++)
+        if (fold(text.p[i]) == needle.p[0] && starts_folded(str_sub(text, i, needle.n), needle) &&
+            (p->op != PREDICATE_PHRASE || ends_words(text, i, needle.n)))
+            return true;
+    return false;
+}
+
+static bool contains(const struct predicate *p, struct str text)
+{
+    if (p->value.n == 0)
+        return true;
+    return predicate_folds_case(p->op) ? contains_folded(p, text)
+                                       : predicate_find(p, text, 0) < text.n;
+}
+
+/* Text, or any text within an array or map. */
+static int search(const struct predicate *p, const struct any *v)
+{
+    int rc = 0;
+    if (v->type == ANY_STRING)
+        return p->op == PREDICATE_REGEX ? regex_match(p->regex, any_text(v))
+                                        : contains(p, any_text(v));
+    for (uint32_t i = 0; rc == 0 && v->type == ANY_ARRAY && i < v->n; i++)
+        rc = search(p, &v->as.items[i]);
+    for (uint32_t i = 0; rc == 0 && v->type == ANY_MAP && i < v->n; i++)
+        rc = search(p, &v->as.pairs[i].value);
+    return rc;
+}
+
+/* --- comparing -------------------------------------------------------------------------------- */
+
+enum { UNORDERED = 2 };
+
+static int compare_int_double(int64_t a, double b)
+{
+    if (b != b)
+        return UNORDERED;
+    if (b >= 0x1p63)
+        return -1;
+    if (b < -0x1p63)
+        return 1;
+    int64_t whole = (int64_t)b;
+    if (a != whole)
+        return a < whole ? -1 : 1;
+    double rest = b - (double)whole;
+    return (rest < 0) - (rest > 0);
+}
+
+/* <0, 0, >0, or UNORDERED. Exact: no integer is rounded to a double. */
+static int compare(const struct any *a, const struct any *b)
+{
+    if (a->type == ANY_INT && b->type == ANY_INT)
+        return (a->as.integer > b->as.integer) - (a->as.integer < b->as.integer);
+    if (a->type == ANY_INT && b->type == ANY_DOUBLE)
+        return compare_int_double(a->as.integer, b->as.number);
+    if (a->type == ANY_DOUBLE && b->type == ANY_INT) {
+        int c = compare_int_double(b->as.integer, a->as.number);
+        return c == UNORDERED ? c : -c;
+    }
+    if (a->type == ANY_DOUBLE && b->type == ANY_DOUBLE) {
+        if (a->as.number != a->as.number || b->as.number != b->as.number)
+            return UNORDERED;
+        return (a->as.number > b->as.number) - (a->as.number < b->as.number);
+    }
+    if (a->type == ANY_STRING && b->type == ANY_STRING) {
+        int c = str_cmp(any_text(a), any_text(b));
+        return (c > 0) - (c < 0);
+    }
+    return UNORDERED;
+}
+
+static bool equal(const struct any *a, const struct any *b)
+{
+    bool numbers = (a->type == ANY_INT || a->type == ANY_DOUBLE) &&
+                   (b->type == ANY_INT || b->type == ANY_DOUBLE);
+    return numbers ? compare(a, b) == 0 : any_eq(a, b);
+}
+
+int predicate_matches(const struct predicate *p, const struct any *v)
+{
+    int c;
+    switch (p->op) {
+    case PREDICATE_EXISTS: return 1;
+    case PREDICATE_EQ: return equal(v, &p->value);
+    case PREDICATE_LT: return compare(v, &p->value) == -1;
+    case PREDICATE_LE: c = compare(v, &p->value); return c == -1 || c == 0;
+    case PREDICATE_GT: return compare(v, &p->value) == 1;
+    case PREDICATE_GE: c = compare(v, &p->value); return c == 1 || c == 0;
+    case PREDICATE_REGEX:
+    case PREDICATE_CONTAINS:
+    case PREDICATE_CONTAINS_NOCASE:
+    case PREDICATE_PHRASE: return search(p, v);
+    case PREDICATE_AND:
+    case PREDICATE_OR:
+    case PREDICATE_NOT: break;
+    }
+    return 0;
+}

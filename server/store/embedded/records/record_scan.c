@@ -1,0 +1,438 @@
+/* Scanning: a snapshot of chunks and groups, those that cannot match left out, in the order asked
+ * for, each one read column by column and handed to the caller. */
+#include <stdlib.h>
+#include <zstd.h>
+
+#include "base/compiler.h"
+#include "log/log.h"
+#include "self/self.h"
+#include "store/embedded/records/record_store.h"
+#include "store/embedded/records/rowset.h"
+#include "store/embedded/records/source.h"
+
+static struct self_metric damaged_total = SELF_COUNTER(
+    "telltale_store_damaged_groups_total",
+    "Groups of spans or log records that were skipped because they are damaged.", "table");
+
+#define BLOCK_MEMORY ((size_t)1 << 30)
+#define SOURCES_MEMORY ((size_t)1 << 30)
+
+/* A chunk, or a group of a part. */
+struct unit {
+    const struct chunk *chunk;
+    struct record_part *part;
+    const struct part_group *group;
+    const struct block_sources *sources;
+    int64_t min_unix_ns, max_unix_ns;
+};
+
+struct running {
+    struct record_store *store;
+    const struct record_scan *scan;
+    struct record_scan_stats stats;
+    struct chunk **chunks; /* referenced */
+    size_t n_chunks;
+    struct record_part **parts; /* referenced */
+    size_t n_parts;
+    struct arena snapshot, sources, block;
+    struct block_sources *part_sources;
+    struct unit *units;
+    size_t n_units;
+    void *zstd;
+    int64_t floor_ns, ceiling_ns; /* what is asked for and within the retention */
+    struct err *err;
+};
+
+static int no_memory(struct running *r)
+{
+    return err_set(r->err, ERR_NOMEM, "scan %s: out of memory", record_table_name(r->scan->table));
+}
+
+/* --- the snapshot ----------------------------------------------------------------------------- */
+
+static bool overlaps(const struct running *r, int64_t min, int64_t max)
+{
+    return min <= r->ceiling_ns && max >= r->floor_ns;
+}
+
+static void take_head(struct running *r, const struct record_head *h)
+{
+    for (size_t i = 0; i < h->n; i++) {
+        if (!overlaps(r, h->chunks[i]->min_unix_ns, h->chunks[i]->max_unix_ns))
+            continue;
+        chunk_ref(h->chunks[i]);
+        r->chunks[r->n_chunks++] = h->chunks[i];
+    }
+}
+
+/* Heads and parts under one lock: see invariant 1. */
+static int take_snapshot(struct running *r)
+{
+    struct record_store *s = r->store;
+    size_t n = 0;
+    lock_take(&s->lists);
+    for (size_t i = 0; i < s->n_live; i++)
+        n += s->live[i].n;
+    for (size_t i = 0; i < s->n_frozen; i++)
+        n += s->frozen[i].n;
+    r->chunks = malloc((n + 1) * sizeof(struct chunk *));
+    r->parts = malloc((s->n_parts + 1) * sizeof(struct record_part *));
+    bool ok = r->chunks && r->parts;
+    for (size_t i = 0; ok && i < s->n_frozen; i++)
+        take_head(r, &s->frozen[i]);
+    for (size_t i = 0; ok && i < s->n_live; i++)
+        take_head(r, &s->live[i]);
+    for (size_t i = 0; ok && i < s->n_parts; i++) {
+        if (!overlaps(r, s->parts[i]->min_unix_ns, s->parts[i]->max_unix_ns))
+            continue;
+        record_part_ref(s->parts[i]);
+        r->parts[r->n_parts++] = s->parts[i];
+    }
+    lock_give(&s->lists);
+    return ok ? 0 : no_memory(r);
+}
+
+static size_t count_units(const struct running *r)
+{
+    size_t n = r->n_chunks;
+    for (size_t i = 0; i < r->n_parts; i++)
+        n += r->parts[i]->n_groups;
+    return n;
+}
+
+static void add_units_of_part(struct running *r, size_t part)
+{
+    struct record_part *p = r->parts[part];
+    for (uint32_t i = 0; i < p->n_groups; i++) {
+        const struct part_group *g = &p->groups[i];
+        if (overlaps(r, g->min_unix_ns, g->max_unix_ns))
+            r->units[r->n_units++] = (struct unit){.part = p,
+                                                   .group = g,
+                                                   .sources = &r->part_sources[part],
+                                                   .min_unix_ns = g->min_unix_ns,
+                                                   .max_unix_ns = g->max_unix_ns};
+    }
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    const struct unit *x = a, *y = b;
+    return (x->max_unix_ns < y->max_unix_ns) - (x->max_unix_ns > y->max_unix_ns);
+}
+
+static int oldest_first(const void *a, const void *b)
+{
+    const struct unit *x = a, *y = b;
+    return (x->min_unix_ns > y->min_unix_ns) - (x->min_unix_ns < y->min_unix_ns);
+}
+
+static int list_units(struct running *r)
+{
+    r->units = arena_array(&r->snapshot, count_units(r), sizeof *r->units);
+    r->part_sources = arena_array(&r->snapshot, r->n_parts, sizeof *r->part_sources);
+    if (!r->units || !r->part_sources)
+        return no_memory(r);
+    for (size_t i = 0; i < r->n_chunks; i++)
+        r->units[r->n_units++] = (struct unit){.chunk = r->chunks[i],
+                                               .min_unix_ns = r->chunks[i]->min_unix_ns,
+                                               .max_unix_ns = r->chunks[i]->max_unix_ns};
+    for (size_t i = 0; i < r->n_parts; i++) {
+        if (sources_of_part(r->parts[i], &r->sources, &r->part_sources[i]) != 0)
+            return no_memory(r);
+        add_units_of_part(r, i);
+    }
+    if (r->scan->order != SCAN_ANY_ORDER && r->n_units > 1)
+        qsort(r->units, r->n_units, sizeof *r->units,
+              r->scan->order == SCAN_NEWEST_FIRST ? newest_first : oldest_first);
+    return 0;
+}
+
+/* --- one unit --------------------------------------------------------------------------------- */
+
+static int open_rows(struct running *r, const struct unit *u, struct rowset *rows)
+{
+    if (u->chunk)
+        return rowset_of_chunk(rows, u->chunk, r->scan->table, &r->block);
+    return rowset_of_group(rows, u->part, u->group, u->sources, r->zstd, &r->block);
+}
+
+/* Rows outside the times are no match. */
+static int match_times(struct running *r, const struct unit *u, struct rowset *rows, uint64_t *bits)
+{
+    if (u->min_unix_ns >= r->floor_ns && u->max_unix_ns <= r->ceiling_ns)
+        return 0;
+    int rc = rowset_times(rows);
+    for (uint32_t i = 0; rc == 0 && i < rows->n; i++)
+        if (rows->t_unix_ns[i] < r->floor_ns || rows->t_unix_ns[i] > r->ceiling_ns)
+            bits[i / 64] &= ~(UINT64_C(1) << i % 64);
+    return rc;
+}
+
+static uint32_t *selected_rows(struct running *r, const struct rowset *rows, const uint64_t *bits,
+                               uint32_t *out_n)
+{
+    uint32_t *v = arena_array(&r->block, rows->n, sizeof *v), n = 0;
+    for (size_t w = 0; v && w < rowset_words(rows); w++)
+        for (uint64_t left = bits[w]; left; left &= left - 1)
+            v[n++] = (uint32_t)(w * 64 + (size_t)__builtin_ctzll(left));
+    *out_n = n;
+    return v;
+}
+
+/* --- vectors ---------------------------------------------------------------------------------- */
+
+static int time_vector(struct running *r, struct rowset *rows, const uint32_t *sel, uint32_t n,
+                       struct vector *out)
+{
+    int rc = rowset_times(rows);
+    int64_t *v = arena_array(&r->block, n, sizeof *v);
+    for (uint32_t i = 0; rc == 0 && v && i < n; i++)
+        v[i] = rows->t_unix_ns[sel[i]];
+    *out = (struct vector){.ints = v};
+    return rc != 0 ? rc : v ? 0 : ERR_NOMEM;
+}
+
+static int source_vector(struct running *r, struct rowset *rows, const struct column_ref *ref,
+                         const uint32_t *sel, uint32_t n, struct vector *out)
+{
+    int rc = rowset_sources(rows);
+    uint32_t *codes = arena_array(&r->block, n, sizeof *codes);
+    struct any *values = arena_array(&r->block, rows->sources.n, sizeof *values);
+    if (rc != 0 || !codes || !values)
+        return rc != 0 ? rc : ERR_NOMEM;
+    uint32_t last = UINT32_MAX;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t source = codes[i] = rows->row_sources[sel[i]];
+        if (source == last)
+            continue;
+        last = source;
+        const struct record_source *s = block_source(&rows->sources, source);
+        values[source] = s ? source_value(s, ref) : (struct any){0};
+    }
+    *out = (struct vector){.values = values, .codes = codes, .n_values = rows->sources.n};
+    return 0;
+}
+
+/* The distinct texts once, and behind them the absent value. */
+static int dictionary_vector(struct running *r, const struct column *c, const uint32_t *sel,
+                             uint32_t n, struct vector *out)
+{
+    uint32_t *codes = arena_array(&r->block, n, sizeof *codes);
+    struct any *values = arena_array(&r->block, (size_t)c->n_texts + 1, sizeof *values);
+    if (!codes || !values)
+        return ERR_NOMEM;
+    for (uint32_t i = 0; i < c->n_texts; i++)
+        values[i] = column_text_any(c, i, &r->block);
+    uint32_t hint = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t at = column_find(c, sel[i], hint);
+        codes[i] = at == UINT32_MAX ? c->n_texts : c->codes[at];
+        hint = at == UINT32_MAX ? hint : at;
+    }
+    *out = (struct vector){.values = values, .codes = codes, .n_values = (size_t)c->n_texts + 1};
+    return 0;
+}
+
+static int int_vector(struct running *r, const struct column *c, const uint32_t *sel, uint32_t n,
+                      struct vector *out)
+{
+    int64_t *v = arena_array(&r->block, n, sizeof *v);
+    for (uint32_t i = 0; v && i < n; i++)
+        v[i] = c->ints[sel[i]];
+    *out = (struct vector){.ints = v};
+    return v ? 0 : ERR_NOMEM;
+}
+
+static int any_vector(struct running *r, const struct column *c, const uint32_t *sel, uint32_t n,
+                      struct vector *out)
+{
+    struct any *v = arena_array(&r->block, n, sizeof *v);
+    uint32_t hint = 0;
+    for (uint32_t i = 0; v && c && i < n; i++) {
+        uint32_t at = column_find(c, sel[i], hint);
+        if (at == UINT32_MAX)
+            continue;
+        v[i] = column_any(c, at, &r->block);
+        hint = at;
+    }
+    *out = (struct vector){.values = v, .n_values = n};
+    return v && !arena_failed(&r->block) ? 0 : ERR_NOMEM;
+}
+
+static int make_vector(struct running *r, struct rowset *rows, const struct column_ref *ref,
+                       const uint32_t *sel, uint32_t n, struct vector *out)
+{
+    if (ref->origin == COLUMN_TIME)
+        return time_vector(r, rows, sel, n, out);
+    if (is_source_column(ref))
+        return source_vector(r, rows, ref, sel, n, out);
+    const struct column *c = NULL;
+    int rc = rowset_column(rows, ref, &c);
+    if (rc != 0)
+        return rc;
+    if (c && c->codes && c->n_texts <= n)
+        return dictionary_vector(r, c, sel, n, out);
+    if (c && c->kind == COLUMN_INT && !c->rows)
+        return int_vector(r, c, sel, n, out);
+    return any_vector(r, c, sel, n, out);
+}
+
+static int hand_over(struct running *r, struct rowset *rows, const uint32_t *sel, uint32_t n)
+{
+    const struct record_scan *scan = r->scan;
+    struct vector times, *columns = arena_array(&r->block, scan->n_columns, sizeof *columns);
+    uint32_t *sources = arena_array(&r->block, n, sizeof *sources);
+    int rc = columns && sources ? time_vector(r, rows, sel, n, &times) : ERR_NOMEM;
+    for (size_t i = 0; rc == 0 && i < scan->n_columns; i++)
+        rc = make_vector(r, rows, &scan->columns[i], sel, n, &columns[i]);
+    if (rc == 0)
+        rc = rowset_sources(rows);
+    if (rc != 0)
+        return rc;
+    for (uint32_t i = 0; i < n; i++)
+        sources[i] = rows->row_sources[sel[i]];
+    const struct record_block block = {.n = n,
+                                       .t_unix_ns = times.ints,
+                                       .columns = columns,
+                                       .sources = sources,
+                                       .source_table = &rows->sources,
+                                       .arena = &r->block};
+    rc = scan->each(scan->arg, &block);
+    return rc; // the caller's own codes pass through
+}
+
+const struct record_source *record_block_source(const struct record_block *b, size_t i)
+{
+    return block_source(b->source_table, b->sources[i]);
+}
+
+/* --- the loop --------------------------------------------------------------------------------- */
+
+/* *out_ours: the code is the scan's, not the callback's. */
+static int scan_rows(struct running *r, const struct unit *u, struct rowset *rows, bool *out_ours)
+{
+    uint32_t n = 0;
+    uint64_t *bits = arena_array(&r->block, rowset_words(rows), sizeof *bits);
+    int rc = bits ? rowset_match(rows, r->scan->where, bits) : ERR_NOMEM;
+    if (rc == 0)
+        rc = match_times(r, u, rows, bits);
+    if (rc != 0)
+        return rc;
+    uint32_t *sel = selected_rows(r, rows, bits, &n);
+    r->stats.rows_read += rows->n;
+    r->stats.rows_matched += n;
+    if (!sel || n == 0)
+        return sel ? 0 : ERR_NOMEM;
+    *out_ours = false;
+    rc = hand_over(r, rows, sel, n);
+    *out_ours = rc == ERR_NOMEM || rc == ERR_CORRUPT;
+    return rc;
+}
+
+static void note_damage(struct running *r, const struct unit *u)
+{
+    atomic_add_relaxed(&r->store->damaged_groups, 1);
+    self_add(&damaged_total, 1, record_table_name(r->scan->table));
+    log_error("store", "a damaged group of rows is skipped",
+              LOG_STR("file", u->part ? u->part->path : "head"),
+              LOG_INT("offset", u->group ? u->group->table_offset : 0));
+}
+
+static int explain(struct running *r, int rc)
+{
+    if (rc == ERR_NOMEM && r->block.over_budget)
+        return err_set(r->err, ERR_TOO_BIG,
+                       "scan %s: a block of rows needs over %zu bytes of memory",
+                       record_table_name(r->scan->table), r->block.budget);
+    if (rc == ERR_TOO_BIG)
+        return err_set(r->err, rc, "scan %s: a regular expression ran into its limit of steps",
+                       record_table_name(r->scan->table));
+    return rc == ERR_NOMEM ? no_memory(r) : rc;
+}
+
+static int scan_unit(struct running *r, const struct unit *u)
+{
+    struct rowset rows;
+    bool ours = true;
+    arena_reset(&r->block);
+    int rc = open_rows(r, u, &rows);
+    if (rc == 0 && !rowset_may_match(&rows, r->scan->where)) {
+        r->stats.blocks_pruned++;
+        return 0;
+    }
+    r->stats.blocks++;
+    if (rc == 0)
+        rc = scan_rows(r, u, &rows, &ours);
+    if (rc == 0 || !ours) {
+        r->stats.bytes_read += rows.bytes_read;
+        return rc;
+    }
+    if (rc == ERR_CORRUPT) {
+        note_damage(r, u);
+        return 0;
+    }
+    return explain(r, rc);
+}
+
+static void move_bounds(struct running *r)
+{
+    if (r->scan->floor_unix_ns)
+        r->floor_ns = MAX(r->floor_ns, *r->scan->floor_unix_ns);
+    if (r->scan->ceiling_unix_ns)
+        r->ceiling_ns = MIN(r->ceiling_ns, *r->scan->ceiling_unix_ns);
+}
+
+static int scan_units(struct running *r)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < r->n_units; i++) {
+        if (r->scan->is_cancelled && r->scan->is_cancelled(r->scan->arg))
+            return err_set(r->err, ERR_CANCELLED, "scan %s: cancelled",
+                           record_table_name(r->scan->table));
+        move_bounds(r);
+        if (overlaps(r, r->units[i].min_unix_ns, r->units[i].max_unix_ns))
+            rc = scan_unit(r, &r->units[i]);
+        else
+            r->stats.blocks_pruned++;
+    }
+    return rc;
+}
+
+static void running_done(struct running *r)
+{
+    for (size_t i = 0; i < r->n_chunks; i++)
+        chunk_unref(r->chunks[i]);
+    for (size_t i = 0; i < r->n_parts; i++)
+        record_part_unref(r->parts[i]);
+    free(r->chunks);
+    free(r->parts);
+    arena_done(&r->snapshot);
+    arena_done(&r->sources);
+    arena_done(&r->block);
+    (void)ZSTD_freeDCtx(r->zstd);
+}
+
+int record_store_scan(struct record_store *s, const struct record_scan *scan,
+                      struct record_scan_stats *stats, struct err *err)
+{
+    if (!atomic_get_acquire(&s->replayed)) // pairs with the release at the end of replay
+        return err_set(err, ERR_BUSY, "the write-ahead log is being replayed");
+    struct running r = {.store = s,
+                        .scan = scan,
+                        .floor_ns = MAX(scan->min_unix_ns, record_store_oldest_ns(s)),
+                        .ceiling_ns = scan->max_unix_ns,
+                        .err = err};
+    arena_init(&r.snapshot, SOURCES_MEMORY);
+    arena_init(&r.sources, SOURCES_MEMORY);
+    arena_init(&r.block, scan->max_bytes ? scan->max_bytes : BLOCK_MEMORY);
+    r.zstd = ZSTD_createDCtx();
+    int rc = r.zstd ? take_snapshot(&r) : no_memory(&r);
+    if (rc == 0)
+        rc = list_units(&r);
+    if (rc == 0)
+        rc = scan_units(&r);
+    if (stats)
+        *stats = r.stats;
+    running_done(&r);
+    return rc;
+}

@@ -1,0 +1,135 @@
+/* A record table (spans or logs): log, heads, parts, and what moves rows between them.
+ *
+ *   record_append.c  batch ──► chunk ──► wal ──► head of its day       on the caller's thread
+ *   record_flush.c   heads ──► parts, then the log is cut
+ *   record_merge.c   parts ──► fewer parts; deletion; retention removes days
+ *   record_scan.c    heads + parts ──► blocks of columns
+ *
+ * Invariants
+ * 1. A row is in exactly one of live head, frozen head, part at any moment: a part is published and
+ *    its head forgotten under one lock, under which readers take their snapshot. (Rows of a metric
+ *    may be seen twice, equal times fall together; records have no key, so they must not.)
+ * 2. A part has all rows of its day from log segments below its `cut`, and no others that are in
+ *    the log. So a replay knows which rows of the log are in parts already.
+ * 3. Chunks and parts never change; who reads them holds a reference.
+ *
+ * Locks, in the order they are taken: table (one flush, merge, deletion or retention at a time),
+ * gate (appends for reading, the cut for writing), the log's, lists. */
+#ifndef TELLTALE_STORE_EMBEDDED_RECORDS_RECORD_STORE_H
+#define TELLTALE_STORE_EMBEDDED_RECORDS_RECORD_STORE_H
+
+#include "base/lock.h"
+#include "store/embedded/records/record_part.h"
+#include "store/embedded/wal.h"
+
+struct append_buffers; /* record_append.c */
+
+/* Rows of one day that are not in a part yet. */
+struct record_head {
+    int64_t day;
+    uint64_t seq; /* once frozen */
+    uint32_t cut; /* first log segment that came after it; once frozen */
+    struct chunk **chunks;
+    size_t n, cap;
+};
+
+struct record_limits {
+    int64_t retention_ms; /* INT64_MAX: for ever */
+    int64_t max_future_ms;
+    int64_t flush_after_ms;
+    size_t head_max_bytes;
+};
+
+struct record_store {
+    const struct fs *fs;
+    char *dir, *wal_dir; /* owned */
+    enum record_table table;
+    bool durable;
+    int64_t (*now_unix_ms)(void); /* NULL: the real clock */
+    void (*want_flush)(void *arg);
+    void *want_flush_arg;
+    atomic_llong retention_ms, max_future_ms, flush_after_ms;
+    atomic_size_t head_max_bytes;
+
+    struct wal wal;
+    struct lock table_lock;
+    struct rwlock gate;
+    struct lock lists; /* all below until the counters */
+    struct record_head *live, *frozen;
+    size_t n_live, cap_live, n_frozen, cap_frozen;
+    struct record_part **parts; /* by day, then sequence; each holds a reference */
+    size_t n_parts, cap_parts;
+    struct append_buffers *buffers;
+
+    uint64_t seq; /* of the last freeze; guarded by table_lock */
+    atomic_ullong head_bytes, head_rows, damaged_groups, damaged_parts;
+    atomic_ullong rejected[REJECT_REASONS];
+    atomic_llong last_flush_mono_ns;
+    atomic_bool replayed;
+    const atomic_bool *cancelled; /* ends a replay early; NULL: never */
+};
+
+/* Opens or creates `dir`/<table>; reads the parts, not the log. */
+int record_store_open(const struct fs *fs, const char *dir, enum record_table table, bool durable,
+                      const struct record_limits *limits, struct record_store **out,
+                      struct err *err);
+
+/* Frees everything without writing anything. NULL is fine. */
+void record_store_abandon(struct record_store *s);
+
+void record_store_set_limits(struct record_store *s, const struct record_limits *limits);
+
+/* Puts the log's rows back into heads; *out_rows how many. */
+int record_store_replay(struct record_store *s, uint64_t *out_rows, struct err *err);
+
+int record_store_append(struct record_store *s, const struct record_batch *b,
+                        struct sink_result *out, struct err *err);
+void append_buffers_free(struct record_store *s);
+
+int record_store_flush(struct record_store *s, struct err *err);
+int record_store_flush_locked(struct record_store *s, struct err *err); /* table lock held */
+bool record_store_is_flush_due(struct record_store *s);
+
+/* Retention, then merges that are due (`all`: each day into one part). */
+int record_store_maintain(struct record_store *s, bool all, struct err *err);
+
+int record_store_scan(struct record_store *s, const struct record_scan *scan,
+                      struct record_scan_stats *stats, struct err *err);
+int record_store_delete(struct record_store *s, const struct predicate *where, int64_t min_unix_ns,
+                        int64_t max_unix_ns, uint64_t *out_rows, struct err *err);
+
+/* --- between the files ------------------------------------------------------------------------ */
+
+int64_t record_store_now_ms(const struct record_store *s);
+
+/* Oldest time that may be written or read now. */
+int64_t record_store_oldest_ns(const struct record_store *s);
+
+static inline int64_t day_of_ns(int64_t t_unix_ns)
+{
+    const int64_t day_ns = INT64_C(86400000000000);
+    return t_unix_ns / day_ns - (t_unix_ns % day_ns < 0);
+}
+
+/* Adds the chunk to the live head of the day; takes the reference on success. ERR_NOMEM. */
+int heads_add(struct record_store *s, int64_t day, struct chunk *c);
+
+/* Path of a day's directory, made if `make`; heap. */
+int day_dir(struct record_store *s, int64_t day, bool make, char **out, struct err *err);
+
+/* Lists a part (takes the reference); with `head`, an index of `frozen`, forgets that head. */
+int parts_add(struct record_store *s, struct record_part *p, struct record_head *head);
+
+/* `merged` takes the place of `n` parts of its day, whose files are removed unless it has their
+ * name. */
+void parts_replace(struct record_store *s, struct record_part *const *old, size_t n,
+                   struct record_part *merged);
+
+/* References to the parts of all days, or of one; heap. */
+int parts_list(struct record_store *s, const int64_t *day, struct record_part ***out,
+               size_t *out_n);
+void parts_list_free(struct record_part **v, size_t n);
+
+void head_done(struct record_store *s, struct record_head *h);
+
+#endif

@@ -1,0 +1,23 @@
+/* The record tables of a store together: opened, replayed, flushed and maintained with it. */
+#ifndef TELLTALE_STORE_EMBEDDED_RECORDS_RECORDS_H
+#define TELLTALE_STORE_EMBEDDED_RECORDS_RECORDS_H
+
+#include "store/embedded/records/record_store.h"
+#include "store/store.h"
+
+int records_open(struct store *s, const struct store_options *o, struct err *err);
+void records_set_limits(struct store *s, const struct store_options *o);
+
+/* `*out_rows`: rows found in the logs. */
+int records_replay(struct store *s, uint64_t *out_rows, struct err *err);
+bool records_is_flush_due(struct store *s);
+int records_flush(struct store *s, struct err *err);
+int records_maintain(struct store *s, bool all, struct err *err);
+
+/* Flushes unless `skip_head`, and keeps merges, deletions and retention away until released. */
+int records_hold(struct store *s, bool skip_head, struct err *err);
+void records_release(struct store *s);
+
+void records_abandon(struct store *s);
+
+#endif
