@@ -91,15 +91,19 @@ static bool add_block(struct arena *a, size_t need)
     return true;
 }
 
+static size_t room_of(size_t n)
+{
+    size_t size = (n + ALIGN - 1) / ALIGN * ALIGN + REDZONE;
+    return size ? size : ALIGN; // two empty objects differ, and NULL always means failure
+}
+
 void *arena_alloc(struct arena *a, size_t n)
 {
     if (a->failed || n > SIZE_MAX / 2) {
         a->failed = true;
         return NULL;
     }
-    size_t size = (n + ALIGN - 1) / ALIGN * ALIGN + REDZONE;
-    if (size == 0)
-        size = ALIGN; // so that two empty objects differ and NULL always means failure
+    size_t size = room_of(n);
     if (size > (size_t)(a->end - a->at) && !add_block(a, size)) {
         a->failed = true;
         return NULL;
@@ -128,6 +132,30 @@ void *arena_array(struct arena *a, size_t count, size_t size)
 void *arena_grow(struct arena *a, const void *old, size_t old_count, size_t new_count, size_t size)
 {
     void *p = arena_array(a, new_count, size);
+    if (p && old_count)
+        memcpy(p, old, old_count * size);
+    return p;
+}
+
+/* Whether the object of `n` bytes is the last one and there are `more` bytes behind it. */
+static bool is_extensible(const struct arena *a, const char *p, size_t n, size_t wanted)
+{
+    return p && p + room_of(n) == a->at && wanted <= SIZE_MAX / 2 &&
+           room_of(wanted) - room_of(n) <= (size_t)(a->end - a->at);
+}
+
+void *arena_extend(struct arena *a, void *old, size_t old_count, size_t new_count, size_t size)
+{
+    if (a->failed || (size && new_count > SIZE_MAX / 2 / size)) {
+        a->failed = true;
+        return NULL;
+    }
+    if (new_count >= old_count && is_extensible(a, old, old_count * size, new_count * size)) {
+        a->at = (char *)old + room_of(new_count * size);
+        ASAN_UNPOISON_MEMORY_REGION((char *)old, new_count * size);
+        return old;
+    }
+    void *p = arena_alloc(a, new_count * size);
     if (p && old_count)
         memcpy(p, old, old_count * size);
     return p;

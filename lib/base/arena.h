@@ -39,6 +39,11 @@ void *arena_array(struct arena *a, size_t count, size_t size);
  * old memory stays in the arena, so grow by doubling. NULL on failure, `old` is still valid. */
 void *arena_grow(struct arena *a, const void *old, size_t old_count, size_t new_count, size_t size);
 
+/* Makes an array of `old_count` objects (all it was made for; NULL with 0) one of `new_count`:
+ * where it stands if it is the last object of the arena, else as a copy. What is new is
+ * uninitialised. */
+void *arena_extend(struct arena *a, void *old, size_t old_count, size_t new_count, size_t size);
+
 /* A copy of the bytes (NUL-terminated for convenience, the NUL not counted). The empty str when
  * out of memory. */
 struct str arena_str(struct arena *a, struct str s);

@@ -13,12 +13,12 @@
 uint64_t hash_bytes(const void *p, size_t n);
 uint64_t hash_bytes_seeded(const void *p, size_t n, uint64_t seed);
 
-/* 128 bits, for keys that stand for the bytes themselves: two texts never share one by accident.
- * XXH3-128. */
+/* 128 bits, for keys in memory that stand for the bytes themselves: two texts share one neither by
+ * accident nor by design, for the hash has a secret that is made once per process. XXH3-128. */
 struct hash128 {
     uint64_t low, high;
 };
-struct hash128 hash_bytes128(const void *p, size_t n, uint64_t seed);
+struct hash128 hash_secret128(const void *p, size_t n);
 
 static inline bool hash128_eq(struct hash128 a, struct hash128 b)
 {

@@ -22,7 +22,7 @@ static inline bool arrays_move(struct arrays *a)
     size_t n = a->used - a->start;
     size_t cap = MAX(n * 2, ARRAYS_CHUNK);
     char *chunk =
-        arena_grow(a->arena, a->chunk ? a->chunk + a->start * a->size : NULL, n, cap, a->size);
+        arena_extend(a->arena, a->chunk ? a->chunk + a->start * a->size : NULL, n, cap, a->size);
     if (!chunk)
         return false;
     a->chunk = chunk;

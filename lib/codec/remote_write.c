@@ -25,6 +25,7 @@ size_t remote_write_rejected(const struct remote_write_result *r)
         n += r->rejected[i];
     return n;
 }
+
 /* ---- Recalling ---- */
 
 /* Where the labels in front of the message end. */
@@ -39,6 +40,51 @@ static const uint8_t *skip_labels(struct pb_reader r)
     return r.at;
 }
 
+/* Where the labels end if one usual sample (see read_short_sample) is all that follows, or NULL. To
+ * walk over a dozen labels takes longer than their hash; this looks at the end instead. It may be
+ * wrong, and then the hash of what it takes for labels is one that nobody remembers. */
+static const uint8_t *guess_labels_end(const struct pb_reader *r)
+{
+    enum { SIZE = 18, TIME_TAG = 11 };
+    if (r->end - r->at < 2 * SIZE)
+        return NULL;
+    const uint8_t *p = r->end - SIZE, *before = p - SIZE;
+    bool one = p[0] == PB_TAG(2, PB_LEN) && p[1] == SIZE - 2 && p[TIME_TAG] == PB_TAG(2, PB_VARINT);
+    bool two = before[0] == p[0] && before[1] == p[1] && before[TIME_TAG] == p[TIME_TAG];
+    return one && !two ? p : NULL;
+}
+
+/* The bytes up to `labels_end` are taken for the labels of the series that waits at `i`. */
+static void set_labels_end(struct remote_write_decoder *d, size_t i, const uint8_t *labels_end)
+{
+    struct remote_write_waiting *w = &d->waiting[i];
+    size_t n = (size_t)(labels_end - w->message.at);
+    w->labels_end = labels_end;
+    d->waiting_sent[i] = n ? sink_hash(w->message.at, n, SINK_REMOTE_WRITE_1) : (struct hash128){0};
+}
+
+/* The series at `i` was not recalled; if the end of its labels was guessed wrong, once more. */
+static const void *walk_and_recall(struct remote_write_decoder *d, size_t i, uint32_t *recalled)
+{
+    const uint8_t *labels_end = skip_labels(d->waiting[i].message);
+    const void *known = NULL;
+    if (labels_end == d->waiting[i].labels_end)
+        return NULL;
+    set_labels_end(d, i, labels_end);
+    if (d->sink)
+        *recalled = sink_recall(d->sink, &d->waiting_sent[i], 1, &known);
+    return known;
+}
+
+static void read_one(struct remote_write_decoder *d, struct pb_reader *outer, size_t i,
+                     const void *known, uint32_t recalled)
+{
+    if (UNLIKELY(!known))
+        known = walk_and_recall(d, i, &recalled);
+    if (!known || !remote_write_known(d, outer, &d->waiting[i], known, recalled))
+        remote_write_unknown(d, outer, &d->waiting[i], d->waiting_sent[i]);
+}
+
 /* Recalls what waits, all at once, and reads it. */
 static void read_waiting(struct remote_write_decoder *d, struct pb_reader *outer)
 {
@@ -47,21 +93,16 @@ static void read_waiting(struct remote_write_decoder *d, struct pb_reader *outer
     if (d->sink)
         recalled = sink_recall(d->sink, d->waiting_sent, d->n_waiting, known);
     for (size_t i = 0; i < d->n_waiting && !outer->damage; i++)
-        if (!known[i] || !remote_write_known(d, outer, &d->waiting[i], known[i], recalled))
-            remote_write_unknown(d, outer, &d->waiting[i], d->waiting_sent[i]);
+        read_one(d, outer, i, known[i], recalled);
     d->n_waiting = 0;
 }
 
 static void read_series_1(struct remote_write_decoder *d, struct pb_reader *outer)
 {
-    static const uint64_t format = 1; // so that no other format's bytes mean the same
     struct remote_write_waiting *w = &d->waiting[d->n_waiting];
     w->message = pb_message(outer);
-    w->labels_end = skip_labels(w->message);
-    const uint8_t *labels = w->message.at;
-    size_t n = (size_t)(w->labels_end - labels);
-    d->waiting_sent[d->n_waiting++] =
-        n ? hash_bytes128(labels, n, hash_process_seed() + format) : (struct hash128){0};
+    const uint8_t *guess = guess_labels_end(&w->message);
+    set_labels_end(d, d->n_waiting++, guess ? guess : skip_labels(w->message));
     if (d->n_waiting == REMOTE_WRITE_WAITING)
         read_waiting(d, outer);
 }

@@ -13,7 +13,7 @@ enum { REMOTE_WRITE_FAMILIES = 256, REMOTE_WRITE_WAITING = 64 };
 /* A series of 1.0 that was found but not read. */
 struct remote_write_waiting {
     struct pb_reader message;
-    const uint8_t *labels_end; /* of the labels in front */
+    const uint8_t *labels_end; /* of the labels in front; may be a guess until it is read */
 };
 
 struct remote_write_decoder {

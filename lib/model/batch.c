@@ -25,7 +25,7 @@ static void *room_for_one(struct arena *a, void *array, size_t n, size_t *cap, s
     if (n < *cap)
         return array;
     size_t bigger = *cap ? *cap * 2 : 64;
-    void *p = arena_grow(a, array, n, bigger, size);
+    void *p = arena_extend(a, array, n, bigger, size);
     if (p)
         *cap = bigger;
     return p;

@@ -53,8 +53,7 @@ static inline int sink_append(const struct sink *s, const struct batch *b, struc
 /* Series that come again and again need no labels the second time: a batch_series that was appended
  * with `sent`, a hash of whatever told its labels, may then be `known` by that hash alone. Fills
  * `out_known` with what to give to batch_add_known (the sink's own), NULL where labels are needed,
- * and returns when that was, for the same function. The hash must be of bytes that always mean the
- * same labels, with a seed of its own for each format. */
+ * and returns when that was, for the same function. */
 static inline uint32_t sink_recall(const struct sink *s, const struct hash128 *sent, size_t n,
                                    const void **out_known)
 {
@@ -63,6 +62,18 @@ static inline uint32_t sink_recall(const struct sink *s, const struct hash128 *s
     for (size_t i = 0; i < n; i++)
         out_known[i] = NULL;
     return 0;
+}
+
+/* What may be hashed: bytes that say the labels, all of them and nothing else, in one of these
+ * forms.
+ */
+enum sink_form { SINK_REMOTE_WRITE_1 = 1, SINK_REMOTE_WRITE_2, SINK_OTLP };
+
+static inline struct hash128 sink_hash(const void *p, size_t n, enum sink_form form)
+{
+    struct hash128 h = hash_secret128(p, n);
+    h.low ^= hash_u64((uint64_t)form);
+    return h;
 }
 
 #endif

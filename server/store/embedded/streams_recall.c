@@ -16,9 +16,10 @@ static uint32_t tag_of(struct hash128 sent)
     return (uint32_t)(sent.low >> 32);
 }
 
-static uint32_t home_of(const struct stream_recall *r, struct hash128 sent)
+/* Known from the slot alone, so that a growing table does not touch the streams. */
+static uint32_t home_of(const struct stream_recall *r, uint32_t tag)
 {
-    return (uint32_t)sent.high & (r->n_slots - 1);
+    return tag & (r->n_slots - 1);
 }
 
 static struct stream **entry_of(struct streams *s, uint32_t id)
@@ -32,7 +33,7 @@ static struct stream **entry_of(struct streams *s, uint32_t id)
 static struct recall_slot *find_slot(struct streams *s, struct hash128 sent)
 {
     const struct stream_recall *r = &s->recall;
-    uint32_t i = home_of(r, sent), tag = tag_of(sent);
+    uint32_t tag = tag_of(sent), i = home_of(r, tag);
     for (; r->slots[i].id; i = (i + 1) & (r->n_slots - 1))
         if (r->slots[i].tag == tag && hash128_eq((*entry_of(s, r->slots[i].id - 1))->sent, sent))
             break;
@@ -43,7 +44,7 @@ static struct recall_slot *find_slot(struct streams *s, struct hash128 sent)
 static const struct stream *guess(struct streams *s, struct hash128 sent)
 {
     const struct stream_recall *r = &s->recall;
-    uint32_t i = home_of(r, sent), tag = tag_of(sent);
+    uint32_t tag = tag_of(sent), i = home_of(r, tag);
     while (r->slots[i].id && r->slots[i].tag != tag)
         i = (i + 1) & (r->n_slots - 1);
     return r->slots[i].id ? *entry_of(s, r->slots[i].id - 1) : NULL;
@@ -64,7 +65,7 @@ static void recall_step(struct streams *s, const struct hash128 *sent, size_t n,
 {
     const struct stream *guesses[RECALL_STEP];
     for (size_t i = 0; i < n; i++)
-        PREFETCH(&s->recall.slots[home_of(&s->recall, sent[i])]);
+        PREFETCH(&s->recall.slots[home_of(&s->recall, tag_of(sent[i]))]);
     for (size_t i = 0; i < n; i++) {
         guesses[i] = guess(s, sent[i]);
         PREFETCH(guesses[i]);
@@ -86,18 +87,17 @@ void streams_recall(struct streams *s, const struct hash128 *sent, size_t n, con
 
 /* --- remembering ------------------------------------------------------------------------------ */
 
-static void put_slot(struct stream_recall *r, struct hash128 sent, uint32_t id)
+static void put_slot(struct stream_recall *r, struct recall_slot slot)
 {
-    uint32_t i = home_of(r, sent);
+    uint32_t i = home_of(r, slot.tag);
     while (r->slots[i].id)
         i = (i + 1) & (r->n_slots - 1);
-    r->slots[i] = (struct recall_slot){tag_of(sent), id + 1};
+    r->slots[i] = slot;
 }
 
 /* Room for one more; false when memory is short. */
-static bool make_room(struct streams *s)
+static bool make_room(struct stream_recall *r)
 {
-    struct stream_recall *r = &s->recall;
     if (r->used < r->n_slots / 4 * 3)
         return true;
     struct stream_recall bigger = {.n_slots = r->n_slots ? r->n_slots * 2 : RECALL_START};
@@ -106,7 +106,7 @@ static bool make_room(struct streams *s)
         return false;
     for (uint32_t i = 0; i < r->n_slots; i++)
         if (r->slots[i].id)
-            put_slot(&bigger, (*entry_of(s, r->slots[i].id - 1))->sent, r->slots[i].id - 1);
+            put_slot(&bigger, r->slots[i]);
     free(r->slots);
     r->slots = bigger.slots;
     r->n_slots = bigger.n_slots;
@@ -114,12 +114,11 @@ static bool make_room(struct streams *s)
 }
 
 /* Takes the slot out and closes the gap (Knuth, TAOCP 3, 6.4, algorithm R). */
-static void free_slot(struct streams *s, struct recall_slot *slot)
+static void free_slot(struct stream_recall *r, const struct recall_slot *slot)
 {
-    struct stream_recall *r = &s->recall;
     uint32_t mask = r->n_slots - 1, gap = (uint32_t)(slot - r->slots);
     for (uint32_t i = (gap + 1) & mask; r->slots[i].id; i = (i + 1) & mask) {
-        uint32_t home = home_of(r, (*entry_of(s, r->slots[i].id - 1))->sent);
+        uint32_t home = home_of(r, r->slots[i].tag);
         if (((i - home) & mask) >= ((i - gap) & mask)) {
             r->slots[gap] = r->slots[i];
             gap = i;
@@ -133,7 +132,7 @@ static void forget(struct streams *s, struct stream *st)
 {
     if (hash128_is_none(st->sent))
         return;
-    free_slot(s, find_slot(s, st->sent));
+    free_slot(&s->recall, find_slot(s, st->sent));
     st->sent = (struct hash128){0};
 }
 
@@ -150,9 +149,9 @@ void streams_remember(struct streams *s, struct stream *st, struct hash128 sent)
     rwlock_take_write(&s->recall.lock);
     if (!hash128_eq(st->sent, sent)) {
         forget(s, st);
-        if (make_room(s)) { // else it is only slower
+        if (make_room(&s->recall)) { // else it is only slower
             st->sent = sent;
-            put_slot(&s->recall, sent, st->id);
+            put_slot(&s->recall, (struct recall_slot){tag_of(sent), st->id + 1});
             s->recall.used++;
         }
     }

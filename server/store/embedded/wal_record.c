@@ -62,23 +62,52 @@ static char *write_sample(char *p, const struct sample *s, unsigned kind, struct
     return p;
 }
 
-void wal_put_series(struct buf *out, uint32_t id, const struct sample *samples, size_t n,
-                    struct wal_rows *state)
+static unsigned kind_of(const struct sample *samples, size_t n)
 {
     unsigned kind = 0;
     for (size_t i = 0; i < n; i++)
         kind |= (samples[i].start_unix_ms ? WITH_STARTS : 0u) |
                 (samples[i].histogram ? WITH_HISTOGRAMS : 0u);
-    put_zigzag(out, (int64_t)id - (int64_t)state->id);
-    put_varint(out, (uint64_t)n << COUNT_SHIFT | kind);
-    state->id = id;
+    return kind;
+}
+
+enum { SAMPLE_MAX = 2 * VARINT_MAX + 9 };
+
+static void put_histograms(struct buf *out, const struct sample *samples, size_t n, unsigned kind,
+                           struct wal_rows *state)
+{
     for (size_t i = 0; i < n; i++) {
-        char *p = buf_reserve(out, 2 * VARINT_MAX + 9);
+        char *p = buf_reserve(out, SAMPLE_MAX);
         if (!p)
             return;
         buf_advance(out, (size_t)(write_sample(p, &samples[i], kind, state) - p));
         if (samples[i].histogram)
             histogram_column_encode(out, &samples[i].histogram, 1);
+    }
+}
+
+void wal_put_series(struct buf *out, uint32_t id, const struct sample *samples, size_t n,
+                    struct wal_rows *state)
+{
+    enum { AT_ONCE = 64 };
+    unsigned kind = kind_of(samples, n);
+    char *p = buf_reserve(out, 2 * VARINT_MAX);
+    if (!p)
+        return;
+    char *end = varint_write(p, zigzag((int64_t)id - (int64_t)state->id));
+    end = varint_write(end, (uint64_t)n << COUNT_SHIFT | kind);
+    buf_advance(out, (size_t)(end - p));
+    state->id = id;
+    if (kind & WITH_HISTOGRAMS) {
+        put_histograms(out, samples, n, kind, state);
+        return;
+    }
+    for (size_t i = 0; i < n; i += AT_ONCE) {
+        size_t upto = MIN(i + AT_ONCE, n);
+        p = end = buf_reserve(out, (upto - i) * SAMPLE_MAX);
+        for (size_t k = i; p && k < upto; k++)
+            end = write_sample(end, &samples[k], kind, state);
+        buf_advance(out, (size_t)(end - p));
     }
 }
 

@@ -132,6 +132,28 @@ static void test_arena_grow_copies_what_is_used(void **state)
     arena_done(&a);
 }
 
+static void test_arena_extends_the_last_object_in_place(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 1 << 20);
+    int *v = arena_extend(&a, NULL, 0, 10, sizeof *v);
+    v[9] = 9;
+    assert_ptr_equal(arena_extend(&a, v, 10, 100, sizeof *v), v);
+    v[99] = 99;
+    assert_non_null(arena_alloc(&a, 1));
+    int *w = arena_extend(&a, v, 100, 200, sizeof *w);
+    assert_ptr_not_equal(w, v);
+    assert_int_equal(w[9] + w[99], 108);
+    w[199] = 1;
+    int *x = arena_extend(&a, w, 200, 100000, sizeof *x); // more than the block has
+    assert_ptr_not_equal(x, w);
+    assert_int_equal(x[9] + x[99] + x[199], 109);
+    assert_null(arena_extend(&a, x, 100000, SIZE_MAX / 8, sizeof *x));
+    assert_true(arena_failed(&a));
+    arena_done(&a);
+}
+
 static void test_arena_copies_text_with_a_nul_behind(void **state)
 {
     (void)state;
@@ -177,6 +199,7 @@ int main(void)
         cmocka_unit_test(test_arena_reset_makes_room_and_clears_failure),
         cmocka_unit_test(test_arena_zeroes_arrays_and_checks_their_size),
         cmocka_unit_test(test_arena_grow_copies_what_is_used),
+        cmocka_unit_test(test_arena_extends_the_last_object_in_place),
         cmocka_unit_test(test_arena_copies_text_with_a_nul_behind),
         cmocka_unit_test(test_arena_survives_each_failing_allocation),
     };

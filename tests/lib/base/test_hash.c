@@ -32,6 +32,20 @@ static void test_hash_u64_has_no_collisions_among_small_keys(void **state)
     }
 }
 
+static void test_secret_hashes_are_equal_for_equal_bytes_only(void **state)
+{
+    (void)state;
+    char text[300], same[300];
+    memset(text, 'x', sizeof text);
+    memset(same, 'x', sizeof same);
+    for (size_t n = 0; n < sizeof text; n++) {
+        struct hash128 h = hash_secret128(text, n);
+        assert_true(hash128_eq(h, hash_secret128(same, n)));
+        assert_false(hash128_eq(h, hash_secret128(text, n + 1)));
+        assert_false(hash128_is_none(h));
+    }
+}
+
 static void test_hash_combine_depends_on_the_order(void **state)
 {
     (void)state;
@@ -45,6 +59,7 @@ int main(void)
         cmocka_unit_test(test_hash_bytes_is_xxh3),
         cmocka_unit_test(test_hash_seeds_make_other_hashes),
         cmocka_unit_test(test_hash_u64_has_no_collisions_among_small_keys),
+        cmocka_unit_test(test_secret_hashes_are_equal_for_equal_bytes_only),
         cmocka_unit_test(test_hash_combine_depends_on_the_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -646,6 +646,56 @@ static void test_recalled_series_come_without_labels(void **state)
     expect_recalled("l3k4");
 }
 
+/* 0 is left out of the message, so the first sample is short and the second looks alone. */
+static void put_two_samples(double first)
+{
+    size_t series = pb_begin(&body, 1);
+    put_label("__name__", "a_name_of_some_length");
+    size_t sample = pb_begin(&body, 2);
+    if (first != 0)
+        pb_put_double(&body, 1, first);
+    pb_put_varint(&body, 2, UINT64_C(1700000000000));
+    pb_end(&body, sample);
+    put_sample(2, INT64_C(1700000000001));
+    pb_end(&body, series);
+}
+
+static void test_the_end_of_labels_is_found_before_any_samples(void **state)
+{
+    (void)state;
+    memory.n = 0;
+    put_two_samples(0);
+    expect_recalled("l02");
+    put_two_samples(0);
+    put_two_samples(1);
+    put_series(3, INT64_C(1700000000000), "__name__", "a_name_of_some_length", NULL);
+    put_series(4, 1, "__name__", "a_name_of_some_length", NULL);
+    expect_recalled("k02k12k3k4");
+}
+
+static void test_a_label_that_looks_like_a_sample_is_a_label(void **state)
+{
+    (void)state;
+    static const char sample[] = "\x12\x10\x09"
+                                 "abcdefgh"
+                                 "\x10"
+                                 "abcdef";
+    char value[64];
+    memory.n = 0;
+    for (int round = 0; round < 2; round++) {
+        (void)snprintf(value, sizeof value, "%s%s", "something before", sample);
+        size_t series = pb_begin(&body, 1);
+        put_label("__name__", "a");
+        put_sample(1, 1);
+        pb_end(&body, series);
+        series = pb_begin(&body, 1);
+        put_sample(2, 1);
+        put_label("__name__", value);
+        pb_end(&body, series);
+        expect_recalled(round ? "k1n2" : "l1n2");
+    }
+}
+
 static void put_labels_around_a_sample(double value)
 {
     size_t series = pb_begin(&body, 1);
@@ -771,6 +821,8 @@ int main(void)
         cmocka_unit_test(test_every_truncation_is_refused_or_a_shorter_request),
         cmocka_unit_test(test_many_series_and_labels_fill_more_than_one_chunk),
         cmocka_unit_test(test_recalled_series_come_without_labels),
+        cmocka_unit_test(test_the_end_of_labels_is_found_before_any_samples),
+        cmocka_unit_test(test_a_label_that_looks_like_a_sample_is_a_label),
         cmocka_unit_test(test_labels_behind_samples_are_never_overlooked),
         cmocka_unit_test(test_series_with_exemplars_keep_their_labels),
         cmocka_unit_test(test_a_request_longer_than_what_is_recalled_at_once_keeps_its_order),
