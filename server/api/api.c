@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "api/prometheus/delete.h"
 #include "api/prometheus/federate.h"
 #include "api/prometheus/query.h"
 #include "api/prometheus/read.h"
@@ -58,6 +59,10 @@ static const struct http_route table[] = {
      "alertmanagers", true},
     {POST_PUT, V1("admin/tsdb/snapshot"), AUTH_ADMIN, HTTP_QUERY, api_snapshot, NULL, "snapshot",
      true},
+    {POST_PUT, V1("admin/tsdb/delete_series"), AUTH_ADMIN, HTTP_QUERY, api_delete_series, NULL,
+     "delete_series", true},
+    {POST_PUT, V1("admin/tsdb/clean_tombstones"), AUTH_ADMIN, HTTP_QUERY, api_clean_tombstones,
+     NULL, "clean_tombstones", true},
     /* GET, too, which is all that benchmarks can send: flushing twice does no harm. */
     {HTTP_GET | POST_PUT, V1("admin/telltale/flush"), AUTH_ADMIN, HTTP_QUERY, api_flush, NULL,
      "flush", true},

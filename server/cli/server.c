@@ -142,6 +142,7 @@ static void fill_api(struct server *s)
     api->app = s;
     api->reload = reload_for_api;
     api->quit = s->config->http.lifecycle ? quit_for_api : NULL;
+    api->admin_api = s->config->http.admin_api;
     api->write_config = write_config;
     api->write_retention = write_retention;
     api->external_labels = external_labels;

@@ -46,7 +46,7 @@ struct config {
             const char *cert, *key, *client_ca;
         } tls;
         const char *cors_origin;
-        bool insecure, lifecycle;
+        bool insecure, lifecycle, admin_api;
     } http;
     struct {
         const char *http_address, *grpc_address; /* NULL: off */

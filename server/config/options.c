@@ -215,6 +215,9 @@ static const struct option options[] = {
      .help = "Allow listeners that other machines reach without TLS or without a credential."},
     {"http.lifecycle", OPT_BOOL, AT(http.lifecycle), .fallback = "false", .flags = OPTION_RESTART,
      .like = "--web.enable-lifecycle", .help = "Allow POST /-/quit to stop the server."},
+    {"http.admin_api", OPT_BOOL, AT(http.admin_api), .fallback = "false", .flags = OPTION_RESTART,
+     .like = "--web.enable-admin-api",
+     .help = "Allow /api/v1/admin/tsdb/delete_series and clean_tombstones, which destroy data."},
 
     /* otlp */
     {"otlp.http.address", OPT_ADDRESS, AT(otlp.http_address), .fallback = "127.0.0.1:4318",

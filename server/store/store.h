@@ -150,6 +150,21 @@ int store_flush(struct store *s, struct err *err);
  * (`all`: until one part per partition is left). */
 int store_maintain(struct store *s, bool all, struct err *err);
 
+/* Deletes the rows that are there now of the streams that satisfy all matchers (n_matchers == 0:
+ * all streams), with times in [min_ms, max_ms] (both inclusive); durably, and for every reader from
+ * the return on. Rows that are appended afterwards are kept, also with times in the range.
+ * Selections made before still see what was there; exemplars and metadata stay. The space comes
+ * back with merges or store_clean_tombstones. After an error (ERR_INVALID: an empty range;
+ * ERR_TOO_BIG: too many deletions wait for a clean-up, or a regex ran into its limit; ERR_BUSY,
+ * ERR_IO, ERR_NOMEM) nothing is deleted, unless the disk failed: then the deletion may come true at
+ * the next start. */
+int store_delete(struct store *s, const struct matcher *matchers, size_t n_matchers, int64_t min_ms,
+                 int64_t max_ms, struct err *err);
+
+/* Rewrites all parts that have deleted rows, so that these are gone from the disk, and forgets the
+ * deletions. Appends, reads and flushes go on meanwhile. */
+int store_clean_tombstones(struct store *s, struct err *err);
+
 enum { STORE_SNAPSHOT_NAME = 40 };
 
 /* Makes `<parent>/<name>` (parent NULL: `snapshots` in the store's own directory), a directory that
@@ -185,6 +200,7 @@ struct store_stats {
     uint64_t partitions, parts, part_rows, part_bytes, wal_bytes;
     uint64_t damaged_blocks, damaged_parts;           /* skipped since open */
     uint64_t wal_damaged_segments, wal_damaged_bytes; /* met by the replay, bytes dropped */
+    uint64_t tombstones; /* deletions whose rows may still take space */
     uint64_t rejected[REJECT_REASONS];
     bool replayed;
     bool read_only;    /* the disk refuses writes: batches are refused, reads go on; see message */

@@ -1,4 +1,4 @@
-// What an operator does to the data: snapshots and restoring them, checking, measuring.
+// What an operator does to the data: snapshots and restoring them, checking, measuring, deleting.
 
 import assert from "node:assert/strict";
 import { cpSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -141,5 +141,69 @@ describe("telltale store", () => {
     assert.equal((await telltale("store", "stats", "--top", "many", server.data)).code, 2);
     assert.equal((await telltale("store", "check", server.dir)).code, 2, "no data directory");
     assert.equal((await telltale("store", "stats", join(server.dir, "none"))).code, 1);
+  });
+});
+
+describe("deleting series", () => {
+  const DELETE = "/api/v1/admin/tsdb/delete_series";
+  const CLEAN = "/api/v1/admin/tsdb/clean_tombstones";
+  const count = (selector) => server.api.value(`count_over_time(${selector}[1h])`, T0 + 1800);
+  const write = async (name, n) => {
+    const samples = Array.from({ length: n }, (_, i) => [(T0 + i) * 1000, i]);
+    const answer = await rw.write(server.api, [{ labels: { __name__: name, s: "1" }, samples }]);
+    assert.ok(answer.status < 300, answer.text);
+  };
+  let server;
+
+  before(async () => {
+    server = await Telltale.start({ set: { ...FOREVER, "http.admin_api": "true" } });
+    await write("kept", 100);
+    await write("gone", 100);
+  });
+  after(() => server?.dispose());
+
+  it("is refused unless it is allowed", async () => {
+    const other = await Telltale.start({ set: FOREVER });
+    try {
+      for (const path of [`${DELETE}?match[]=up`, CLEAN]) {
+        const answer = await other.api.post(path, "");
+        assert.equal(answer.status, 503);
+        assert.equal(answer.json.errorType, "unavailable");
+        assert.equal(answer.json.error, "admin APIs disabled");
+      }
+    } finally {
+      await other.dispose();
+    }
+  });
+
+  it("takes the samples in the range of all selected series", async () => {
+    const answer = await server.api.request(DELETE, {
+      method: "PUT",
+      params: { "match[]": ["gone", '{__name__=~"nothing.*"}'], start: String(T0 + 10), end: String(T0 + 19) },
+    });
+    assert.equal(answer.status, 204, answer.text);
+    assert.equal(answer.text, "");
+    assert.equal(await count("gone"), 90);
+    assert.equal(await count("kept"), 100);
+  });
+
+  it("outlives kill -9, and later samples are seen", async () => {
+    assert.equal((await server.api.post(`${DELETE}?match[]=gone`, "")).status, 204);
+    await write("gone", 3);
+    await server.kill();
+    await server.restart();
+    assert.equal(await count("gone"), 3);
+    assert.equal(await count("kept"), 100);
+  });
+
+  it("gives the space back when it is cleaned up", async () => {
+    const storage = async () => (await server.api.get("/api/v1/status/tsdb")).json.data.storage;
+    const before = await storage();
+    assert.ok(before.tombstones > 0);
+    assert.equal((await server.api.post(CLEAN, "")).status, 204);
+    const after = await storage();
+    assert.equal(after.tombstones, 0);
+    assert.ok(after.partRows < before.partRows);
+    assert.equal(await count("gone"), 3);
   });
 });

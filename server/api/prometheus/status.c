@@ -147,6 +147,7 @@ static void write_tsdb(struct json *j, const struct store_stats *s)
     json_member_i64(j, "partBytes", (int64_t)s->part_bytes);
     json_member_i64(j, "headRows", (int64_t)s->head_rows);
     json_member_i64(j, "headBytes", (int64_t)s->head_bytes);
+    json_member_i64(j, "tombstones", (int64_t)s->tombstones);
     json_member_i64(j, "walBytes", (int64_t)s->wal_bytes);
     json_member_i64(j, "damagedBlocks", (int64_t)s->damaged_blocks);
     json_member_i64(j, "damagedParts", (int64_t)s->damaged_parts);

@@ -44,6 +44,8 @@ static int merge_and_expire(struct store *s, bool all, struct err *err)
     int rc = retention_apply(s, err);
     if (rc == 0)
         rc = merge_due(s, all, err);
+    if (rc == 0)
+        rc = tombstones_trim(s, err);
     lock_give(&s->table);
     return rc == 0 ? records_maintain(s, all, err) : rc;
 }

@@ -11,6 +11,7 @@
 #include "store/embedded/metadata.h"
 #include "store/embedded/part.h"
 #include "store/embedded/partitions.h"
+#include "store/embedded/tombstones.h"
 
 /* --- telling ---------------------------------------------------------------------------------- */
 
@@ -158,6 +159,26 @@ static int check_metadata(struct check *c, const char *path)
     return 0;
 }
 
+static int check_tombstones(struct check *c, const char *path)
+{
+    struct tombstone_set *set = NULL;
+    struct err why = {0};
+    char *p = NULL;
+    size_t n = 0;
+    int rc = fs_read_all(c->fs, path, TOMBSTONES_FILE_MAX, &p, &n, c->err);
+    if (rc != 0)
+        return rc;
+    rc = tombstones_decode(str_of(p, n), &set, &why);
+    free(p);
+    tombstone_set_unref(set);
+    c->totals->files++;
+    if (rc == ERR_NOMEM)
+        return no_memory(c);
+    if (rc != 0)
+        check_damage(c, path, "the list of deletions: %s", why.message);
+    return 0;
+}
+
 static int check_metrics_entry(struct check *c, const char *path, const char *name)
 {
     int64_t day;
@@ -165,6 +186,8 @@ static int check_metrics_entry(struct check *c, const char *path, const char *na
         return check_day(c, path, day, check_part);
     if (strcmp(name, "metadata") == 0)
         return check_metadata(c, path);
+    if (strcmp(name, "tombstones") == 0)
+        return check_tombstones(c, path);
     if (strcmp(name, "wal") == 0)
         return check_log(c, path, false);
     return check_stray(c, path, name);

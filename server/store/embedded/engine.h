@@ -31,6 +31,7 @@
 #include "store/embedded/part.h"
 #include "store/embedded/records/record_store.h"
 #include "store/embedded/streams.h"
+#include "store/embedded/tombstones.h"
 #include "store/embedded/wal.h"
 #include "store/store.h"
 
@@ -63,6 +64,7 @@ struct store {
     struct wal wal;
     struct exemplars exemplars;
     struct metadata metadata;
+    struct tombstones tombstones;
     struct lock table;
     struct rwlock evict, gate;
 
@@ -132,6 +134,9 @@ void partitions_close(struct store *s);
 
 /* flush.c: store_flush with the table lock held. */
 int flush_locked(struct store *s, struct err *err);
+
+/* delete.c: removes tombstones that no part needs any more. The table lock must be held. */
+int tombstones_trim(struct store *s, struct err *err);
 
 /* snapshot.c: removes what a crash left of unfinished snapshots. */
 void snapshots_clean(struct store *s);

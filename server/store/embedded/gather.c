@@ -5,6 +5,7 @@
 #include "log/log.h"
 #include "self/self.h"
 #include "store/embedded/damage.h"
+#include "store/embedded/erase.h"
 #include "store/embedded/part_view.h"
 #include "store/embedded/selection.h"
 
@@ -222,13 +223,17 @@ static int add_part_stream(struct gather *g, struct part_view *v, uint32_t ordin
     struct part_stream st;
     int rc = part_stream(v, ordinal, &st);
     size_t first = g->selection->n_sources;
+    const struct hidden *hidden = NULL;
+    if (rc == 0)
+        rc = erasures_of(g->erasures, ordinal, &g->selection->arena, &hidden);
     for (uint32_t i = 0; rc == 0 && i < st.n_blocks; i++) {
-        if (st.blocks[i].max_ms < g->min_ms || st.blocks[i].min_ms > g->max_ms)
+        if (st.blocks[i].max_ms < g->min_ms || st.blocks[i].min_ms > g->max_ms ||
+            hidden_covers(hidden, st.blocks[i].min_ms, st.blocks[i].max_ms))
             continue;
         struct source *s = add_source(g);
         if (!s)
             return ERR_NOMEM;
-        *s = (struct source){.part = v->part, .block = st.blocks[i]};
+        *s = (struct source){.part = v->part, .block = st.blocks[i], .hidden = hidden};
     }
     if (rc != 0 || g->selection->n_sources == first)
         return rc;
@@ -252,6 +257,18 @@ static int match_part(struct gather *g, struct part_view *v)
     return rc;
 }
 
+static int match_visible(struct gather *g, struct part_view *v)
+{
+    struct erasures *e = NULL;
+    int rc = part_erasures(g->selection->store, v, g->tombstones, &e, g->err);
+    g->erasures = e;
+    if (rc == 0)
+        rc = match_part(g, v);
+    g->erasures = NULL;
+    erasures_unref(e);
+    return rc;
+}
+
 /* All candidates of one part, or none when its index is damaged. */
 static int gather_part(struct gather *g, struct part *p)
 {
@@ -260,7 +277,7 @@ static int gather_part(struct gather *g, struct part *p)
     struct part_view v;
     int rc = part_view_init(&v, p, &g->selection->store->chunks, &g->work);
     if (rc == 0) {
-        rc = match_part(g, &v);
+        rc = match_visible(g, &v);
         part_view_done(&v);
     }
     if (rc == ERR_CORRUPT) {

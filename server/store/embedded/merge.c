@@ -12,11 +12,13 @@
 #include "store/embedded/block.h"
 #include "store/embedded/columns.h"
 #include "store/embedded/damage.h"
+#include "store/embedded/erase.h"
 #include "store/embedded/label_table.h"
 #include "store/embedded/part_view.h"
 #include "store/embedded/part_write.h"
 #include "store/embedded/partitions.h"
 #include "store/embedded/selection.h"
+#include "store/embedded/survivors.h"
 
 static struct self_metric merge_seconds =
     SELF_HISTOGRAM("telltale_store_merge_seconds", "Time of one merge of parts.");
@@ -40,7 +42,16 @@ struct input {
     size_t cap_labels;
     uint32_t next; /* ordinal after the current stream */
     struct part_stream stream;
+    const struct hidden *hidden; /* of the current stream */
+    struct survivors left;
     bool done;
+};
+
+/* A block of the current stream. */
+struct piece {
+    struct part_block block;
+    struct part *owner;
+    const struct hidden *hidden; /* it is not to be seen whole; or NULL */
 };
 
 struct merge {
@@ -51,9 +62,9 @@ struct merge {
     struct label_table table;
     struct part_writer *writer;
     struct columns rows; /* of the current stream that are not written yet */
-    struct part_block *blocks;
-    struct part **owners;
-    size_t n_blocks, cap_blocks;
+    struct piece *pieces;
+    size_t n_pieces, cap_pieces;
+    const struct tombstone_set *tombstones;
     struct err *err;
 };
 
@@ -77,6 +88,8 @@ static int intern_pairs(struct merge *m, struct input *in)
         return no_memory(m);
     for (uint32_t i = 0; i < p->n_pairs; i++) {
         struct label pair;
+        if (!survivors_have_pair(&in->left, i))
+            continue;
         int rc = part_pair(&in->view, i, &pair);
         if (rc != 0)
             return index_failed(m, p, rc);
@@ -98,7 +111,8 @@ static int rank_pairs(struct merge *m, struct label **out_pairs)
         pairs[i] = m->table.pairs[sorted[i]];
     for (size_t i = 0; i < m->n; i++)
         for (uint32_t k = 0; k < m->inputs[i].view.part->n_pairs; k++)
-            m->inputs[i].ranks[k] = ranks[m->inputs[i].ranks[k]];
+            if (survivors_have_pair(&m->inputs[i].left, k))
+                m->inputs[i].ranks[k] = ranks[m->inputs[i].ranks[k]];
     *out_pairs = pairs;
     return 0;
 }
@@ -106,9 +120,12 @@ static int rank_pairs(struct merge *m, struct label **out_pairs)
 static int advance(struct merge *m, struct input *in)
 {
     struct part *p = in->view.part;
-    in->done = in->next == p->n_streams;
+    in->next = survivors_next(&in->left, in->next);
+    in->done = in->next >= p->n_streams;
     if (in->done)
         return 0;
+    if (erasures_of(in->left.erasures, in->next, &m->arena, &in->hidden) != 0)
+        return no_memory(m);
     int rc = part_stream(&in->view, in->next++, &in->stream);
     if (rc != 0)
         return index_failed(m, p, rc);
@@ -142,22 +159,21 @@ static struct input *least(struct merge *m)
 
 static int add_blocks(struct merge *m, const struct input *in)
 {
-    size_t need = m->n_blocks + in->stream.n_blocks;
-    if (need > m->cap_blocks) {
-        size_t cap = MAX(need, m->cap_blocks * 2);
-        struct part_block *blocks =
-            arena_grow(&m->arena, m->blocks, m->n_blocks, cap, sizeof *blocks);
-        struct part **owners =
-            arena_grow(&m->arena, m->owners, m->n_blocks, cap, sizeof(struct part *));
-        if (!blocks || !owners)
+    size_t need = m->n_pieces + in->stream.n_blocks;
+    if (need > m->cap_pieces) {
+        size_t cap = MAX(need, m->cap_pieces * 2);
+        struct piece *pieces = arena_grow(&m->arena, m->pieces, m->n_pieces, cap, sizeof *pieces);
+        if (!pieces)
             return no_memory(m);
-        m->blocks = blocks;
-        m->owners = owners;
-        m->cap_blocks = cap;
+        m->pieces = pieces;
+        m->cap_pieces = cap;
     }
     for (uint32_t i = 0; i < in->stream.n_blocks; i++) {
-        m->blocks[m->n_blocks] = in->stream.blocks[i];
-        m->owners[m->n_blocks++] = in->view.part;
+        const struct part_block *b = &in->stream.blocks[i];
+        if (hidden_covers(in->hidden, b->min_ms, b->max_ms))
+            continue;
+        bool cut = hidden_meets(in->hidden, b->min_ms, b->max_ms);
+        m->pieces[m->n_pieces++] = (struct piece){*b, in->view.part, cut ? in->hidden : NULL};
     }
     return 0;
 }
@@ -165,22 +181,25 @@ static int add_blocks(struct merge *m, const struct input *in)
 /* Blocks come by rank (sequence, then time): in order of time too, unless rows came late. */
 static bool blocks_overlap(const struct merge *m)
 {
-    for (size_t i = 1; i < m->n_blocks; i++)
-        if (m->blocks[i].min_ms <= m->blocks[i - 1].max_ms)
+    for (size_t i = 1; i < m->n_pieces; i++)
+        if (m->pieces[i].block.min_ms <= m->pieces[i - 1].block.max_ms)
             return true;
     return false;
 }
 
-static int decode(struct merge *m, size_t i)
+static int decode(struct merge *m, const struct piece *piece)
 {
-    int rc = part_read_block(m->owners[i], &m->blocks[i], &m->rows);
+    size_t from = m->rows.n;
+    int rc = part_read_block(piece->owner, &piece->block, &m->rows);
     if (rc == ERR_CORRUPT) {
         atomic_add_relaxed(&m->store->damaged_blocks, 1);
-        atomic_set_relaxed(&m->owners[i]->lossy, true);
+        atomic_set_relaxed(&piece->owner->lossy, true);
         log_error("store", "a damaged block is left out of a merge; its file is set aside",
-                  LOG_STR("file", m->owners[i]->path), LOG_INT("offset", m->blocks[i].offset));
+                  LOG_STR("file", piece->owner->path), LOG_INT("offset", piece->block.offset));
         return 0;
     }
+    if (rc == 0)
+        hidden_drop(piece->hidden, &m->rows, from);
     return rc == 0 ? 0 : no_memory(m);
 }
 
@@ -195,24 +214,25 @@ static int write_pending(struct merge *m)
     return rc;
 }
 
-static int copy_block(struct merge *m, size_t i)
+static int copy_block(struct merge *m, const struct piece *piece)
 {
     int rc = write_pending(m);
-    const char *bytes = part_block_bytes(m->owners[i], &m->blocks[i]);
+    const char *bytes = part_block_bytes(piece->owner, &piece->block);
     if (rc == 0 && !bytes)
-        return decode(m, i); // reports the damage
-    return rc == 0 ? part_write_block(m->writer, bytes, &m->blocks[i], m->err) : rc;
+        return decode(m, piece); // reports the damage
+    return rc == 0 ? part_write_block(m->writer, bytes, &piece->block, m->err) : rc;
 }
 
 static int write_rows(struct merge *m)
 {
     int rc = 0;
     bool overlap = blocks_overlap(m);
-    for (size_t i = 0; rc == 0 && i < m->n_blocks; i++) {
-        if (!overlap && m->blocks[i].rows >= FULL_ENOUGH)
-            rc = copy_block(m, i);
+    for (size_t i = 0; rc == 0 && i < m->n_pieces; i++) {
+        const struct piece *piece = &m->pieces[i];
+        if (!overlap && !piece->hidden && piece->block.rows >= FULL_ENOUGH)
+            rc = copy_block(m, piece);
         else
-            rc = decode(m, i);
+            rc = decode(m, piece);
         if (rc == 0 && !overlap && m->rows.n >= BLOCK_ROWS)
             rc = write_pending(m);
     }
@@ -223,7 +243,7 @@ static int merge_stream(struct merge *m)
 {
     const struct input *first = least(m);
     int rc = part_write_stream(m->writer, first->labels, first->stream.n_pairs, m->err);
-    m->n_blocks = 0;
+    m->n_pieces = 0;
     bool same[MERGE_MAX];
     for (size_t i = 0; i < m->n; i++)
         same[i] = !m->inputs[i].done && compare(&m->inputs[i], first) == 0;
@@ -238,6 +258,14 @@ static int merge_stream(struct merge *m)
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
+static int find_survivors(struct merge *m, struct input *in)
+{
+    int rc = survivors_find(m->store, &in->view, m->tombstones, &in->left, m->err);
+    if (rc == ERR_CORRUPT)
+        return index_failed(m, in->view.part, rc);
+    return rc == 0 ? 0 : err_set(m->err, rc, "merge: %s", err_name(rc));
+}
+
 static int open_inputs(struct merge *m, struct part *const *parts)
 {
     int rc = 0;
@@ -245,21 +273,27 @@ static int open_inputs(struct merge *m, struct part *const *parts)
         arena_init(&m->inputs[i].texts, MERGE_ARENA_MAX);
         if (part_view_init(&m->inputs[i].view, parts[i], NULL, &m->inputs[i].texts) != 0)
             return no_memory(m);
-        rc = intern_pairs(m, &m->inputs[i]);
+        rc = find_survivors(m, &m->inputs[i]);
+        if (rc == 0)
+            rc = intern_pairs(m, &m->inputs[i]);
         if (rc != 0)
             return rc;
     }
     return rc;
 }
 
+/* *out NULL: nothing is left. */
 static int run(struct merge *m, struct part *const *parts, struct part **out)
 {
     struct label *pairs = NULL;
+    *out = NULL;
     int rc = open_inputs(m, parts);
     if (rc == 0)
         rc = rank_pairs(m, &pairs);
     for (size_t i = 0; rc == 0 && i < m->n; i++)
         rc = advance(m, &m->inputs[i]);
+    if (rc == 0 && !least(m))
+        return 0;
     while (rc == 0 && least(m))
         rc = merge_stream(m);
     return rc == 0 ? part_writer_finish(m->writer, pairs, m->table.n, out, m->err) : rc;
@@ -270,6 +304,7 @@ static void close_inputs(struct merge *m)
     for (size_t i = 0; i < m->n; i++) {
         if (m->inputs[i].view.part)
             part_view_done(&m->inputs[i].view);
+        survivors_done(&m->inputs[i].left);
         arena_done(&m->inputs[i].texts);
     }
 }
@@ -294,7 +329,12 @@ int merge_parts(struct store *s, struct part *const *parts, size_t n, struct par
     label_table_init(&m.table, &m.arena, &m.arena);
     columns_init(&m.rows, &m.histograms);
     int64_t began = time_now_mono_ns();
+    struct tombstone_set *deleted = tombstones_get(&s->tombstones);
+    m.tombstones = deleted;
     rc = run(&m, parts, out);
+    if (rc == 0 && *out)
+        atomic_set_relaxed(&(*out)->applied, deleted->generation); // nobody else has it yet
+    tombstone_set_unref(deleted);
     if (rc == 0) {
         self_add(&merged_rows_total, part_writer_rows(m.writer));
         self_observe(&merge_seconds, (double)(time_now_mono_ns() - began) / 1e9);

@@ -12,7 +12,9 @@ int merge_due(struct store *s, bool all, struct err *err);
  * *out_first; false when nothing is due. */
 bool merge_pick(const uint64_t *sizes, size_t n, size_t *out_first, size_t *out_n);
 
-/* Merges parts of one day, neighbours by rising sequence, into one new part (not listed yet). */
+/* Merges parts of one day, neighbours by rising sequence, into one new part (not listed yet)
+ * without what tombstones hide; *out NULL: nothing is left. Of one part alone the new one takes the
+ * name. */
 int merge_parts(struct store *s, struct part *const *parts, size_t n, struct part **out,
                 struct err *err);
 

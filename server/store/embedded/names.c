@@ -6,6 +6,7 @@
 #include "base/compiler.h"
 #include "base/time.h"
 #include "store/embedded/damage.h"
+#include "store/embedded/erase.h"
 #include "store/embedded/part_view.h"
 #include "store/embedded/selection.h"
 
@@ -25,6 +26,7 @@ struct collect {
     struct arena work;
     struct texts found; /* of one source, with their array in `work` */
     struct texts all;   /* sorted, each once, in `arena` */
+    struct tombstone_set *tombstones;
     struct err *err;
 };
 
@@ -166,8 +168,14 @@ static int visit_part(struct collect *c, struct part_view *v)
 {
     struct posting_source postings = part_postings(v);
     roaring_bitmap_t *within = NULL;
-    int rc =
-        c->n_matchers ? match_streams(&postings, c->matchers, c->n_matchers, &within, c->err) : 0;
+    struct erasures *e = NULL;
+    int rc = part_erasures(c->store, v, c->tombstones, &e, c->err);
+    if (rc == 0 && (c->n_matchers || e)) // without matchers: all streams, from which some are taken
+        rc = match_streams(&postings, c->matchers, c->n_matchers, &within, c->err);
+    if (rc == 0 && e)
+        erasures_take_out(e, MAX(c->min_ms, v->part->min_ms), MIN(c->max_ms, v->part->max_ms),
+                          within);
+    erasures_unref(e);
     if (rc == 0)
         rc = c->label.n ? part_each_value(v, c->label, within, add, c)
                         : part_each_name(v, within, add, c);
@@ -217,6 +225,7 @@ static int collect(struct collect *c, size_t limit, struct str **out, size_t *ou
         return err_set(c->err, ERR_BUSY, "the write-ahead log is being replayed");
     c->min_ms = MAX(c->min_ms, retention_min_ms(c->store));
     arena_init(&c->work, 1u << 30);
+    c->tombstones = tombstones_get(&c->store->tombstones); // before all else
     int rc = from_heads(c);
     if (rc == 0)
         rc = from_parts(c);
@@ -224,6 +233,7 @@ static int collect(struct collect *c, size_t limit, struct str **out, size_t *ou
         *out = c->all.v;
         *out_n = limit ? MIN(limit, c->all.n) : c->all.n;
     }
+    tombstone_set_unref(c->tombstones);
     arena_done(&c->work);
     if (rc != 0 && c->err && c->err->code == 0)
         (void)err_set(c->err, rc, "labels: %s", err_name(rc));

@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "store/embedded/block.h"
 #include "store/embedded/chunk_cache.h"
+#include "store/embedded/erase.h"
 #include "store/embedded/part_format.h"
 #include "store/embedded/part_view.h"
 
@@ -221,6 +222,7 @@ void part_unref(struct part *p)
         chunk_cache_drop(p->cache, p->chunks, part_chunks(p->n_pairs, p->n_streams));
     free(p->chunks);
     fs_unmap(p->fs, p->map, p->size);
+    erasures_unref(p->erasures);
     free(p->names);
     free(p->names_text);
     free(p->path);

@@ -134,6 +134,14 @@ int partition_make_dir(struct store *s, int64_t day, char **out, struct err *err
     return rc;
 }
 
+int partition_sync(struct store *s, int64_t day, struct err *err)
+{
+    char *path = day_path(s, day);
+    int rc = path ? fs_sync_dir(s->fs, path, err) : err_set(err, ERR_NOMEM, "out of memory");
+    free(path);
+    return rc;
+}
+
 static void remove_file(struct store *s, const char *path)
 {
     struct err err = {0};
@@ -154,33 +162,55 @@ static bool move_aside(struct store *s, const char *path)
     return moved;
 }
 
-void partition_replace(struct store *s, struct part *const *old, size_t n, struct part *merged)
+/* Takes old[0..n) out of the day's list and puts `merged` (or nothing) there. */
+static bool swap_parts(struct store *s, struct part *const *old, size_t n, struct part *merged)
 {
     lock_take(&s->parts_lock);
-    struct partition *day = get_day(s, merged->day);
-    size_t at = 0;
+    struct partition *day = get_day(s, old[0]->day);
+    size_t at = 0, put = merged ? 1 : 0;
     while (day && at < day->n && day->parts[at] != old[0])
         at++;
     bool there = day && at + n <= day->n;
     if (there) {
-        day->parts[at] = merged;
-        memmove(day->parts + at + 1, day->parts + at + n,
+        memmove(day->parts + at + put, day->parts + at + n,
                 (day->n - at - n) * sizeof(struct part *));
-        day->n -= n - 1;
+        day->n -= n - put;
     }
+    if (there && merged)
+        day->parts[at] = merged;
     lock_give(&s->parts_lock);
-    if (NEVER(!there)) { // flush adds, and all else holds the table lock
+    return there;
+}
+
+static bool is_empty(struct store *s, int64_t day)
+{
+    lock_take(&s->parts_lock);
+    const struct partition *p = get_day(s, day);
+    bool empty = p && p->n == 0;
+    lock_give(&s->parts_lock);
+    return empty;
+}
+
+void partition_replace(struct store *s, struct part *const *old, size_t n, struct part *merged)
+{
+    if (NEVER(!swap_parts(s, old, n, merged))) { // flush adds, and all else holds the table lock
         part_unref(merged);
         return;
     }
+    int64_t day = old[0]->day;
     for (size_t i = 0; i < n; i++) {
         bool lossy = atomic_get_relaxed(&old[i]->lossy);
+        bool renewed = merged && strcmp(old[i]->path, merged->path) == 0;
         if (lossy)
-            damage_note_day(s, merged->day);
-        if (!lossy || !move_aside(s, old[i]->path))
+            damage_note_day(s, day);
+        if (!renewed && (!lossy || !move_aside(s, old[i]->path)))
             remove_file(s, old[i]->path);
         part_unref(old[i]);
     }
+    struct err err = {0};
+    if (is_empty(s, day) && partition_drop(s, day, &err) != 0)
+        log_warn("store", "cannot remove the directory of a day that has become empty",
+                 LOG_STR("error", err.message));
 }
 
 int partition_days(struct store *s, int64_t **out, size_t *out_n)

@@ -17,8 +17,9 @@ int partition_make_dir(struct store *s, int64_t day, char **out, struct err *err
 /* Adds a part to its day. Takes the caller's reference; on ERR_NOMEM it stays with the caller. */
 int partition_add(struct store *s, struct part *p, struct err *err);
 
-/* Puts `merged` in the place of the parts old[0..n), which are neighbours in its day, and removes
- * their files. Takes the reference to `merged`. */
+/* Puts `merged` (NULL: nothing) in the place of the parts old[0..n), which are neighbours in one
+ * day, and removes their files, unless `merged` has taken the name. Takes the reference to `merged`
+ * and that of the day to each old part. A day without parts goes. */
 void partition_replace(struct store *s, struct part *const *old, size_t n, struct part *merged);
 
 /* Days that have parts, ascending; heap, caller frees. */
@@ -26,6 +27,9 @@ int partition_days(struct store *s, int64_t **out, size_t *out_n);
 
 /* References to all parts of a day by rising sequence; heap, caller unrefs each and frees. */
 int partition_parts(struct store *s, int64_t day, struct part ***out, size_t *out_n);
+
+/* The names in the day's directory reach the disk. */
+int partition_sync(struct store *s, int64_t day, struct err *err);
 
 /* Forgets the day and removes its files. */
 int partition_drop(struct store *s, int64_t day, struct err *err);

@@ -3,6 +3,7 @@
 #include "base/compiler.h"
 #include "store/embedded/columns.h"
 #include "store/embedded/damage.h"
+#include "store/embedded/erase.h"
 #include "store/embedded/order_sort.h"
 #include "store/embedded/selection.h"
 
@@ -137,17 +138,20 @@ int store_select(struct store *s, const struct matcher *matchers, size_t n_match
         return err_set(err, ERR_NOMEM, "select: out of memory");
     sel->store = s;
     arena_init(&sel->arena, SELECTION_MAX);
+    struct tombstone_set *deleted = tombstones_get(&s->tombstones); // before all else
     struct gather g = {.selection = sel,
                        .matchers = matchers,
                        .n_matchers = n_matchers,
                        .min_ms = MAX(min_ms, retention_min_ms(s)),
                        .max_ms = max_ms,
+                       .tombstones = deleted,
                        .err = err};
     sel->min_ms = g.min_ms;
     arena_init(&g.work, SELECTION_MAX);
     label_table_init(&g.table, &sel->arena, &g.work);
     int rc = gather_all(&g, limit);
     arena_done(&g.work);
+    tombstone_set_unref(deleted);
     if (rc != 0) {
         selection_free(sel);
         return rc;
@@ -193,6 +197,8 @@ static int read_source(const struct selection *sel, const struct source *src, in
         rc = part_read_block(src->part, &src->block, out);
         if (rc == 0)
             columns_trim(out, from, min_ms, max_ms);
+        if (rc == 0)
+            hidden_drop(src->hidden, out, from);
     }
     if (rc == ERR_CORRUPT) {
         if (src->part)

@@ -11,9 +11,10 @@
 
 /* Rows of one stream in one place: a series of a head, or a block of a part. */
 struct source {
-    struct head_series *series; /* or NULL */
-    struct part *part;          /* or NULL */
-    struct part_block block;    /* of the part; for a head only its times */
+    struct head_series *series;  /* or NULL */
+    struct part *part;           /* or NULL */
+    struct part_block block;     /* of the part; for a head only its times */
+    const struct hidden *hidden; /* rows that were deleted, or NULL; in the selection's arena */
 };
 
 struct selected {
@@ -43,6 +44,8 @@ struct candidate {
 
 struct gather {
     struct selection *selection;
+    const struct tombstone_set *tombstones; /* taken before anything else is looked at */
+    const struct erasures *erasures;        /* of the current part */
     const struct matcher *matchers;
     size_t n_matchers;
     int64_t min_ms, max_ms;

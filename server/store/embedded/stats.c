@@ -168,6 +168,9 @@ int store_stats(struct store *s, size_t top, struct arena *arena, struct store_s
     stats.streams = atomic_get_relaxed(&s->streams.count);
     count_heads(s, &stats);
     count_parts(s, &stats);
+    struct tombstone_set *deleted = tombstones_get(&s->tombstones);
+    stats.tombstones = deleted->n;
+    tombstone_set_unref(deleted);
     copy_log_state(s, &stats);
     stats.unreadable_pages = map_guard_faults();
     stats.damaged_blocks = atomic_get_relaxed(&s->damaged_blocks);

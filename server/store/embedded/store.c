@@ -15,6 +15,7 @@
  *   snapshots/       snapshot.c
  *   metrics/
  *     metadata       metadata.c
+ *     tombstones     tombstones.c
  *     wal/           wal.c
  *     2026-11-21/    parts of that day, partitions.c
  *   spans/, logs/    records/record_store.c */
@@ -164,6 +165,20 @@ static int make_data_dir(struct store *s, struct err *err)
     return rc == ERR_DENIED ? 0 : rc; // a parent that we may not read was there before us
 }
 
+/* Sequence numbers go on above those that a tombstone speaks of, even if their parts are gone. */
+static int open_tombstones(struct store *s, struct err *err)
+{
+    struct err damage = {0};
+    int rc = tombstones_load(&s->tombstones, &damage);
+    if (rc == ERR_CORRUPT)
+        log_error("store", "the list of deletions is damaged; deleted rows may be visible again",
+                  LOG_STR("error", damage.message));
+    else if (rc != 0)
+        return err_set(err, rc, "%s", damage.message);
+    s->seq = MAX(s->seq, tombstones_seq(&s->tombstones));
+    return 0;
+}
+
 static int open_files(struct store *s, struct err *err)
 {
     int rc = make_data_dir(s, err);
@@ -175,6 +190,9 @@ static int open_files(struct store *s, struct err *err)
         rc = make_dirs(s, err);
     if (rc == 0)
         rc = partitions_open(s, err);
+    if (rc != 0)
+        return rc;
+    rc = open_tombstones(s, err);
     if (rc != 0)
         return rc;
     snapshots_clean(s);
@@ -210,7 +228,9 @@ static int init(struct store *s, const struct store_options *o)
     int rc = streams_init(&s->streams, 0);
     set_limits(s, o);
     atomic_set_relaxed(&s->last_flush_mono_ns, time_now_mono_ns());
-    return rc == 0 ? make_paths(s, o->dir) : rc;
+    if (rc == 0)
+        rc = make_paths(s, o->dir);
+    return rc == 0 ? tombstones_init(&s->tombstones, s->fs, s->table_dir) : rc;
 }
 
 int store_open(const struct store_options *options, struct store **out, struct err *err)
@@ -265,6 +285,7 @@ void store_abandon(struct store *s)
     streams_done(&s->streams);
     exemplars_done(&s->exemplars);
     metadata_done(&s->metadata);
+    tombstones_done(&s->tombstones);
     (void)fs_close(&s->lock_file, NULL); // gives the lock back; its content does not count
     cond_done(&s->wake);
     lock_done(&s->wake_lock);

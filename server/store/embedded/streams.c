@@ -1,5 +1,6 @@
 #include "store/embedded/streams.h"
 
+#include <roaring/roaring.h>
 #include <stdlib.h>
 
 #include "base/atomic.h"
@@ -266,6 +267,22 @@ size_t streams_evict(struct streams *s, size_t which, uint32_t before_s)
     for (uint32_t i = 0; i < shard->n; i++) {
         const struct stream *st = *directory_entry(&shard->directory, i);
         if (st && !st->rows && st->last_append_s < before_s) {
+            evict(s, shard, i);
+            count++;
+        }
+    }
+    lock_give(&shard->lock);
+    return count;
+}
+
+size_t streams_evict_set(struct streams *s, size_t which, const roaring_bitmap_t *ids)
+{
+    struct stream_shard *shard = &s->shards[which];
+    size_t count = 0;
+    lock_take(&shard->lock);
+    for (uint32_t i = 0; i < shard->n; i++) {
+        const struct stream *st = *directory_entry(&shard->directory, i);
+        if (st && !st->rows && roaring_bitmap_contains(ids, st->id)) {
             evict(s, shard, i);
             count++;
         }

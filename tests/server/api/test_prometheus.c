@@ -302,6 +302,62 @@ static void test_queries_answer_in_prometheus_shape(void **state)
     expect_data("/api/v1/query?query=nothing", "{\"resultType\":\"vector\",\"result\":[]}");
 }
 
+static void call(const char *path, const char *form, int status, const char *body)
+{
+    expect_call("POST", path, form, status, body);
+}
+
+#define DELETE "/api/v1/admin/tsdb/delete_series"
+#define CLEAN "/api/v1/admin/tsdb/clean_tombstones"
+#define ERROR(type, text) "{\"status\":\"error\",\"errorType\":\"" type "\",\"error\":\"" text "\"}"
+
+static void test_deleting_is_off_by_default(void **state)
+{
+    (void)state;
+    call(DELETE, "match[]=odd", 503, ERROR("unavailable", "admin APIs disabled"));
+    call(CLEAN, "", 503, ERROR("unavailable", "admin APIs disabled"));
+}
+
+static void test_series_are_deleted_and_cleaned_up(void **state)
+{
+    (void)state;
+    f.api.admin_api = true;
+    call(DELETE, "match[]=odd&match[]=req_total{code=\"500\"}", 204, "");
+    expect_data("/api/v1/query?query=odd&time=1700006400",
+                "{\"resultType\":\"vector\",\"result\":[]}");
+    expect_data("/api/v1/query?query=count(req_total)&time=1700006460",
+                "{\"resultType\":\"vector\",\"result\":[{\"metric\":{},\"value\":[1700006460,"
+                "\"1\"]}]}");
+    expect_call("PUT", DELETE "?match[]=req_total&start=1700006430&end=1700006440", NULL, 204, "");
+    expect_data("/api/v1/query?query=count_over_time(req_total[5m])&time=1700006460",
+                "{\"resultType\":\"vector\",\"result\":[{\"metric\":{\"code\":\"200\",\"job\":"
+                "\"api\"},\"value\":[1700006460,\"4\"]}]}");
+    call(CLEAN, "", 204, "");
+    expect_data("/api/v1/label/code/values", "[\"200\"]");
+    expect_data("/api/v1/series?match[]=odd", "[]");
+}
+
+static void test_a_wrong_deletion_says_what_is_wrong_and_deletes_nothing(void **state)
+{
+    (void)state;
+    f.api.admin_api = true;
+    call(DELETE, "", 400, ERROR("bad_data", "no match[] parameter provided"));
+    call(DELETE, "match[]=odd&start=x", 400,
+         ERROR("bad_data", "invalid parameter \\\"start\\\": cannot parse \\\"x\\\" to a valid "
+                           "timestamp"));
+    call(DELETE, "match[]=odd&start=2&end=1", 400,
+         ERROR("bad_data",
+               "invalid parameter \\\"end\\\": end timestamp must not be before start time"));
+    struct http_answer answer = {0};
+    assert_int_equal(ask("POST", DELETE, "match[]=odd&match[]={", &answer), 400);
+    buf_done(&answer.body);
+    assert_int_equal(ask("GET", DELETE "?match[]=odd", NULL, &answer), 405);
+    buf_done(&answer.body);
+    expect_data("/api/v1/query?query=count(odd)&time=1700006401",
+                "{\"resultType\":\"vector\",\"result\":[{\"metric\":{},\"value\":[1700006401,"
+                "\"2\"]}]}");
+}
+
 static void test_text_is_escaped(void **state)
 {
     (void)state;
@@ -634,6 +690,9 @@ int main(void)
         WITH_DATA(test_the_server_tells_of_itself),
         WITH_DATA(test_reload_and_quit_do_what_they_say),
         WITH_DATA(test_federation_gives_the_newest_samples),
+        WITH_DATA(test_deleting_is_off_by_default),
+        WITH_DATA(test_series_are_deleted_and_cleaned_up),
+        WITH_DATA(test_a_wrong_deletion_says_what_is_wrong_and_deletes_nothing),
         cmocka_unit_test_setup_teardown(test_until_the_log_is_replayed_answers_say_so, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,14 +45,14 @@ static void test_the_command_line_of_prometheus_can_be_kept(void **state)
     (void)state;
     struct arguments a = {0};
     assert_true(read_words(
-        &a,
-        WORDS("--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus",
-              "--storage.tsdb.retention.time=15d", "--web.listen-address=127.0.0.1:9090",
-              "--web.console.libraries=/usr/share/prometheus/console_libraries",
-              "--web.console.templates=/usr/share/prometheus/consoles", "--web.enable-lifecycle",
-              "--web.enable-remote-write-receiver", "--query.max-samples=1000", "--enable-feature",
-              "native-histograms,promql-experimental-functions",
-              "--enable-feature=promql-duration-expr")));
+        &a, WORDS("--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus",
+                  "--storage.tsdb.retention.time=15d", "--web.listen-address=127.0.0.1:9090",
+                  "--web.console.libraries=/usr/share/prometheus/console_libraries",
+                  "--web.console.templates=/usr/share/prometheus/consoles",
+                  "--web.enable-lifecycle", "--web.enable-admin-api",
+                  "--web.enable-remote-write-receiver", "--query.max-samples=1000",
+                  "--enable-feature", "native-histograms,promql-experimental-functions",
+                  "--enable-feature=promql-duration-expr")));
     assert_string_equal(a.file, "/etc/prometheus/prometheus.yml");
     struct config *c = NULL;
     struct err err = {0};
@@ -62,6 +62,7 @@ static void test_the_command_line_of_prometheus_can_be_kept(void **state)
     assert_string_equal(c->storage.path, "/prometheus");
     assert_int_equal(c->storage.retention_metrics_ms, INT64_C(15) * 86400000);
     assert_true(c->http.lifecycle);
+    assert_true(c->http.admin_api);
     assert_int_equal(c->query.max_samples, 1000);
     assert_int_equal(c->query.n_features, 2); // of both flags, those that are of PromQL
     config_free(c);

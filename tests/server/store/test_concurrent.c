@@ -1,5 +1,5 @@
-/* Appends, selections, flushes and merges at the same time. What a reader sees must always be a
- * beginning of each stream's rows, and in the end all of them. Meant for TSan too. */
+/* Appends, selections, flushes, merges and deletions at the same time. What a reader sees must
+ * always be a beginning of each stream's rows, and in the end all of them. Meant for TSan too. */
 #include "harness.h"
 
 #include <stdio.h>
@@ -99,6 +99,16 @@ static void read_rows(void *arg)
     }
 }
 
+/* The streams that readers do not look at. */
+static bool delete_others(struct store *s, bool clean)
+{
+    struct matcher m;
+    bool ok = matcher_init(&m, MATCH_NOT_EQUAL, STR("gen"), STR("g0"), NULL) == 0;
+    ok = ok && store_delete(s, &m, 1, 0, NOON * 2, NULL) == 0;
+    matcher_done(&m);
+    return ok && (!clean || store_clean_tombstones(s, NULL) == 0);
+}
+
 static void maintain(void *arg)
 {
     struct worker *w = arg;
@@ -106,6 +116,7 @@ static void maintain(void *arg)
     for (int i = 0; !atomic_get_relaxed(w->stop); i++) {
         w->ok &= store_flush(w->h->store, NULL) == 0;
         w->ok &= store_maintain(w->h->store, i % 5 == 4, NULL) == 0;
+        w->ok &= delete_others(w->h->store, i % 3 == 2);
     }
 }
 

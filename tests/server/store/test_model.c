@@ -1,5 +1,6 @@
 /* The whole engine against a naive model: random appends in and out of order, duplicates, every
- * kind of row, flushes, merges, restarts and deaths of the process; then random selections, which
+ * kind of row, deletions, flushes, merges, clean-ups, restarts and deaths of the process; then
+ * random selections, which
  * must give exactly the model's rows. Seeded; TELLTALE_STORE_STEPS sets how many steps. */
 #include "harness.h"
 
@@ -198,32 +199,38 @@ static void check_selection(struct model *m, const struct matcher *matchers, siz
     selection_free(sel);
 }
 
+static const char *const selectors[] = {
+    "",
+    "__name__=m1",
+    "__name__=~m[12]",
+    "a!=v3",
+    "a=~v.+",
+    "b=",
+    "b!=",
+    "c=~w1|w2",
+    "c!~w1|w2",
+    "pod=~p1.* a!=v1",
+    "pod=p7",
+    "a=~v1|v2 b=~.+",
+    "__name__!~m.*",
+    "d=x",
+    "d!=x __name__=m0",
+    "pod=~p.*5",
+    "b!~.+",
+    "__name__=m3 c=~.*",
+    "pod!~p(1|2)",
+    "a=v1 b=w1",
+};
+
+static size_t random_matchers(struct model *m, struct matcher out[4])
+{
+    return harness_matchers(selectors[below(m, sizeof selectors / sizeof *selectors)], out, 4);
+}
+
 static void select_step(struct model *m)
 {
-    static const char *const all[] = {
-        "",
-        "__name__=m1",
-        "__name__=~m[12]",
-        "a!=v3",
-        "a=~v.+",
-        "b=",
-        "b!=",
-        "c=~w1|w2",
-        "c!~w1|w2",
-        "pod=~p1.* a!=v1",
-        "pod=p7",
-        "a=~v1|v2 b=~.+",
-        "__name__!~m.*",
-        "d=x",
-        "d!=x __name__=m0",
-        "pod=~p.*5",
-        "b!~.+",
-        "__name__=m3 c=~.*",
-        "pod!~p(1|2)",
-        "a=v1 b=w1",
-    };
     struct matcher matchers[4];
-    size_t n = harness_matchers(all[below(m, sizeof all / sizeof *all)], matchers, 4);
+    size_t n = random_matchers(m, matchers);
     int64_t min_ms = INT64_MIN, max_ms = INT64_MAX;
     if (below(m, 2)) {
         min_ms = m->now - (int64_t)below(m, 6) * DAY - (int64_t)below(m, 10000000);
@@ -238,6 +245,35 @@ static void check_all(struct model *m)
     check_selection(m, NULL, 0, INT64_MIN, INT64_MAX);
 }
 
+/* --- deleting --------------------------------------------------------------------------------- */
+
+static void model_delete(struct model_stream *s, int64_t min_ms, int64_t max_ms)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < s->n; i++)
+        if (s->rows[i].t < min_ms || s->rows[i].t > max_ms)
+            s->rows[kept++] = s->rows[i];
+    s->n = kept;
+}
+
+/* Mostly a small piece, or else there would be nothing left to look at. */
+static void delete_step(struct model *m)
+{
+    struct matcher matchers[4];
+    size_t n = random_matchers(m, matchers);
+    int64_t min_ms = m->now - (int64_t)below(m, 5) * DAY - (int64_t)below(m, (uint64_t)HOUR);
+    int64_t max_ms = min_ms + (int64_t)below(m, below(m, 4) ? (uint64_t)HOUR / 2 : (uint64_t)DAY);
+    if (below(m, 10) == 0)
+        min_ms = INT64_MIN;
+    if (below(m, 10) == 0)
+        max_ms = INT64_MAX;
+    assert_int_equal(store_delete(m->h.store, matchers, n, min_ms, max_ms, NULL), 0);
+    for (size_t k = 0; k < STREAMS; k++)
+        if (matchers_match(matchers, n, &m->streams[k].labels) == 1)
+            model_delete(&m->streams[k], min_ms, max_ms);
+    harness_matchers_done(matchers, n);
+}
+
 /* --- steps ------------------------------------------------------------------------------------ */
 
 static void step(struct model *m)
@@ -247,6 +283,10 @@ static void step(struct model *m)
         append_step(m);
     else if (dice < 970)
         select_step(m);
+    else if (dice < 976)
+        delete_step(m);
+    else if (dice < 977)
+        assert_int_equal(store_clean_tombstones(m->h.store, NULL), 0);
     else if (dice < 982)
         assert_int_equal(store_flush(m->h.store, NULL), 0);
     else if (dice < 988)
@@ -276,8 +316,11 @@ static void run(uint64_t seed, size_t steps)
     check_all(m);
     assert_int_equal(store_maintain(m->h.store, true, NULL), 0);
     check_all(m);
+    assert_int_equal(store_clean_tombstones(m->h.store, NULL), 0);
+    check_all(m);
     struct store_stats stats;
     assert_int_equal(store_stats(m->h.store, 0, NULL, &stats, NULL), 0);
+    assert_int_equal(stats.tombstones, 0);
     assert_int_equal(stats.parts, stats.partitions);
     assert_int_equal(stats.damaged_blocks + stats.damaged_parts, 0);
     harness_done(&m->h);
