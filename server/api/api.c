@@ -4,6 +4,7 @@
 
 #include "api/prometheus/delete.h"
 #include "api/prometheus/federate.h"
+#include "api/prometheus/params.h"
 #include "api/prometheus/query.h"
 #include "api/prometheus/read.h"
 #include "api/prometheus/series.h"
@@ -20,18 +21,21 @@ enum { GET_POST = HTTP_GET | HTTP_POST, POST_PUT = HTTP_POST | HTTP_PUT };
 
 /* Exact paths come before prefixes that contain them. */
 static const struct http_route table[] = {
-    {GET_POST, V1("query"), AUTH_READ, HTTP_QUERY, api_query, NULL, "query", true},
-    {GET_POST, V1("query_range"), AUTH_READ, HTTP_QUERY, api_query_range, NULL, "query_range",
-     true},
+    {GET_POST, V1("query"), AUTH_READ, HTTP_QUERY, api_query, NULL, "query", true, params_likeness},
+    {GET_POST, V1("query_range"), AUTH_READ, HTTP_QUERY, api_query_range, NULL, "query_range", true,
+     params_likeness},
     {GET_POST, V1("query_exemplars"), AUTH_READ, HTTP_QUERY, api_query_exemplars, NULL,
      "query_exemplars", true},
     {GET_POST, V1("format_query"), AUTH_READ, HTTP_QUERY, api_format_query, NULL, "format_query",
      true},
     {GET_POST, V1("parse_query"), AUTH_READ, HTTP_QUERY, api_parse_query, NULL, "parse_query",
      true},
-    {GET_POST, V1("series"), AUTH_READ, HTTP_QUERY, api_series, NULL, "series", true},
-    {GET_POST, V1("labels"), AUTH_READ, HTTP_QUERY, api_labels, NULL, "labels", true},
-    {HTTP_GET, V1("label/*"), AUTH_READ, HTTP_QUERY, api_label_values, NULL, "label_values", true},
+    {GET_POST, V1("series"), AUTH_READ, HTTP_QUERY, api_series, NULL, "series", true,
+     params_likeness},
+    {GET_POST, V1("labels"), AUTH_READ, HTTP_QUERY, api_labels, NULL, "labels", true,
+     params_likeness},
+    {HTTP_GET, V1("label/*"), AUTH_READ, HTTP_QUERY, api_label_values, NULL, "label_values", true,
+     params_likeness},
     {HTTP_GET, V1("metadata"), AUTH_READ, HTTP_QUERY, api_metadata, NULL, "metadata", true},
     {HTTP_GET, V1("targets"), AUTH_READ, HTTP_QUERY, api_targets, NULL, "targets", true},
     {HTTP_GET, V1("targets/metadata"), AUTH_READ, HTTP_QUERY, api_targets_metadata, NULL,

@@ -4,7 +4,10 @@
  * Connections are served by a few event threads; a request whose body is complete waits in a
  * bounded queue of its class (ingest or query) for one of that class's workers, so a slow client
  * costs no thread and a heavy query does not delay ingest. A full queue answers 503 with
- * Retry-After (not 429: Prometheus drops samples on a 429 unless told otherwise). */
+ * Retry-After (not 429: Prometheus drops samples on a 429 unless told otherwise).
+ *
+ * A route can tell which requests are alike. Those whose like took less than half a millisecond
+ * lately are run on the event thread itself, past the queue and the two wake-ups of a hand-over. */
 #ifndef TELLTALE_NET_HTTP_H
 #define TELLTALE_NET_HTTP_H
 
@@ -59,6 +62,12 @@ struct str http_header(const struct http_request *r, const char *name);
  * asks this now and then. A system call each time. Threads: any, during the handler's call. */
 bool http_client_gone(const struct http_request *r);
 
+/* True when the handler runs on an event thread because requests like this one were quick: it must
+ * not wait, and should end within milliseconds. If it cannot, it calls http_run_later and returns;
+ * what it put into the response is forgotten, and it is called again on a worker. */
+bool http_is_quick(const struct http_request *r);
+void http_run_later(const struct http_request *r);
+
 /* What a handler fills. The server adds Content-Length, Date and gzip when the client accepts it
  * and the body is over 1 KiB. */
 struct http_response {
@@ -75,6 +84,10 @@ struct http_response {
 
 void http_set_header(struct http_response *r, const char *name, struct str value);
 
+/* A hash of what decides how long a request takes, so that those after the first can be run without
+ * a worker where that was quick; 0: not known. The parameters of a form are there. */
+typedef uint64_t http_likeness(const struct http_request *request);
+
 typedef void http_handler(void *self, const struct http_request *request,
                           struct http_response *response);
 
@@ -85,8 +98,9 @@ struct http_route {
     enum http_class class;
     http_handler *handler;
     void *self;
-    const char *name; /* for metrics and logs; NULL: the path */
-    bool json_errors; /* the server's own refusals in the JSON shape of Prometheus's API */
+    const char *name;        /* for metrics and logs; NULL: the path */
+    bool json_errors;        /* the server's own refusals in the JSON shape of Prometheus's API */
+    http_likeness *likeness; /* NULL: always by its class's workers */
 };
 
 struct http_limits {

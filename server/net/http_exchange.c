@@ -121,6 +121,16 @@ bool http_client_gone(const struct http_request *r)
     return poll(&fd, 1, 0) > 0 && fd.revents & (POLLRDHUP | POLLERR | POLLHUP | POLLNVAL);
 }
 
+bool http_is_quick(const struct http_request *r)
+{
+    return r->exchange->quick;
+}
+
+void http_run_later(const struct http_request *r)
+{
+    r->exchange->later = true;
+}
+
 void http_set_header(struct http_response *r, const char *name, struct str value)
 {
     for (size_t i = 0; i < r->n_headers; i++)

@@ -40,9 +40,12 @@ struct http_exchange {
     size_t budgeted; /* bytes taken from the server's budget */
     size_t dropped;  /* bytes of body thrown away */
     enum exchange_stage stage;
-    enum auth_result credential; /* what the password's check said */
-    bool away, busy;             /* counted in the server's fields of that name */
-    bool close;                  /* the connection ends with the answer */
+    enum { FORM_UNREAD, FORM_READ, FORM_BAD } form; /* bad: the response says why */
+    enum auth_result credential;                    /* what the password's check said */
+    bool away, busy;   /* counted in the server's fields of that name */
+    bool quick, later; /* run on the event thread; its handler gave up there */
+    uint64_t likeness; /* 0: unknown */
+    bool close;        /* the connection ends with the answer */
 };
 
 /* Fills path, raw_path and the URL's parameters. ERR_TOO_BIG, ERR_NOMEM, ERR_INVALID. */

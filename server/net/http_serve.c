@@ -20,10 +20,16 @@
 #include "net/workers.h"
 
 enum {
-    DROP_MAX = 256 << 20,     /* bytes of an unwanted body that are read */
-    RESERVE_MAX = 1 << 20,    /* a client may promise much and send nothing */
-    SEND_BYTES_A_S = 32 << 10 /* slower clients are given up */
+    DROP_MAX = 256 << 20,      /* bytes of an unwanted body that are read */
+    RESERVE_MAX = 1 << 20,     /* a client may promise much and send nothing */
+    SEND_BYTES_A_S = 32 << 10, /* slower clients are given up */
+    QUICK_FORM_MAX = 16 << 10  /* bytes of a form that an event thread reads */
 };
+
+#define QUICK_NS (500 * NS_PER_US) /* what an event thread does itself, holding up the others */
+#define SLOW_NS                                                                                    \
+    (100 * NS_PER_MS) /* noted of what turned out not to be: some 40 times to forget               \
+                       */
 
 /* --- answering -------------------------------------------------------------------------------- */
 
@@ -263,8 +269,11 @@ void exchange_settle(struct http_exchange *x)
     set_busy(x, false);
 }
 
-static void run_handler(struct http_exchange *x)
+/* Completes the parameters; false when the response says why that failed. */
+static bool read_form(struct http_exchange *x)
 {
+    if (x->form != FORM_UNREAD)
+        return x->form == FORM_READ;
     x->request.body = buf_str(&x->body);
     int rc = exchange_read_form(x, &x->server->limits);
     if (rc == ERR_TOO_BIG)
@@ -273,16 +282,52 @@ static void run_handler(struct http_exchange *x)
         exchange_refuse(x, 503, "memory", "out of memory; try again");
     else if (rc != 0)
         exchange_refuse(x, 400, "params", "the form's body has a bad percent escape");
-    else
+    x->form = rc == 0 ? FORM_READ : FORM_BAD;
+    return rc == 0;
+}
+
+static void run_handler(struct http_exchange *x)
+{
+    int64_t start = time_now_mono_ns();
+    if (read_form(x))
         x->route->handler(x->route->self, &x->request, &x->response);
+    if (x->later)
+        return;
+    exchange_finish(x);
+    if (x->likeness)
+        http_costs_note(&x->server->costs, x->likeness, time_now_mono_ns() - start);
 }
 
 void exchange_work(void *exchange)
 {
     struct http_exchange *x = exchange;
     run_handler(x);
-    exchange_finish(x);
     MHD_resume_connection(x->mhd);
+}
+
+/* Whether the request may be run here; false, too, when its form is wrong, which a worker says. */
+static bool is_quick(struct http_exchange *x)
+{
+    if (!x->route->likeness || x->body.n > QUICK_FORM_MAX || !read_form(x))
+        return false;
+    x->likeness = x->route->likeness(&x->request);
+    return x->likeness && http_costs_within(&x->server->costs, x->likeness, QUICK_NS);
+}
+
+/* Here and now; false when the handler found that it takes longer. */
+static bool run_quick(struct http_exchange *x)
+{
+    struct http_response *r = &x->response;
+    x->quick = true;
+    run_handler(x);
+    x->quick = false;
+    if (!x->later)
+        return true;
+    x->later = false;
+    http_costs_note(&x->server->costs, x->likeness, SLOW_NS);
+    buf_reset(&r->body);
+    *r = (struct http_response){.body = r->body};
+    return false;
 }
 
 void exchange_check_password(void *exchange)
@@ -306,6 +351,8 @@ static enum MHD_Result dispatch(struct http_exchange *x)
         run_handler(x);
         return answer(x);
     }
+    if (is_quick(x) && run_quick(x))
+        return answer(x);
     give_away(x);
     if (workers_submit(x->route->class == HTTP_INGEST ? s->ingest : s->query, x))
         return MHD_YES;

@@ -9,6 +9,7 @@
 #include "base/lock.h"
 #include "net/address.h"
 #include "net/http.h"
+#include "net/http_costs.h"
 
 struct http_server {
     struct http_options options;
@@ -23,6 +24,7 @@ struct http_server {
     atomic_size_t buffered;  /* bytes of bodies */
     atomic_bool leaving;     /* connections end with their answer */
     atomic_bool stopping;    /* clients count as gone */
+    struct http_costs costs;
     struct lock lock;
     struct cond idle;
     size_t away; /* exchanges given to workers and not yet got back; guarded by lock */

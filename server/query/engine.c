@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/compiler.h"
 #include "base/lock.h"
 #include "base/time.h"
 #include "codec/json_write.h"
@@ -384,7 +385,7 @@ static int finish(struct run *r)
     return 0;
 }
 
-static int run_within_gate(struct run *r, struct store *store, int64_t deadline_mono_ns)
+static int run_now(struct run *r, struct store *store, int64_t deadline_mono_ns)
 {
     int64_t start = time_now_mono_ns();
     *r->out = (struct query_result){0};
@@ -422,6 +423,25 @@ static const char *outcome_of(int rc)
     }
 }
 
+static int run_in_turn(struct run *r, struct query_engine *e, int64_t deadline_mono_ns)
+{
+    int rc = gate_enter(&e->gate, deadline_mono_ns, r->err);
+    if (rc != 0)
+        return rc;
+    rc = run_now(r, e->store, deadline_mono_ns);
+    gate_leave(&e->gate);
+    return rc;
+}
+
+/* Without a turn, for a moment. */
+static int run_at_once(struct run *r, struct query_engine *e, int64_t deadline_mono_ns)
+{
+    int64_t end = time_now_mono_ns() + r->request->patience_ms * NS_PER_MS;
+    int rc = run_now(r, e->store, MIN(end, deadline_mono_ns));
+    bool impatient = rc == ERR_TIMEOUT && end < deadline_mono_ns;
+    return impatient ? err_set(r->err, ERR_BUSY, "the query takes longer than a moment") : rc;
+}
+
 int query_run(struct query_engine *e, const struct query_request *request, struct query_result *out,
               struct err *err)
 {
@@ -435,12 +455,10 @@ int query_run(struct query_engine *e, const struct query_request *request, struc
     if (rc == 0)
         rc = parse(&r);
     if (rc == 0)
-        rc = gate_enter(&e->gate, deadline, r.err);
-    if (rc == 0) {
-        rc = run_within_gate(&r, e->store, deadline);
-        gate_leave(&e->gate);
-    }
+        rc = request->patience_ms ? run_at_once(&r, e, deadline) : run_in_turn(&r, e, deadline);
     ast_done(&r.ast);
+    if (rc == ERR_BUSY && request->patience_ms)
+        return rc;
     self_add(&queries_total, 1, outcome_of(rc));
     self_observe(&query_seconds, (double)(time_now_mono_ns() - start) / 1e9);
     if (rc == 0)

@@ -90,6 +90,8 @@ struct query_request {
     int64_t start_ms, end_ms, step_ms; /* instant: at start_ms; a range needs step_ms > 0 */
     int64_t lookback_ms, timeout_ms;   /* 0: the engine's; a longer timeout is cut to that */
     size_t limit;                      /* series in the answer; 0: all; cutting adds a warning */
+    int64_t patience_ms;               /* 0, or: do not wait for a turn, and end with ERR_BUSY
+                                        * after so long; such a try is not counted */
     bool (*cancelled)(void *self);     /* NULL, or asked now and then: has the asker gone? */
     void *self;
 };

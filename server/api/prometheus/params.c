@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "api/prometheus/answer.h"
+#include "base/hash.h"
 #include "base/num.h"
 #include "base/time.h"
 #include "query/query.h"
@@ -37,24 +38,27 @@ static bool open_end(struct str text, int64_t *out_ms)
     return first || last;
 }
 
+/* False when the text is no time at all. */
+static bool parse_time(struct str text, int64_t *out_ms)
+{
+    double seconds;
+    if (num_parse_double(text, &seconds) == 0 && !isnan(seconds)) {
+        if (!to_ms(seconds, out_ms))
+            *out_ms = seconds < 0 ? TIME_MIN_MS : TIME_MAX_MS; // beyond what is: open
+        return true;
+    }
+    return open_end(text, out_ms) || time_parse_rfc3339(text, out_ms, NULL) == 0;
+}
+
 bool param_time(const struct http_request *q, struct http_response *r, const char *name,
                 int64_t otherwise, int64_t *out_ms)
 {
     struct str text = http_param(q, name);
-    double seconds;
     if (text.n == 0) {
         *out_ms = otherwise;
         return true;
     }
-    if (num_parse_double(text, &seconds) == 0 && !isnan(seconds)) {
-        if (to_ms(seconds, out_ms))
-            return true;
-        *out_ms = seconds < 0 ? TIME_MIN_MS : TIME_MAX_MS; // beyond what is: open
-        return true;
-    }
-    if (open_end(text, out_ms) || time_parse_rfc3339(text, out_ms, NULL) == 0)
-        return true;
-    return bad(r, name, text, "timestamp");
+    return parse_time(text, out_ms) || bad(r, name, text, "timestamp");
 }
 
 bool param_duration(const struct http_request *q, struct http_response *r, const char *name,
@@ -122,4 +126,30 @@ void selectors_done(struct selectors *s)
     for (size_t i = 0; i < s->n; i++)
         query_matchers_free(s->v[i].v, s->v[i].n);
     *s = (struct selectors){0};
+}
+
+/* --- likeness --------------------------------------------------------------------------------- */
+
+/* The power of two that the distance of start and end is near to. */
+static uint64_t span_of(const struct http_request *q)
+{
+    int64_t start, end;
+    if (!parse_time(http_param(q, "start"), &start) || !parse_time(http_param(q, "end"), &end) ||
+        end < start)
+        return 0;
+    return 64 - (uint64_t)__builtin_clzll((uint64_t)(end - start) | 1);
+}
+
+uint64_t params_likeness(const struct http_request *q)
+{
+    uint64_t h = hash_bytes_seeded(q->path.p, q->path.n, hash_process_seed());
+    for (size_t i = 0; i < q->n_params; i++) {
+        const struct http_param *p = &q->params[i];
+        if (str_eq(p->name, STR("start")) || str_eq(p->name, STR("end")) ||
+            str_eq(p->name, STR("time")))
+            continue;
+        h = hash_bytes_seeded(p->name.p, p->name.n, h);
+        h = hash_bytes_seeded(p->value.p, p->value.n, h);
+    }
+    return hash_combine(h, span_of(q)) | 1; // 0 means unknown
 }

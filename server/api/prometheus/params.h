@@ -25,6 +25,10 @@ bool param_duration(const struct http_request *q, struct http_response *r, const
 bool param_limit(const struct http_request *q, struct http_response *r, const char *name,
                  size_t *out);
 
+/* Requests of one path with the same parameters take about as long, wherever in time they look, if
+ * they look at about as much of it: start, end and time count by their distance only. */
+uint64_t params_likeness(const struct http_request *q);
+
 /* One set of matchers per match[]. */
 struct selectors {
     struct selector {

@@ -7,6 +7,9 @@
 #include "base/time.h"
 #include "query/query.h"
 
+/* What a query may hold up the other connections of its event thread with. */
+enum { PATIENCE_MS = 20 };
+
 static bool client_gone(void *self)
 {
     return http_client_gone(self);
@@ -16,8 +19,10 @@ static bool client_gone(void *self)
 static bool read_common(const struct http_request *q, struct http_response *r,
                         struct query_request *out)
 {
-    *out = (struct query_request){
-        .expr = http_param(q, "query"), .cancelled = client_gone, .self = (void *)(uintptr_t)q};
+    *out = (struct query_request){.expr = http_param(q, "query"),
+                                  .patience_ms = http_is_quick(q) ? PATIENCE_MS : 0,
+                                  .cancelled = client_gone,
+                                  .self = (void *)(uintptr_t)q};
     if (out->expr.n == 0) {
         answer_bad_param(r, "query", "1:1: parse error: no expression found in input");
         return false;
@@ -67,6 +72,10 @@ static void run(struct api_context *api, const struct http_request *q, struct ht
     struct query_result result;
     struct err err;
     int rc = query_run(api->engine, request, &result, &err);
+    if (rc == ERR_BUSY && http_is_quick(q)) {
+        http_run_later(q);
+        return;
+    }
     if (rc != 0) {
         if (rc == ERR_INVALID)
             err_prefix(&err, rc, "invalid parameter \"query\"");

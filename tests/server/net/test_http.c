@@ -71,6 +71,20 @@ static void handle_until_gone(void *self, const struct http_request *q, struct h
     atomic_set_relaxed((atomic_int *)self, 1);
 }
 
+/* Gives up on an event thread when told to. */
+static void handle_alike(void *self, const struct http_request *q, struct http_response *r)
+{
+    (void)self;
+    buf_puts(&r->body, http_is_quick(q) ? "quick" : "worker");
+    if (http_is_quick(q) && http_param(q, "later").p)
+        http_run_later(q);
+}
+
+static uint64_t alike(const struct http_request *q)
+{
+    return http_param(q, "unknown").p ? 0 : 1;
+}
+
 static atomic_int gone_seen;
 
 static const struct http_route routes[] = {
@@ -79,6 +93,7 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/prefix/*", AUTH_READ, HTTP_QUERY, handle_echo, NULL, NULL, true},
     {HTTP_POST, "/ingest", AUTH_INGEST, HTTP_INGEST, handle_wait, NULL, NULL, false},
     {HTTP_GET, "/big", AUTH_READ, HTTP_QUERY, handle_big, NULL, NULL, false},
+    {HTTP_GET | HTTP_POST, "/alike", AUTH_READ, HTTP_QUERY, handle_alike, NULL, NULL, false, alike},
     {HTTP_GET, "/until-gone", AUTH_READ, HTTP_QUERY, handle_until_gone, &gone_seen, NULL, false},
 };
 
@@ -155,6 +170,44 @@ static void test_requests_reach_their_handler_decoded(void **state)
     const char *head = raw(s, "HEAD /echo HTTP/1.1\r\n" CLOSE "\r\n");
     check_starts(head, "HTTP/1.1 200");
     assert_null(strstr(head, "path="));
+    http_server_stop(s, 1000);
+}
+
+/* Asks until the answer says so: on a busy machine the handler may not have been quick at first. */
+static void ask_until(const struct http_server *s, const char *text, const char *answer)
+{
+    while (!strstr(raw(s, text), answer)) {
+    }
+}
+
+static void test_requests_like_quick_ones_are_run_at_once(void **state)
+{
+    (void)state;
+    struct http_server *s = start(NULL, NULL, (struct http_limits){0});
+    static const char get[] = "GET /alike HTTP/1.1\r\n" CLOSE "\r\n";
+    static const char post[] =
+        "POST /alike HTTP/1.1\r\n" CLOSE "Content-Type: application/x-www-form-urlencoded\r\n"
+        "Content-Length: 3\r\n\r\na=b";
+    check_has(raw(s, get), "worker");
+    ask_until(s, get, "quick");
+    ask_until(s, post, "quick");
+    check_has(raw(s, "GET /alike?unknown HTTP/1.1\r\n" CLOSE "\r\n"), "worker");
+    check_starts(raw(s, "POST /alike HTTP/1.1\r\n" CLOSE "Content-Length: 1\r\n"
+                        "Content-Type: application/x-www-form-urlencoded\r\n\r\n%"),
+                 "HTTP/1.1 400");
+    http_server_stop(s, 1000);
+}
+
+static void test_what_turns_out_to_be_slow_goes_to_a_worker(void **state)
+{
+    (void)state;
+    struct http_server *s = start(NULL, NULL, (struct http_limits){0});
+    static const char get[] = "GET /alike HTTP/1.1\r\n" CLOSE "\r\n";
+    ask_until(s, get, "quick");
+    const char *later = raw(s, "GET /alike?later HTTP/1.1\r\n" CLOSE "\r\n");
+    check_has(later, "worker");
+    assert_null(strstr(later, "quick"));
+    check_has(raw(s, get), "worker"); // and it is remembered
     http_server_stop(s, 1000);
 }
 
@@ -440,6 +493,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests_reach_their_handler_decoded),
+        cmocka_unit_test(test_requests_like_quick_ones_are_run_at_once),
+        cmocka_unit_test(test_what_turns_out_to_be_slow_goes_to_a_worker),
         cmocka_unit_test(test_what_cannot_be_served_is_refused_with_its_reason),
         cmocka_unit_test(test_big_answers_are_compressed_when_accepted),
         cmocka_unit_test(test_an_answer_over_the_limit_is_an_error_not_a_cut),

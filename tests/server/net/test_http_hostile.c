@@ -227,7 +227,8 @@ static void test_what_is_not_http_is_refused_or_dropped(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         int fd = connect_to(s);
         put(fd, cases[i].text);
-        assert_int_equal(shutdown(fd, SHUT_WR), 0);
+        if (strcmp(cases[i].start, "HTTP/1.1 200") != 0) // who left while a worker has it is gone
+            assert_int_equal(shutdown(fd, SHUT_WR), 0);
         check_answer(fd, cases[i].start, "");
     }
     check_alive(s);

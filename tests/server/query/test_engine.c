@@ -235,6 +235,20 @@ static void test_timeout_names_itself(void **state)
     check_fails(*state, q, ERR_TIMEOUT, "query.timeout");
 }
 
+static void test_a_try_ends_when_patience_does(void **state)
+{
+    struct fixture *f = *state;
+    struct query_request q = at("sum_over_time(sum(up)[100d:1s])", 60);
+    q.patience_ms = 10;
+    check_fails(f, q, ERR_BUSY, "moment");
+    q.timeout_ms = 5; // then it is the timeout that ended it
+    check_fails(f, q, ERR_TIMEOUT, "query.timeout");
+    q = at("sum(up)", 10);
+    q.patience_ms = 10000;
+    struct query_result r = run(f, q);
+    query_result_done(&r);
+}
+
 static bool gone(void *self)
 {
     ++*(int *)self;
@@ -344,6 +358,7 @@ int main(void)
         TEST(test_sample_limit_names_itself),
         TEST(test_memory_limit_names_itself),
         TEST(test_timeout_names_itself),
+        TEST(test_a_try_ends_when_patience_does),
         TEST(test_query_ends_when_the_asker_is_gone),
         TEST(test_deep_expressions_evaluate),
         cmocka_unit_test(test_gate_lets_one_in_when_one_leaves),
