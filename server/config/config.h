@@ -80,6 +80,7 @@ struct config {
         uint64_t max_buffered_bytes, max_response_bytes;
         uint64_t max_connections, ingest_workers, query_workers, ingest_queue, query_queue;
         int64_t idle_timeout_ms, body_timeout_ms;
+        uint64_t max_scrape_bytes, max_scrape_series;
         uint64_t max_series_per_request, max_labels, max_label_name_bytes, max_label_value_bytes;
     } limits;
     struct {

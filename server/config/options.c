@@ -304,7 +304,13 @@ static const struct option options[] = {
      .fallback = "128MiB", .min = 1024, .help = "Body of a request after decompression."},
     {"limits.max_decompression_ratio", OPT_COUNT, AT(limits.max_decompression_ratio),
      .fallback = "200", .min = 1,
-     .help = "Decompressed size by size as sent, for bodies over 1 MiB: stops zip bombs early."},
+     .help =
+         "Decompressed size by size as sent, for bodies over 1 MiB, of requests and of scrapes: "
+         "stops zip bombs early."},
+    {"limits.max_scrape_bytes", OPT_SIZE, AT(limits.max_scrape_bytes), .fallback = "256MiB",
+     .min = 1024, .help = "Answer of a target, decompressed, whatever its body_size_limit says."},
+    {"limits.max_scrape_series", OPT_COUNT, AT(limits.max_scrape_series), .fallback = "5000000",
+     .min = 1, .help = "Series of a target, whatever its sample_limit says."},
     {"limits.max_buffered_bytes", OPT_SIZE, AT(limits.max_buffered_bytes), .fallback = "1GiB",
      .min = MIB, .flags = OPTION_RESTART,
      .help = "Bodies in memory, all connections of a listener together; 503 above."},

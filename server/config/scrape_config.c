@@ -264,6 +264,9 @@ void scrape_config_encode(struct buf *out, const struct scrape_config *c, bool w
         (int64_t)c->label_limit,
         (int64_t)c->label_name_length_limit,
         (int64_t)c->label_value_length_limit,
+        (int64_t)c->max_body_bytes,
+        (int64_t)c->max_series,
+        (int64_t)c->max_decompression_ratio,
         (int64_t)c->n_protocols,
         (int64_t)c->n_params,
     };

@@ -133,6 +133,8 @@ struct scrape_config {
     uint64_t body_size_limit, sample_limit, target_limit, keep_dropped_targets;
     uint64_t label_limit, label_name_length_limit, label_value_length_limit;
 
+    uint64_t max_body_bytes, max_series, max_decompression_ratio; /* the server's own limits */
+
     struct http_client_config http;
     const struct target_group *static_configs;
     size_t n_static_configs;
@@ -162,6 +164,9 @@ static inline struct scrape_config scrape_config_defaults(void)
         .n_protocols = SCRAPE_PROTOCOLS,
         .fallback_protocol = -1,
         .utf8_names = true,
+        .max_body_bytes = 256 << 20,
+        .max_series = 5000000,
+        .max_decompression_ratio = 200,
         .http = {.follow_redirects = true},
     };
 }

@@ -390,9 +390,9 @@ static const char text_only[] = "scrapes use the text formats, which have no nat
     {prefix "scrape_protocols", OPT_CUSTOM, .custom = &protocols_custom,                           \
      .help = "Formats that targets are asked for, the best first."},                               \
         {prefix "body_size_limit", OPT_SIZE, JOB_AT(body_size_limit),                              \
-         .help = "A larger answer fails the scrape. 0: no limit"},                                 \
+         .help = "A larger answer fails the scrape. 0: limits.max_scrape_bytes alone"},            \
         {prefix "sample_limit", OPT_COUNT, JOB_AT(sample_limit),                                   \
-         .help = "More samples fail the scrape. 0: no limit"},                                     \
+         .help = "More samples fail the scrape. 0: limits.max_scrape_series alone"},               \
         {prefix "target_limit", OPT_COUNT, JOB_AT(target_limit),                                   \
          .help = "More targets fail the job. 0: no limit"},                                        \
         {prefix "label_limit", OPT_COUNT, JOB_AT(label_limit),                                     \
@@ -514,6 +514,9 @@ static void scrape_check(struct loader *l, const struct node *at, void *object)
         loader_problem(l, at, "scrape_timeout is longer than scrape_interval");
     if (!c->job_name[0])
         loader_problem(l, at, "job_name is empty");
+    c->max_body_bytes = l->config->limits.max_scrape_bytes;
+    c->max_series = l->config->limits.max_scrape_series;
+    c->max_decompression_ratio = l->config->limits.max_decompression_ratio;
     http_check(l, at, &c->http);
     scrape_secrets_collect(l, c);
 }

@@ -18,14 +18,29 @@ struct http_client {
 
 /* State of one call. */
 struct transfer {
+    CURL *curl;
     const struct http_call *call;
     struct http_answer *answer;
-    bool too_big;
+    bool too_big, bomb;
 };
+
+/* A smaller answer hurts nobody, however well it is compressed. */
+enum { RATIO_FROM_BYTES = 1 << 20 };
 
 static void init_curl(void)
 {
     (void)curl_global_init(CURL_GLOBAL_DEFAULT); // a failure shows at curl_easy_init
+}
+
+/* libcurl counts what arrives before it unpacks it. */
+static bool is_bomb(const struct transfer *t)
+{
+    curl_off_t arrived = 0;
+    size_t n = t->answer->body.n;
+    if (!t->call->max_ratio || n <= RATIO_FROM_BYTES ||
+        curl_easy_getinfo(t->curl, CURLINFO_SIZE_DOWNLOAD_T, &arrived) != CURLE_OK)
+        return false;
+    return n / t->call->max_ratio > (size_t)arrived;
 }
 
 static size_t take_body(char *bytes, size_t size, size_t n, void *self)
@@ -33,7 +48,8 @@ static size_t take_body(char *bytes, size_t size, size_t n, void *self)
     struct transfer *t = self;
     buf_put(&t->answer->body, bytes, size * n);
     t->too_big = buf_failed(&t->answer->body);
-    return t->too_big ? 0 : size * n; // anything but the size given ends the transfer
+    t->bomb = is_bomb(t);
+    return t->too_big || t->bomb ? 0 : size * n; // anything but the size given ends the transfer
 }
 
 static int should_stop(void *self, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
@@ -183,6 +199,14 @@ static int failure(const struct http_client *c, CURLcode rc, const struct transf
     case CURLE_ABORTED_BY_CALLBACK: return err_set(err, ERR_CANCELLED, "cancelled");
     case CURLE_OUT_OF_MEMORY: return err_set(err, ERR_NOMEM, "out of memory");
     case CURLE_WRITE_ERROR:
+        if (t->bomb)
+            return err_set(err, ERR_TOO_BIG,
+                           "the answer's body is over %u times its size as sent "
+                           "(limits.max_decompression_ratio)",
+                           call->max_ratio);
+        if (t->too_big && call->max_body_key)
+            return err_set(err, ERR_TOO_BIG, "%s exceeded (limit: %zu bytes)", call->max_body_key,
+                           call->max_body_bytes);
         if (t->too_big)
             return err_set(err, ERR_TOO_BIG, "the answer's body is over %zu bytes",
                            call->max_body_bytes);
@@ -233,7 +257,7 @@ int http_client_call(struct http_client *c, const struct http_call *call, struct
                      struct err *err)
 {
     struct http_answer answer = {.body = BUF_MAX(call->max_body_bytes)};
-    struct transfer t = {.call = call, .answer = &answer};
+    struct transfer t = {.curl = c->curl, .call = call, .answer = &answer};
     struct rename r = {0};
     struct curl_slist *headers = NULL;
     bool ok = true;

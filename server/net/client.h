@@ -32,7 +32,9 @@ struct http_call {
     const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
     struct str body;
     int64_t timeout_ms;
-    size_t max_body_bytes;   /* of the answer, decompressed; ERR_TOO_BIG above */
+    size_t max_body_bytes;    /* of the answer, decompressed; ERR_TOO_BIG above */
+    const char *max_body_key; /* NULL or the option that says so, for the message */
+    unsigned max_ratio; /* of it to its size as sent, looked at above 1 MiB; 0: any; ERR_TOO_BIG */
     const atomic_bool *stop; /* NULL or: give up (ERR_CANCELLED) soon after it becomes true */
 };
 

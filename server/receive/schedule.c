@@ -20,7 +20,7 @@ struct schedule {
     size_t n, cap;
     size_t n_tasks;         /* waiting and running */
     struct thread *threads; /* owned, max_threads of them */
-    unsigned n_threads, max_threads, n_idle;
+    unsigned n_threads, max_threads, n_idle, n_running;
     bool led; /* there is a leader */
     bool stop;
 };
@@ -94,28 +94,30 @@ static void heap_take(struct schedule *s, struct task *t)
 
 static void work(void *arg);
 
-/* One more thread when a task is due and nobody is idle. A refusal of the system is no error: the
- * threads there are get to the task later. */
-static void grow(struct schedule *s, int64_t now_mono_ns)
+/* One more thread when all run tasks and more of them wait: whether or not one is due yet, somebody
+ * must be there when it is. A thread that is neither idle nor runs a task is about to look. A
+ * refusal of the system is no error: the threads there are get to the task later. */
+static void grow(struct schedule *s)
 {
-    if (s->stop || s->n_idle || s->n_threads == s->max_threads || !s->n ||
-        s->heap[0]->due_mono_ns > now_mono_ns)
+    if (s->stop || s->n_running < s->n_threads || s->n_threads == s->max_threads || !s->n)
         return;
     if (thread_start(&s->threads[s->n_threads], "scrape", work, s, NULL) == 0)
         s->n_threads++;
 }
 
 /* Runs a due task; called and returns with the lock. */
-static void run_task(struct schedule *s, struct task *t, int64_t now_mono_ns)
+static void run_task(struct schedule *s, struct task *t)
 {
     heap_take(s, t);
     t->state = TASK_RUNNING;
+    s->n_running++;
     if (s->n_idle && !s->led)
         cond_signal(&s->followers);
-    grow(s, now_mono_ns);
+    grow(s);
     lock_give(&s->lock);
     int64_t due = t->run(t);
     lock_take(&s->lock);
+    s->n_running--;
     if (due == TASK_DONE || t->removed) {
         t->state = TASK_IDLE;
         s->n_tasks--;
@@ -146,7 +148,7 @@ static void work(void *arg)
         int64_t now = time_now_mono_ns();
         int64_t due = s->n ? s->heap[0]->due_mono_ns : now + NS_PER_S * 3600;
         if (due <= now)
-            run_task(s, s->heap[0], now);
+            run_task(s, s->heap[0]);
         else
             wait_for_work(s, due);
     }
@@ -207,7 +209,7 @@ int schedule_add(struct schedule *s, struct task *t, int64_t due_mono_ns)
         s->n_tasks++;
         t->removed = false;
         heap_put(s, t, due_mono_ns);
-        grow(s, time_now_mono_ns());
+        grow(s);
     }
     lock_give(&s->lock);
     return rc;

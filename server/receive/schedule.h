@@ -1,5 +1,5 @@
 /* Runs many periodic tasks on few threads: a heap of tasks by the time they are due, and threads
- * that wait for its top. Threads are added, up to a limit, when a task is due and none is idle; so
+ * that wait for its top. Threads are added, up to a limit, so that one is left to wait; so
  * a task may wait for the network, which holds one thread, and the others go on. */
 #ifndef TELLTALE_RECEIVE_SCHEDULE_H
 #define TELLTALE_RECEIVE_SCHEDULE_H

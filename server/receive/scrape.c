@@ -35,8 +35,6 @@ int scrape_manager_new(const struct scrape_options *options, struct scrape_manag
     struct scrape_options *o = &m->options;
     *o = *options;
     o->max_threads = o->max_threads ? o->max_threads : 64;
-    o->max_body_bytes = o->max_body_bytes ? o->max_body_bytes : 256u << 20;
-    o->max_series_per_target = o->max_series_per_target ? o->max_series_per_target : 5000000;
     o->max_groups_bytes = o->max_groups_bytes ? o->max_groups_bytes : 64u << 20;
     o->file_poll_ms = o->file_poll_ms ? o->file_poll_ms : 5000;
     o->user_agent = o->user_agent ? o->user_agent : "telltale";

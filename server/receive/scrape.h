@@ -22,14 +22,12 @@ struct sink;
 struct scrape_manager;
 
 struct scrape_options {
-    const struct sink *sink;      /* borrowed, outlives the manager */
-    unsigned max_threads;         /* 0: 64 */
-    size_t max_body_bytes;        /* of one scrape without body_size_limit; 0: 256 MiB */
-    size_t max_series_per_target; /* the scrape fails above, like sample_limit; 0: 5,000,000 */
-    size_t max_groups_bytes;      /* of one discovery file or answer; 0: 64 MiB */
-    uint64_t offset_seed;         /* moves the offsets of all targets; 0 is fine */
-    int64_t file_poll_ms;         /* how often discovery files are looked at; 0: 5,000 */
-    const char *user_agent;       /* NULL: "telltale" */
+    const struct sink *sink; /* borrowed, outlives the manager */
+    unsigned max_threads;    /* 0: 64 */
+    size_t max_groups_bytes; /* of one discovery file or answer; 0: 64 MiB */
+    uint64_t offset_seed;    /* moves the offsets of all targets; 0 is fine */
+    int64_t file_poll_ms;    /* how often discovery files are looked at; 0: 5,000 */
+    const char *user_agent;  /* NULL: "telltale" */
 };
 
 /* Starts with no targets. ERR_NOMEM, ERR_IO (no thread). */

@@ -186,6 +186,8 @@ int scrape_http_get(struct scrape_http *h, const struct scrape_get *get, struct 
         .headers = headers,
         .timeout_ms = get->timeout_ms,
         .max_body_bytes = get->max_body_bytes,
+        .max_body_key = get->max_body_key,
+        .max_ratio = get->max_ratio,
         .stop = get->stop,
     };
     if (rc == 0)

@@ -22,6 +22,8 @@ struct scrape_get {
     const char *const *headers; /* "Name: value", NULL-terminated */
     int64_t timeout_ms;
     size_t max_body_bytes;
+    const char *max_body_key; /* NULL or the option it comes from */
+    unsigned max_ratio;       /* of limits.max_decompression_ratio; 0: any */
     const atomic_bool *stop;
 };
 

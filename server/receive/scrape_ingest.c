@@ -158,9 +158,10 @@ static int new_entry(struct scrape *s, const struct prom_parser *p, const struct
     arena_reset(&s->memory->scratch);
     parser.arena = &s->memory->scratch;
     if (s->memory->cache.series.n >= s->max_series)
-        return failed(
-            s, "series_limit",
-            err_set(err, ERR_TOO_BIG, "more than %zu series at one target", s->max_series));
+        return failed(s, "series_limit",
+                      err_set(err, ERR_TOO_BIG,
+                              "more than %zu series at one target (limits.max_scrape_series)",
+                              s->max_series));
     int rc = prom_parser_labels(&parser, row, &exposed, err);
     if (rc != 0)
         return rc;

@@ -1,5 +1,6 @@
 #include "receive/scrape_loop.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,18 +200,17 @@ static int fetch(struct scrape_loop *l, const struct scrape_order *o, struct htt
         c->enable_compression ? NULL : "Accept-Encoding: identity",
         NULL,
     };
+    bool own_limit = c->body_size_limit && c->body_size_limit <= c->max_body_bytes;
     const struct scrape_get get = {
         .url = o->target.url.p,
         .headers = headers,
         .timeout_ms = o->target.timeout_ms,
-        .max_body_bytes = c->body_size_limit ? c->body_size_limit : l->options->max_body_bytes,
+        .max_body_bytes = own_limit ? c->body_size_limit : c->max_body_bytes,
+        .max_body_key = own_limit ? "body_size_limit" : "limits.max_scrape_bytes",
+        .max_ratio = (unsigned)MIN(c->max_decompression_ratio, UINT_MAX),
         .stop = &l->stop,
     };
-    rc = scrape_http_get(l->http, &get, out, err);
-    return rc == ERR_TOO_BIG && c->body_size_limit
-               ? err_set(err, ERR_TOO_BIG, "body_size_limit exceeded (limit: %llu bytes)",
-                         (unsigned long long)c->body_size_limit)
-               : rc;
+    return scrape_http_get(l->http, &get, out, err);
 }
 
 /* Fetches and reads; leaves the batch with the samples, or on failure empty and the reason noted.
@@ -325,7 +325,7 @@ static void scrape_once(struct scrape_loop *l, const struct scrape_order *o)
         .settings = o->settings,
         .target = &o->target,
         .memory = &l->memory,
-        .max_series = l->options->max_series_per_target,
+        .max_series = o->settings->config.max_series,
         .t_unix_ms = scrape_loop_sample_time_ms(&o->target, l->options->offset_seed, now_unix_ms),
         .batch = &batch,
     };

@@ -334,6 +334,11 @@ describe("a bad target does no harm", () => {
       "body_size_limit: 1MB",
       /body|size|limit/i,
     ],
+    zip_bomb_without_a_limit: [
+      { body: gzipSync(Buffer.alloc(300_000_000, "x")), type: TEXT, encoding: "gzip" },
+      "",
+      OURS_ONLY ? /./ : /limits\.max_decompression_ratio/,
+    ],
     many_labels: ['l{a="1",b="2",c="3",d="4",e="5"} 1\n', "label_limit: 4", /label.*limit|limit/i],
     long_name: [`l{${"n".repeat(50)}="1"} 1\n`, "label_name_length_limit: 20", /label.*limit|limit/i],
     long_value: [`l{a="${"v".repeat(500)}"} 1\n`, "label_value_length_limit: 100", /label.*limit|limit/i],

@@ -166,6 +166,62 @@ static void test_threads_grow_while_tasks_wait(void **state)
     lock_done(&m.lock);
 }
 
+struct long_task { // or the short one that it waits for
+    struct task task;
+    struct meeting *meeting;
+};
+
+/* Takes until the other one has run. */
+static int64_t wait_for_met(struct task *t)
+{
+    struct meeting *m = CONTAINER_OF(t, struct long_task, task)->meeting;
+    int64_t deadline = time_now_mono_ns() + 20 * NS_PER_S;
+    lock_take(&m->lock);
+    m->present++;
+    cond_broadcast(&m->changed);
+    while (!m->met && cond_wait_until(&m->changed, &m->lock, deadline)) {
+    }
+    lock_give(&m->lock);
+    return TASK_DONE;
+}
+
+static int64_t set_met(struct task *t)
+{
+    struct meeting *m = CONTAINER_OF(t, struct long_task, task)->meeting;
+    lock_take(&m->lock);
+    m->met = true;
+    cond_broadcast(&m->changed);
+    lock_give(&m->lock);
+    return TASK_DONE;
+}
+
+static void test_a_long_task_does_not_delay_one_that_is_due_later(void **state)
+{
+    (void)state;
+    struct meeting m = {0};
+    struct schedule *s;
+    lock_init(&m.lock, LOCK_LEAF);
+    cond_init(&m.changed);
+    assert_int_equal(schedule_new(4, &s, NULL), 0);
+    struct long_task one = {{.run = wait_for_met}, &m}, other = {{.run = set_met}, &m};
+    int64_t now = time_now_mono_ns();
+    assert_int_equal(schedule_add(s, &one.task, now + 20 * NS_PER_MS), 0);
+    lock_take(&m.lock);
+    while (m.present == 0) // the only thread is busy now
+        assert_true(cond_wait_until(&m.changed, &m.lock, now + 20 * NS_PER_S));
+    lock_give(&m.lock);
+    assert_int_equal(schedule_add(s, &other.task, time_now_mono_ns() + 10 * NS_PER_MS), 0);
+    lock_take(&m.lock);
+    while (!m.met)
+        assert_true(cond_wait_until(&m.changed, &m.lock, now + 10 * NS_PER_S));
+    lock_give(&m.lock);
+    schedule_remove(s, &one.task);
+    schedule_remove(s, &other.task);
+    schedule_free(s);
+    cond_done(&m.changed);
+    lock_done(&m.lock);
+}
+
 static void test_removing_waits_for_the_running_task(void **state)
 {
     (void)state;
@@ -190,6 +246,7 @@ int main(void)
         cmocka_unit_test(test_a_done_task_may_be_added_again),
         cmocka_unit_test(test_a_far_task_can_be_moved_to_now),
         cmocka_unit_test(test_threads_grow_while_tasks_wait),
+        cmocka_unit_test(test_a_long_task_does_not_delay_one_that_is_due_later),
         cmocka_unit_test(test_removing_waits_for_the_running_task),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -307,7 +307,7 @@ static void test_each_limit_fails_the_scrape_with_a_reason(void **state)
 
     fixture_start(&f, scrape_config_defaults());
     f.max_series = 1;
-    scrape(&f, 1, "a 1\nb 1\n", 0, "more than 1 series at one target\n");
+    scrape(&f, 1, "a 1\nb 1\n", 0, "more than 1 series at one target (limits.max_scrape_series)\n");
     assert_string_equal(f.failure, "series_limit");
     fixture_stop(&f);
 }
