@@ -204,7 +204,7 @@ static void select_and_read(struct bench *b, const char *name, struct matcher *m
     size_t streams = 0, rows = 0;
     for (int i = 0; i < 5; i++) {
         int64_t began = time_now_mono_ns();
-        if (store_select(b->store, m, n, from, to, 0, &sel, &err) != 0)
+        if (store_select(b->store, m, n, from, to, 0, NULL, &sel, &err) != 0)
             die("select", &err);
         int64_t selected = time_now_mono_ns();
         struct arena arena;

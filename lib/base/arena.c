@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "base/atomic.h"
+#include "base/budget.h"
 #include "base/compiler.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -36,6 +38,20 @@ void arena_init(struct arena *a, size_t budget_bytes)
     *a = (struct arena){.budget = budget_bytes};
 }
 
+void arena_init_shared(struct arena *a, size_t budget_bytes, struct budget *shared)
+{
+    *a = (struct arena){.budget = budget_bytes, .shared = shared};
+}
+
+void arena_leave_budget(struct arena *a)
+{
+    struct budget *old = a->shared;
+    if (!old)
+        return;
+    (void)atomic_sub_relaxed(&old->used, a->used);
+    a->shared = old->parent;
+}
+
 static void open_block(struct arena *a, struct arena_block *b)
 {
     a->at = (char *)b + HEADER;
@@ -43,28 +59,32 @@ static void open_block(struct arena *a, struct arena_block *b)
     ASAN_POISON_MEMORY_REGION(a->at, (size_t)(a->end - a->at));
 }
 
-static void free_blocks(struct arena_block *b)
+static void free_blocks(struct arena *a, struct arena_block *b)
 {
+    size_t freed = 0;
     while (b) {
         struct arena_block *next = b->next;
         ASAN_UNPOISON_MEMORY_REGION((char *)b + HEADER, b->size - HEADER);
+        freed += b->size;
         free(b);
         b = next;
     }
+    a->used -= freed;
+    if (a->shared)
+        budget_give(a->shared, freed);
 }
 
 void arena_done(struct arena *a)
 {
-    free_blocks(a->blocks);
-    arena_init(a, a->budget);
+    free_blocks(a, a->blocks);
+    arena_init_shared(a, a->budget, a->shared);
 }
 
 void arena_reset(struct arena *a)
 {
     if (a->blocks) {
-        free_blocks(a->blocks->next);
+        free_blocks(a, a->blocks->next);
         a->blocks->next = NULL;
-        a->used = a->blocks->size;
         open_block(a, a->blocks);
     }
     a->failed = a->over_budget = false;
@@ -77,13 +97,16 @@ static bool add_block(struct arena *a, size_t need)
         size = need + HEADER;
     if (size > a->budget - a->used)
         size = need + HEADER; // what is left of the budget may still hold this object
-    if (size > a->budget - a->used) {
+    if (size > a->budget - a->used || (a->shared && !budget_take(a->shared, size))) {
         a->over_budget = true;
         return false;
     }
     struct arena_block *b = malloc(size);
-    if (!b)
+    if (!b) {
+        if (a->shared)
+            budget_give(a->shared, size);
         return false;
+    }
     *b = (struct arena_block){.next = a->blocks, .size = size};
     a->blocks = b;
     a->used += size;

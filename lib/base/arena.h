@@ -13,16 +13,24 @@
 #include "base/str.h"
 
 struct arena_block;
+struct budget;
 
 struct arena {
     struct arena_block *blocks; /* newest first, owned */
     char *at, *end;             /* free room in the newest block */
     size_t used, budget;        /* bytes taken from the system, and the most it may be */
+    struct budget *shared;      /* borrowed; also counted here; NULL: nowhere else */
     bool failed;
     bool over_budget; /* and it was the budget: asking again with the same input will not help */
 };
 
 void arena_init(struct arena *a, size_t budget_bytes);
+
+/* The same, and all it takes is taken from `shared`, which outlives it, too (base/budget.h). */
+void arena_init_shared(struct arena *a, size_t budget_bytes, struct budget *shared);
+
+/* What it has taken and takes from now on counts in the parent of its budget only. */
+void arena_leave_budget(struct arena *a);
 void arena_done(struct arena *a);
 
 /* Frees all objects, keeps one block, clears `failed` and `over_budget`. */

@@ -79,6 +79,7 @@ struct query_options settings_query(const struct config *c)
                               .timeout_ms = c->query.timeout_ms,
                               .max_samples = c->query.max_samples,
                               .max_memory_bytes = c->query.max_memory_bytes,
+                              .max_total_memory_bytes = c->query.max_total_memory_bytes,
                               .max_points = c->query.max_points,
                               .max_concurrent = c->query.max_concurrency,
                               .default_step_ms = c->global.evaluation_interval_ms};

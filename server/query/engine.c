@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/budget.h"
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "base/lock.h"
+#include "base/memory.h"
 #include "base/time.h"
 #include "codec/json_write.h"
 #include "model/histogram.h"
@@ -24,14 +26,23 @@ static struct self_metric queries_total =
     SELF_COUNTER("telltale_query_queries_total", "PromQL queries, by outcome.", "outcome");
 static struct self_metric query_seconds = SELF_HISTOGRAM(
     "telltale_query_duration_seconds", "Time to answer PromQL queries, waiting included.");
+static struct self_metric memory_refused =
+    SELF_COUNTER("telltale_query_memory_refused_total",
+                 "PromQL queries ended because memory was spent: that of one query, or that of all "
+                 "together.",
+                 "limit");
 static struct self_metric samples_total =
     SELF_COUNTER("telltale_query_samples_read_total", "Samples decoded for PromQL queries.");
+
+static struct self_metric memory_bytes = SELF_GAUGE(
+    "telltale_query_memory_bytes", "Memory of queries, as it was when the last one ended.");
 
 struct query_engine {
     struct store *store; /* borrowed */
     struct gate gate;
     struct lock lock;
     struct query_options options; /* guarded by lock; without zeros */
+    struct budget memory;         /* of all queries */
 };
 
 static struct query_options with_defaults(const struct query_options *o)
@@ -41,6 +52,8 @@ static struct query_options with_defaults(const struct query_options *o)
     v.timeout_ms = v.timeout_ms ? v.timeout_ms : 2 * 60 * MS_PER_S;
     v.max_samples = v.max_samples ? v.max_samples : 50000000;
     v.max_memory_bytes = v.max_memory_bytes ? v.max_memory_bytes : (size_t)1 << 30;
+    v.max_total_memory_bytes =
+        v.max_total_memory_bytes ? v.max_total_memory_bytes : (size_t)2 << 30;
     v.max_points = v.max_points ? v.max_points : 11000;
     v.max_concurrent = v.max_concurrent ? v.max_concurrent : 20;
     v.default_step_ms = v.default_step_ms ? v.default_step_ms : 60 * MS_PER_S;
@@ -57,6 +70,10 @@ int query_engine_new(struct store *store, const struct query_options *options,
     e->options = with_defaults(options);
     lock_init(&e->lock, LOCK_LEAF);
     gate_init(&e->gate, e->options.max_concurrent);
+    budget_init(&e->memory, e->options.max_total_memory_bytes, NULL);
+    e->memory.code = ERR_BUSY;
+    e->memory.who = "all queries together need";
+    e->memory.advice = "try again later, select less or raise query.max_total_memory_bytes";
     *out = e;
     return 0;
 }
@@ -85,6 +102,12 @@ void query_engine_reconfigure(struct query_engine *e, const struct query_options
     e->options = o;
     lock_give(&e->lock);
     gate_resize(&e->gate, o.max_concurrent);
+    budget_resize(&e->memory, o.max_total_memory_bytes);
+}
+
+void query_engine_budget(struct query_engine *e, struct budget *out)
+{
+    limits_budget(out, current_options(e).max_memory_bytes, &e->memory);
 }
 
 struct query_options query_engine_options(struct query_engine *e)
@@ -105,6 +128,7 @@ struct run {
     struct eval ev;
     struct ast ast;
     struct query_result *out;
+    struct budget *all; /* the engine's */
     struct err *err;
     int64_t parse_ns, eval_ns;
 };
@@ -159,7 +183,6 @@ static int begin(struct run *r, struct store *store, int64_t deadline_mono_ns)
     r->limits = (struct limits){.deadline_mono_ns = deadline_mono_ns,
                                 .timeout_ms = r->options.timeout_ms,
                                 .max_samples = r->options.max_samples,
-                                .max_memory_bytes = r->options.max_memory_bytes,
                                 .cancelled = q->cancelled,
                                 .self = q->self};
     r->ev = (struct eval){.store = store,
@@ -169,6 +192,8 @@ static int begin(struct run *r, struct store *store, int64_t deadline_mono_ns)
                           .default_step_ms = r->options.default_step_ms,
                           .query = r->t,
                           .err = r->err};
+    limits_budget(&r->limits.memory, r->options.max_memory_bytes, r->all);
+    arena_init_shared(&r->out->arena, SIZE_MAX, &r->limits.memory);
     r->ev.arena = limits_arena(&r->limits);
     if (!r->ev.arena)
         return limits_memory_error(&r->limits, r->err);
@@ -181,16 +206,6 @@ static int begin(struct run *r, struct store *store, int64_t deadline_mono_ns)
 static int no_memory(struct run *r)
 {
     return limits_memory_error(&r->limits, r->err);
-}
-
-/* The arena of the answer, which may take what the evaluation has left. */
-static struct arena *result_arena(struct run *r)
-{
-    struct arena *a = &r->out->arena;
-    size_t used = limits_memory_used(&r->limits) + a->used;
-    size_t left = used < r->limits.max_memory_bytes ? r->limits.max_memory_bytes - used : 0;
-    a->budget = a->used + left;
-    return a;
 }
 
 /* Room for one more series in the result. */
@@ -211,7 +226,7 @@ static struct query_series *add_series(struct run *r, size_t *cap)
 
 static int put_row(struct run *r, const struct row *row, size_t *cap)
 {
-    struct arena *a = result_arena(r);
+    struct arena *a = &r->out->arena;
     struct query_series *s = add_series(r, cap);
     size_t n = 0;
     for (size_t i = 0; i < r->t.n; i++)
@@ -297,7 +312,7 @@ static int answer_string(struct run *r)
 
 static int put_samples(struct run *r, const struct sample_series *in, size_t *cap)
 {
-    struct arena *a = result_arena(r);
+    struct arena *a = &r->out->arena;
     struct query_series *s = add_series(r, cap);
     const struct samples *x = &in->samples;
     if (!s)
@@ -389,7 +404,6 @@ static int run_now(struct run *r, struct store *store, int64_t deadline_mono_ns)
 {
     int64_t start = time_now_mono_ns();
     *r->out = (struct query_result){0};
-    arena_init(&r->out->arena, r->options.max_memory_bytes);
     int rc = begin(r, store, deadline_mono_ns);
     if (rc == 0)
         rc = answer(r);
@@ -399,8 +413,15 @@ static int run_now(struct run *r, struct store *store, int64_t deadline_mono_ns)
     self_add(&samples_total, r->limits.samples_read);
     eval_done(&r->ev);
     limits_done(&r->limits);
-    if (rc != 0)
+    memory_freed(r->limits.memory.peak - r->out->arena.used);
+    if (rc != 0) {
+        const struct budget *by = r->limits.memory.refused_by;
+        if (by)
+            self_add(&memory_refused, 1, by == r->all ? "total" : "query");
+        rc = by && rc == ERR_TOO_BIG ? budget_error(&r->limits.memory, r->err) : rc;
         query_result_done(r->out);
+    }
+    arena_leave_budget(&r->out->arena); // the answer outlives the query
     return rc;
 }
 
@@ -447,8 +468,11 @@ int query_run(struct query_engine *e, const struct query_request *request, struc
 {
     struct err own = {0};
     struct query_result result;
-    struct run r = {
-        .request = request, .options = current_options(e), .out = &result, .err = err ? err : &own};
+    struct run r = {.request = request,
+                    .options = current_options(e),
+                    .out = &result,
+                    .all = &e->memory,
+                    .err = err ? err : &own};
     int64_t start = time_now_mono_ns();
     int64_t deadline = deadline_of(request, &r.options);
     int rc = check_range(&r);
@@ -459,6 +483,7 @@ int query_run(struct query_engine *e, const struct query_request *request, struc
     ast_done(&r.ast);
     if (rc == ERR_BUSY && request->patience_ms)
         return rc;
+    self_set(&memory_bytes, (double)budget_used(&e->memory));
     self_add(&queries_total, 1, outcome_of(rc));
     self_observe(&query_seconds, (double)(time_now_mono_ns() - start) / 1e9);
     if (rc == 0)
@@ -468,7 +493,9 @@ int query_run(struct query_engine *e, const struct query_request *request, struc
 
 void query_result_done(struct query_result *r)
 {
+    size_t used = r->arena.used;
     arena_done(&r->arena);
+    memory_freed(used);
     *r = (struct query_result){0};
 }
 

@@ -13,6 +13,7 @@
 #include "model/matcher.h"
 #include "model/sample.h"
 
+struct budget;
 struct buf;
 struct query_engine;
 struct store;
@@ -32,14 +33,15 @@ enum query_feature {
 };
 
 struct query_options {
-    int64_t lookback_ms;     /* 0: 5 minutes */
-    int64_t timeout_ms;      /* 0: 2 minutes */
-    uint64_t max_samples;    /* decoded or held at once; 0: 50 million */
-    size_t max_memory_bytes; /* per query; 0: 1 GiB */
-    size_t max_points;       /* per series of a range query; 0: 11,000 */
-    size_t max_concurrent;   /* 0: 20; more wait, then ERR_BUSY */
-    int64_t default_step_ms; /* subquery resolution when none is given; 0: 1 minute */
-    unsigned features;       /* of enum query_feature */
+    int64_t lookback_ms;           /* 0: 5 minutes */
+    int64_t timeout_ms;            /* 0: 2 minutes */
+    uint64_t max_samples;          /* decoded or held at once; 0: 50 million */
+    size_t max_memory_bytes;       /* per query; 0: 1 GiB */
+    size_t max_total_memory_bytes; /* of all queries together; 0: 2 GiB */
+    size_t max_points;             /* per series of a range query; 0: 11,000 */
+    size_t max_concurrent;         /* 0: 20; more wait, then ERR_BUSY */
+    int64_t default_step_ms;       /* subquery resolution when none is given; 0: 1 minute */
+    unsigned features;             /* of enum query_feature */
 };
 
 int query_engine_new(struct store *store, const struct query_options *options,
@@ -48,6 +50,10 @@ void query_engine_free(struct query_engine *e);
 
 /* New limits from a reloaded configuration; running queries keep theirs. */
 void query_engine_reconfigure(struct query_engine *e, const struct query_options *options);
+
+/* Makes `out` the budget of one request, with the memory limits of a query and a part of what all
+ * may take. The engine outlives it. One thread at a time. */
+void query_engine_budget(struct query_engine *e, struct budget *out);
 
 /* The options in force, without zeros. Threads: any. */
 struct query_options query_engine_options(struct query_engine *e);

@@ -18,6 +18,7 @@
 #include "model/sink.h"
 
 struct arena;
+struct budget;
 struct batch;
 struct buf;
 struct fs;
@@ -86,9 +87,11 @@ bool store_is_damaged(struct store *s, int64_t min_ms, int64_t max_ms);
 /* The streams that satisfy all matchers and may have rows in [min_ms, max_ms] (both inclusive), in
  * the order of labels_cmp, each label set once. A snapshot: rows appended later may or may not be
  * seen, rows acknowledged before are. n_matchers == 0 selects all streams. `limit`: at most so many
- * streams (0: all). ERR_TOO_BIG when a regex ran into its limit, ERR_NOMEM, ERR_BUSY. */
+ * streams (0: all). `memory`: outlives the selection, may be NULL; the error when it is spent is
+ * budget_error's. ERR_TOO_BIG when a regex ran into its limit, ERR_NOMEM, ERR_BUSY. */
 int store_select(struct store *s, const struct matcher *matchers, size_t n_matchers, int64_t min_ms,
-                 int64_t max_ms, size_t limit, struct selection **out, struct err *err);
+                 int64_t max_ms, size_t limit, struct budget *memory, struct selection **out,
+                 struct err *err);
 void selection_free(struct selection *sel);
 size_t selection_count(const struct selection *sel);
 

@@ -100,10 +100,12 @@ static int by_labels(const void *a, const void *b)
 }
 
 int store_select(struct store *s, const struct matcher *matchers, size_t n_matchers, int64_t min_ms,
-                 int64_t max_ms, size_t limit, struct selection **out, struct err *err)
+                 int64_t max_ms, size_t limit, struct budget *memory, struct selection **out,
+                 struct err *err)
 {
     (void)min_ms;
     (void)max_ms;
+    (void)memory;
     struct selection *sel = calloc(1, sizeof *sel);
     sel->v = calloc(s->n + 1, sizeof(struct fake_series *));
     for (size_t i = 0; i < s->n; i++) {

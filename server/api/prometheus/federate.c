@@ -7,6 +7,8 @@
 #include "api/prometheus/answer.h"
 #include "api/prometheus/external.h"
 #include "api/prometheus/params.h"
+#include "base/budget.h"
+#include "base/memory.h"
 #include "base/time.h"
 #include "codec/prom_write.h"
 #include "model/histogram.h"
@@ -24,6 +26,7 @@ struct row {
 };
 
 struct rows {
+    struct budget memory;
     struct arena arena;
     struct labels external;
     struct row *v;
@@ -62,7 +65,7 @@ static int read_selection(const struct selection *sel, struct rows *rows, struct
     struct arena arena;
     struct columns c;
     int rc = 0;
-    arena_init(&arena, ROWS_ARENA_MAX);
+    arena_init_shared(&arena, ROWS_ARENA_MAX, &rows->memory);
     columns_init(&c, &arena);
     for (size_t i = 0; rc == 0 && i < selection_count(sel); i++) {
         struct row row;
@@ -72,7 +75,9 @@ static int read_selection(const struct selection *sel, struct rows *rows, struct
             continue;
         row.labels = labels_with_external(&rows->arena, selection_labels(sel, i), &rows->external);
         if (!add_row(rows, row))
-            rc = err_set(err, ERR_TOO_BIG, "the answer is too large: narrow match[]");
+            rc = rows->memory.refused_by
+                     ? budget_error(&rows->memory, err)
+                     : err_set(err, ERR_TOO_BIG, "the answer is too large: narrow match[]");
     }
     columns_done(&c);
     arena_done(&arena);
@@ -88,7 +93,7 @@ static int collect(const struct api_context *api, const struct selectors *select
     for (size_t i = 0; rc == 0 && i < selectors->n; i++) {
         struct selection *sel;
         rc = store_select(api->store, selectors->v[i].v, selectors->v[i].n, rows->from_ms,
-                          rows->now_ms, 0, &sel, err);
+                          rows->now_ms, 0, &rows->memory, &sel, err);
         if (rc != 0)
             break;
         rc = read_selection(sel, rows, err);
@@ -185,7 +190,8 @@ void api_federate(void *self, const struct http_request *q, struct http_response
     struct err err;
     if (!param_selectors(q, r, "match[]", &selectors))
         return;
-    arena_init(&rows.arena, ARENA_MAX);
+    query_engine_budget(api->engine, &rows.memory);
+    arena_init_shared(&rows.arena, ARENA_MAX, &rows.memory);
     rows.external = api->external_labels(api->app, &rows.arena);
     if (collect(api, &selectors, &rows, &err) != 0) {
         answer_error(r, &err);
@@ -196,5 +202,6 @@ void api_federate(void *self, const struct http_request *q, struct http_response
         write_rows(&rows, content, &r->body);
     }
     arena_done(&rows.arena);
+    memory_freed(rows.memory.peak);
     selectors_done(&selectors);
 }

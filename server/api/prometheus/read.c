@@ -3,7 +3,9 @@
 #include "api/api.h"
 #include "api/prometheus/external.h"
 #include "api/prometheus/params.h"
+#include "base/budget.h"
 #include "base/compiler.h"
+#include "base/memory.h"
 #include "codec/protobuf.h"
 #include "codec/remote_read.h"
 #include "codec/snappy.h"
@@ -18,6 +20,7 @@ struct reading {
     const struct api_context *api;
     const struct http_request *http;
     struct labels external;
+    struct budget memory;
     uint64_t samples_left; /* of query.max_samples, for the whole request */
     bool chunked;
     struct buf *out;
@@ -91,7 +94,7 @@ static int put_selection(struct reading *r, size_t query, const struct selection
     struct arena arena;
     struct columns c;
     int rc = 0;
-    arena_init(&arena, SERIES_ARENA_MAX);
+    arena_init_shared(&arena, SERIES_ARENA_MAX, &r->memory);
     columns_init(&c, &arena);
     for (size_t i = 0; rc == 0 && i < selection_count(sel); i++) {
         arena_reset(&arena);
@@ -122,7 +125,7 @@ static int answer_query(struct reading *r, size_t index, const struct remote_rea
     size_t begun = r->chunked ? 0 : pb_begin(r->out, 1); // a QueryResult, also an empty one
     int rc = make_matchers(r, query, &m, err);
     if (rc == 0 && start_ms <= end_ms) {
-        rc = store_select(r->api->store, m.v, m.n, start_ms, end_ms, 0, &sel, err);
+        rc = store_select(r->api->store, m.v, m.n, start_ms, end_ms, 0, &r->memory, &sel, err);
         if (rc == 0)
             rc = put_selection(r, index, sel, start_ms, end_ms, err);
         selection_free(sel);
@@ -191,6 +194,7 @@ void api_read(void *self, const struct http_request *q, struct http_response *re
     struct buf body = BUF_MAX(REQUEST_MAX);
     struct err err = {0};
     r.external = r.api->external_labels(r.api->app, q->arena);
+    query_engine_budget(r.api->engine, &r.memory);
     r.samples_left = query_engine_options(r.api->engine).max_samples;
     int rc = snappy_decompress(q->body, &body, &err);
     if (rc == 0)
@@ -201,4 +205,5 @@ void api_read(void *self, const struct http_request *q, struct http_response *re
     if (rc != 0)
         answer_text(response, &err);
     buf_done(&body);
+    memory_freed(r.memory.peak);
 }

@@ -6,6 +6,8 @@
 #include "api/prometheus/answer.h"
 #include "api/prometheus/label_name.h"
 #include "api/prometheus/params.h"
+#include "base/budget.h"
+#include "base/memory.h"
 #include "base/time.h"
 #include "query/query.h"
 #include "store/store.h"
@@ -72,6 +74,26 @@ static int by_labels(const void *a, const void *b)
     return labels_cmp(a, b);
 }
 
+/* The arena of one request, which shares in the memory of queries. */
+static void request_arena(const struct api_context *api, struct arena *arena, struct budget *memory)
+{
+    query_engine_budget(api->engine, memory);
+    arena_init_shared(arena, ARENA_MAX, memory);
+}
+
+static void request_done(struct arena *arena, const struct budget *memory)
+{
+    arena_done(arena);
+    memory_freed(memory->peak);
+}
+
+static int too_large(const struct arena *arena, struct err *err)
+{
+    if (arena->shared->refused_by)
+        return budget_error(arena->shared, err);
+    return err_set(err, ERR_TOO_BIG, "the answer is too large: narrow match[] or give a limit");
+}
+
 /* The label sets that satisfy any of the selectors, sorted, each once. They live in `arena`. */
 static int collect_series(struct store *store, const struct question *question, struct arena *arena,
                           struct labels **out, size_t *out_n, struct err *err)
@@ -82,7 +104,7 @@ static int collect_series(struct store *store, const struct question *question, 
         const struct selector *s = &question->selectors.v[i];
         struct selection *sel;
         int rc = store_select(store, s->v, s->n, question->start_ms, question->end_ms,
-                              store_limit(question->limit), &sel, err);
+                              store_limit(question->limit), arena->shared, &sel, err);
         if (rc != 0)
             return rc;
         size_t more = selection_count(sel);
@@ -91,8 +113,7 @@ static int collect_series(struct store *store, const struct question *question, 
             grown[n + k] = labels_copy(arena, selection_labels(sel, k));
         selection_free(sel);
         if (arena_failed(arena))
-            return err_set(err, ERR_TOO_BIG,
-                           "the answer is too large: narrow match[] or give a limit");
+            return too_large(arena, err);
         all = grown;
         n += more;
     }
@@ -131,7 +152,8 @@ void api_series(void *self, const struct http_request *q, struct http_response *
     if (!read_question(q, r, &question))
         return;
     struct arena arena;
-    arena_init(&arena, ARENA_MAX);
+    struct budget memory;
+    request_arena(api, &arena, &memory);
     if (question.selectors.n == 0) {
         err_set(&err, ERR_INVALID, "no match[] parameter provided");
         answer_error(r, &err);
@@ -140,7 +162,7 @@ void api_series(void *self, const struct http_request *q, struct http_response *
     } else {
         answer_series(api, &question, v, n, r);
     }
-    arena_done(&arena);
+    request_done(&arena, &memory);
     selectors_done(&question.selectors);
 }
 
@@ -191,11 +213,10 @@ static int collect_text(struct store *store, struct str name, const struct quest
         int rc = collect_one(store, name, question, &question->selectors.v[i], arena, &found, &more,
                              err);
         if (rc != 0)
-            return rc;
+            return arena_failed(arena) ? too_large(arena, err) : rc;
         struct str *grown = arena_grow(arena, all, n, n + more, sizeof *grown);
         if (!grown)
-            return err_set(err, ERR_TOO_BIG,
-                           "the answer is too large: narrow match[] or give a limit");
+            return too_large(arena, err);
         if (more)
             memcpy(grown + n, found, more * sizeof *grown);
         all = grown;
@@ -216,7 +237,8 @@ static void answer_text(const struct api_context *api, struct str name,
     if (!read_question(q, r, &question))
         return;
     struct arena arena;
-    arena_init(&arena, ARENA_MAX);
+    struct budget memory;
+    request_arena(api, &arena, &memory);
     if (collect_text(api->store, name, &question, &arena, &v, &n, &err) != 0) {
         answer_error(r, &err);
     } else {
@@ -225,7 +247,7 @@ static void answer_text(const struct api_context *api, struct str name,
         json_strs(&j, v, n);
         answer_end(&j, w.v, w.n, NULL, 0);
     }
-    arena_done(&arena);
+    request_done(&arena, &memory);
     selectors_done(&question.selectors);
 }
 
@@ -291,12 +313,13 @@ void api_metadata(void *self, const struct http_request *q, struct http_response
     if (!param_limit(q, r, "limit", &limit) || !param_limit(q, r, "limit_per_metric", &per_metric))
         return;
     struct arena arena;
-    arena_init(&arena, ARENA_MAX);
+    struct budget memory;
+    request_arena(api, &arena, &memory);
     if (store_metadata(api->store, http_param(q, "metric"), limit, &arena, &v, &n, &err) != 0)
         answer_error(r, &err);
     else
         answer_metadata(v, n, per_metric, r);
-    arena_done(&arena);
+    request_done(&arena, &memory);
 }
 
 /* --- exemplars -------------------------------------------------------------------------------- */
@@ -344,7 +367,7 @@ static int collect_exemplars(struct store *store, const struct query_selectors *
             return rc;
         struct series_exemplars *grown = arena_grow(arena, all, n, n + more, sizeof *grown);
         if (!grown)
-            return err_set(err, ERR_TOO_BIG, "the answer is too large: narrow the query");
+            return too_large(arena, err);
         if (more)
             memcpy(grown + n, v, more * sizeof *grown);
         all = grown;
@@ -375,7 +398,8 @@ void api_query_exemplars(void *self, const struct http_request *q, struct http_r
         return;
     }
     struct arena arena;
-    arena_init(&arena, ARENA_MAX);
+    struct budget memory;
+    request_arena(api, &arena, &memory);
     struct series_exemplars *all = NULL;
     size_t n = 0;
     if (collect_exemplars(api->store, &selectors, start_ms, end_ms, &arena, &all, &n, &err) == 0)
@@ -383,5 +407,5 @@ void api_query_exemplars(void *self, const struct http_request *q, struct http_r
     else
         answer_error(r, &err);
     query_selectors_free(&selectors);
-    arena_done(&arena);
+    request_done(&arena, &memory);
 }

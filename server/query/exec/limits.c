@@ -21,21 +21,12 @@ void limits_done(struct limits *l)
     }
 }
 
-size_t limits_memory_used(const struct limits *l)
+void limits_budget(struct budget *b, size_t max_bytes, struct budget *all)
 {
-    size_t used = 0;
-    for (const struct limits_arena *a = l->arenas; a; a = a->next)
-        used += a->arena.used;
-    return used;
-}
-
-/* Gives each arena what is left beside what it has. */
-static void divide_memory(struct limits *l)
-{
-    size_t used = limits_memory_used(l);
-    size_t left = used < l->max_memory_bytes ? l->max_memory_bytes - used : 0;
-    for (struct limits_arena *a = l->arenas; a; a = a->next)
-        a->arena.budget = a->arena.used + left;
+    budget_init(b, max_bytes, all);
+    b->code = ERR_TOO_BIG;
+    b->who = "query needs";
+    b->advice = "select less or raise query.max_memory_bytes";
 }
 
 struct arena *limits_arena(struct limits *l)
@@ -43,19 +34,15 @@ struct arena *limits_arena(struct limits *l)
     struct limits_arena *a = calloc(1, sizeof *a);
     if (!a)
         return NULL;
-    arena_init(&a->arena, 0);
+    arena_init_shared(&a->arena, SIZE_MAX, &l->memory);
     a->next = l->arenas;
     l->arenas = a;
-    divide_memory(l);
     return &a->arena;
 }
 
 int limits_memory_error(const struct limits *l, struct err *err)
 {
-    return err_set(err, ERR_TOO_BIG,
-                   "query needs more than %zu MiB of memory; select less or raise "
-                   "query.max_memory_bytes",
-                   l->max_memory_bytes >> 20);
+    return budget_error(&l->memory, err);
 }
 
 int limits_tick(struct limits *l, struct err *err)
@@ -71,7 +58,6 @@ int limits_tick(struct limits *l, struct err *err)
         if (l->cancelled(l->self))
             return err_set(err, ERR_CANCELLED, "query was canceled in expression evaluation");
     }
-    divide_memory(l);
     for (const struct limits_arena *a = l->arenas; a; a = a->next)
         if (arena_failed(&a->arena))
             return limits_memory_error(l, err);

@@ -1,8 +1,8 @@
 /* What one query may use: time, samples, memory; and whether its asker is still there.
  *
  * Samples are counted while they are held: a series decoded for one operator is given back when the
- * next one is decoded. Memory is the sum of the query's arenas: each of them may take what the
- * others left, which limits_tick() re-divides. One thread at a time. */
+ * next one is decoded. Memory is what the query's arenas take from its budget, which is a part of
+ * that of all queries. One thread at a time. */
 #ifndef TELLTALE_QUERY_EXEC_LIMITS_H
 #define TELLTALE_QUERY_EXEC_LIMITS_H
 
@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/budget.h"
 #include "base/err.h"
 
 struct limits_arena;
@@ -18,7 +19,7 @@ struct limits_arena;
 struct limits {
     int64_t deadline_mono_ns, timeout_ms;
     uint64_t max_samples, samples, peak_samples, samples_read;
-    size_t max_memory_bytes;
+    struct budget memory;          /* by limits_budget() */
     bool (*cancelled)(void *self); /* may be NULL */
     void *self;
     int64_t ask_mono_ns;         /* when to call it next */
@@ -31,8 +32,8 @@ void limits_done(struct limits *l);
 /* A new arena that counts into the query's memory; freed by limits_done. NULL: out of memory. */
 struct arena *limits_arena(struct limits *l);
 
-/* What the query's arenas have taken. */
-size_t limits_memory_used(const struct limits *l);
+/* The budget of one query: of `max_bytes`, and part of `all` (may be NULL). */
+void limits_budget(struct budget *b, size_t max_bytes, struct budget *all);
 
 /* To be called for each series or row: ERR_TIMEOUT, ERR_CANCELLED, ERR_TOO_BIG (memory). */
 int limits_tick(struct limits *l, struct err *err);
@@ -41,7 +42,8 @@ int limits_tick(struct limits *l, struct err *err);
 int limits_hold(struct limits *l, uint64_t n, struct err *err);
 void limits_release(struct limits *l, uint64_t n);
 
-/* The error for an arena that ran out: ERR_TOO_BIG, naming the limit. */
+/* The error for an arena that ran out, naming the limit: ERR_TOO_BIG for the query's own, ERR_BUSY
+ * for that of all queries. */
 int limits_memory_error(const struct limits *l, struct err *err);
 
 #endif

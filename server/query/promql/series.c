@@ -40,7 +40,8 @@ int series_open(struct eval *ev, const struct matcher *matchers, size_t n, int64
     r->max_ms = max_ms;
     columns_init(&r->columns, r->histograms);
     int64_t began = time_now_mono_ns();
-    int rc = store_select(ev->store, matchers, n, min_ms, max_ms, 0, &r->selection, ev->err);
+    int rc = store_select(ev->store, matchers, n, min_ms, max_ms, 0, &ev->limits->memory,
+                          &r->selection, ev->err);
     ev->select_ns += time_now_mono_ns() - began;
     if (rc != 0) {
         columns_done(&r->columns);

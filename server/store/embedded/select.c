@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "base/budget.h"
 #include "base/compiler.h"
 #include "store/embedded/columns.h"
 #include "store/embedded/damage.h"
@@ -129,7 +130,8 @@ static int gather_all(struct gather *g, size_t limit)
 }
 
 int store_select(struct store *s, const struct matcher *matchers, size_t n_matchers, int64_t min_ms,
-                 int64_t max_ms, size_t limit, struct selection **out, struct err *err)
+                 int64_t max_ms, size_t limit, struct budget *memory, struct selection **out,
+                 struct err *err)
 {
     if (!atomic_get_acquire(&s->replayed)) // pairs with the release at the end of store_replay
         return err_set(err, ERR_BUSY, "the write-ahead log is being replayed");
@@ -137,8 +139,8 @@ int store_select(struct store *s, const struct matcher *matchers, size_t n_match
     if (!sel)
         return err_set(err, ERR_NOMEM, "select: out of memory");
     sel->store = s;
-    arena_init(&sel->arena, SELECTION_MAX);
     struct tombstone_set *deleted = tombstones_get(&s->tombstones); // before all else
+    arena_init_shared(&sel->arena, SELECTION_MAX, memory);
     struct gather g = {.selection = sel,
                        .matchers = matchers,
                        .n_matchers = n_matchers,
@@ -147,9 +149,11 @@ int store_select(struct store *s, const struct matcher *matchers, size_t n_match
                        .tombstones = deleted,
                        .err = err};
     sel->min_ms = g.min_ms;
-    arena_init(&g.work, SELECTION_MAX);
+    arena_init_shared(&g.work, SELECTION_MAX, memory);
     label_table_init(&g.table, &sel->arena, &g.work);
     int rc = gather_all(&g, limit);
+    if (rc == ERR_NOMEM && (sel->arena.over_budget || g.work.over_budget))
+        rc = memory ? budget_error(memory, err) : rc;
     arena_done(&g.work);
     tombstone_set_unref(deleted);
     if (rc != 0) {

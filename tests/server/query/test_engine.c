@@ -228,6 +228,31 @@ static void test_memory_limit_names_itself(void **state)
     query_result_done(&r);
 }
 
+static void test_memory_of_all_queries_has_a_limit_that_answers_keep_until_they_are_freed(
+    void **state)
+{
+    struct fixture *f = *state;
+    struct query_options o = {.max_total_memory_bytes = 256 << 10};
+    query_engine_reconfigure(f->engine, &o);
+    check_fails(f, over("up + on(job, instance) up", 60, 1), ERR_BUSY,
+                "query.max_total_memory_bytes");
+    struct query_result kept[64];
+    size_t n = 0;
+    struct err err;
+    int rc = 0;
+    while (n < 64 && (rc = query_run(f->engine,
+                                     &(struct query_request){
+                                         .expr = STR("up"), .end_ms = 600000, .step_ms = 1000},
+                                     &kept[n], &err)) == 0)
+        n++;
+    assert_int_equal(rc, ERR_BUSY);
+    assert_true(n > 0);
+    while (n > 0)
+        query_result_done(&kept[--n]);
+    struct query_result r = run(f, at("up", 5));
+    query_result_done(&r);
+}
+
 static void test_timeout_names_itself(void **state)
 {
     struct query_request q = at("sum_over_time(sum(up)[100d:1s])", 60);
@@ -357,6 +382,7 @@ int main(void)
         TEST(test_failures_while_evaluating_name_their_reason),
         TEST(test_sample_limit_names_itself),
         TEST(test_memory_limit_names_itself),
+        TEST(test_memory_of_all_queries_has_a_limit_that_answers_keep_until_they_are_freed),
         TEST(test_timeout_names_itself),
         TEST(test_a_try_ends_when_patience_does),
         TEST(test_query_ends_when_the_asker_is_gone),

@@ -293,7 +293,7 @@ const char *harness_read(struct harness *h, const char *matchers, int64_t min_ms
     struct selection *sel = NULL;
     struct err err = {0};
     size_t n = harness_matchers(matchers, m, 8);
-    if (store_select(h->store, m, n, min_ms, max_ms, 0, &sel, &err) != 0) {
+    if (store_select(h->store, m, n, min_ms, max_ms, 0, NULL, &sel, &err) != 0) {
         print_error("%s\n", err.message);
         fail();
     }

@@ -65,7 +65,7 @@ static bool read_all(struct store *s, size_t *out_rows)
     arena_init(&arena, 16 << 20);
     columns_init(&c, &arena);
     *out_rows = 0;
-    ok = ok && store_select(s, &m, 1, 0, NOON * 2, 0, &sel, NULL) == 0;
+    ok = ok && store_select(s, &m, 1, 0, NOON * 2, 0, NULL, &sel, NULL) == 0;
     for (size_t i = 0; ok && i < selection_count(sel); i++) {
         ok = selection_read(sel, i, 0, NOON * 2, &c, NULL) == 0 && is_beginning(&c);
         *out_rows += c.n;

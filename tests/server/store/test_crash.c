@@ -32,7 +32,7 @@ static int streams_with(struct harness *h, int i)
     int count = 0;
     arena_init(&arena, 1 << 20);
     columns_init(&c, &arena);
-    assert_int_equal(store_select(h->store, NULL, 0, t, t, 0, &sel, NULL), 0);
+    assert_int_equal(store_select(h->store, NULL, 0, t, t, 0, NULL, &sel, NULL), 0);
     for (size_t k = 0; k < selection_count(sel); k++) {
         assert_int_equal(selection_read(sel, k, t, t, &c, NULL), 0);
         if (c.n) {

@@ -178,7 +178,7 @@ static void check_selection(struct model *m, const struct matcher *matchers, siz
                             int64_t min_ms, int64_t max_ms)
 {
     struct selection *sel = NULL;
-    assert_int_equal(store_select(m->h.store, matchers, n, min_ms, max_ms, 0, &sel, NULL), 0);
+    assert_int_equal(store_select(m->h.store, matchers, n, min_ms, max_ms, 0, NULL, &sel, NULL), 0);
     size_t found = 0;
     for (size_t i = 0; i < selection_count(sel); i++) {
         const struct labels *labels = selection_labels(sel, i);

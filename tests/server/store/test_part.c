@@ -102,7 +102,7 @@ static void check_told(struct harness *h, bool blocks, bool part)
     size_t damaged = 0;
     arena_init(&arena, 1 << 20);
     columns_init(&c, &arena);
-    assert_int_equal(store_select(h->store, NULL, 0, INT64_MIN, INT64_MAX, 0, &sel, NULL), 0);
+    assert_int_equal(store_select(h->store, NULL, 0, INT64_MIN, INT64_MAX, 0, NULL, &sel, NULL), 0);
     for (size_t i = 0; i < selection_count(sel); i++) {
         assert_int_equal(selection_read(sel, i, INT64_MIN, INT64_MAX, &c, NULL), 0);
         damaged += c.damaged;
@@ -312,7 +312,7 @@ static void test_selections_outlive_flush_merge_and_retention(void **state)
     assert_int_equal(store_flush(h.store, NULL), 0);
     harness_put(&h, "m", NOON, 2);
     struct selection *sel = NULL;
-    assert_int_equal(store_select(h.store, NULL, 0, INT64_MIN, INT64_MAX, 0, &sel, NULL), 0);
+    assert_int_equal(store_select(h.store, NULL, 0, INT64_MIN, INT64_MAX, 0, NULL, &sel, NULL), 0);
     assert_int_equal(store_maintain(h.store, true, NULL), 0);
     harness_set_now(NOON + 3 * DAY);
     assert_int_equal(store_maintain(h.store, true, NULL), 0);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/budget.h"
 #include "base/buf.h"
 #include "model/histogram.h"
 
@@ -179,7 +180,7 @@ static void test_bits_of_values_are_kept(void **state)
         struct columns c;
         arena_init(&arena, 1 << 20);
         columns_init(&c, &arena);
-        assert_int_equal(store_select(h.store, NULL, 0, 0, NOON * 2, 0, &sel, NULL), 0);
+        assert_int_equal(store_select(h.store, NULL, 0, 0, NOON * 2, 0, NULL, &sel, NULL), 0);
         assert_int_equal(selection_read(sel, 0, 0, NOON * 2, &c, NULL), 0);
         assert_int_equal(c.n, 9);
         assert_memory_equal(c.value, bits, sizeof bits);
@@ -322,6 +323,34 @@ static void test_a_later_format_is_refused(void **state)
     harness_done(&h);
 }
 
+static void test_a_selection_takes_from_the_askers_memory(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct budget memory;
+    struct selection *sel;
+    struct err err;
+    harness_init(&h);
+    (void)harness_open(&h);
+    for (int i = 0; i < 2000; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "m{a=v%d}", i);
+        harness_float(&h, name, NOON, 1);
+    }
+    assert_int_equal(harness_append(&h, NULL, NULL), 0);
+    budget_init(&memory, 64 << 10, NULL);
+    memory.code = ERR_TOO_BIG;
+    assert_int_equal(store_select(h.store, NULL, 0, NOON, NOON, 0, &memory, &sel, &err),
+                     ERR_TOO_BIG);
+    assert_int_equal(budget_used(&memory), 0);
+    budget_resize(&memory, 64 << 20);
+    assert_int_equal(store_select(h.store, NULL, 0, NOON, NOON, 0, &memory, &sel, &err), 0);
+    assert_true(budget_used(&memory) > 0);
+    selection_free(sel);
+    assert_int_equal(budget_used(&memory), 0);
+    harness_done(&h);
+}
+
 static void test_nothing_is_answered_before_the_replay(void **state)
 {
     (void)state;
@@ -331,7 +360,7 @@ static void test_nothing_is_answered_before_the_replay(void **state)
     harness_float(&h, "m", NOON, 1);
     assert_int_equal(harness_append(&h, NULL, NULL), ERR_BUSY);
     struct selection *sel = NULL;
-    assert_int_equal(store_select(h.store, NULL, 0, 0, NOON, 0, &sel, NULL), ERR_BUSY);
+    assert_int_equal(store_select(h.store, NULL, 0, 0, NOON, 0, NULL, &sel, NULL), ERR_BUSY);
     assert_int_equal(store_flush(h.store, NULL), ERR_BUSY);
     assert_int_equal(store_maintain(h.store, false, NULL), ERR_BUSY);
     struct store_stats stats;
@@ -560,6 +589,7 @@ int main(void)
         cmocka_unit_test(test_retention_drops_days_and_hides_the_rest),
         cmocka_unit_test(test_a_second_open_is_refused_with_the_holder),
         cmocka_unit_test(test_a_later_format_is_refused),
+        cmocka_unit_test(test_a_selection_takes_from_the_askers_memory),
         cmocka_unit_test(test_nothing_is_answered_before_the_replay),
         cmocka_unit_test(test_a_full_disk_refuses_and_recovers),
         cmocka_unit_test(test_a_failed_sync_stops_writing_until_a_new_segment_is_open),
