@@ -107,7 +107,7 @@ static void test_a_deleted_series_is_in_no_list(void **state)
     assert_string_equal(harness_values(&h, "__name__", ""), "other up");
     assert_string_equal(harness_values(&h, NULL, ""), "__name__ a");
     assert_string_equal(harness_values(&h, "only", ""), "");
-    assert_int_equal(store_select(h.store, NULL, 0, INT64_MIN, INT64_MAX, 0, &sel, NULL), 0);
+    assert_int_equal(store_select(h.store, NULL, 0, INT64_MIN, INT64_MAX, 0, NULL, &sel, NULL), 0);
     assert_int_equal(selection_count(sel), 2);
     selection_free(sel);
     assert_int_equal(stats_of(&h).streams, 2); // the idle ones have been forgotten
@@ -125,7 +125,7 @@ static void test_a_selection_made_before_still_sees_the_rows(void **state)
     arena_init(&arena, 1 << 20);
     columns_init(&c, &arena);
     assert_int_equal(store_flush(h.store, NULL), 0);
-    assert_int_equal(store_select(h.store, NULL, 0, INT64_MIN, INT64_MAX, 0, &sel, NULL), 0);
+    assert_int_equal(store_select(h.store, NULL, 0, INT64_MIN, INT64_MAX, 0, NULL, &sel, NULL), 0);
     delete_all(&h, "");
     assert_int_equal(store_clean_tombstones(h.store, NULL), 0);
     assert_int_equal(selection_read(sel, 1, INT64_MIN, INT64_MAX, &c, NULL), 0);
