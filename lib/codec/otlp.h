@@ -170,6 +170,7 @@ struct otlp_scope_metrics {
     struct otlp_scope {
         struct str name, version;
         struct otlp_attributes attributes;
+        uint32_t dropped; /* attributes */
     } scope;
     struct str schema_url;
     const struct otlp_metric *metrics;
@@ -179,6 +180,7 @@ struct otlp_scope_metrics {
 struct otlp_resource_metrics {
     struct otlp_resource {
         struct otlp_attributes attributes;
+        uint32_t dropped; /* attributes */
     } resource;
     struct str schema_url;
     const struct otlp_scope_metrics *scopes;
@@ -216,7 +218,9 @@ int otlp_json_decode(struct str body, const struct otlp_limits *limits, struct a
 /* An ExportMetricsServiceResponse: empty for a full success; with `rejected` points, or a warning
  * alone (rejected == 0 and a message), a partial success. */
 void otlp_encode_response(struct buf *out, uint64_t rejected, struct str message);
-void otlp_json_encode_response(struct buf *out, uint64_t rejected, struct str message);
+/* `rejected_name`: the JSON name of the count, "rejectedDataPoints", … */
+void otlp_json_encode_response(struct buf *out, const char *rejected_name, uint64_t rejected,
+                               struct str message);
 
 /* A google.rpc.Status without details; `code` is one of gRPC's. */
 void otlp_encode_status(struct buf *out, int code, struct str message);

@@ -14,7 +14,8 @@ void otlp_encode_response(struct buf *out, uint64_t rejected, struct str message
     pb_end(out, partial_success);
 }
 
-void otlp_json_encode_response(struct buf *out, uint64_t rejected, struct str message)
+void otlp_json_encode_response(struct buf *out, const char *rejected_name, uint64_t rejected,
+                               struct str message)
 {
     struct json j = json_to(out);
     json_object(&j);
@@ -25,7 +26,7 @@ void otlp_json_encode_response(struct buf *out, uint64_t rejected, struct str me
             text[sizeof text - ++n] = (char)('0' + v % 10);
         json_key(&j, "partialSuccess");
         json_object(&j);
-        json_member_str(&j, "rejectedDataPoints", str_of(text + sizeof text - n, n)); // an int64
+        json_member_str(&j, rejected_name, str_of(text + sizeof text - n, n)); // an int64
         json_member_str(&j, "errorMessage", message);
         json_object_end(&j);
     }

@@ -24,14 +24,23 @@ static const struct otlp_field *field_of(const struct otlp_message *m, uint32_t 
 static enum pb_wire wire_of(enum otlp_field_kind kind)
 {
     static const uint8_t wires[] = {
-        [OTLP_FIELD_FIXED64] = PB_I64,   [OTLP_FIELD_FIXED64_F64] = PB_I64,
-        [OTLP_FIELD_DOUBLE] = PB_I64,    [OTLP_FIELD_OPTIONAL_DOUBLE] = PB_I64,
-        [OTLP_FIELD_INT64] = PB_VARINT,  [OTLP_FIELD_UINT32] = PB_VARINT,
-        [OTLP_FIELD_SINT32] = PB_VARINT, [OTLP_FIELD_ENUM] = PB_VARINT,
-        [OTLP_FIELD_BOOL] = PB_VARINT,   [OTLP_FIELD_STRING] = PB_LEN,
-        [OTLP_FIELD_BYTES] = PB_LEN,     [OTLP_FIELD_ID] = PB_LEN,
-        [OTLP_FIELD_FIXED64S] = PB_LEN,  [OTLP_FIELD_DOUBLES] = PB_LEN,
-        [OTLP_FIELD_UINT64S] = PB_LEN,   [OTLP_FIELD_MESSAGE] = PB_LEN,
+        [OTLP_FIELD_FIXED64] = PB_I64,
+        [OTLP_FIELD_FIXED64_F64] = PB_I64,
+        [OTLP_FIELD_FIXED32] = PB_I32,
+        [OTLP_FIELD_DOUBLE] = PB_I64,
+        [OTLP_FIELD_OPTIONAL_DOUBLE] = PB_I64,
+        [OTLP_FIELD_INT64] = PB_VARINT,
+        [OTLP_FIELD_UINT32] = PB_VARINT,
+        [OTLP_FIELD_SINT32] = PB_VARINT,
+        [OTLP_FIELD_ENUM] = PB_VARINT,
+        [OTLP_FIELD_BOOL] = PB_VARINT,
+        [OTLP_FIELD_STRING] = PB_LEN,
+        [OTLP_FIELD_BYTES] = PB_LEN,
+        [OTLP_FIELD_ID] = PB_LEN,
+        [OTLP_FIELD_FIXED64S] = PB_LEN,
+        [OTLP_FIELD_DOUBLES] = PB_LEN,
+        [OTLP_FIELD_UINT64S] = PB_LEN,
+        [OTLP_FIELD_MESSAGE] = PB_LEN,
         [OTLP_FIELD_MESSAGES] = PB_LEN,
     };
     return (enum pb_wire)wires[kind];
@@ -191,6 +200,7 @@ static int read_field(struct otlp_decoder *d, struct pb_reader *r, uint32_t tag,
     case OTLP_FIELD_NONE: pb_skip(r, tag); break;
     case OTLP_FIELD_FIXED64: *(uint64_t *)place = pb_fixed64(r); break;
     case OTLP_FIELD_FIXED64_F64: *(double *)place = (double)(int64_t)pb_fixed64(r); break;
+    case OTLP_FIELD_FIXED32: *(uint32_t *)place = pb_fixed32(r); break;
     case OTLP_FIELD_DOUBLE: *(double *)place = pb_double(r); break;
     case OTLP_FIELD_OPTIONAL_DOUBLE: read_optional(r, f, message); break;
     case OTLP_FIELD_INT64: *(int64_t *)place = (int64_t)pb_varint(r); break;
@@ -240,13 +250,21 @@ static int read_fields(struct otlp_decoder *d, struct pb_reader r, const struct 
     return pb_failed(&r) ? pb_error(&r, field_of(m, tag)->name, d->err) : 0;
 }
 
+int otlp_decode_message(struct str body, const struct otlp_message *m,
+                        const struct otlp_limits *limits, struct arena *arena, void *out,
+                        struct err *err)
+{
+    struct otlp_decoder d;
+    otlp_decoder_init(&d, limits, arena, err);
+    memset(out, 0, m->size);
+    return read_fields(&d, pb_reader_of(body), m, out);
+}
+
 int otlp_decode(struct str body, const struct otlp_limits *limits, struct arena *arena,
                 struct otlp_request *out, struct err *err)
 {
-    struct otlp_decoder d;
-    struct otlp_request request = {0};
-    otlp_decoder_init(&d, limits, arena, err);
-    int rc = read_fields(&d, pb_reader_of(body), &otlp_request_message, &request);
+    struct otlp_request request;
+    int rc = otlp_decode_message(body, &otlp_request_message, limits, arena, &request, err);
     if (rc == 0)
         *out = request;
     return rc;

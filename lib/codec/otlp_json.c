@@ -238,6 +238,7 @@ static int read_field(struct json_decoder *j, const struct otlp_field *f, void *
     case OTLP_FIELD_DOUBLE: *(double *)place = read_f64(r); break;
     case OTLP_FIELD_OPTIONAL_DOUBLE: read_optional(r, f, message); break;
     case OTLP_FIELD_INT64: *(int64_t *)place = read_i64(r); break;
+    case OTLP_FIELD_FIXED32:
     case OTLP_FIELD_UINT32: *(uint32_t *)place = read_u32(r); break;
     case OTLP_FIELD_SINT32: *(int32_t *)place = read_i32(r); break;
     case OTLP_FIELD_ENUM: *(int32_t *)place = read_enum(r); break;
@@ -287,20 +288,30 @@ static int read_message(struct json_decoder *j, const struct otlp_field *f, void
     return rc;
 }
 
-int otlp_json_decode(struct str body, const struct otlp_limits *limits, struct arena *arena,
-                     struct otlp_request *out, struct err *err)
+int otlp_json_decode_message(struct str body, const struct otlp_message *m,
+                             const struct otlp_limits *limits, struct arena *arena, void *out,
+                             struct err *err)
 {
     struct json_decoder j;
-    struct otlp_request request = {0};
+    memset(out, 0, m->size);
     otlp_decoder_init(&j.d, limits, arena, err);
     /* A nested value takes at most an object, its array and the object in it. */
     j.r = json_reader_of(body, arena, JSON_DEPTH_BEYOND + 6 * j.d.limits.max_depth);
-    int rc = read_members(&j, &otlp_request_message, &request);
+    int rc = read_members(&j, m, out);
     if (rc != 0)
         return rc;
     json_finish(&j.r);
     if (json_failed(&j.r))
         return json_error(&j.r, "document", err);
-    *out = request;
     return 0;
+}
+
+int otlp_json_decode(struct str body, const struct otlp_limits *limits, struct arena *arena,
+                     struct otlp_request *out, struct err *err)
+{
+    struct otlp_request request;
+    int rc = otlp_json_decode_message(body, &otlp_request_message, limits, arena, &request, err);
+    if (rc == 0)
+        *out = request;
+    return rc;
 }

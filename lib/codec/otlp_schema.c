@@ -5,65 +5,31 @@ _Static_assert(sizeof(enum otlp_value_kind) == sizeof(int32_t), "a choice fits i
 _Static_assert(sizeof(enum otlp_number_kind) == sizeof(int32_t), "a choice fits its field");
 _Static_assert(sizeof(enum otlp_metric_kind) == sizeof(int32_t), "a choice fits its field");
 
-/* Rows of the tables below: the field's name is that of the .proto file, `member` that of the
- * struct. */
-#define SCALAR(kind_, name_, type, member)                                                         \
-    {                                                                                              \
-        .name = (name_), .kind = (kind_), .offset = offsetof(struct type, member)                  \
-    }
-#define WITH(kind_, name_, type, member, aux_)                                                     \
-    {                                                                                              \
-        .name = (name_), .kind = (kind_), .offset = offsetof(struct type, member),                 \
-        .aux = offsetof(struct type, aux_)                                                         \
-    }
-#define MESSAGE(name_, type, member, message_)                                                     \
-    {                                                                                              \
-        .name = (name_), .kind = OTLP_FIELD_MESSAGE, .offset = offsetof(struct type, member),      \
-        .message = &(message_)                                                                     \
-    }
-#define MESSAGES(name_, type, member, count, message_)                                             \
-    {                                                                                              \
-        .name = (name_), .kind = OTLP_FIELD_MESSAGES, .offset = offsetof(struct type, member),     \
-        .aux = offsetof(struct type, count), .message = &(message_)                                \
-    }
-#define CHOICE(kind_, name_, type, member, which, choice_)                                         \
-    {                                                                                              \
-        .name = (name_), .kind = (kind_), .offset = offsetof(struct type, member),                 \
-        .choice_offset = offsetof(struct type, which), .choice = (choice_)                         \
-    }
-#define CHOICE_MESSAGE(name_, type, member, which, choice_, message_)                              \
-    {                                                                                              \
-        .name = (name_), .kind = OTLP_FIELD_MESSAGE, .offset = offsetof(struct type, member),      \
-        .choice_offset = offsetof(struct type, which), .choice = (choice_), .message = &(message_) \
-    }
-
 /* ---- attributes: AnyValue and KeyValue contain each other ---- */
 
-static const struct otlp_message any_value_message;
-
-static const struct otlp_message key_value_message = {
+const struct otlp_message otlp_key_value_message = {
     .size = sizeof(struct otlp_attribute),
     .limit = OTLP_LIMIT_ATTRIBUTES,
     .fields =
         {
             [1] = SCALAR(OTLP_FIELD_STRING, "key", otlp_attribute, key),
-            [2] = MESSAGE("value", otlp_attribute, value, any_value_message),
+            [2] = MESSAGE("value", otlp_attribute, value, otlp_any_value_message),
         },
 };
 
 static const struct otlp_message array_value_message = {
     .size = sizeof(struct otlp_values),
     .has_arrays = true,
-    .fields = {[1] = MESSAGES("values", otlp_values, v, n, any_value_message)},
+    .fields = {[1] = MESSAGES("values", otlp_values, v, n, otlp_any_value_message)},
 };
 
 static const struct otlp_message key_value_list_message = {
     .size = sizeof(struct otlp_attributes),
     .has_arrays = true,
-    .fields = {[1] = MESSAGES("values", otlp_attributes, v, n, key_value_message)},
+    .fields = {[1] = MESSAGES("values", otlp_attributes, v, n, otlp_key_value_message)},
 };
 
-static const struct otlp_message any_value_message = {
+const struct otlp_message otlp_any_value_message = {
     .size = sizeof(struct otlp_value),
     .fields =
         {
@@ -82,8 +48,6 @@ static const struct otlp_message any_value_message = {
 };
 
 /* ---- data points ---- */
-
-#define ATTRIBUTES(name_, type, member) MESSAGES(name_, type, member.v, member.n, key_value_message)
 
 static const struct otlp_message exemplar_message = {
     .size = sizeof(struct otlp_exemplar),
@@ -268,7 +232,7 @@ static const struct otlp_message metric_message = {
 
 /* ---- scopes, resources, the request ---- */
 
-static const struct otlp_message scope_message = {
+const struct otlp_message otlp_scope_message = {
     .size = sizeof(struct otlp_scope),
     .has_arrays = true,
     .fields =
@@ -276,6 +240,7 @@ static const struct otlp_message scope_message = {
             [1] = SCALAR(OTLP_FIELD_STRING, "name", otlp_scope, name),
             [2] = SCALAR(OTLP_FIELD_STRING, "version", otlp_scope, version),
             [3] = ATTRIBUTES("attributes", otlp_scope, attributes),
+            [4] = SCALAR(OTLP_FIELD_UINT32, "dropped_attributes_count", otlp_scope, dropped),
         },
 };
 
@@ -284,16 +249,20 @@ static const struct otlp_message scope_metrics_message = {
     .has_arrays = true,
     .fields =
         {
-            [1] = MESSAGE("scope", otlp_scope_metrics, scope, scope_message),
+            [1] = MESSAGE("scope", otlp_scope_metrics, scope, otlp_scope_message),
             [2] = MESSAGES("metrics", otlp_scope_metrics, metrics, n_metrics, metric_message),
             [3] = SCALAR(OTLP_FIELD_STRING, "schema_url", otlp_scope_metrics, schema_url),
         },
 };
 
-static const struct otlp_message resource_message = {
+const struct otlp_message otlp_resource_message = {
     .size = sizeof(struct otlp_resource),
     .has_arrays = true,
-    .fields = {[1] = ATTRIBUTES("attributes", otlp_resource, attributes)},
+    .fields =
+        {
+            [1] = ATTRIBUTES("attributes", otlp_resource, attributes),
+            [2] = SCALAR(OTLP_FIELD_UINT32, "dropped_attributes_count", otlp_resource, dropped),
+        },
 };
 
 static const struct otlp_message resource_metrics_message = {
@@ -301,7 +270,7 @@ static const struct otlp_message resource_metrics_message = {
     .has_arrays = true,
     .fields =
         {
-            [1] = MESSAGE("resource", otlp_resource_metrics, resource, resource_message),
+            [1] = MESSAGE("resource", otlp_resource_metrics, resource, otlp_resource_message),
             [2] = MESSAGES("scope_metrics", otlp_resource_metrics, scopes, n_scopes,
                            scope_metrics_message),
             [3] = SCALAR(OTLP_FIELD_STRING, "schema_url", otlp_resource_metrics, schema_url),
@@ -358,7 +327,7 @@ int otlp_check_limit(struct otlp_decoder *d, const struct otlp_field *field, siz
     d->n_points += more;
     if (d->n_points > d->limits.max_points)
         return err_set(d->err, ERR_TOO_BIG,
-                       "%s: the request has %zu points or more; expected at most %zu", field->name,
+                       "%s: the request has %zu of them or more; expected at most %zu", field->name,
                        d->n_points, d->limits.max_points);
     return 0;
 }

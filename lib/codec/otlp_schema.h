@@ -14,6 +14,7 @@ enum otlp_field_kind {
     OTLP_FIELD_NONE,            /* not a field we know */
     OTLP_FIELD_FIXED64,         /* uint64_t; also sfixed64 as int64_t */
     OTLP_FIELD_FIXED64_F64,     /* sfixed64, kept as double */
+    OTLP_FIELD_FIXED32,         /* uint32_t */
     OTLP_FIELD_DOUBLE,          /* double */
     OTLP_FIELD_OPTIONAL_DOUBLE, /* double, and a bool at `aux` */
     OTLP_FIELD_INT64,           /* int64_t from a varint */
@@ -52,7 +53,54 @@ struct otlp_message {
     struct otlp_field fields[PB_COUNTED]; /* by number */
 };
 
-extern const struct otlp_message otlp_request_message;
+extern const struct otlp_message otlp_request_message, otlp_traces_message, otlp_logs_message;
+
+/* What the messages of all signals contain. */
+extern const struct otlp_message otlp_any_value_message, otlp_key_value_message, otlp_scope_message,
+    otlp_resource_message;
+
+/* Rows of the tables: the field's name is that of the .proto file, `member` that of the
+ * struct. */
+#define SCALAR(kind_, name_, type, member)                                                         \
+    {                                                                                              \
+        .name = (name_), .kind = (kind_), .offset = offsetof(struct type, member)                  \
+    }
+#define WITH(kind_, name_, type, member, aux_)                                                     \
+    {                                                                                              \
+        .name = (name_), .kind = (kind_), .offset = offsetof(struct type, member),                 \
+        .aux = offsetof(struct type, aux_)                                                         \
+    }
+#define MESSAGE(name_, type, member, message_)                                                     \
+    {                                                                                              \
+        .name = (name_), .kind = OTLP_FIELD_MESSAGE, .offset = offsetof(struct type, member),      \
+        .message = &(message_)                                                                     \
+    }
+#define MESSAGES(name_, type, member, count, message_)                                             \
+    {                                                                                              \
+        .name = (name_), .kind = OTLP_FIELD_MESSAGES, .offset = offsetof(struct type, member),     \
+        .aux = offsetof(struct type, count), .message = &(message_)                                \
+    }
+#define CHOICE(kind_, name_, type, member, which, choice_)                                         \
+    {                                                                                              \
+        .name = (name_), .kind = (kind_), .offset = offsetof(struct type, member),                 \
+        .choice_offset = offsetof(struct type, which), .choice = (choice_)                         \
+    }
+#define CHOICE_MESSAGE(name_, type, member, which, choice_, message_)                              \
+    {                                                                                              \
+        .name = (name_), .kind = OTLP_FIELD_MESSAGE, .offset = offsetof(struct type, member),      \
+        .choice_offset = offsetof(struct type, which), .choice = (choice_), .message = &(message_) \
+    }
+
+#define ATTRIBUTES(name_, type, member)                                                            \
+    MESSAGES(name_, type, member.v, member.n, otlp_key_value_message)
+
+/* Fills `out`, a struct of m->size bytes, from a message of the kind `m`. */
+int otlp_decode_message(struct str body, const struct otlp_message *m,
+                        const struct otlp_limits *limits, struct arena *arena, void *out,
+                        struct err *err);
+int otlp_json_decode_message(struct str body, const struct otlp_message *m,
+                             const struct otlp_limits *limits, struct arena *arena, void *out,
+                             struct err *err);
 
 /* ---- what both decoders keep while they run ---- */
 

@@ -176,9 +176,9 @@ void pb_skip(struct pb_reader *r, uint32_t tag);
 #define PB_FIELD(number) (UINT64_C(1) << (number))
 void pb_skip_unknown(struct pb_reader *r, uint32_t tag, uint64_t known);
 
-/* How often each of the fields 0…15 occurs in the message (or up to its first damage), so that
+/* How often each of the fields 0…16 occurs in the message (or up to its first damage), so that
  * arrays can be allocated at their size before reading. Takes a copy of the reader. */
-enum { PB_COUNTED = 16 };
+enum { PB_COUNTED = 17 };
 void pb_count(struct pb_reader r, uint32_t counts[PB_COUNTED]);
 
 /* How many values a packed field of varints holds: each ends with a byte below 0x80. */

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 
 struct batch;
+struct record_batch;
 
 /* Why the sink left out a part of a batch that it otherwise accepted. */
 enum reject_reason {
@@ -24,7 +25,7 @@ enum reject_reason {
 const char *reject_reason_name(enum reject_reason r);
 
 struct sink_result {
-    size_t accepted; /* samples (a histogram is one) */
+    size_t accepted; /* samples (a histogram is one), spans or log records */
     size_t rejected[REJECT_REASONS];
     size_t exemplars_accepted, exemplars_rejected;
     char message[256]; /* the first rejection, for a person: which series and why; else empty */
@@ -41,6 +42,9 @@ struct sink {
 
     /* See sink_recall. May be NULL. */
     uint32_t (*recall)(void *self, const struct hash128 *sent, size_t n, const void **out_known);
+    /* The same for spans and log records. */
+    int (*append_records)(void *self, const struct record_batch *b, struct sink_result *out,
+                          struct err *err);
     void *self;
 };
 
@@ -74,6 +78,12 @@ static inline struct hash128 sink_hash(const void *p, size_t n, enum sink_form f
     struct hash128 h = hash_secret128(p, n);
     h.low ^= hash_u64((uint64_t)form);
     return h;
+}
+
+static inline int sink_append_records(const struct sink *s, const struct record_batch *b,
+                                      struct sink_result *out, struct err *err)
+{
+    return s->append_records(s->self, b, out, err);
 }
 
 #endif

@@ -22,15 +22,18 @@ struct log_options settings_log(const struct config *c)
 
 struct store_options settings_store(const struct config *c)
 {
-    return (struct store_options){.dir = c->storage.path,
-                                  .retention_ms = c->storage.retention_metrics_ms,
-                                  .max_future_ms = c->storage.max_future_ms,
-                                  .durability = (enum store_durability)c->storage.durability,
-                                  .head_max_bytes = c->storage.head_max_bytes,
-                                  .flush_after_ms = c->storage.flush_interval_ms,
-                                  .max_streams = c->storage.max_series,
-                                  .max_exemplars = c->storage.max_exemplars,
-                                  .background = true};
+    return (struct store_options){
+        .dir = c->storage.path,
+        .retention_ms = c->storage.retention_metrics_ms,
+        .retention_records_ms = {[RECORD_SPANS] = c->storage.retention_spans_ms,
+                                 [RECORD_LOGS] = c->storage.retention_logs_ms},
+        .max_future_ms = c->storage.max_future_ms,
+        .durability = (enum store_durability)c->storage.durability,
+        .head_max_bytes = c->storage.head_max_bytes,
+        .flush_after_ms = c->storage.flush_interval_ms,
+        .max_streams = c->storage.max_series,
+        .max_exemplars = c->storage.max_exemplars,
+        .background = true};
 }
 
 /* The names that Prometheus's --enable-feature takes. */
@@ -126,7 +129,8 @@ struct receiver_options settings_receivers(const struct config *c, const struct 
                    .max_series_per_request = c->limits.max_series_per_request,
                    .max_labels = c->limits.max_labels,
                    .max_label_name_bytes = c->limits.max_label_name_bytes,
-                   .max_label_value_bytes = c->limits.max_label_value_bytes},
+                   .max_label_value_bytes = c->limits.max_label_value_bytes,
+                   .max_text_bytes = c->limits.max_text_bytes},
         .otlp = {.translation = (enum otlp_translation)c->otlp.translation,
                  .promote_resource_attributes = c->otlp.promote_resource_attributes,
                  .ignore_resource_attributes = c->otlp.ignore_resource_attributes,

@@ -65,6 +65,7 @@ struct config {
     struct {
         const char *path;
         int64_t retention_metrics_ms; /* INT64_MAX: for ever */
+        int64_t retention_spans_ms, retention_logs_ms;
         int durability;               /* of enum config_durability */
         uint64_t head_max_bytes, max_series, max_exemplars;
         int64_t flush_interval_ms, max_future_ms;
@@ -82,6 +83,7 @@ struct config {
         int64_t idle_timeout_ms, body_timeout_ms;
         uint64_t max_scrape_bytes, max_scrape_series;
         uint64_t max_series_per_request, max_labels, max_label_name_bytes, max_label_value_bytes;
+        uint64_t max_text_bytes;
     } limits;
     struct {
         int level, format; /* debug info warn error; logfmt json */

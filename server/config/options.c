@@ -260,6 +260,10 @@ static const struct option options[] = {
      .min = DAY_MS, .flags = OPTION_FOREVER, .like = "--storage.tsdb.retention.time",
      .help = "Metrics older than this are removed, by whole days, and refused when they arrive. "
              "With forever any time is stored, 1970 included."},
+    {"storage.retention.spans", OPT_DURATION, AT(storage.retention_spans_ms), .fallback = "7d",
+     .min = DAY_MS, .flags = OPTION_FOREVER, .help = "The same for spans."},
+    {"storage.retention.logs", OPT_DURATION, AT(storage.retention_logs_ms), .fallback = "90d",
+     .min = DAY_MS, .flags = OPTION_FOREVER, .help = "The same for log records."},
     {"storage.durability", OPT_CHOICE, AT(storage.durability), .fallback = "process",
      .choices = durabilities, .flags = OPTION_RESTART,
      .help = "What acknowledged data survives: the death of the process, or of the machine (each "
@@ -344,6 +348,9 @@ static const struct option options[] = {
      .min = 1, .help = "Length of a label's name."},
     {"limits.max_label_value_bytes", OPT_SIZE, AT(limits.max_label_value_bytes),
      .fallback = "64KiB", .min = 1, .help = "Length of a label's value."},
+    {"limits.max_text_bytes", OPT_SIZE, AT(limits.max_text_bytes), .fallback = "1MiB", .min = 64,
+     .help = "Length of an attribute or body of a span or log record; what is longer is cut, and "
+             "the row says so in telltale.truncated."},
 
     /* log */
     {"log.level", OPT_CHOICE, AT(log.level), .fallback = "info", .choices = log_levels,

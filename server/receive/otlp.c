@@ -8,10 +8,12 @@
 #include "base/lock.h"
 #include "base/time.h"
 #include "codec/otlp.h"
+#include "codec/otlp_records.h"
 #include "log/log.h"
 #include "receive/body.h"
 #include "receive/intake.h"
 #include "receive/otlp_delta.h"
+#include "receive/otlp_records.h"
 #include "receive/otlp_rules.h"
 #include "receive/otlp_translate.h"
 
@@ -26,7 +28,17 @@ struct shared_rules {
     struct otlp_rules rules;
 };
 
+/* What differs between the signals. */
+static const struct {
+    const char *nouns, *rejected_name;
+} signals[OTLP_SIGNALS] = {
+    [OTLP_METRICS] = {"data points", "rejectedDataPoints"},
+    [OTLP_TRACES] = {"spans", "rejectedSpans"},
+    [OTLP_LOGS] = {"log records", "rejectedLogRecords"},
+};
+
 struct otlp_receiver {
+    struct otlp_endpoint endpoints[OTLP_SIGNALS];
     const struct sink *sink;     /* borrowed */
     struct otlp_delta *delta;    /* owned */
     struct lock lock;            /* LOCK_LEAF */
@@ -80,6 +92,8 @@ int otlp_receiver_new(const struct receiver_options *options, struct otlp_receiv
         return err_set(err, ERR_NOMEM, "out of memory for the OTLP receiver");
     lock_init(&r->lock, LOCK_LEAF);
     r->sink = options->sink;
+    for (int i = 0; i < OTLP_SIGNALS; i++)
+        r->endpoints[i] = (struct otlp_endpoint){r, (enum otlp_signal)i};
     r->shared = rules_new(options);
     if (!r->shared || otlp_delta_new(&delta, &r->delta) != 0) {
         otlp_receiver_free(r);
@@ -87,6 +101,11 @@ int otlp_receiver_new(const struct receiver_options *options, struct otlp_receiv
     }
     *out = r;
     return 0;
+}
+
+struct otlp_endpoint *otlp_receiver_endpoint(struct otlp_receiver *r, enum otlp_signal signal)
+{
+    return &r->endpoints[signal];
 }
 
 void otlp_receiver_free(struct otlp_receiver *r)
@@ -121,10 +140,12 @@ void otlp_receiver_reconfigure(struct otlp_receiver *r, const struct receiver_op
 struct export
 {
     struct otlp_receiver *receiver;
+    enum otlp_signal signal;
     enum intake_protocol protocol;
     enum otlp_encoding encoding;
-    struct str body, compression; /* as sent */
-    struct otlp_outcome outcome;
+    struct str body, compression;        /* as sent */
+    struct otlp_outcome outcome;         /* of metrics */
+    struct otlp_records_outcome records; /* of traces and logs */
     struct sink_result stored;
     struct err err; /* why nothing was stored */
 };
@@ -152,9 +173,39 @@ static int store_batch(struct export *e, const struct otlp_rules *rules, struct 
     return rc;
 }
 
+static int decode_records(const struct export *e, struct str body, struct arena *arena,
+                          struct otlp_records *out, struct err *err)
+{
+    if (e->signal == OTLP_TRACES)
+        return e->encoding == OTLP_JSON ? otlp_traces_json_decode(body, NULL, arena, out, err)
+                                        : otlp_traces_decode(body, NULL, arena, out, err);
+    return e->encoding == OTLP_JSON ? otlp_logs_json_decode(body, NULL, arena, out, err)
+                                    : otlp_logs_decode(body, NULL, arena, out, err);
+}
+
+static int store_records(struct export *e, const struct otlp_rules *rules, struct str body)
+{
+    struct record_batch batch;
+    struct otlp_records request;
+    record_batch_init(&batch, e->signal == OTLP_TRACES ? RECORD_SPANS : RECORD_LOGS, BATCH_BYTES);
+    int rc = decode_records(e, body, &batch.arena, &request, &e->err);
+    if (rc == 0)
+        rc = otlp_records_translate(&request, rules->limits.max_text_bytes,
+                                    time_now_unix_ms() * NS_PER_MS, &batch, &e->records);
+    if (rc == ERR_NOMEM && batch.arena.used > batch.arena.budget / 2)
+        rc =
+            err_set(&e->err, ERR_TOO_BIG, "the request needs over %d bytes of memory", BATCH_BYTES);
+    if (rc == 0 && e->records.records > e->records.rejected)
+        rc = sink_append_records(e->receiver->sink, &batch, &e->stored, &e->err);
+    record_batch_done(&batch);
+    return rc;
+}
+
 static void count(const struct export *e, int rc)
 {
     intake_count(e->protocol, e->body.n, rc, rc == 0 ? &e->stored : NULL);
+    if (rc == 0 && e->records.rejected)
+        intake_reject(e->protocol, "invalid", e->records.rejected);
     for (int i = 0; i < OTLP_REJECTS && rc == 0; i++)
         if (e->outcome.rejected[i])
             intake_reject(e->protocol, otlp_reject_name((enum otlp_reject)i),
@@ -172,7 +223,8 @@ static int export(struct export *e)
     batch_init(&batch, BATCH_BYTES);
     int rc = body_decode(e->compression, e->body, &rules->limits, &room, &body, &e->err);
     if (rc == 0)
-        rc = store_batch(e, rules, body, &batch);
+        rc = e->signal == OTLP_METRICS ? store_batch(e, rules, body, &batch)
+                                       : store_records(e, rules, body);
     count(e, rc);
     batch_done(&batch);
     buf_done(&room);
@@ -188,6 +240,8 @@ static int export(struct export *e)
  * more points can be missing than were sent. */
 static size_t rejected_points(const struct export *e)
 {
+    if (e->signal != OTLP_METRICS)
+        return e->records.rejected + sink_result_rejected(&e->stored);
     size_t n = otlp_outcome_rejected(&e->outcome) + sink_result_rejected(&e->stored);
     return MIN(n, e->outcome.points);
 }
@@ -198,9 +252,11 @@ static void put_rejections(struct buf *out, const struct export *e)
     size_t rejected = rejected_points(e);
     if (rejected == 0)
         return;
-    const char *first = e->outcome.message[0] ? e->outcome.message : e->stored.message;
-    buf_printf(out, "%zu of %zu data points were rejected; first: %s", rejected, e->outcome.points,
-               first);
+    bool metrics = e->signal == OTLP_METRICS;
+    const char *first = metrics ? e->outcome.message : e->records.message;
+    buf_printf(out, "%zu of %zu %s were rejected; first: %s", rejected,
+               metrics ? e->outcome.points : e->records.records, signals[e->signal].nouns,
+               first[0] ? first : e->stored.message);
 }
 
 static void put_response(struct buf *out, const struct export *e)
@@ -208,7 +264,8 @@ static void put_response(struct buf *out, const struct export *e)
     struct buf message = BUF_MAX(4096);
     put_rejections(&message, e);
     if (e->encoding == OTLP_JSON)
-        otlp_json_encode_response(out, rejected_points(e), buf_str(&message));
+        otlp_json_encode_response(out, signals[e->signal].rejected_name, rejected_points(e),
+                                  buf_str(&message));
     else
         otlp_encode_response(out, rejected_points(e), buf_str(&message));
     buf_done(&message);
@@ -285,8 +342,10 @@ static void answer_http_error(struct http_response *response, const struct expor
 void otlp_receiver_http(void *self, const struct http_request *request,
                         struct http_response *response)
 {
+    const struct otlp_endpoint *endpoint = self;
     struct export e = {
-        .receiver = self,
+        .receiver = endpoint->receiver,
+        .signal = endpoint->signal,
         .protocol = INTAKE_OTLP_HTTP,
         .body = request->body,
         .compression = http_header(request, "Content-Encoding"),
@@ -309,8 +368,10 @@ void otlp_receiver_http(void *self, const struct http_request *request,
 void otlp_receiver_grpc(void *self, const struct grpc_request *request,
                         struct grpc_response *response)
 {
+    const struct otlp_endpoint *endpoint = self;
     struct export e = {
-        .receiver = self,
+        .receiver = endpoint->receiver,
+        .signal = endpoint->signal,
         .protocol = INTAKE_OTLP_GRPC,
         .body = request->message,
         .compression = request->encoding,

@@ -6,6 +6,14 @@
 
 struct otlp_receiver;
 
+enum otlp_signal { OTLP_METRICS, OTLP_TRACES, OTLP_LOGS, OTLP_SIGNALS };
+
+/* Where the requests of one signal come in; of the receiver. */
+struct otlp_endpoint {
+    struct otlp_receiver *receiver;
+    enum otlp_signal signal;
+};
+
 /* ERR_NOMEM. */
 int otlp_receiver_new(const struct receiver_options *options, struct otlp_receiver **out,
                       struct err *err);
@@ -17,7 +25,9 @@ void otlp_receiver_free(struct otlp_receiver *r);
  * memory is short the old ones stay. Threads: any. */
 void otlp_receiver_reconfigure(struct otlp_receiver *r, const struct receiver_options *options);
 
-/* The handlers; `self` is the receiver. Threads: any.
+struct otlp_endpoint *otlp_receiver_endpoint(struct otlp_receiver *r, enum otlp_signal signal);
+
+/* The handlers; `self` is an endpoint. Threads: any.
  *
  * Over HTTP the body is protobuf or JSON, by Content-Type, and so is the answer. 200: all is
  * stored, or what was left out is told (partial success); 400, 413, 415: nothing was stored and
@@ -26,7 +36,7 @@ void otlp_receiver_reconfigure(struct otlp_receiver *r, const struct receiver_op
 void otlp_receiver_http(void *self, const struct http_request *request,
                         struct http_response *response);
 
-/* MetricsService/Export. What may be sent again is UNAVAILABLE with a RetryInfo. */
+/* MetricsService/Export and its kin. What may be sent again is UNAVAILABLE with a RetryInfo. */
 void otlp_receiver_grpc(void *self, const struct grpc_request *request,
                         struct grpc_response *response);
 

@@ -9,6 +9,7 @@ enum {
     LABELS = 128,
     NAME_BYTES = 1 << 10,
     VALUE_BYTES = 16 << 10,
+    TEXT_BYTES = 1 << 20,
 };
 
 /* Half of the default look-back, so that target_info is found at any time of its range. */
@@ -28,6 +29,7 @@ static void set_limits(struct receive_limits *l)
     set_default(&l->max_labels, LABELS);
     set_default(&l->max_label_name_bytes, NAME_BYTES);
     set_default(&l->max_label_value_bytes, VALUE_BYTES);
+    set_default(&l->max_text_bytes, TEXT_BYTES);
 }
 
 /* The key's copy is the entry's value too, which otlp_rules_done frees. */

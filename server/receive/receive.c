@@ -74,10 +74,15 @@ static void handle_remote_write(void *self, const struct http_request *request,
     remote_write_handle(&settings, request, response);
 }
 
-static struct http_route otlp_route(struct receivers *r, const char *path)
+static struct http_route otlp_route(struct receivers *r, enum otlp_signal signal, const char *path)
 {
-    return (struct http_route){HTTP_POST,          path,    AUTH_INGEST, HTTP_INGEST,
-                               otlp_receiver_http, r->otlp, "otlp"};
+    return (struct http_route){HTTP_POST,
+                               path,
+                               AUTH_INGEST,
+                               HTTP_INGEST,
+                               otlp_receiver_http,
+                               otlp_receiver_endpoint(r->otlp, signal),
+                               "otlp"};
 }
 
 size_t receivers_http_routes(struct receivers *r, struct http_route out[RECEIVER_ROUTES_MAX])
@@ -85,8 +90,10 @@ size_t receivers_http_routes(struct receivers *r, struct http_route out[RECEIVER
     const struct http_route routes[] = {
         {HTTP_POST, "/api/v1/write", AUTH_INGEST, HTTP_INGEST, handle_remote_write, r,
          "remote_write"},
-        otlp_route(r, "/v1/metrics"),
-        otlp_route(r, "/api/v1/otlp/v1/metrics"),
+        otlp_route(r, OTLP_METRICS, "/v1/metrics"),
+        otlp_route(r, OTLP_METRICS, "/api/v1/otlp/v1/metrics"),
+        otlp_route(r, OTLP_TRACES, "/v1/traces"),
+        otlp_route(r, OTLP_LOGS, "/v1/logs"),
     };
     memcpy(out, routes, sizeof routes);
     return ARRAY_LEN(routes);
@@ -94,17 +101,25 @@ size_t receivers_http_routes(struct receivers *r, struct http_route out[RECEIVER
 
 size_t receivers_otlp_routes(struct receivers *r, struct http_route out[RECEIVER_ROUTES_MAX])
 {
-    out[0] = otlp_route(r, "/v1/metrics");
-    return 1;
+    out[0] = otlp_route(r, OTLP_METRICS, "/v1/metrics");
+    out[1] = otlp_route(r, OTLP_TRACES, "/v1/traces");
+    out[2] = otlp_route(r, OTLP_LOGS, "/v1/logs");
+    return OTLP_SIGNALS;
 }
 
 size_t receivers_grpc_methods(struct receivers *r, struct grpc_method out[RECEIVER_METHODS_MAX])
 {
-    out[0] = (struct grpc_method){
-        .path = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
-        .right = AUTH_INGEST,
-        .handler = otlp_receiver_grpc,
-        .self = r->otlp,
+    static const char *const paths[OTLP_SIGNALS] = {
+        [OTLP_METRICS] = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+        [OTLP_TRACES] = "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+        [OTLP_LOGS] = "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
     };
-    return 1;
+    for (int i = 0; i < OTLP_SIGNALS; i++)
+        out[i] = (struct grpc_method){
+            .path = paths[i],
+            .right = AUTH_INGEST,
+            .handler = otlp_receiver_grpc,
+            .self = otlp_receiver_endpoint(r->otlp, (enum otlp_signal)i),
+        };
+    return OTLP_SIGNALS;
 }

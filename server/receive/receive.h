@@ -31,6 +31,7 @@ struct receive_limits {
     size_t max_labels;              /* per series; 0: 128 */
     size_t max_label_name_bytes;    /* 0: 1 KiB */
     size_t max_label_value_bytes;   /* 0: 16 KiB */
+    size_t max_text_bytes;          /* of an attribute or body of a record; 0: 1 MiB */
 };
 
 struct receiver_options {
@@ -57,13 +58,14 @@ void receivers_reconfigure(struct receivers *r, const struct receiver_options *o
 
 enum { RECEIVER_ROUTES_MAX = 8, RECEIVER_METHODS_MAX = 4 };
 
-/* Routes of the main listener: /api/v1/write, /v1/metrics, /api/v1/otlp/v1/metrics. */
+/* Routes of the main listener: /api/v1/write, /v1/{metrics,traces,logs},
+ * /api/v1/otlp/v1/metrics. */
 size_t receivers_http_routes(struct receivers *r, struct http_route out[RECEIVER_ROUTES_MAX]);
 
-/* Routes of the OTLP/HTTP listener: /v1/metrics. */
+/* Routes of the OTLP/HTTP listener: /v1/{metrics,traces,logs}. */
 size_t receivers_otlp_routes(struct receivers *r, struct http_route out[RECEIVER_ROUTES_MAX]);
 
-/* Methods of the OTLP/gRPC listener: MetricsService/Export. */
+/* Methods of the OTLP/gRPC listener: Export of the services of all signals. */
 size_t receivers_grpc_methods(struct receivers *r, struct grpc_method out[RECEIVER_METHODS_MAX]);
 
 #endif

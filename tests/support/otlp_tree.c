@@ -80,6 +80,7 @@ static bool field_eq(const struct otlp_field *f, const void *a, const void *b)
                same_double(*(const double *)x, *(const double *)y);
     case OTLP_FIELD_FIXED64_F64:
     case OTLP_FIELD_DOUBLE: return same_double(*(const double *)x, *(const double *)y);
+    case OTLP_FIELD_FIXED32:
     case OTLP_FIELD_UINT32:
     case OTLP_FIELD_SINT32:
     case OTLP_FIELD_ENUM: return *(const int32_t *)x == *(const int32_t *)y;
@@ -185,6 +186,7 @@ static void encode_field(struct buf *out, uint32_t number, const struct otlp_fie
         break;
     case OTLP_FIELD_DOUBLE: pb_put_double(out, number, *(const double *)p); break;
     case OTLP_FIELD_INT64: pb_put_varint(out, number, *(const uint64_t *)p); break;
+    case OTLP_FIELD_FIXED32:
     case OTLP_FIELD_UINT32: pb_put_varint(out, number, *(const uint32_t *)p); break;
     case OTLP_FIELD_SINT32: pb_put_sint(out, number, *(const int32_t *)p); break;
     case OTLP_FIELD_ENUM:
@@ -289,6 +291,7 @@ static void json_value(struct json *j, const struct otlp_field *f, const void *m
     case OTLP_FIELD_INT64: json_text(j, true, *(const uint64_t *)p); break;
     case OTLP_FIELD_OPTIONAL_DOUBLE:
     case OTLP_FIELD_DOUBLE: json_number(j, *(const double *)p); break;
+    case OTLP_FIELD_FIXED32:
     case OTLP_FIELD_UINT32: json_u64(j, *(const uint32_t *)p); break;
     case OTLP_FIELD_SINT32:
     case OTLP_FIELD_ENUM: json_i64(j, *(const int32_t *)p); break;
@@ -390,6 +393,7 @@ static void make_field(struct maker *m, const struct otlp_field *f, void *messag
         *(double *)p = some_double(m);
         *(bool *)((char *)message + f->aux) = true;
         break;
+    case OTLP_FIELD_FIXED32:
     case OTLP_FIELD_UINT32: *(uint32_t *)p = (uint32_t)roll(m); break;
     case OTLP_FIELD_SINT32:
     case OTLP_FIELD_ENUM: *(int32_t *)p = (int32_t)roll(m); break;

@@ -18,6 +18,7 @@
 #include "base/time.h"
 #include "self/self.h"
 #include "store/embedded/apply.h"
+#include "store/records.h"
 
 static struct self_metric appended_total =
     SELF_COUNTER("telltale_store_appended_samples_total", "Samples accepted by the store.");
@@ -228,7 +229,16 @@ static int append_self(void *self, const struct batch *b, struct sink_result *ou
     return store_append(self, b, out, err);
 }
 
+static int append_records_self(void *self, const struct record_batch *b, struct sink_result *out,
+                               struct err *err)
+{
+    return store_append_records(self, b, out, err);
+}
+
 struct sink store_sink(struct store *s)
 {
-    return (struct sink){.append = append_self, .recall = recall_self, .self = s};
+    return (struct sink){.append = append_self,
+                         .append_records = append_records_self,
+                         .recall = recall_self,
+                         .self = s};
 }

@@ -579,10 +579,10 @@ static void test_answers_are_encoded_in_both_forms(void **state)
     otlp_encode_response(&out, 3, STR("why"));
     check_str(buf_str(&out), "\x0a\x07\x08\x03\x12\x03why");
     buf_reset(&out);
-    otlp_json_encode_response(&out, 0, (struct str){0});
+    otlp_json_encode_response(&out, "rejectedDataPoints", 0, (struct str){0});
     check_str(buf_str(&out), "{}");
     buf_reset(&out);
-    otlp_json_encode_response(&out, 12, STR("a \"b\""));
+    otlp_json_encode_response(&out, "rejectedDataPoints", 12, STR("a \"b\""));
     check_str(buf_str(&out), "{\"partialSuccess\":{\"rejectedDataPoints\":\"12\",\"errorMessage\":"
                              "\"a \\\"b\\\"\"}}");
     buf_reset(&out);

@@ -1,0 +1,313 @@
+#include "receive/otlp_records.h"
+
+#include <stdio.h>
+
+#include "base/compiler.h"
+
+enum { TRACE_ID_BYTES = 16, SPAN_ID_BYTES = 8 };
+
+struct translation {
+    struct arena *arena;
+    size_t max_text;
+    int64_t now_unix_ns;
+    struct otlp_records_outcome *out;
+    size_t cut; /* texts of the current row */
+};
+
+/* --- values ----------------------------------------------------------------------------------- */
+
+/* Not in the middle of a character of UTF-8. */
+static struct str cut_text(struct translation *t, struct str s)
+{
+    size_t n = t->max_text;
+    if (s.n <= n)
+        return s;
+    while (n > 0 && ((unsigned char)s.p[n] & 0xc0) == 0x80)
+        n--;
+    t->cut++;
+    return str_of(s.p, n);
+}
+
+static struct any value_of(struct translation *t, const struct otlp_value *v);
+
+static const struct attribute *pairs_of(struct translation *t, const struct otlp_attributes *a,
+                                        size_t spare)
+{
+    struct attribute *v = arena_array(t->arena, a->n + spare, sizeof *v);
+    for (size_t i = 0; v && i < a->n; i++)
+        v[i] = (struct attribute){a->v[i].key, value_of(t, &a->v[i].value)};
+    return v;
+}
+
+static const struct any *items_of(struct translation *t, const struct otlp_values *a)
+{
+    struct any *v = arena_array(t->arena, a->n, sizeof *v);
+    for (size_t i = 0; v && i < a->n; i++)
+        v[i] = value_of(t, &a->v[i]);
+    return v;
+}
+
+static struct any value_of(struct translation *t, const struct otlp_value *v)
+{
+    switch (v->kind) {
+    case OTLP_VALUE_STRING: return any_string(cut_text(t, v->str));
+    case OTLP_VALUE_BYTES: return any_bytes(cut_text(t, v->str));
+    case OTLP_VALUE_BOOL: return any_bool(v->boolean);
+    case OTLP_VALUE_INT: return any_int(v->i64);
+    case OTLP_VALUE_DOUBLE: return any_double(v->f64);
+    case OTLP_VALUE_ARRAY: return any_array(items_of(t, &v->array), v->array.n);
+    case OTLP_VALUE_MAP: return any_map(pairs_of(t, &v->map, 0), v->map.n);
+    case OTLP_VALUE_NONE: break;
+    }
+    return (struct any){.type = ANY_EMPTY};
+}
+
+static struct any text_or_none(struct str s)
+{
+    return s.n ? any_string(s) : (struct any){0};
+}
+
+static struct any number_or_none(uint32_t n)
+{
+    return n ? any_int(n) : (struct any){0};
+}
+
+static bool is_id(struct str s, size_t n)
+{
+    if (s.n != n)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (s.p[i])
+            return true;
+    return false;
+}
+
+static struct any id_or_none(struct str s, size_t n)
+{
+    return is_id(s, n) ? any_bytes(s) : (struct any){0};
+}
+
+/* --- events and links ------------------------------------------------------------------------- */
+
+/* Adds a pair unless the value is absent. */
+static void put(struct attribute *v, size_t *n, struct str key, struct any value)
+{
+    if (value.type != ANY_NONE)
+        v[(*n)++] = (struct attribute){key, value};
+}
+
+static struct any attributes_or_none(struct translation *t, const struct otlp_attributes *a)
+{
+    return a->n ? any_map(pairs_of(t, a, 0), a->n) : (struct any){0};
+}
+
+static struct any event_of(struct translation *t, const struct otlp_event *e)
+{
+    struct attribute *v = arena_array(t->arena, 4, sizeof *v);
+    size_t n = 0;
+    if (v) {
+        put(v, &n, STR("time_unix_ns"), any_int((int64_t)e->time_unix_ns));
+        put(v, &n, STR("name"), any_string(e->name));
+        put(v, &n, STR("attributes"), attributes_or_none(t, &e->attributes));
+        put(v, &n, STR("dropped_attributes"), number_or_none(e->dropped));
+    }
+    return any_map(v, n);
+}
+
+static struct any link_of(struct translation *t, const struct otlp_link *l)
+{
+    struct attribute *v = arena_array(t->arena, 6, sizeof *v);
+    size_t n = 0;
+    if (v) {
+        put(v, &n, STR("trace_id"), any_bytes(l->trace_id));
+        put(v, &n, STR("span_id"), any_bytes(l->span_id));
+        put(v, &n, STR("trace_state"), text_or_none(l->trace_state));
+        put(v, &n, STR("attributes"), attributes_or_none(t, &l->attributes));
+        put(v, &n, STR("dropped_attributes"), number_or_none(l->dropped));
+        put(v, &n, STR("flags"), number_or_none(l->flags));
+    }
+    return any_map(v, n);
+}
+
+static struct any events_of(struct translation *t, const struct otlp_span *s)
+{
+    if (s->n_events == 0)
+        return (struct any){0};
+    struct any *v = arena_array(t->arena, s->n_events, sizeof *v);
+    for (size_t i = 0; v && i < s->n_events; i++)
+        v[i] = event_of(t, &s->events[i]);
+    return any_array(v, s->n_events);
+}
+
+static struct any links_of(struct translation *t, const struct otlp_span *s)
+{
+    if (s->n_links == 0)
+        return (struct any){0};
+    struct any *v = arena_array(t->arena, s->n_links, sizeof *v);
+    for (size_t i = 0; v && i < s->n_links; i++)
+        v[i] = link_of(t, &s->links[i]);
+    return any_array(v, s->n_links);
+}
+
+/* --- rows ------------------------------------------------------------------------------------- */
+
+/* With room for the note of what was cut, which add_note fills. */
+static void add_attributes(struct translation *t, struct record *r, const struct otlp_attributes *a)
+{
+    r->attributes = pairs_of(t, a, 1);
+    r->n_attributes = r->attributes ? (uint32_t)a->n : 0;
+}
+
+static void add_note(struct translation *t, struct record *r)
+{
+    if (t->cut == 0 || !r->attributes)
+        return;
+    t->out->truncated += t->cut;
+    struct attribute *v = (struct attribute *)(uintptr_t)r->attributes; // ours, made above
+    v[r->n_attributes++] = (struct attribute){STR(TRUNCATED_ATTRIBUTE), any_int((int64_t)t->cut)};
+}
+
+static void add_span(struct translation *t, const struct otlp_span *s, struct record *r)
+{
+    struct any *f = r->fields;
+    t->cut = 0;
+    r->t_unix_ns = (int64_t)s->start_unix_ns;
+    f[SPAN_TRACE_ID] = any_bytes(s->trace_id);
+    f[SPAN_SPAN_ID] = any_bytes(s->span_id);
+    f[SPAN_PARENT_ID] = id_or_none(s->parent_span_id, SPAN_ID_BYTES);
+    f[SPAN_NAME] = any_string(cut_text(t, s->name));
+    f[SPAN_KIND] = any_int(s->kind);
+    if (s->end_unix_ns)
+        f[SPAN_DURATION_NS] = any_int((int64_t)(s->end_unix_ns - s->start_unix_ns));
+    f[SPAN_STATUS_CODE] = any_int(s->status.code);
+    f[SPAN_STATUS_MESSAGE] = text_or_none(cut_text(t, s->status.message));
+    f[SPAN_TRACE_STATE] = text_or_none(s->trace_state);
+    f[SPAN_FLAGS] = number_or_none(s->flags);
+    f[SPAN_EVENTS] = events_of(t, s);
+    f[SPAN_LINKS] = links_of(t, s);
+    f[SPAN_DROPPED_ATTRIBUTES] = number_or_none(s->dropped);
+    f[SPAN_DROPPED_EVENTS] = number_or_none(s->dropped_events);
+    f[SPAN_DROPPED_LINKS] = number_or_none(s->dropped_links);
+    add_attributes(t, r, &s->attributes);
+    add_note(t, r);
+}
+
+static void add_times(struct translation *t, const struct otlp_log_record *l, struct record *r)
+{
+    int64_t observed = (int64_t)MIN(l->observed_unix_ns, (uint64_t)INT64_MAX);
+    bool given = l->time_unix_ns != 0;
+    r->t_unix_ns = given      ? (int64_t)MIN(l->time_unix_ns, (uint64_t)INT64_MAX)
+                   : observed ? observed
+                              : t->now_unix_ns;
+    if (!given)
+        r->fields[LOG_NO_TIME] = any_bool(true);
+    if (observed)
+        r->fields[LOG_OBSERVED_NS] = any_int(observed - r->t_unix_ns);
+}
+
+static void add_log(struct translation *t, const struct otlp_log_record *l, struct record *r)
+{
+    struct any *f = r->fields;
+    t->cut = 0;
+    add_times(t, l, r);
+    f[LOG_SEVERITY] = l->severity ? any_int(l->severity) : (struct any){0};
+    f[LOG_SEVERITY_TEXT] = text_or_none(l->severity_text);
+    if (l->body.kind != OTLP_VALUE_NONE)
+        f[LOG_BODY] = value_of(t, &l->body);
+    f[LOG_TRACE_ID] = id_or_none(l->trace_id, TRACE_ID_BYTES);
+    f[LOG_SPAN_ID] = id_or_none(l->span_id, SPAN_ID_BYTES);
+    f[LOG_FLAGS] = number_or_none(l->flags);
+    f[LOG_EVENT_NAME] = text_or_none(l->event_name);
+    f[LOG_DROPPED_ATTRIBUTES] = number_or_none(l->dropped);
+    add_attributes(t, r, &l->attributes);
+    add_note(t, r);
+}
+
+/* What is wrong with a span, with its field; NULL: nothing. */
+static const char *fault_of(const struct otlp_span *s)
+{
+    if (!is_id(s->trace_id, TRACE_ID_BYTES))
+        return "trace_id: expected 16 bytes that are not all zero";
+    if (!is_id(s->span_id, SPAN_ID_BYTES))
+        return "span_id: expected 8 bytes that are not all zero";
+    if (s->start_unix_ns == 0)
+        return "start_time_unix_nano: not given";
+    if (s->start_unix_ns > INT64_MAX || s->end_unix_ns > INT64_MAX)
+        return "start_time_unix_nano, end_time_unix_nano: later than the year 2262";
+    return NULL;
+}
+
+struct place {
+    size_t resource, scope, row;
+};
+
+static void reject(struct translation *t, const struct place *at, const char *fault)
+{
+    t->out->rejected++;
+    if (t->out->message[0] == '\0')
+        (void)snprintf(t->out->message, sizeof t->out->message,
+                       "resource_spans[%zu].scope_spans[%zu].spans[%zu].%s", at->resource,
+                       at->scope, at->row, fault); // cut if too long
+}
+
+/* --- groups ----------------------------------------------------------------------------------- */
+
+static struct record_source source_of(struct translation *t,
+                                      const struct otlp_resource_records *resource,
+                                      const struct otlp_scope_records *scope)
+{
+    const struct otlp_attributes *r = &resource->resource.attributes, *s = &scope->scope.attributes;
+    return (struct record_source){
+        .resource = pairs_of(t, r, 0),
+        .scope = pairs_of(t, s, 0),
+        .n_resource = (uint32_t)r->n,
+        .n_scope = (uint32_t)s->n,
+        .resource_dropped = resource->resource.dropped,
+        .scope_dropped = scope->scope.dropped,
+        .resource_schema_url = resource->schema_url,
+        .scope_schema_url = scope->schema_url,
+        .scope_name = scope->scope.name,
+        .scope_version = scope->scope.version,
+    };
+}
+
+static void add_rows(struct translation *t, struct record_batch *b, struct record_group *g,
+                     const struct otlp_scope_records *scope, struct place at)
+{
+    for (at.row = 0; at.row < scope->n; at.row++) {
+        const char *fault = scope->spans ? fault_of(&scope->spans[at.row]) : NULL;
+        if (fault) {
+            reject(t, &at, fault);
+            continue;
+        }
+        struct record *r = record_batch_add(b, g);
+        if (!r)
+            return; // the arena says so
+        if (scope->spans)
+            add_span(t, &scope->spans[at.row], r);
+        else
+            add_log(t, &scope->logs[at.row], r);
+    }
+}
+
+int otlp_records_translate(const struct otlp_records *request, size_t max_text, int64_t now_unix_ns,
+                           struct record_batch *batch, struct otlp_records_outcome *out)
+{
+    struct translation t = {&batch->arena, max_text, now_unix_ns, out, 0};
+    *out = (struct otlp_records_outcome){0};
+    for (size_t i = 0; i < request->n_resources; i++) {
+        const struct otlp_resource_records *resource = &request->resources[i];
+        for (size_t k = 0; k < resource->n_scopes; k++) {
+            const struct otlp_scope_records *scope = &resource->scopes[k];
+            struct record_group *g = record_batch_add_group(batch);
+            if (!g)
+                return ERR_NOMEM;
+            g->source = source_of(&t, resource, scope);
+            g->cap = scope->n;
+            g->records = arena_array(&batch->arena, scope->n, sizeof *g->records);
+            out->records += scope->n;
+            add_rows(&t, batch, g, scope, (struct place){i, k, 0});
+        }
+    }
+    return arena_failed(&batch->arena) ? ERR_NOMEM : 0;
+}

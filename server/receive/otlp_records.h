@@ -1,0 +1,30 @@
+/* Spans and log records of an OTLP request as a batch of records: ids and times are looked at, long
+ * texts cut, everything else is kept as it came. */
+#ifndef TELLTALE_RECEIVE_OTLP_RECORDS_H
+#define TELLTALE_RECEIVE_OTLP_RECORDS_H
+
+#include "codec/otlp_records.h"
+#include "model/record.h"
+
+struct otlp_records_outcome {
+    size_t records;    /* in the request */
+    size_t rejected;   /* of these */
+    size_t truncated;  /* texts that were cut */
+    char message[256]; /* the first rejection; else empty */
+};
+
+/* The attribute of a row that says how many of its texts were cut. */
+#define TRUNCATED_ATTRIBUTE "telltale.truncated"
+
+/* Fills `batch`, which is empty and of the request's table; what it holds is borrowed from the
+ * request or of the batch's arena. `max_text`: longest text of an attribute or body, in bytes.
+ * `now_unix_ns`: the time of records that come without one. ERR_NOMEM.
+ *
+ * A span needs a trace id and a span id, of their lengths and not zero, and a start time: otherwise
+ * it is rejected. A parent id that is no id counts as none. An end before the start is kept; an end
+ * that is not given is an absent duration. A log record keeps what ids it has; ids that are none
+ * are left out. */
+int otlp_records_translate(const struct otlp_records *request, size_t max_text, int64_t now_unix_ns,
+                           struct record_batch *batch, struct otlp_records_outcome *out);
+
+#endif
