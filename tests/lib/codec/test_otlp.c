@@ -440,7 +440,7 @@ static void test_limits_of_points_attributes_and_memory_are_told(void **state)
     struct err err = {0};
     struct otlp_limits limits = {.max_points = 4};
     assert_int_equal(otlp_decode(buf_str(&bytes), &limits, &arena, &request, &err), ERR_TOO_BIG);
-    assert_non_null(strstr(err.message, "5 points or more; expected at most 4"));
+    assert_non_null(strstr(err.message, "5 of them or more; expected at most 4"));
     limits = (struct otlp_limits){.max_attributes = 7};
     assert_int_equal(otlp_decode(buf_str(&bytes), &limits, &arena, &request, &err), ERR_TOO_BIG);
     assert_string_equal(err.message, "resource_metrics[0].resource.attributes: 8 of them or more; "

@@ -55,7 +55,7 @@ static int start(void **state)
         .routes = routes,
         .n_routes = receivers_http_routes(receivers, routes),
     };
-    assert_int_equal(receivers_grpc_methods(receivers, methods), 1);
+    assert_int_equal(receivers_grpc_methods(receivers, methods), 3);
     if (http_server_start(&http, &server, &err) != 0 ||
         http_client_new(&client_options, &client, &err) != 0)
         fail_msg("%s", err.message);
