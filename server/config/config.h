@@ -66,7 +66,7 @@ struct config {
         const char *path;
         int64_t retention_metrics_ms; /* INT64_MAX: for ever */
         int64_t retention_spans_ms, retention_logs_ms;
-        int durability;               /* of enum config_durability */
+        int durability; /* of enum config_durability */
         uint64_t head_max_bytes, max_series, max_exemplars;
         int64_t flush_interval_ms, max_future_ms;
     } storage;

@@ -38,7 +38,7 @@ describe("a damaged part", () => {
     try {
       await write(server);
       await server.stop();
-      flip(find(server.data, ".part"), at);
+      flip(find(join(server.data, "metrics"), ".part"), at);
       await server.restart();
       await body(server);
     } finally {
@@ -92,7 +92,7 @@ describe("a damaged write-ahead log", () => {
     try {
       await write(server);
       await server.kill();
-      flip(find(server.data, ".wal"), 40);
+      flip(find(join(server.data, "metrics"), ".wal"), 40);
       await server.restart();
       const { text } = await server.api.get("/metrics");
       assert.match(text, /^telltale_store_wal_damaged_segments_total 1$/m);
