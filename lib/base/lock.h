@@ -23,6 +23,7 @@ enum lock_rank {
     LOCK_AUTH_HASH,     /* one slow password hash at a time */
     LOCK_AUTH,          /* users, cache of verified credentials */
     LOCK_QUERY,         /* list of active queries */
+    LOCK_STORE_ROLLUP,  /* one round of rolling up days at a time */
     LOCK_STORE_TABLE,   /* one flush, merge or retention pass at a time */
     LOCK_STORE_SPANS,   /* … of the table of spans, */
     LOCK_STORE_LOGS,    /* … of that of log records */

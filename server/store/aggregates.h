@@ -54,19 +54,18 @@ struct aggregates {
     struct aggregate *v;
     size_t n, cap;
     unsigned want;       /* of enum aggregate_column */
+    size_t damaged;      /* blocks that were skipped in the last read */
     struct arena *arena; /* borrowed: histograms live there */
 };
 
 void aggregates_init(struct aggregates *a, unsigned want, struct arena *arena);
 void aggregates_done(struct aggregates *a);
 
-enum { AGGREGATE_RESOLUTIONS_MAX = 8 };
-
 /* What there is of a range of time. */
 struct aggregates_view {
-    int64_t resolutions_ms[AGGREGATE_RESOLUTIONS_MAX]; /* rising */
-    size_t n;                                          /* 0: nothing is rolled up in the range */
-    int64_t raw_min_ms;                                /* samples before this have expired */
+    int64_t resolutions_ms[STORE_RESOLUTIONS_MAX]; /* rising */
+    size_t n;                                      /* 0: nothing is rolled up in the range */
+    int64_t raw_min_ms;                            /* samples before this have expired */
 };
 
 void store_aggregates_view(struct store *s, int64_t min_ms, int64_t max_ms,
@@ -77,7 +76,7 @@ void store_aggregates_view(struct store *s, int64_t min_ms, int64_t max_ms,
  * one that divides it is taken, or whatever there is. */
 int store_select_aggregated(struct store *s, const struct matcher *matchers, size_t n_matchers,
                             int64_t min_ms, int64_t max_ms, int64_t resolution_ms, bool prefer,
-                            struct selection **out, struct err *err);
+                            struct budget *memory, struct selection **out, struct err *err);
 
 /* What a selection found rolled up. */
 struct selection_aggregates {

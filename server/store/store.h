@@ -31,6 +31,8 @@ enum store_durability {
 
 #define STORE_RETENTION_FOREVER INT64_MAX
 
+enum { STORE_RESOLUTIONS_MAX = 8 };
+
 struct store_options {
     const char *dir;      /* created if missing; locked while open */
     const struct fs *fs;  /* NULL: the real file system */
@@ -43,6 +45,14 @@ struct store_options {
     size_t max_streams;     /* active streams; 0: the default, 10 million */
     size_t max_exemplars;   /* kept in memory, newest; 0: the default, 100,000 */
     int64_t (*now_unix_ms)(void); /* NULL: the real clock; tests bring their own */
+    /* Old metrics rolled up (store/aggregates.h); a zero: the default of the configuration. */
+    struct {
+        bool enabled;
+        int64_t after_ms;     /* how long a day must be over */
+        int64_t retention_ms; /* of the aggregates, or STORE_RETENTION_FOREVER */
+        int64_t resolutions_ms[STORE_RESOLUTIONS_MAX]; /* whole seconds that divide a day */
+        size_t n_resolutions;                          /* 0: 5 minutes and 1 hour */
+    } aggregates;
     bool background; /* run flush, merge and retention on a thread of the store's own */
 };
 

@@ -227,28 +227,37 @@ int aggregate_columns(const struct columns *c, int64_t resolution_ms, struct are
 
 /* --- and back --------------------------------------------------------------------------------- */
 
-static int add_ends(const struct aggregate *row, struct columns *out)
+struct points {
+    struct columns *out;
+    int64_t min_ms, max_ms;
+};
+
+static int add_point(const struct points *p, int64_t t, double v, const struct histogram *h)
 {
-    int rc = columns_add(out, row->first_ms, row->first, NULL, 0);
-    return rc == 0 && row->n > 1 ? columns_add(out, row->last_ms, row->last, NULL, 0) : rc;
+    return t >= p->min_ms && t <= p->max_ms ? columns_add(p->out, t, v, h, 0) : 0;
 }
 
-static int add_histogram_ends(const struct aggregate_histograms *h, struct columns *out)
+static int add_points(const struct points *p, const struct aggregate *row)
 {
-    int rc = columns_add(out, h->first_ms, 0, h->first, 0);
-    return rc == 0 && h->n > 1 ? columns_add(out, h->last_ms, 0, h->last, 0) : rc;
+    const struct aggregate_histograms *h = row->histograms;
+    int rc = row->n ? add_point(p, row->first_ms, row->first, NULL) : 0;
+    if (rc == 0 && row->n > 1)
+        rc = add_point(p, row->last_ms, row->last, NULL);
+    if (rc == 0 && h)
+        rc = add_point(p, h->first_ms, 0, h->first);
+    if (rc == 0 && h && h->n > 1)
+        rc = add_point(p, h->last_ms, 0, h->last);
+    if (rc == 0 && (row->flags & AGGREGATE_ENDS_STALE))
+        rc = add_point(p, row->t_unix_ms, stale_nan(), NULL);
+    return rc;
 }
 
-int aggregate_points(const struct aggregates *a, size_t from, struct columns *out)
+int aggregate_points(const struct aggregates *a, int64_t min_ms, int64_t max_ms,
+                     struct columns *out)
 {
+    const struct points p = {out, min_ms, max_ms};
     int rc = 0;
-    for (size_t i = from; rc == 0 && i < a->n; i++) {
-        const struct aggregate *row = &a->v[i];
-        rc = row->n ? add_ends(row, out) : 0;
-        if (rc == 0 && row->histograms)
-            rc = add_histogram_ends(row->histograms, out);
-        if (rc == 0 && (row->flags & AGGREGATE_ENDS_STALE))
-            rc = columns_add(out, row->t_unix_ms, stale_nan(), NULL, 0);
-    }
+    for (size_t i = 0; rc == 0 && i < a->n; i++)
+        rc = add_points(&p, &a->v[i]);
     return rc;
 }

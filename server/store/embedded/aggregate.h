@@ -16,8 +16,10 @@ int aggregates_reserve(struct aggregates *a, size_t more);
 int aggregate_columns(const struct columns *c, int64_t resolution_ms, struct arena *scratch,
                       struct aggregates *out);
 
-/* Appends the samples that are known of buckets from row `from` on: first and last, and a stale
- * marker at the end of those that end in one. ERR_NOMEM. */
-int aggregate_points(const struct aggregates *a, size_t from, struct columns *out);
+/* Appends the samples in [min, max] that are known of the buckets: first and last, and a stale
+ * marker at the end of those that end in one. Not in order where floats and histograms mix.
+ * ERR_NOMEM. */
+int aggregate_points(const struct aggregates *a, int64_t min_ms, int64_t max_ms,
+                     struct columns *out);
 
 #endif

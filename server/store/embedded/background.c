@@ -3,6 +3,7 @@
 #include "base/compiler.h"
 #include "base/time.h"
 #include "log/log.h"
+#include "store/embedded/aggregate_table.h"
 #include "store/embedded/engine.h"
 #include "store/embedded/merge.h"
 #include "store/embedded/records/records.h"
@@ -38,8 +39,23 @@ static int expire(struct store *s, struct err *err)
     return rc;
 }
 
+int background_look(struct store *s, struct err *err)
+{
+    lock_take(&s->wake_lock);
+    bool wanted = s->flush_wanted, stop = s->stop;
+    s->flush_wanted = false;
+    lock_give(&s->wake_lock);
+    if (stop)
+        return err_set(err, ERR_CANCELLED, "the store is being closed");
+    return wanted || is_flush_due(s) ? flush_metrics(s, err) : 0;
+}
+
+/* What is rolled up too late is lost with its day: before the retention, but not a reason against
+ * it. */
 static int merge_and_expire(struct store *s, bool all, struct err *err)
 {
+    struct err first = {0};
+    int rolled = aggregates_maintain(s, all, &first);
     lock_take(&s->table);
     int rc = retention_apply(s, err);
     if (rc == 0)
@@ -47,7 +63,9 @@ static int merge_and_expire(struct store *s, bool all, struct err *err)
     if (rc == 0)
         rc = tombstones_trim(s, err);
     lock_give(&s->table);
-    return rc == 0 ? records_maintain(s, all, err) : rc;
+    if (rc == 0)
+        rc = records_maintain(s, all, err);
+    return rc == 0 && rolled != 0 ? err_set(err, rolled, "%s", first.message) : rc;
 }
 
 int store_maintain(struct store *s, bool all, struct err *err)

@@ -8,6 +8,7 @@
 
 #include "base/compiler.h"
 #include "base/str.h"
+#include "store/embedded/aggregate_table.h"
 #include "store/embedded/metadata.h"
 #include "store/embedded/part.h"
 #include "store/embedded/partitions.h"
@@ -203,6 +204,35 @@ static int check_records_entry(struct check *c, const char *path, const char *na
     return check_stray(c, path, name);
 }
 
+/* --- aggregates ------------------------------------------------------------------------------- */
+
+static int check_aggregates_dir(struct check *c, const char *dir, int64_t resolution_ms)
+{
+    struct fs_names names = {0};
+    int rc = fs_list(c->fs, dir, &names, c->err);
+    for (size_t i = 0; rc == 0 && i < names.n; i++) {
+        char *path = fs_join(dir, names.v[i]);
+        int64_t day;
+        if (!path)
+            rc = no_memory(c);
+        else if (aggregates_parse_name(names.v[i], &day))
+            rc = check_aggregate_part(c, path, day, resolution_ms);
+        else
+            rc = check_stray(c, path, names.v[i]);
+        free(path);
+    }
+    fs_names_done(&names);
+    return rc;
+}
+
+static int check_aggregates_entry(struct check *c, const char *path, const char *name)
+{
+    int64_t resolution_ms;
+    if (fs_is_dir(c->fs, path) && aggregates_parse_dir(name, &resolution_ms))
+        return check_aggregates_dir(c, path, resolution_ms);
+    return check_stray(c, path, name);
+}
+
 static const struct {
     const char *name;
     entry_check *entry;
@@ -210,6 +240,7 @@ static const struct {
     {"metrics", check_metrics_entry},
     {"spans", check_records_entry},
     {"logs", check_records_entry},
+    {"aggregates", check_aggregates_entry},
 };
 
 /* --- the whole -------------------------------------------------------------------------------- */

@@ -20,6 +20,9 @@ void check_remark(struct check *c, const char *path, const char *fmt, ...) PRINT
  * error; ERR_IO, ERR_NOMEM. */
 int check_part(struct check *c, const char *path, int64_t day, uint64_t lo, uint64_t hi);
 
+/* The same for a day of metrics rolled up. */
+int check_aggregate_part(struct check *c, const char *path, int64_t day, int64_t resolution_ms);
+
 /* The same for a part of spans or log records. */
 int check_record_part(struct check *c, const char *path, int64_t day, uint64_t lo, uint64_t hi);
 

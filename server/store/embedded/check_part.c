@@ -10,6 +10,7 @@
 #include "base/compiler.h"
 #include "base/hash.h"
 #include "base/time.h"
+#include "store/embedded/aggregate_table.h"
 #include "store/embedded/check.h"
 #include "store/embedded/columns.h"
 #include "store/embedded/label_table.h"
@@ -30,6 +31,7 @@ struct part_check {
     struct arena arena, histograms;
     struct part_view view;
     struct columns rows;
+    struct aggregates buckets;
     struct members *of_pair;
     uint32_t *last; /* pairs of the stream before */
     size_t n_last, cap_last;
@@ -60,15 +62,39 @@ static const char *compare_block(const struct part_check *p, const struct part_b
     return NULL;
 }
 
-static int check_block(struct part_check *p, const struct part_block *b)
+static const char *compare_buckets(const struct part_check *p, const struct part_block *b)
+{
+    const struct aggregate *v = p->buckets.v;
+    int64_t from = p->part->day * MS_PER_DAY; // where a bucket ends that has one sample of the day
+    bool aligned = true;
+    if (p->buckets.n != b->rows)
+        return "has not as many buckets as the index says";
+    if (v[0].t_unix_ms != b->min_ms || v[b->rows - 1].t_unix_ms != b->max_ms)
+        return "has other times than the index says";
+    if (b->min_ms < from || b->max_ms > from + MS_PER_DAY)
+        return "has buckets of another day";
+    for (size_t i = 0; i < b->rows; i++)
+        aligned &= v[i].t_unix_ms % p->part->resolution_ms == 0;
+    return aligned ? NULL : "has buckets that end between multiples of the resolution";
+}
+
+static int read_block(struct part_check *p, const struct part_block *b)
 {
     columns_reset(&p->rows);
+    p->buckets.n = 0;
     arena_reset(&p->histograms);
-    int rc = part_read_block(p->part, b, &p->rows);
+    return p->part->resolution_ms ? aggregates_read_block(p->part, b, &p->buckets)
+                                  : part_read_block(p->part, b, &p->rows);
+}
+
+static int check_block(struct part_check *p, const struct part_block *b)
+{
+    int rc = read_block(p, b);
     if (rc == ERR_NOMEM)
         return no_memory(p);
-    const char *what =
-        rc != 0 ? "does not match its checksum, or cannot be decoded" : compare_block(p, b);
+    const char *what = rc != 0 ? "does not match its checksum, or cannot be decoded"
+                       : p->part->resolution_ms ? compare_buckets(p, b)
+                                                : compare_block(p, b);
     if (what && p->damaged_blocks++ < TOLD_MAX)
         DAMAGE(p, "the block at %llu (%lu rows) %s", (unsigned long long)b->offset,
                (unsigned long)b->rows, what);
@@ -295,11 +321,13 @@ static int check_open_part(struct check *c, struct part *part)
     arena_init(&p.arena, 1 << 30);
     arena_init(&p.histograms, 256 << 20);
     columns_init(&p.rows, &p.histograms);
+    aggregates_init(&p.buckets, AGGREGATE_ALL, &p.histograms);
     int rc = check_content(&p);
     c->totals->streams += part->n_streams;
     c->totals->blocks += p.blocks;
     c->totals->rows += p.n_rows;
     part_view_done(&p.view);
+    aggregates_done(&p.buckets);
     columns_done(&p.rows);
     arena_done(&p.histograms);
     arena_done(&p.arena);
@@ -308,11 +336,12 @@ static int check_open_part(struct check *c, struct part *part)
     return rc;
 }
 
-int check_part(struct check *c, const char *path, int64_t day, uint64_t lo, uint64_t hi)
+/* *out NULL: it is damaged, which was told. */
+static int open_part(struct check *c, const char *path, struct part **out)
 {
-    struct part *p = NULL;
     struct err why = {0};
-    int rc = part_open(c->fs, path, &p, &why);
+    *out = NULL;
+    int rc = part_open(c->fs, path, out, &why);
     c->totals->files++;
     c->totals->parts++;
     if (rc == ERR_CORRUPT || rc == ERR_UNSUPPORTED) {
@@ -321,10 +350,34 @@ int check_part(struct check *c, const char *path, int64_t day, uint64_t lo, uint
     }
     if (rc != 0)
         return err_set(c->err, rc, "%s", why.message);
-    c->totals->bytes += p->size;
-    if (p->day != day || p->seq_lo != lo || p->seq_hi != hi)
+    c->totals->bytes += (*out)->size;
+    return 0;
+}
+
+int check_part(struct check *c, const char *path, int64_t day, uint64_t lo, uint64_t hi)
+{
+    struct part *p;
+    int rc = open_part(c, path, &p);
+    if (rc != 0 || !p)
+        return rc;
+    if (p->table != PART_TABLE_METRICS || p->day != day || p->seq_lo != lo || p->seq_hi != hi)
         check_damage(c, path, "is of another day or sequence than its name says");
-    rc = check_open_part(c, p);
+    else
+        rc = check_open_part(c, p);
+    part_unref(p);
+    return rc;
+}
+
+int check_aggregate_part(struct check *c, const char *path, int64_t day, int64_t resolution_ms)
+{
+    struct part *p;
+    int rc = open_part(c, path, &p);
+    if (rc != 0 || !p)
+        return rc;
+    if (p->table != PART_TABLE_AGGREGATES || p->day != day || p->resolution_ms != resolution_ms)
+        check_damage(c, path, "is of another day or resolution than its place says");
+    else
+        rc = check_open_part(c, p);
     part_unref(p);
     return rc;
 }

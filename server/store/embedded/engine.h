@@ -51,6 +51,20 @@ struct partition {
     size_t n, cap;
 };
 
+/* The days rolled up to one resolution. */
+struct aggregate_list {
+    int64_t resolution_ms;
+    char *dir;           /* owned */
+    struct part **parts; /* one a day, by rising day; each holds a reference */
+    size_t n, cap;
+};
+
+struct aggregate_options {
+    bool enabled;
+    int64_t after_ms, retention_ms, resolutions_ms[STORE_RESOLUTIONS_MAX];
+    size_t n;
+};
+
 struct store {
     const struct fs *fs;
     char *dir, *table_dir, *wal_dir, *metadata_path; /* owned */
@@ -78,6 +92,11 @@ struct store {
     struct lock parts_lock;
     struct partition **partitions; /* by day; guarded by parts_lock */
     size_t n_partitions, cap_partitions;
+
+    struct lock aggregate;                                   /* one round of rolling up at a time */
+    struct aggregate_options aggregate_options;              /* guarded by parts_lock */
+    struct aggregate_list aggregates[STORE_RESOLUTIONS_MAX]; /* by resolution; parts_lock */
+    size_t n_aggregates;
     int64_t *damaged_days; /* with a part that is set aside; guarded by parts_lock */
     size_t n_damaged_days;
     struct chunk_cache chunks; /* of the parts' indexes */
@@ -121,6 +140,10 @@ int replay_log(struct store *s, char **out_note, struct err *err);
 
 /* Metrics alone; store_flush does all tables. */
 int flush_metrics(struct store *s, struct err *err);
+
+/* For work of the background thread that takes long: flushes if it is due. ERR_CANCELLED when the
+ * store is being closed. */
+int background_look(struct store *s, struct err *err);
 
 /* Asks the background thread for a flush of metrics, or of spans and logs. */
 void background_want_flush(struct store *s);

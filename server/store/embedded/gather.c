@@ -103,6 +103,8 @@ static int add_series(struct gather *g, struct stream *st)
     size_t first = g->selection->n_sources;
     for (struct head_series *hs = st->rows; hs; hs = hs->next_of_stream) {
         int64_t base = hs->head->day * MS_PER_DAY;
+        if (aggregates_took(g, hs->head->day))
+            continue;
         if (hs->min_t == UINT32_MAX || base + hs->max_t < g->min_ms || base + hs->min_t > g->max_ms)
             continue;
         struct source *s = add_source(g);
@@ -226,14 +228,17 @@ static int add_part_stream(struct gather *g, struct part_view *v, uint32_t ordin
     const struct hidden *hidden = NULL;
     if (rc == 0)
         rc = erasures_of(g->erasures, ordinal, &g->selection->arena, &hidden);
+    int64_t bucket = v->part->resolution_ms; // a bucket that ends later may begin before
+    int64_t min_ms = bucket ? g->request->asked_min_ms : g->min_ms;
     for (uint32_t i = 0; rc == 0 && i < st.n_blocks; i++) {
-        if (st.blocks[i].max_ms < g->min_ms || st.blocks[i].min_ms > g->max_ms ||
+        if (st.blocks[i].max_ms < min_ms || st.blocks[i].min_ms - bucket > g->max_ms ||
             hidden_covers(hidden, st.blocks[i].min_ms, st.blocks[i].max_ms))
             continue;
         struct source *s = add_source(g);
         if (!s)
             return ERR_NOMEM;
         *s = (struct source){.part = v->part, .block = st.blocks[i], .hidden = hidden};
+        s->block.min_ms -= bucket;
     }
     if (rc != 0 || g->selection->n_sources == first)
         return rc;
@@ -260,7 +265,8 @@ static int match_part(struct gather *g, struct part_view *v)
 static int match_visible(struct gather *g, struct part_view *v)
 {
     struct erasures *e = NULL;
-    int rc = part_erasures(g->selection->store, v, g->tombstones, &e, g->err);
+    bool rolled_up = v->part->resolution_ms; // what is deleted is taken out of these at once
+    int rc = rolled_up ? 0 : part_erasures(g->selection->store, v, g->tombstones, &e, g->err);
     g->erasures = e;
     if (rc == 0)
         rc = match_part(g, v);
@@ -293,7 +299,11 @@ static int gather_part(struct gather *g, struct part *p)
 int gather_parts(struct gather *g)
 {
     struct selection *s = g->selection;
-    int rc = parts_snapshot(s->store, g->min_ms, g->max_ms, &s->arena, &s->parts, &s->n_parts);
+    struct part **raw = NULL;
+    size_t n = 0;
+    int rc = parts_snapshot(s->store, g->min_ms, g->max_ms, &s->arena, &raw, &n);
+    if (rc == 0)
+        rc = aggregates_put(g, raw, n);
     if (rc != 0)
         return no_memory(g);
     for (size_t i = 0; rc == 0 && i < s->n_parts; i++)

@@ -25,7 +25,7 @@ static struct self_metric merge_seconds =
 static struct self_metric merged_rows_total =
     SELF_COUNTER("telltale_store_merged_rows_total", "Rows written by merges.");
 
-enum { MERGE_MIN = 4, MERGE_MAX = 16 };
+enum { MERGE_MIN = 4 };
 
 /* A block with this many rows is not worth decoding to fill it up. */
 enum { FULL_ENOUGH = BLOCK_ROWS / 2 };
@@ -60,8 +60,9 @@ struct merge {
     size_t n;
     struct arena arena, histograms;
     struct label_table table;
-    struct part_writer *writer;
-    struct columns rows; /* of the current stream that are not written yet */
+    struct part_writer *writer;    /* what takes the rows: this, */
+    const struct merge_sink *sink; /* or this */
+    struct columns rows;           /* of the current stream that are not written yet */
     struct piece *pieces;
     size_t n_pieces, cap_pieces;
     const struct tombstone_set *tombstones;
@@ -191,6 +192,10 @@ static int decode(struct merge *m, const struct piece *piece)
 {
     size_t from = m->rows.n;
     int rc = part_read_block(piece->owner, &piece->block, &m->rows);
+    if (rc == ERR_CORRUPT && m->sink) {
+        damage_note_block(m->store, piece->owner);
+        return 0;
+    }
     if (rc == ERR_CORRUPT) {
         atomic_add_relaxed(&m->store->damaged_blocks, 1);
         atomic_set_relaxed(&piece->owner->lossy, true);
@@ -239,10 +244,31 @@ static int write_rows(struct merge *m)
     return rc == 0 ? write_pending(m) : rc;
 }
 
+static int hand_over_rows(struct merge *m)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < m->n_pieces; i++)
+        rc = decode(m, &m->pieces[i]);
+    if (rc == 0 && columns_sort(&m->rows) != 0)
+        rc = no_memory(m);
+    if (rc == 0 && m->rows.n)
+        rc = m->sink->rows(m->sink->self, &m->rows, m->err);
+    columns_reset(&m->rows);
+    arena_reset(&m->histograms);
+    return rc;
+}
+
+static int begin_stream(struct merge *m, const struct input *in)
+{
+    if (m->sink)
+        return m->sink->stream(m->sink->self, in->labels, in->stream.n_pairs, m->err);
+    return part_write_stream(m->writer, in->labels, in->stream.n_pairs, m->err);
+}
+
 static int merge_stream(struct merge *m)
 {
     const struct input *first = least(m);
-    int rc = part_write_stream(m->writer, first->labels, first->stream.n_pairs, m->err);
+    int rc = begin_stream(m, first);
     m->n_pieces = 0;
     bool same[MERGE_MAX];
     for (size_t i = 0; i < m->n; i++)
@@ -250,7 +276,7 @@ static int merge_stream(struct merge *m)
     for (size_t i = 0; rc == 0 && i < m->n; i++)
         rc = same[i] ? add_blocks(m, &m->inputs[i]) : 0;
     if (rc == 0)
-        rc = write_rows(m);
+        rc = m->sink ? hand_over_rows(m) : write_rows(m);
     for (size_t i = 0; rc == 0 && i < m->n; i++)
         rc = same[i] ? advance(m, &m->inputs[i]) : 0;
     return rc;
@@ -282,31 +308,57 @@ static int open_inputs(struct merge *m, struct part *const *parts)
     return rc;
 }
 
-/* *out NULL: nothing is left. */
-static int run(struct merge *m, struct part *const *parts, struct part **out)
+/* *out_pairs NULL: nothing is left. */
+static int run(struct merge *m, struct part *const *parts, struct label **out_pairs)
 {
     struct label *pairs = NULL;
-    *out = NULL;
     int rc = open_inputs(m, parts);
     if (rc == 0)
         rc = rank_pairs(m, &pairs);
     for (size_t i = 0; rc == 0 && i < m->n; i++)
         rc = advance(m, &m->inputs[i]);
-    if (rc == 0 && !least(m))
-        return 0;
+    if (rc == 0 && least(m))
+        *out_pairs = pairs;
     while (rc == 0 && least(m))
         rc = merge_stream(m);
-    return rc == 0 ? part_writer_finish(m->writer, pairs, m->table.n, out, m->err) : rc;
+    return rc;
 }
 
-static void close_inputs(struct merge *m)
+static void merge_init(struct merge *m)
 {
+    arena_init(&m->arena, MERGE_ARENA_MAX);
+    arena_init(&m->histograms, MERGE_ARENA_MAX);
+    label_table_init(&m->table, &m->arena, &m->arena);
+    columns_init(&m->rows, &m->histograms);
+}
+
+static void merge_done(struct merge *m)
+{
+    columns_done(&m->rows);
     for (size_t i = 0; i < m->n; i++) {
         if (m->inputs[i].view.part)
             part_view_done(&m->inputs[i].view);
         survivors_done(&m->inputs[i].left);
         arena_done(&m->inputs[i].texts);
     }
+    arena_done(&m->histograms);
+    arena_done(&m->arena);
+}
+
+/* *out NULL: nothing is left. */
+static int write_merged(struct merge *m, struct part *const *parts, struct part **out)
+{
+    struct label *pairs = NULL;
+    struct tombstone_set *deleted = tombstones_get(&m->store->tombstones);
+    *out = NULL;
+    m->tombstones = deleted;
+    int rc = run(m, parts, &pairs);
+    if (rc == 0 && pairs)
+        rc = part_writer_finish(m->writer, pairs, m->table.n, out, m->err);
+    if (rc == 0 && *out)
+        atomic_set_relaxed(&(*out)->applied, deleted->generation); // nobody else has it yet
+    tombstone_set_unref(deleted);
+    return rc;
 }
 
 int merge_parts(struct store *s, struct part *const *parts, size_t n, struct part **out,
@@ -324,26 +376,34 @@ int merge_parts(struct store *s, struct part *const *parts, size_t n, struct par
     free(dir);
     if (rc != 0)
         return rc;
-    arena_init(&m.arena, MERGE_ARENA_MAX);
-    arena_init(&m.histograms, MERGE_ARENA_MAX);
-    label_table_init(&m.table, &m.arena, &m.arena);
-    columns_init(&m.rows, &m.histograms);
+    merge_init(&m);
     int64_t began = time_now_mono_ns();
-    struct tombstone_set *deleted = tombstones_get(&s->tombstones);
-    m.tombstones = deleted;
-    rc = run(&m, parts, out);
-    if (rc == 0 && *out)
-        atomic_set_relaxed(&(*out)->applied, deleted->generation); // nobody else has it yet
-    tombstone_set_unref(deleted);
+    rc = write_merged(&m, parts, out);
     if (rc == 0) {
         self_add(&merged_rows_total, part_writer_rows(m.writer));
         self_observe(&merge_seconds, (double)(time_now_mono_ns() - began) / 1e9);
     }
-    columns_done(&m.rows);
-    close_inputs(&m);
-    arena_done(&m.histograms);
-    arena_done(&m.arena);
+    merge_done(&m);
     part_writer_free(m.writer);
+    return rc;
+}
+
+int merge_walk(struct store *s, struct part *const *parts, size_t n, const struct merge_sink *sink,
+               struct err *err)
+{
+    struct input inputs[MERGE_MAX] = {0};
+    struct merge m = {.store = s, .inputs = inputs, .n = n, .sink = sink, .err = err};
+    struct label *pairs = NULL;
+    if (NEVER(n > MERGE_MAX))
+        return err_set(err, ERR_INTERNAL, "merge: too many parts");
+    merge_init(&m);
+    struct tombstone_set *deleted = tombstones_get(&s->tombstones);
+    m.tombstones = deleted;
+    int rc = run(&m, parts, &pairs);
+    if (rc == 0 && pairs)
+        rc = sink->finish(sink->self, pairs, m.table.n, err);
+    tombstone_set_unref(deleted);
+    merge_done(&m);
     return rc;
 }
 

@@ -18,6 +18,24 @@ bool merge_pick(const uint64_t *sizes, size_t n, size_t *out_first, size_t *out_
 int merge_parts(struct store *s, struct part *const *parts, size_t n, struct part **out,
                 struct err *err);
 
+/* What gets the rows of several parts as if they were one. */
+struct merge_sink {
+    void *self;
+    /* The next stream, as part_write_stream. */
+    int (*stream)(void *self, const uint32_t *pairs, size_t n, struct err *err);
+    /* All its rows by rising time, times unique; not called for a stream without any. */
+    int (*rows)(void *self, const struct columns *rows, struct err *err);
+    /* At the end: the pairs that the streams' ordinals speak of, in order. */
+    int (*finish)(void *self, const struct label *pairs, size_t n, struct err *err);
+};
+
+/* Most parts of one merge or walk. */
+enum { MERGE_MAX = 16 };
+
+/* Walks over the rows of parts of one day, neighbours by rising sequence. */
+int merge_walk(struct store *s, struct part *const *parts, size_t n, const struct merge_sink *sink,
+               struct err *err);
+
 /* Removes the days that are over as a whole. */
 int retention_apply(struct store *s, struct err *err);
 

@@ -54,7 +54,8 @@ static int check_header(const struct part *p, struct err *err)
     if (p->map[PART_MAGIC_SIZE - 1] != PART_MAGIC[PART_MAGIC_SIZE - 1])
         return err_set(err, ERR_UNSUPPORTED, "%s: format version %d; this program reads version 1",
                        p->path, p->map[PART_MAGIC_SIZE - 1]);
-    if (read_u32(p->map + 8) != PART_TABLE_METRICS)
+    uint32_t table = read_u32(p->map + 8);
+    if (table != PART_TABLE_METRICS && table != PART_TABLE_AGGREGATES)
         return err_set(err, ERR_UNSUPPORTED, "%s: a table that this program does not know",
                        p->path);
     return 0;
@@ -151,6 +152,8 @@ static int read_index(struct part *p, struct err *err)
         rc = check_sections(p, &f, err);
     if (rc != 0)
         return rc;
+    p->table = read_u32(p->map + 8);
+    p->resolution_ms = (int64_t)read_u32(p->map + 12) * MS_PER_S;
     p->day = f.day;
     p->min_ms = f.min_ms;
     p->max_ms = f.max_ms;

@@ -37,6 +37,8 @@ struct part {
     char *path;
     const char *map; /* the whole file */
     size_t size;
+    uint32_t table;        /* of part_format.h */
+    int64_t resolution_ms; /* of aggregates */
     int64_t day, min_ms, max_ms;
     uint64_t seq_lo, seq_hi, rows;
     uint32_t n_streams, n_pairs, n_names;

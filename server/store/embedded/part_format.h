@@ -15,6 +15,7 @@ enum {
     PART_HEADER = 32,
     PART_FOOTER = 128,
     PART_TABLE_METRICS = 1,
+    PART_TABLE_AGGREGATES = 4,
     PART_TEXTS = 256,   /* pairs in a chunk of texts or postings */
     PART_STREAMS = 128, /* streams in a chunk */
     PART_CHECKSUM = 4,

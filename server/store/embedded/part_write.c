@@ -114,10 +114,8 @@ static char *suffixed(const char *path, const char *suffix)
     return buf_take(&b, NULL);
 }
 
-static int make_paths(struct part_writer *w, const char *dir)
+static int make_paths(struct part_writer *w, const char *dir, const char *name)
 {
-    char name[PART_NAME_MAX];
-    part_format_name(name, w->footer.seq_lo, w->footer.seq_hi);
     w->dir = str_dup(str_c(dir));
     w->path = fs_join(dir, name);
     w->tmp = w->path ? suffixed(w->path, ".tmp") : NULL;
@@ -125,23 +123,24 @@ static int make_paths(struct part_writer *w, const char *dir)
     return w->dir && w->tmp && w->zstd ? 0 : ERR_NOMEM;
 }
 
-static int write_header(struct part_writer *w, struct err *err)
+static int write_header(struct part_writer *w, uint32_t table, int64_t resolution_ms,
+                        struct err *err)
 {
     char header[PART_HEADER];
     memcpy(header, PART_MAGIC, PART_MAGIC_SIZE);
-    write_u32(header + 8, PART_TABLE_METRICS);
-    write_u32(header + 12, 0);
+    write_u32(header + 8, table);
+    write_u32(header + 12, (uint32_t)(resolution_ms / MS_PER_S));
     write_u64(header + 16, (uint64_t)w->footer.day);
     write_u64(header + 24, hash_bytes(header, 24));
     return write_bytes(w, header, sizeof header, err);
 }
 
-int part_writer_new(const struct fs *fs, const char *dir, int64_t day, uint64_t seq_lo,
-                    uint64_t seq_hi, struct part_writer **out, struct err *err)
+static struct part_writer *new_writer(const struct fs *fs, int64_t day, uint64_t seq_lo,
+                                      uint64_t seq_hi)
 {
     struct part_writer *w = calloc(1, sizeof *w);
     if (!w)
-        return err_set(err, ERR_NOMEM, "write a part: out of memory");
+        return NULL;
     w->fs = fs;
     w->footer = (struct part_footer){
         .day = day, .seq_lo = seq_lo, .seq_hi = seq_hi, .min_ms = INT64_MAX, .max_ms = INT64_MIN};
@@ -150,16 +149,39 @@ int part_writer_new(const struct fs *fs, const char *dir, int64_t day, uint64_t 
     buf_init(&w->chunk, INDEX_MAX);
     buf_init(&w->packed, INDEX_MAX);
     buf_init(&w->streams, (size_t)4 * INDEX_MAX);
-    int rc = make_paths(w, dir) == 0 ? fs_open(fs, w->tmp, FS_NEW, &w->file, err)
-                                     : err_set(err, ERR_NOMEM, "write a part: out of memory");
+    return w;
+}
+
+static int start(struct part_writer *w, const char *dir, const char *name, uint32_t table,
+                 int64_t resolution_ms, struct part_writer **out, struct err *err)
+{
+    int rc = w && make_paths(w, dir, name) == 0
+                 ? fs_open(w->fs, w->tmp, FS_NEW, &w->file, err)
+                 : err_set(err, ERR_NOMEM, "write a part: out of memory");
     if (rc == 0)
-        rc = write_header(w, err);
+        rc = write_header(w, table, resolution_ms, err);
     if (rc != 0) {
         part_writer_free(w);
         return rc;
     }
     *out = w;
     return 0;
+}
+
+int part_writer_new(const struct fs *fs, const char *dir, int64_t day, uint64_t seq_lo,
+                    uint64_t seq_hi, struct part_writer **out, struct err *err)
+{
+    char name[PART_NAME_MAX];
+    part_format_name(name, seq_lo, seq_hi);
+    return start(new_writer(fs, day, seq_lo, seq_hi), dir, name, PART_TABLE_METRICS, 0, out, err);
+}
+
+int part_writer_new_aggregates(const struct fs *fs, const char *dir, const char *name,
+                               int64_t resolution_ms, int64_t day, uint64_t seq_lo, uint64_t seq_hi,
+                               struct part_writer **out, struct err *err)
+{
+    return start(new_writer(fs, day, seq_lo, seq_hi), dir, name, PART_TABLE_AGGREGATES,
+                 resolution_ms, out, err);
 }
 
 void part_writer_free(struct part_writer *w)

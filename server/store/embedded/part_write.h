@@ -9,9 +9,14 @@
 
 struct part_writer;
 
-/* `dir` must exist. */
+/* A part of the metrics table. `dir` must exist. */
 int part_writer_new(const struct fs *fs, const char *dir, int64_t day, uint64_t seq_lo,
                     uint64_t seq_hi, struct part_writer **out, struct err *err);
+
+/* A part of the aggregates table, in a file of any name. */
+int part_writer_new_aggregates(const struct fs *fs, const char *dir, const char *name,
+                               int64_t resolution_ms, int64_t day, uint64_t seq_lo, uint64_t seq_hi,
+                               struct part_writer **out, struct err *err);
 
 /* Removes what was written, unless it was finished. */
 void part_writer_free(struct part_writer *w);
@@ -22,7 +27,8 @@ int part_write_stream(struct part_writer *w, const uint32_t *pairs, size_t n, st
 /* Rows of the current stream, later than those before; cut into blocks. */
 int part_write_rows(struct part_writer *w, const struct columns *c, struct err *err);
 
-/* A block of another part of the same day as it is; `bytes` as part_block_bytes gives them. */
+/* A block of another part of the same day as it is, or one that the caller encoded; `bytes`: those
+ * of b->size, a checksum (part_checksum) last; b->offset does not count. */
 int part_write_block(struct part_writer *w, const char *bytes, const struct part_block *b,
                      struct err *err);
 

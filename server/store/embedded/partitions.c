@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "log/log.h"
 #include "store/embedded/damage.h"
+#include "store/embedded/part_format.h"
 #include "store/embedded/selection.h"
 
 /* --- names of days ---------------------------------------------------------------------------- */
@@ -52,7 +53,7 @@ static size_t find_day(const struct store *s, int64_t day)
     return i;
 }
 
-static struct partition *get_day(const struct store *s, int64_t day)
+struct partition *partition_get(const struct store *s, int64_t day)
 {
     size_t i = find_day(s, day);
     bool found = i < s->n_partitions && s->partitions[i]->day == day;
@@ -111,7 +112,7 @@ static int add_part(struct partition *day, struct part *p)
 int partition_add(struct store *s, struct part *p, struct err *err)
 {
     lock_take(&s->parts_lock);
-    struct partition *day = get_day(s, p->day);
+    struct partition *day = partition_get(s, p->day);
     if (!day)
         day = add_day(s, p->day);
     int rc = day ? add_part(day, p) : ERR_NOMEM;
@@ -166,7 +167,7 @@ static bool move_aside(struct store *s, const char *path)
 static bool swap_parts(struct store *s, struct part *const *old, size_t n, struct part *merged)
 {
     lock_take(&s->parts_lock);
-    struct partition *day = get_day(s, old[0]->day);
+    struct partition *day = partition_get(s, old[0]->day);
     size_t at = 0, put = merged ? 1 : 0;
     while (day && at < day->n && day->parts[at] != old[0])
         at++;
@@ -185,7 +186,7 @@ static bool swap_parts(struct store *s, struct part *const *old, size_t n, struc
 static bool is_empty(struct store *s, int64_t day)
 {
     lock_take(&s->parts_lock);
-    const struct partition *p = get_day(s, day);
+    const struct partition *p = partition_get(s, day);
     bool empty = p && p->n == 0;
     lock_give(&s->parts_lock);
     return empty;
@@ -228,7 +229,7 @@ int partition_days(struct store *s, int64_t **out, size_t *out_n)
 int partition_parts(struct store *s, int64_t day, struct part ***out, size_t *out_n)
 {
     lock_take(&s->parts_lock);
-    const struct partition *p = get_day(s, day);
+    const struct partition *p = partition_get(s, day);
     size_t n = p ? p->n : 0;
     struct part **v = malloc((n + 1) * sizeof(struct part *));
     for (size_t i = 0; v && i < n; i++) {
@@ -283,7 +284,7 @@ static int remove_dir(struct store *s, const char *path, struct err *err)
 int partition_drop(struct store *s, int64_t day, struct err *err)
 {
     lock_take(&s->parts_lock);
-    struct partition *p = get_day(s, day);
+    struct partition *p = partition_get(s, day);
     if (p) {
         size_t at = find_day(s, day);
         memmove(s->partitions + at, s->partitions + at + 1,
@@ -373,7 +374,7 @@ static bool is_superseded(const struct partition *day, const struct found_part *
     return false;
 }
 
-static void set_aside(struct store *s, const char *path, const struct err *why)
+void partition_set_aside(struct store *s, const char *path, const struct err *why)
 {
     bool moved = move_aside(s, path);
     atomic_add_relaxed(&s->damaged_parts, 1);
@@ -386,13 +387,15 @@ static int open_part(struct store *s, int64_t day, const struct found_part *f, s
     struct part *p = NULL;
     struct err why = {0};
     int rc = part_open(s->fs, f->path, &p, &why);
-    if (rc == 0 && (p->day != day || p->seq_lo != f->lo || p->seq_hi != f->hi)) {
+    bool right = rc == 0 && p->table == PART_TABLE_METRICS && p->day == day &&
+                 p->seq_lo == f->lo && p->seq_hi == f->hi;
+    if (rc == 0 && !right) {
         rc = err_set(&why, ERR_CORRUPT, "%s: is of another day or sequence than its name says",
                      f->path);
         part_unref(p);
     }
     if (rc == ERR_CORRUPT) {
-        set_aside(s, f->path, &why);
+        partition_set_aside(s, f->path, &why);
         damage_note_day(s, day);
         return 0;
     }
@@ -411,7 +414,7 @@ static int open_day(struct store *s, int64_t day, const char *dir, struct err *e
     if (rc == 0 && found.aside)
         damage_note_day(s, day);
     for (size_t i = 0; rc == 0 && i < found.n; i++) {
-        if (is_superseded(get_day(s, day), &found.v[i]))
+        if (is_superseded(partition_get(s, day), &found.v[i]))
             remove_file(s, found.v[i].path);
         else
             rc = open_part(s, day, &found.v[i], err);

@@ -11,6 +11,12 @@ bool partition_parse_day(const char *name, int64_t *out);
 enum { DAY_NAME_MAX = 16 };
 void partition_format_day(char out[DAY_NAME_MAX], int64_t day);
 
+/* The day, or NULL; parts_lock must be held. */
+struct partition *partition_get(const struct store *s, int64_t day);
+
+/* Renames a damaged file, counts and reports it. */
+void partition_set_aside(struct store *s, const char *path, const struct err *why);
+
 /* Makes the directory of a day; its path on the heap in `*out`. */
 int partition_make_dir(struct store *s, int64_t day, char **out, struct err *err);
 

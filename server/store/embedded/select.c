@@ -2,6 +2,7 @@
 
 #include "base/budget.h"
 #include "base/compiler.h"
+#include "store/embedded/aggregate_table.h"
 #include "store/embedded/columns.h"
 #include "store/embedded/damage.h"
 #include "store/embedded/erase.h"
@@ -107,9 +108,10 @@ static int unify(struct gather *g, size_t limit)
 
 static int gather_all(struct gather *g, size_t limit)
 {
-    if (g->min_ms > g->max_ms)
-        return 0;
-    int rc = gather_heads(g); // before the parts: see invariant 1 of engine.h
+    int rc = g->request ? aggregates_choose(g) : 0;
+    if (rc != 0 || (g->min_ms > g->max_ms && !g->n_taken))
+        return rc;
+    rc = gather_heads(g); // before the parts: see invariant 1 of engine.h
     size_t from_heads = g->n_candidates;
     if (rc == 0)
         rc = gather_parts(g);
@@ -129,9 +131,10 @@ static int gather_all(struct gather *g, size_t limit)
     return rc == 0 ? 0 : err_set(g->err, rc, "select: over the memory budget");
 }
 
-int store_select(struct store *s, const struct matcher *matchers, size_t n_matchers, int64_t min_ms,
-                 int64_t max_ms, size_t limit, struct budget *memory, struct selection **out,
-                 struct err *err)
+static int select_streams(struct store *s, const struct matcher *matchers, size_t n_matchers,
+                          int64_t min_ms, int64_t max_ms, size_t limit,
+                          const struct aggregate_request *request, struct budget *memory,
+                          struct selection **out, struct err *err)
 {
     if (!atomic_get_acquire(&s->replayed)) // pairs with the release at the end of store_replay
         return err_set(err, ERR_BUSY, "the write-ahead log is being replayed");
@@ -146,6 +149,7 @@ int store_select(struct store *s, const struct matcher *matchers, size_t n_match
                        .n_matchers = n_matchers,
                        .min_ms = MAX(min_ms, retention_min_ms(s)),
                        .max_ms = max_ms,
+                       .request = request,
                        .tombstones = deleted,
                        .err = err};
     sel->min_ms = g.min_ms;
@@ -162,6 +166,22 @@ int store_select(struct store *s, const struct matcher *matchers, size_t n_match
     }
     *out = sel;
     return 0;
+}
+
+int store_select(struct store *s, const struct matcher *matchers, size_t n_matchers, int64_t min_ms,
+                 int64_t max_ms, size_t limit, struct budget *memory, struct selection **out,
+                 struct err *err)
+{
+    return select_streams(s, matchers, n_matchers, min_ms, max_ms, limit, NULL, memory, out, err);
+}
+
+int store_select_aggregated(struct store *s, const struct matcher *matchers, size_t n_matchers,
+                            int64_t min_ms, int64_t max_ms, int64_t resolution_ms, bool prefer,
+                            struct budget *memory, struct selection **out, struct err *err)
+{
+    const struct aggregate_request request = {MAX(min_ms, aggregates_min_ms(s)), resolution_ms,
+                                              prefer};
+    return select_streams(s, matchers, n_matchers, min_ms, max_ms, 0, &request, memory, out, err);
 }
 
 void selection_free(struct selection *sel)
@@ -188,6 +208,17 @@ const struct labels *selection_labels(const struct selection *sel, size_t i)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
+static bool is_rolled_up(const struct source *src)
+{
+    return src->part && src->part->resolution_ms;
+}
+
+/* What has expired is not read. */
+static int64_t source_min_ms(const struct selection *sel, const struct source *src, int64_t min_ms)
+{
+    return MAX(min_ms, is_rolled_up(src) ? sel->aggregates_min_ms : sel->min_ms);
+}
+
 static int read_source(const struct selection *sel, const struct source *src, int64_t min_ms,
                        int64_t max_ms, struct columns *out)
 {
@@ -197,6 +228,8 @@ static int read_source(const struct selection *sel, const struct source *src, in
     if (src->series) {
         struct stream_shard *shard = &s->streams.shards[head_series_shard(src->series)];
         rc = head_series_read(src->series, shard, false, min_ms, max_ms, out);
+    } else if (is_rolled_up(src)) {
+        rc = aggregates_read_points(src->part, &src->block, min_ms, max_ms, out);
     } else {
         rc = part_read_block(src->part, &src->block, out);
         if (rc == 0)
@@ -213,19 +246,31 @@ static int read_source(const struct selection *sel, const struct source *src, in
     return rc;
 }
 
-int selection_read(const struct selection *sel, size_t i, int64_t min_ms, int64_t max_ms,
-                   struct columns *out, struct err *err)
+static int read_sources(const struct selection *sel, size_t i, bool raw_alone, int64_t min_ms,
+                        int64_t max_ms, struct columns *out)
 {
     const struct selected *one = &sel->streams[i];
     int rc = 0;
     columns_reset(out);
-    min_ms = MAX(min_ms, sel->min_ms);
     for (uint32_t k = 0; rc == 0 && k < one->n; k++) {
         const struct source *src = &sel->sources[one->first + k];
-        if (src->block.max_ms >= min_ms && src->block.min_ms <= max_ms)
-            rc = read_source(sel, src, min_ms, max_ms, out);
+        int64_t from = source_min_ms(sel, src, min_ms);
+        bool wanted = !raw_alone || !is_rolled_up(src);
+        if (wanted && src->block.max_ms >= from && src->block.min_ms <= max_ms)
+            rc = read_source(sel, src, from, max_ms, out);
     }
-    if (rc == 0)
-        rc = columns_sort(out);
+    return rc == 0 ? columns_sort(out) : rc;
+}
+
+int selection_read_raw(const struct selection *sel, size_t i, int64_t min_ms, int64_t max_ms,
+                       struct columns *out)
+{
+    return read_sources(sel, i, true, min_ms, max_ms, out);
+}
+
+int selection_read(const struct selection *sel, size_t i, int64_t min_ms, int64_t max_ms,
+                   struct columns *out, struct err *err)
+{
+    int rc = read_sources(sel, i, false, min_ms, max_ms, out);
     return rc == 0 ? 0 : err_set(err, rc, "read a series: out of memory");
 }

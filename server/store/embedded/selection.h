@@ -6,6 +6,7 @@
 #ifndef TELLTALE_STORE_EMBEDDED_SELECTION_H
 #define TELLTALE_STORE_EMBEDDED_SELECTION_H
 
+#include "store/aggregates.h"
 #include "store/embedded/engine.h"
 #include "store/embedded/label_table.h"
 
@@ -26,6 +27,8 @@ struct selection {
     struct store *store;
     struct arena arena; /* owns all below but the counts of references */
     int64_t min_ms;     /* not before the retention */
+    struct selection_aggregates aggregates;
+    int64_t aggregates_min_ms; /* not before theirs */
     struct selected *streams;
     size_t n;
     struct source *sources; /* by rising rank within a stream: the later wins at equal time */
@@ -49,6 +52,9 @@ struct gather {
     const struct matcher *matchers;
     size_t n_matchers;
     int64_t min_ms, max_ms;
+    const struct aggregate_request *request; /* NULL: samples alone */
+    int64_t *taken;                          /* days read rolled up, rising */
+    size_t n_taken;
     struct arena work;
     struct label_table table;
     struct candidate *candidates;
@@ -56,6 +62,28 @@ struct gather {
     size_t n_candidates, cap_candidates, n_labels, cap_labels;
     struct err *err;
 };
+
+/* Which days are read rolled up (aggregate_select.c). */
+struct aggregate_request {
+    int64_t asked_min_ms, resolution_ms;
+    bool prefer; /* where there are samples, too */
+};
+
+/* Chooses the days, before heads and parts are gathered: they become the selection's first parts.
+ */
+int aggregates_choose(struct gather *g);
+bool aggregates_took(const struct gather *g, int64_t day);
+
+/* Joins them with the raw parts of the other days; takes the references to `raw`. */
+int aggregates_put(struct gather *g, struct part **raw, size_t n);
+
+/* selection_read of the days that are not rolled up. */
+int selection_read_raw(const struct selection *sel, size_t i, int64_t min_ms, int64_t max_ms,
+                       struct columns *out);
+
+/* Samples that a block of the aggregates tells of, within [min, max]. */
+int aggregates_read_points(const struct part *p, const struct part_block *b, int64_t min_ms,
+                           int64_t max_ms, struct columns *out);
 
 /* Adds the candidates of all live and frozen heads, or of all parts. */
 int gather_heads(struct gather *g);

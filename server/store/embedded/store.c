@@ -6,6 +6,7 @@
 #include "base/compiler.h"
 #include "base/time.h"
 #include "log/log.h"
+#include "store/embedded/aggregate_table.h"
 #include "store/embedded/engine.h"
 #include "store/embedded/records/records.h"
 
@@ -38,6 +39,7 @@ static void set_limits(struct store *s, const struct store_options *o)
                        o->head_max_bytes ? o->head_max_bytes : (size_t)DEFAULT_HEAD_BYTES);
     size_t streams = o->max_streams ? o->max_streams : DEFAULT_MAX_STREAMS;
     atomic_set_relaxed(&s->streams.max, (unsigned)MIN(streams, (size_t)UINT32_MAX / 2));
+    aggregates_configure(s, o);
 }
 
 void store_reconfigure(struct store *s, const struct store_options *options)
@@ -190,6 +192,8 @@ static int open_files(struct store *s, struct err *err)
         rc = make_dirs(s, err);
     if (rc == 0)
         rc = partitions_open(s, err);
+    if (rc == 0)
+        rc = aggregates_open(s, err);
     if (rc != 0)
         return rc;
     rc = open_tombstones(s, err);
@@ -215,6 +219,7 @@ static int init(struct store *s, const struct store_options *o)
     s->background = o->background;
     exemplars_init(&s->exemplars, o->max_exemplars ? o->max_exemplars : DEFAULT_MAX_EXEMPLARS);
     metadata_init(&s->metadata);
+    lock_init(&s->aggregate, LOCK_STORE_ROLLUP);
     lock_init(&s->table, LOCK_STORE_TABLE);
     rwlock_init(&s->evict, LOCK_STORE_EVICT);
     rwlock_init(&s->gate, LOCK_STORE_GATE);
@@ -279,6 +284,7 @@ void store_abandon(struct store *s)
     free(s->frozen);
     records_abandon(s);
     partitions_close(s);
+    aggregates_close(s);
     chunk_cache_done(&s->chunks); // the parts that it has chunks of are gone
     append_done(s);
     wal_done(&s->wal);
@@ -296,6 +302,7 @@ void store_abandon(struct store *s)
     rwlock_done(&s->gate);
     rwlock_done(&s->evict);
     lock_done(&s->table);
+    lock_done(&s->aggregate);
     free(s->dir);
     free(s->table_dir);
     free(s->wal_dir);

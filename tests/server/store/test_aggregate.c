@@ -169,7 +169,7 @@ static void test_a_stale_marker_at_the_end_is_remembered(void **state)
     assert_int_equal(f.aggregates.v[1].flags, 0);
 
     columns_reset(&f.columns);
-    assert_int_equal(aggregate_points(&f.aggregates, 0, &f.columns), 0);
+    assert_int_equal(aggregate_points(&f.aggregates, INT64_MIN, INT64_MAX, &f.columns), 0);
     assert_int_equal(f.columns.n, 3);
     assert_int_equal(f.columns.t_unix_ms[0], NOON - 2);
     assert_int_equal(f.columns.t_unix_ms[1], NOON);

@@ -1,0 +1,314 @@
+/* Selecting and reading days rolled up.
+ *
+ * A day is read from one place: rolled up, or raw from heads and parts. Choosing comes first: a day
+ * is up to date when no head has rows of it and no part is newer than those it was made of, and
+ * heads are looked at before parts, so a row on its way from one to the other is noticed. Rows
+ * appended later may or may not be seen, as in any selection. */
+#include <stdlib.h>
+
+#include "base/compiler.h"
+#include "base/time.h"
+#include "store/embedded/aggregate.h"
+#include "store/embedded/aggregate_block.h"
+#include "store/embedded/aggregate_table.h"
+#include "store/embedded/columns.h"
+#include "store/embedded/damage.h"
+#include "store/embedded/part_format.h"
+#include "store/embedded/partitions.h"
+#include "store/embedded/selection.h"
+
+/* --- what there is ---------------------------------------------------------------------------- */
+
+static bool meets(const struct part *p, int64_t min_ms, int64_t max_ms)
+{
+    return p->min_ms - p->resolution_ms <= max_ms && p->max_ms >= min_ms &&
+           !atomic_get_relaxed(&p->damaged);
+}
+
+static bool any_meets(const struct aggregate_list *l, int64_t min_ms, int64_t max_ms)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (meets(l->parts[i], min_ms, max_ms))
+            return true;
+    return false;
+}
+
+void store_aggregates_view(struct store *s, int64_t min_ms, int64_t max_ms,
+                           struct aggregates_view *out)
+{
+    min_ms = MAX(min_ms, aggregates_min_ms(s));
+    *out = (struct aggregates_view){.raw_min_ms = retention_min_ms(s)};
+    lock_take(&s->parts_lock);
+    for (size_t i = 0; i < s->n_aggregates; i++)
+        if (any_meets(&s->aggregates[i], min_ms, max_ms))
+            out->resolutions_ms[out->n++] = s->aggregates[i].resolution_ms;
+    lock_give(&s->parts_lock);
+}
+
+/* --- choosing --------------------------------------------------------------------------------- */
+
+/* What was found for one day. */
+struct choice {
+    struct part *part;
+    bool head; /* has rows of the day */
+};
+
+struct choices {
+    struct choice *v; /* by day */
+    size_t n;
+    int64_t resolution_ms;
+};
+
+/* Of two resolutions of a day: that which was asked for, else the coarsest that divides it, else
+ * the finest. */
+static bool is_better(const struct choices *c, int64_t a, int64_t b)
+{
+    bool a_fits = c->resolution_ms % a == 0, b_fits = c->resolution_ms % b == 0;
+    if (a_fits != b_fits)
+        return a_fits;
+    return a_fits ? a > b : a < b;
+}
+
+static void offer(struct choices *c, struct part *p)
+{
+    size_t i = c->n;
+    while (i > 0 && c->v[i - 1].part->day >= p->day)
+        i--;
+    if (i < c->n && c->v[i].part->day == p->day) {
+        if (is_better(c, p->resolution_ms, c->v[i].part->resolution_ms))
+            c->v[i].part = p;
+        return;
+    }
+    memmove(c->v + i + 1, c->v + i, (c->n - i) * sizeof *c->v);
+    c->v[i] = (struct choice){.part = p};
+    c->n++;
+}
+
+static void note_heads(struct store *s, struct choices *c)
+{
+    lock_take(&s->heads_lock);
+    for (size_t i = 0; i < s->n_live + s->n_frozen; i++) {
+        const struct head *h = i < s->n_live ? s->live[i] : s->frozen[i - s->n_live];
+        for (size_t k = 0; k < c->n && atomic_get_relaxed(&h->rows); k++)
+            c->v[k].head |= c->v[k].part->day == h->day;
+    }
+    lock_give(&s->heads_lock);
+}
+
+/* With parts_lock. */
+static bool is_taken(struct gather *g, const struct choice *c)
+{
+    const struct part *p = c->part;
+    const struct partition *raw = partition_get(g->selection->store, p->day);
+    bool parts = raw && raw->n;
+    int64_t begin_ms = MAX(p->day * MS_PER_DAY, g->request->asked_min_ms);
+    bool expired = begin_ms < retention_min_ms(g->selection->store) || !(parts || c->head);
+    bool current = !c->head && (!parts || raw->parts[raw->n - 1]->seq_hi <= p->seq_hi);
+    bool exact = g->request->resolution_ms % p->resolution_ms == 0;
+    g->selection->aggregates.expired += expired;
+    return expired || (g->request->prefer && current && exact);
+}
+
+static int collect(struct gather *g, struct choices *c)
+{
+    struct store *s = g->selection->store;
+    size_t total = 0;
+    lock_take(&s->parts_lock);
+    for (size_t i = 0; i < s->n_aggregates; i++)
+        total += s->aggregates[i].n;
+    c->v = arena_array(&g->work, total, sizeof *c->v);
+    for (size_t i = 0; c->v && i < s->n_aggregates; i++)
+        for (size_t k = 0; k < s->aggregates[i].n; k++)
+            if (meets(s->aggregates[i].parts[k], g->request->asked_min_ms, g->max_ms))
+                offer(c, s->aggregates[i].parts[k]);
+    for (size_t i = 0; i < c->n; i++)
+        part_ref(c->v[i].part);
+    lock_give(&s->parts_lock);
+    return c->v ? 0 : ERR_NOMEM;
+}
+
+static void take(struct gather *g, const struct choices *c)
+{
+    struct selection *sel = g->selection;
+    lock_take(&sel->store->parts_lock);
+    for (size_t i = 0; i < c->n; i++) {
+        struct part *p = c->v[i].part;
+        if (!is_taken(g, &c->v[i])) {
+            part_unref(p);
+            continue;
+        }
+        g->taken[g->n_taken++] = p->day;
+        sel->parts[sel->n_parts++] = p;
+        sel->aggregates.days++;
+        sel->aggregates.resolution_ms = MAX(sel->aggregates.resolution_ms, p->resolution_ms);
+    }
+    lock_give(&sel->store->parts_lock);
+}
+
+int aggregates_choose(struct gather *g)
+{
+    struct selection *sel = g->selection;
+    struct choices c = {.resolution_ms = g->request->resolution_ms};
+    sel->aggregates_min_ms = g->request->asked_min_ms;
+    int rc = collect(g, &c);
+    if (rc == 0) {
+        g->taken = arena_array(&g->work, c.n, sizeof *g->taken);
+        sel->parts = arena_array(&sel->arena, c.n, sizeof(struct part *));
+        rc = g->taken && sel->parts ? 0 : ERR_NOMEM;
+    }
+    if (rc == 0) {
+        note_heads(sel->store, &c);
+        take(g, &c);
+    }
+    for (size_t i = 0; rc != 0 && i < c.n; i++)
+        part_unref(c.v[i].part);
+    return rc == 0 ? 0 : err_set(g->err, rc, "select: over the memory budget");
+}
+
+bool aggregates_took(const struct gather *g, int64_t day)
+{
+    for (size_t i = 0; i < g->n_taken; i++)
+        if (g->taken[i] == day)
+            return true;
+    return false;
+}
+
+int aggregates_put(struct gather *g, struct part **raw, size_t n)
+{
+    struct selection *sel = g->selection;
+    struct part **v = arena_array(&sel->arena, sel->n_parts + n, sizeof(struct part *));
+    size_t k = 0, count = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!v || aggregates_took(g, raw[i]->day)) {
+            part_unref(raw[i]);
+            continue;
+        }
+        while (k < sel->n_parts && sel->parts[k]->day < raw[i]->day)
+            v[count++] = sel->parts[k++];
+        v[count++] = raw[i];
+    }
+    if (!v)
+        return ERR_NOMEM;
+    while (k < sel->n_parts)
+        v[count++] = sel->parts[k++];
+    sel->parts = v;
+    sel->n_parts = count;
+    return 0;
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+struct selection_aggregates selection_aggregates(const struct selection *sel)
+{
+    return sel->aggregates;
+}
+
+int aggregates_read_block(const struct part *p, const struct part_block *b, struct aggregates *out)
+{
+    const char *bytes = part_block_bytes(p, b);
+    if (!bytes)
+        return ERR_CORRUPT;
+    return aggregate_block_decode(bytes, b->size - PART_CHECKSUM, p->day * MS_PER_DAY, out);
+}
+
+int aggregates_read_points(const struct part *p, const struct part_block *b, int64_t min_ms,
+                           int64_t max_ms, struct columns *out)
+{
+    struct aggregates rows;
+    aggregates_init(&rows, AGGREGATE_ENDS, out->arena);
+    int rc = aggregates_read_block(p, b, &rows);
+    if (rc == 0)
+        rc = aggregate_points(&rows, min_ms, max_ms, out);
+    aggregates_done(&rows);
+    return rc;
+}
+
+/* Drops the rows outside [min, max] of those from row `from` on, which rise. */
+static void trim(struct aggregates *a, size_t from, int64_t min_ms, int64_t max_ms)
+{
+    size_t first = from, end = a->n;
+    while (first < end && a->v[first].t_unix_ms < min_ms)
+        first++;
+    while (end > first && a->v[end - 1].t_unix_ms > max_ms)
+        end--;
+    if (first > from && end > first)
+        memmove(a->v + from, a->v + first, (end - first) * sizeof *a->v);
+    a->n = from + (end - first);
+}
+
+struct reading {
+    const struct selection *sel;
+    int64_t min_ms, max_ms;
+    struct aggregates *out;
+};
+
+/* Blocks of the days rolled up, which come by rising day. */
+static int read_rolled(const struct reading *r, const struct selected *one)
+{
+    int rc = 0;
+    for (uint32_t k = 0; rc == 0 && k < one->n; k++) {
+        const struct source *src = &r->sel->sources[one->first + k];
+        bool wanted = src->part && src->part->resolution_ms && src->block.max_ms >= r->min_ms &&
+                      src->block.min_ms <= r->max_ms;
+        size_t from = r->out->n;
+        if (wanted)
+            rc = aggregates_read_block(src->part, &src->block, r->out);
+        if (rc == ERR_CORRUPT) {
+            damage_note_block(r->sel->store, src->part);
+            r->out->damaged++;
+            rc = 0;
+        }
+        trim(r->out, from, MAX(r->min_ms, r->sel->aggregates_min_ms), r->max_ms);
+    }
+    return rc;
+}
+
+/* Each sample of the other days as a bucket of its own. */
+static int read_raw(const struct reading *r, size_t i)
+{
+    struct columns c;
+    struct arena scratch;
+    arena_init(&scratch, r->out->arena->budget);
+    columns_init(&c, r->out->arena);
+    int rc = selection_read_raw(r->sel, i, r->min_ms, r->max_ms, &c);
+    if (rc == 0)
+        rc = aggregate_columns(&c, 1, &scratch, r->out);
+    r->out->damaged += c.damaged;
+    columns_done(&c);
+    arena_done(&scratch);
+    return rc;
+}
+
+/* Two runs that rise become one; of equal times those of the first come first: buckets that end at
+ * midnight before the sample of that millisecond. */
+static int merge_runs(struct aggregates *a, size_t middle)
+{
+    size_t n = a->n, i = 0, k = middle;
+    if (middle == 0 || middle == n || a->v[middle - 1].t_unix_ms <= a->v[middle].t_unix_ms)
+        return 0;
+    struct aggregate *v = malloc(n * sizeof *v);
+    if (!v)
+        return ERR_NOMEM;
+    for (size_t to = 0; to < n; to++) {
+        bool second = i == middle || (k < n && a->v[k].t_unix_ms < a->v[i].t_unix_ms);
+        v[to] = second ? a->v[k++] : a->v[i++];
+    }
+    free(a->v);
+    a->v = v;
+    a->cap = n;
+    return 0;
+}
+
+int selection_read_aggregates(const struct selection *sel, size_t i, int64_t min_ms, int64_t max_ms,
+                              struct aggregates *out, struct err *err)
+{
+    const struct reading r = {sel, min_ms, max_ms, out};
+    out->n = out->damaged = 0;
+    int rc = read_rolled(&r, &sel->streams[i]);
+    size_t middle = out->n;
+    if (rc == 0)
+        rc = read_raw(&r, i);
+    if (rc == 0)
+        rc = merge_runs(out, middle);
+    return rc == 0 ? 0 : err_set(err, rc, "read a series: out of memory");
+}

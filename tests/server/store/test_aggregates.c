@@ -1,0 +1,524 @@
+/* The table of aggregates: when days are rolled up, what is read from where, and what a crash,
+ * late rows, expiry and damage leave. */
+#include "harness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/compiler.h"
+#include "store/aggregates.h"
+#include "store/embedded/aggregate_table.h"
+#include "store/embedded/columns.h"
+
+#define MINUTE (60 * SECOND)
+#define TODAY (NOON - 12 * HOUR) // its first millisecond
+
+/* Days around NOON: 0 is today, 1 yesterday, … */
+static int64_t day_start(int days_ago)
+{
+    return TODAY - days_ago * DAY;
+}
+
+static void begin_with(struct harness *h, enum store_durability durability)
+{
+    harness_init(h);
+    h->options.durability = durability;
+    h->options.retention_ms = 30 * DAY;
+    h->options.aggregates.enabled = true;
+    h->options.aggregates.after_ms = 1;
+    harness_open(h);
+}
+
+static void begin(struct harness *h)
+{
+    begin_with(h, STORE_DURABILITY_PROCESS);
+}
+
+static const char *const streams[] = {"a{s=1}", "a{s=2}", "b{s=1,x=y}"};
+
+/* A row each minute of a day in each stream: `shift` + minute of the day. */
+static void fill_day(struct harness *h, int days_ago, double shift)
+{
+    for (int minute = 0; minute < 1440; minute += 7) {
+        for (size_t i = 0; i < ARRAY_LEN(streams); i++)
+            harness_float(h, streams[i], day_start(days_ago) + minute * MINUTE, shift + minute);
+        assert_int_equal(harness_append(h, NULL, NULL), 0);
+    }
+}
+
+static void maintain(struct harness *h)
+{
+    struct err err = {0};
+    int rc = store_maintain(h->store, true, &err);
+    if (rc != 0)
+        fail_msg("maintain: %s", err.message);
+}
+
+static size_t files(struct harness *h, const char *directory)
+{
+    size_t n = 0;
+    const char *path;
+    for (size_t i = 0; (path = crash_fs_path(h->disk, ".part", i)); i++)
+        n += strstr(path, directory) != NULL;
+    return n;
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+struct reading {
+    struct selection *sel;
+    struct arena arena;
+    struct aggregates rows;
+};
+
+static void read_begin(struct harness *h, struct reading *r, int64_t min_ms, int64_t max_ms,
+                       int64_t resolution_ms, bool prefer)
+{
+    struct matcher m[2];
+    size_t n = harness_matchers("s=1 __name__=a", m, 2);
+    assert_int_equal(store_select_aggregated(h->store, m, n, min_ms, max_ms, resolution_ms, prefer,
+                                             NULL, &r->sel, NULL),
+                     0);
+    harness_matchers_done(m, n);
+    arena_init(&r->arena, (size_t)1 << 30);
+    aggregates_init(&r->rows, AGGREGATE_ALL, &r->arena);
+    if (selection_count(r->sel))
+        assert_int_equal(selection_read_aggregates(r->sel, 0, min_ms, max_ms, &r->rows, NULL), 0);
+}
+
+static void read_end(struct reading *r)
+{
+    aggregates_done(&r->rows);
+    arena_done(&r->arena);
+    selection_free(r->sel);
+}
+
+/* Samples, sum and days rolled up of a{s=1} in [min, max], as text. */
+static const char *summary(struct harness *h, int64_t min_ms, int64_t max_ms, bool prefer)
+{
+    static char text[128];
+    struct reading r;
+    read_begin(h, &r, min_ms, max_ms, HOUR, prefer);
+    double sum = 0;
+    int64_t n = 0;
+    for (size_t i = 0; i < r.rows.n; i++) {
+        sum += r.rows.v[i].sum;
+        n += r.rows.v[i].n;
+    }
+    struct selection_aggregates used = selection_aggregates(r.sel);
+    (void)snprintf(text, sizeof text, "%lld samples, sum %.0f, %zu rolled up, %zu expired",
+                   (long long)n, sum, used.days, used.expired);
+    read_end(&r);
+    return text;
+}
+
+/* Of its 24 hours, which begin behind the first millisecond and end with that of the next day. */
+static const char *summary_of_day(struct harness *h, int days_ago)
+{
+    return summary(h, day_start(days_ago) + 1, day_start(days_ago - 1), true);
+}
+
+/* --- tests ------------------------------------------------------------------------------------ */
+
+static void test_days_that_are_over_are_rolled_up(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    for (int day = 0; day < 4; day++)
+        fill_day(&h, day, 0);
+    maintain(&h);
+    assert_int_equal(files(&h, "/aggregates/5m/"), 3);
+    assert_int_equal(files(&h, "/aggregates/1h/"), 3);
+    assert_string_equal(summary_of_day(&h, 2), "206 samples, sum 147805, 2 rolled up, 0 expired");
+    assert_string_equal(summary_of_day(&h, 0), "205 samples, sum 147805, 0 rolled up, 0 expired");
+    assert_string_equal(summary(&h, day_start(3), NOON + DAY, true),
+                        "824 samples, sum 591220, 3 rolled up, 0 expired");
+    assert_string_equal(summary(&h, day_start(3), NOON + DAY, false),
+                        "824 samples, sum 591220, 0 rolled up, 0 expired");
+    harness_done(&h);
+}
+
+static void test_a_day_is_rolled_up_after_the_time_set(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    h.options.aggregates.after_ms = 2 * DAY;
+    store_reconfigure(h.store, &h.options);
+    for (int day = 0; day < 5; day++)
+        fill_day(&h, day, 0);
+    maintain(&h);
+    assert_int_equal(files(&h, "/aggregates/1h/"), 2); // 3 and 4 days ago: over for 2 days
+    h.options.aggregates.enabled = false;
+    h.options.aggregates.after_ms = 1;
+    store_reconfigure(h.store, &h.options);
+    maintain(&h);
+    assert_int_equal(files(&h, "/aggregates/1h/"), 2);
+    harness_done(&h);
+}
+
+static void test_aggregates_survive_a_restart(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    fill_day(&h, 1, 0);
+    fill_day(&h, 2, 0);
+    maintain(&h);
+    uint64_t before = crash_fs_operations(h.disk);
+    harness_reopen(&h);
+    assert_string_equal(summary_of_day(&h, 1), "205 samples, sum 147805, 1 rolled up, 0 expired");
+    before = crash_fs_operations(h.disk);
+    maintain(&h);
+    harness_close(&h);
+    assert_true(crash_fs_operations(h.disk) - before < 20); // nothing is rolled up again
+    harness_open(&h);
+    harness_done(&h);
+}
+
+static void test_buckets_are_those_of_the_samples(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct reading r, raw;
+    begin(&h);
+    fill_day(&h, 2, 3);
+    maintain(&h);
+    for (int hours = 1; hours <= 24; hours++) {
+        int64_t end = day_start(2) + hours * HOUR;
+        read_begin(&h, &r, end - HOUR + 1, end, HOUR, true);
+        read_begin(&h, &raw, end - HOUR + 1, end, HOUR, false);
+        assert_int_equal(r.rows.n, 1);
+        assert_int_equal(r.rows.v[0].t_unix_ms, end);
+        assert_int_equal(r.rows.v[0].n, raw.rows.n);
+        assert_int_equal(r.rows.v[0].first_ms, raw.rows.v[0].first_ms);
+        assert_int_equal(r.rows.v[0].last_ms, raw.rows.v[raw.rows.n - 1].last_ms);
+        assert_true(r.rows.v[0].min == raw.rows.v[0].first);
+        assert_true(r.rows.v[0].max == raw.rows.v[raw.rows.n - 1].first);
+        read_end(&r);
+        read_end(&raw);
+    }
+    harness_done(&h);
+}
+
+static void test_a_sample_at_midnight_belongs_to_the_bucket_that_ends_there(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct reading r;
+    begin(&h);
+    harness_put(&h, "a{s=1}", day_start(1) - 1, 1);
+    harness_put(&h, "a{s=1}", day_start(1), 2);
+    harness_put(&h, "a{s=1}", day_start(1) + 1, 4);
+    maintain(&h);
+    read_begin(&h, &r, day_start(1) - HOUR + 1, day_start(1), HOUR, true);
+    assert_int_equal(selection_aggregates(r.sel).days, 2);
+    assert_int_equal(r.rows.n, 2); // a row of each day
+    assert_int_equal(r.rows.v[0].t_unix_ms, day_start(1));
+    assert_int_equal(r.rows.v[1].t_unix_ms, day_start(1));
+    assert_true(r.rows.v[0].sum == 1 && r.rows.v[1].sum == 2);
+    read_end(&r);
+    harness_done(&h);
+}
+
+static void test_late_rows_are_seen_at_once_and_rolled_up_later(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    fill_day(&h, 2, 0);
+    maintain(&h);
+    harness_put(&h, "a{s=1}", day_start(2) + 1, 1000000);
+    assert_string_equal(summary_of_day(&h, 2), "206 samples, sum 1147805, 0 rolled up, 0 expired");
+    assert_int_equal(store_flush(h.store, NULL), 0);
+    assert_string_equal(summary_of_day(&h, 2), "206 samples, sum 1147805, 0 rolled up, 0 expired");
+    maintain(&h);
+    assert_string_equal(summary_of_day(&h, 2), "206 samples, sum 1147805, 1 rolled up, 0 expired");
+    assert_int_equal(files(&h, "/aggregates/"), 2);
+    harness_done(&h);
+}
+
+static void test_a_day_with_late_rows_is_not_rolled_up_at_each_flush(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct err err = {0};
+    begin(&h);
+    fill_day(&h, 2, 0);
+    maintain(&h);
+    harness_put(&h, "a{s=1}", day_start(2) + 1, 1);
+    assert_int_equal(store_flush(h.store, NULL), 0);
+    for (int flushes = 0; flushes < 4; flushes++) {
+        assert_int_equal(aggregates_maintain(h.store, false, &err), 0);
+        assert_string_equal(summary_of_day(&h, 2),
+                            "206 samples, sum 147806, 0 rolled up, 0 expired");
+        harness_put(&h, "a{s=1}", NOON + flushes, 1);
+        assert_int_equal(store_flush(h.store, NULL), 0);
+    }
+    assert_int_equal(aggregates_maintain(h.store, false, &err), 0);
+    assert_string_equal(summary_of_day(&h, 2), "206 samples, sum 147806, 1 rolled up, 0 expired");
+    harness_done(&h);
+}
+
+static void test_aggregates_stay_when_samples_expire(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    for (int day = 0; day < 6; day++)
+        fill_day(&h, day, 0);
+    maintain(&h);
+    h.options.retention_ms = 3 * DAY;
+    store_reconfigure(h.store, &h.options);
+    maintain(&h);
+    assert_int_equal(files(&h, "/metrics/2026-11-16/"), 0);
+    assert_string_equal(summary(&h, day_start(5), NOON + DAY, false),
+                        "1236 samples, sum 886830, 3 rolled up, 3 expired");
+    /* Samples are asked for: the first and the last of each bucket of the finest resolution… */
+    struct reading r;
+    struct columns c;
+    read_begin(&h, &r, day_start(5), day_start(4) - 1, 5 * MINUTE, false);
+    columns_init(&c, &r.arena);
+    assert_int_equal(selection_read(r.sel, 0, day_start(5), day_start(4) - 1, &c, NULL), 0);
+    assert_int_equal(c.n, 206);
+    assert_int_equal(c.t_unix_ms[205], day_start(5) + 1435 * MINUTE);
+    assert_true(c.value[205] == 1435);
+    columns_done(&c);
+    read_end(&r);
+    /* … unless by somebody who has not heard of them. */
+    assert_string_equal(harness_read(&h, "__name__=b", day_start(5), day_start(4)), "");
+    harness_done(&h);
+}
+
+static void test_what_is_left_of_an_expired_day_does_not_replace_its_aggregates(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    fill_day(&h, 5, 0);
+    maintain(&h);
+    h.options.retention_ms = 3 * DAY;
+    store_reconfigure(h.store, &h.options);
+    maintain(&h);
+    harness_reopen(&h);
+    h.options.retention_ms = 30 * DAY;
+    store_reconfigure(h.store, &h.options);
+    harness_put(&h, "a{s=1}", day_start(5) + 1, 77);
+    maintain(&h);
+    assert_int_equal(files(&h, "/metrics/2026-11-16/"), 1);
+    harness_reopen(&h);
+    struct reading r;
+    read_begin(&h, &r, day_start(5), day_start(4), HOUR, true);
+    read_end(&r);
+    struct part *p = aggregates_day(h.store, HOUR, day_start(5) / DAY);
+    assert_int_equal(p->rows, 75); // of three streams, midnight and 24 hours each
+    part_unref(p);
+    harness_done(&h);
+}
+
+static void test_a_day_is_rolled_up_before_it_expires(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    h.options.aggregates.enabled = false;
+    store_reconfigure(h.store, &h.options);
+    fill_day(&h, 9, 0);
+    maintain(&h);
+    assert_int_equal(files(&h, "/aggregates/"), 0);
+    h.options.aggregates.enabled = true;
+    h.options.aggregates.after_ms = 20 * DAY;
+    h.options.retention_ms = 3 * DAY;
+    store_reconfigure(h.store, &h.options);
+    maintain(&h);
+    assert_int_equal(files(&h, "/metrics/"), 0);
+    assert_int_equal(files(&h, "/aggregates/"), 2);
+    harness_done(&h);
+}
+
+static void test_aggregates_expire_after_their_own_retention(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    for (int day = 1; day < 6; day++)
+        fill_day(&h, day, 0);
+    maintain(&h);
+    h.options.retention_ms = DAY;
+    h.options.aggregates.retention_ms = 3 * DAY;
+    store_reconfigure(h.store, &h.options);
+    assert_string_equal(summary(&h, day_start(5), NOON + DAY, true),
+                        "523 samples, sum 412160, 3 rolled up, 3 expired");
+    maintain(&h);
+    assert_int_equal(files(&h, "/aggregates/1h/"), 3);
+    assert_string_equal(summary(&h, day_start(5), NOON + DAY, true),
+                        "523 samples, sum 412160, 3 rolled up, 3 expired");
+    harness_done(&h);
+}
+
+static void test_damaged_aggregates_are_set_aside_and_made_again(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    fill_day(&h, 2, 0);
+    maintain(&h);
+    char path[256];
+    (void)snprintf(path, sizeof path, "%s/aggregates/1h/2026-11-19.part", h.options.dir);
+    harness_close(&h);
+    uint64_t size = crash_fs_size(h.disk, path);
+    assert_true(size > 0);
+    assert_true(crash_fs_damage(h.disk, path, size - 3, 1));
+    harness_open(&h);
+    assert_string_equal(summary_of_day(&h, 2), "205 samples, sum 147805, 1 rolled up, 0 expired");
+    assert_int_equal(files(&h, "/aggregates/1h/"), 0); // it was the finer one that was taken
+    maintain(&h);
+    assert_int_equal(files(&h, "/aggregates/1h/"), 1);
+    harness_done(&h);
+}
+
+static void test_a_damaged_block_is_counted(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct reading r;
+    begin(&h);
+    fill_day(&h, 2, 0);
+    maintain(&h);
+    char path[256];
+    (void)snprintf(path, sizeof path, "%s/aggregates/1h/2026-11-19.part", h.options.dir);
+    harness_close(&h);
+    assert_true(crash_fs_damage(h.disk, path, 40, 1));
+    harness_open(&h);
+    read_begin(&h, &r, day_start(2), day_start(1), HOUR, true);
+    assert_int_equal(r.rows.n, 0);
+    assert_int_equal(r.rows.damaged, 1);
+    read_end(&r);
+    harness_done(&h);
+}
+
+static void test_forgotten_days_are_made_again_from_samples(void **state)
+{
+    (void)state;
+    struct harness h;
+    size_t kept;
+    begin(&h);
+    for (int day = 1; day < 6; day++)
+        fill_day(&h, day, 0);
+    maintain(&h);
+    h.options.retention_ms = 3 * DAY;
+    store_reconfigure(h.store, &h.options);
+    maintain(&h);
+    assert_int_equal(aggregates_forget(h.store, day_start(5), day_start(1), &kept, NULL), 0);
+    assert_int_equal(files(&h, "/aggregates/1h/"), 3); // 3, 4 and 5 days ago
+    assert_int_equal(kept, 6);
+    maintain(&h);
+    assert_int_equal(files(&h, "/aggregates/1h/"), 5);
+    harness_done(&h);
+}
+
+static void test_the_view_names_resolutions_of_the_range(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct aggregates_view v;
+    begin(&h);
+    h.options.aggregates.n_resolutions = 1;
+    h.options.aggregates.resolutions_ms[0] = 10 * MINUTE;
+    store_reconfigure(h.store, &h.options);
+    fill_day(&h, 3, 0);
+    maintain(&h);
+    assert_int_equal(files(&h, "/aggregates/10m/"), 1);
+    store_aggregates_view(h.store, day_start(3), NOON, &v);
+    assert_int_equal(v.n, 1);
+    assert_int_equal(v.resolutions_ms[0], 10 * MINUTE);
+    assert_int_equal(v.raw_min_ms, NOON - 30 * DAY);
+    store_aggregates_view(h.store, day_start(1), NOON, &v);
+    assert_int_equal(v.n, 0);
+    harness_done(&h);
+}
+
+static void test_too_many_resolutions_are_an_error(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct err err = {0};
+    begin(&h);
+    fill_day(&h, 2, 0);
+    maintain(&h);
+    h.options.aggregates.n_resolutions = STORE_RESOLUTIONS_MAX;
+    for (int i = 0; i < STORE_RESOLUTIONS_MAX; i++)
+        h.options.aggregates.resolutions_ms[i] = (i + 1) * 10 * SECOND;
+    store_reconfigure(h.store, &h.options);
+    assert_int_equal(store_maintain(h.store, true, &err), ERR_TOO_BIG);
+    assert_string_equal(err.message, "aggregates: more than 8 resolutions");
+    harness_done(&h);
+}
+
+/* --- crashes ---------------------------------------------------------------------------------- */
+
+/* Rolls days up, and up again with late rows; the power goes at operation `at`. False when all was
+ * done before. */
+static bool crash_at(uint64_t at)
+{
+    static const char *const without = "206 samples, sum 147805, 2 rolled up, 0 expired";
+    static const char *const with = "207 samples, sum 1147805, 2 rolled up, 0 expired";
+    enum { SAMPLES_AND_SUM = 22 };
+    struct harness h;
+    struct err ignored;
+    begin_with(&h, STORE_DURABILITY_DISK);
+    fill_day(&h, 1, 0);
+    fill_day(&h, 2, 0);
+    assert_int_equal(store_flush(h.store, NULL), 0);
+    crash_fs_lose_power_at(h.disk, at);
+    (void)store_maintain(h.store, true, &ignored);
+    harness_float(&h, "a{s=1}", day_start(2) + 1, 1000000);
+    bool late = harness_append(&h, NULL, &ignored) == 0 && store_flush(h.store, &ignored) == 0;
+    (void)store_maintain(h.store, true, &ignored);
+    bool lost = crash_fs_has_lost_power(h.disk);
+    harness_power_loss(&h);
+
+    const char *expected = late ? with : without, *day = summary_of_day(&h, 2);
+    if (!late && strncmp(day, with, SAMPLES_AND_SUM) == 0)
+        expected = with; // it had reached the log
+    assert_int_equal(strncmp(day, expected, SAMPLES_AND_SUM), 0);
+    maintain(&h);
+    assert_string_equal(summary_of_day(&h, 2), expected);
+    assert_int_equal(files(&h, "/aggregates/1h/"), 2);
+    harness_done(&h);
+    return lost;
+}
+
+static void test_power_loss_leaves_a_day_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    uint64_t at = 0;
+    while (crash_at(at))
+        at++;
+    assert_true(at > 40);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_days_that_are_over_are_rolled_up),
+        cmocka_unit_test(test_a_day_is_rolled_up_after_the_time_set),
+        cmocka_unit_test(test_aggregates_survive_a_restart),
+        cmocka_unit_test(test_buckets_are_those_of_the_samples),
+        cmocka_unit_test(test_a_sample_at_midnight_belongs_to_the_bucket_that_ends_there),
+        cmocka_unit_test(test_late_rows_are_seen_at_once_and_rolled_up_later),
+        cmocka_unit_test(test_a_day_with_late_rows_is_not_rolled_up_at_each_flush),
+        cmocka_unit_test(test_aggregates_stay_when_samples_expire),
+        cmocka_unit_test(test_what_is_left_of_an_expired_day_does_not_replace_its_aggregates),
+        cmocka_unit_test(test_a_day_is_rolled_up_before_it_expires),
+        cmocka_unit_test(test_aggregates_expire_after_their_own_retention),
+        cmocka_unit_test(test_damaged_aggregates_are_set_aside_and_made_again),
+        cmocka_unit_test(test_a_damaged_block_is_counted),
+        cmocka_unit_test(test_forgotten_days_are_made_again_from_samples),
+        cmocka_unit_test(test_the_view_names_resolutions_of_the_range),
+        cmocka_unit_test(test_too_many_resolutions_are_an_error),
+        cmocka_unit_test(test_power_loss_leaves_a_day_whole_or_not_at_all),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
