@@ -1,6 +1,6 @@
 /* A block of the aggregates table: consecutive buckets of one stream as compressed columns, each
  * with its length before it, so that a reader leaves out what it does not want. Times relative to
- * `base_ms` as in block.h; no checksum of its own. Layout: docs/design/format/aggregate.md. */
+ * `base_ms` as in block.h; no checksum of its own. Layout: docs/design/format/aggregates.md. */
 #ifndef TELLTALE_STORE_EMBEDDED_AGGREGATE_BLOCK_H
 #define TELLTALE_STORE_EMBEDDED_AGGREGATE_BLOCK_H
 

@@ -387,8 +387,8 @@ static int open_part(struct store *s, int64_t day, const struct found_part *f, s
     struct part *p = NULL;
     struct err why = {0};
     int rc = part_open(s->fs, f->path, &p, &why);
-    bool right = rc == 0 && p->table == PART_TABLE_METRICS && p->day == day &&
-                 p->seq_lo == f->lo && p->seq_hi == f->hi;
+    bool right = rc == 0 && p->table == PART_TABLE_METRICS && p->day == day && p->seq_lo == f->lo &&
+                 p->seq_hi == f->hi;
     if (rc == 0 && !right) {
         rc = err_set(&why, ERR_CORRUPT, "%s: is of another day or sequence than its name says",
                      f->path);

@@ -114,6 +114,53 @@ static void test_every_flipped_byte_of_other_files_is_found(void **state)
     flip_each_byte("FORMAT", "damage: root/data/FORMAT: says");
 }
 
+/* Two days of floats and histograms, rolled up. */
+static void fill_and_roll_up(struct harness *h)
+{
+    fill(h);
+    h->options.aggregates.enabled = true;
+    store_reconfigure(h->store, &h->options);
+    harness_set_now(NOON + 3 * DAY);
+    assert_int_equal(store_maintain(h->store, true, NULL), 0);
+    assert_non_null(crash_fs_path(h->disk, "aggregates/1h/2026-11-21.part", 0));
+    close_by_crash(h);
+}
+
+static void test_every_flipped_byte_of_aggregates_is_found(void **state)
+{
+    (void)state;
+    static const char *const path = "root/data/aggregates/1h/2026-11-21.part";
+    struct harness h;
+    fill_and_roll_up(&h);
+    assert_string_equal(harness_check(&h, dir, true), "");
+    uint64_t size = crash_fs_size(h.disk, path);
+    assert_true(size > 0);
+    for (uint64_t at = 0; at < size; at++) {
+        unsigned char mask = (unsigned char)(1u << (at % 8));
+        assert_true(crash_fs_damage(h.disk, path, at, mask));
+        assert_non_null(strstr(harness_check(&h, dir, true), "damage: root/data/aggregates/1h/2"));
+        assert_true(crash_fs_damage(h.disk, path, at, mask));
+    }
+    harness_done(&h);
+}
+
+static void test_aggregates_in_the_wrong_place_are_found(void **state)
+{
+    (void)state;
+    struct harness h;
+    fill_and_roll_up(&h);
+    assert_int_equal(fs_rename(h.options.fs, "root/data/aggregates/1h/2026-11-21.part",
+                               "root/data/aggregates/1h/2026-11-19.part", NULL),
+                     0);
+    assert_int_equal(fs_rename(h.options.fs, "root/data/aggregates/5m/2026-11-21.part",
+                               "root/data/aggregates/1h/2026-11-21.part", NULL),
+                     0);
+    const char *found = harness_check(&h, dir, true);
+    assert_non_null(strstr(found, "1h/2026-11-19.part: is of another day or resolution"));
+    assert_non_null(strstr(found, "1h/2026-11-21.part: is of another day or resolution"));
+    harness_done(&h);
+}
+
 static void test_damaged_metadata_is_found(void **state)
 {
     (void)state;
@@ -266,6 +313,8 @@ int main(void)
         cmocka_unit_test(test_every_flipped_byte_of_a_part_is_found),
         cmocka_unit_test(test_every_flipped_byte_of_the_log_is_found),
         cmocka_unit_test(test_every_flipped_byte_of_other_files_is_found),
+        cmocka_unit_test(test_every_flipped_byte_of_aggregates_is_found),
+        cmocka_unit_test(test_aggregates_in_the_wrong_place_are_found),
         cmocka_unit_test(test_damaged_metadata_is_found),
         cmocka_unit_test(test_a_footer_that_contradicts_the_blocks_is_found),
         cmocka_unit_test(test_a_missing_segment_of_the_log_is_found),
