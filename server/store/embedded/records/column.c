@@ -100,7 +100,7 @@ static void put_uints(struct column_encoder *e, struct buf *out, const uint32_t 
     int64_t *wide = arena_array(e->arena, n, sizeof *wide);
     for (uint32_t i = 0; wide && i < n; i++)
         wide[i] = v[i];
-    if (wide)
+    if (wide && n)
         int_column_encode(out, wide, n);
 }
 
