@@ -12,13 +12,13 @@ static void check_again(const struct otlp_request *tree, bool json, struct arena
     struct otlp_request again;
     struct err err = {0};
     if (json)
-        otlp_tree_encode_json(&out, tree);
+        otlp_tree_encode_json(&out, &otlp_request_message, tree);
     else
-        otlp_tree_encode(&out, tree);
+        otlp_tree_encode(&out, &otlp_request_message, tree);
     int rc = buf_failed(&out) ? ERR_NOMEM
              : json           ? otlp_json_decode(buf_str(&out), NULL, arena, &again, &err)
                               : otlp_decode(buf_str(&out), NULL, arena, &again, &err);
-    if (rc != ERR_NOMEM && (rc != 0 || !otlp_tree_eq(tree, &again)))
+    if (rc != ERR_NOMEM && (rc != 0 || !otlp_tree_eq(&otlp_request_message, tree, &again)))
         abort();
     buf_done(&out);
 }
@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     if (rc == 0) {
         check_again(&tree, false, &arena);
-        if (otlp_tree_is_utf8(&tree))
+        if (otlp_tree_is_utf8(&otlp_request_message, &tree))
             check_again(&tree, true, &arena);
     }
     arena_done(&arena);

@@ -16,13 +16,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     if (rc == 0) {
         struct buf text = BUF_MAX(64 << 20), bytes = BUF_MAX(64 << 20);
-        otlp_tree_encode_json(&text, &tree);
-        otlp_tree_encode(&bytes, &tree);
+        otlp_tree_encode_json(&text, &otlp_request_message, &tree);
+        otlp_tree_encode(&bytes, &otlp_request_message, &tree);
         rc = otlp_json_decode(buf_str(&text), NULL, &arena, &again, &err);
-        if (rc != ERR_NOMEM && (rc != 0 || !otlp_tree_eq(&tree, &again)))
+        if (rc != ERR_NOMEM && (rc != 0 || !otlp_tree_eq(&otlp_request_message, &tree, &again)))
             abort();
         rc = otlp_decode(buf_str(&bytes), NULL, &arena, &again, &err);
-        if (rc != ERR_NOMEM && (rc != 0 || !otlp_tree_eq(&tree, &again)))
+        if (rc != ERR_NOMEM && (rc != 0 || !otlp_tree_eq(&otlp_request_message, &tree, &again)))
             abort();
         buf_done(&text);
         buf_done(&bytes);

@@ -303,8 +303,10 @@ int otlp_records_translate(const struct otlp_records *request, size_t max_text, 
             if (!g)
                 return ERR_NOMEM;
             g->source = source_of(&t, resource, scope);
-            g->cap = scope->n;
             g->records = arena_array(&batch->arena, scope->n, sizeof *g->records);
+            if (!g->records)
+                return ERR_NOMEM;
+            g->cap = scope->n;
             out->records += scope->n;
             add_rows(&t, batch, g, scope, (struct place){i, k, 0});
         }

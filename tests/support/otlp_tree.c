@@ -105,9 +105,9 @@ static bool message_eq(const struct otlp_message *m, const void *a, const void *
     return true;
 }
 
-bool otlp_tree_eq(const struct otlp_request *a, const struct otlp_request *b)
+bool otlp_tree_eq(const struct otlp_message *signal, const void *a, const void *b)
 {
-    return message_eq(&otlp_request_message, a, b);
+    return message_eq(signal, a, b);
 }
 
 /* ---- UTF-8 ---- */
@@ -131,9 +131,9 @@ static bool message_is_utf8(const struct otlp_message *m, const void *p)
     return true;
 }
 
-bool otlp_tree_is_utf8(const struct otlp_request *request)
+bool otlp_tree_is_utf8(const struct otlp_message *signal, const void *tree)
 {
-    return message_is_utf8(&otlp_request_message, request);
+    return message_is_utf8(signal, tree);
 }
 
 /* ---- protobuf ---- */
@@ -172,6 +172,13 @@ static void encode_array(struct buf *out, uint32_t number, const struct otlp_fie
     pb_end(out, begun);
 }
 
+static void put_fixed32(struct buf *out, uint32_t number, uint32_t v)
+{
+    const char bytes[] = {(char)v, (char)(v >> 8), (char)(v >> 16), (char)(v >> 24)};
+    pb_put_raw_varint(out, number << 3 | PB_I32);
+    buf_put(out, bytes, sizeof bytes);
+}
+
 static void encode_field(struct buf *out, uint32_t number, const struct otlp_field *f,
                          const void *message)
 {
@@ -186,7 +193,7 @@ static void encode_field(struct buf *out, uint32_t number, const struct otlp_fie
         break;
     case OTLP_FIELD_DOUBLE: pb_put_double(out, number, *(const double *)p); break;
     case OTLP_FIELD_INT64: pb_put_varint(out, number, *(const uint64_t *)p); break;
-    case OTLP_FIELD_FIXED32:
+    case OTLP_FIELD_FIXED32: put_fixed32(out, number, *(const uint32_t *)p); break;
     case OTLP_FIELD_UINT32: pb_put_varint(out, number, *(const uint32_t *)p); break;
     case OTLP_FIELD_SINT32: pb_put_sint(out, number, *(const int32_t *)p); break;
     case OTLP_FIELD_ENUM:
@@ -208,9 +215,9 @@ static void encode_message(struct buf *out, const struct otlp_message *m, const 
             encode_field(out, i, &m->fields[i], p);
 }
 
-void otlp_tree_encode(struct buf *out, const struct otlp_request *request)
+void otlp_tree_encode(struct buf *out, const struct otlp_message *signal, const void *tree)
 {
-    encode_message(out, &otlp_request_message, request);
+    encode_message(out, signal, tree);
 }
 
 /* ---- JSON ---- */
@@ -320,10 +327,10 @@ static void json_message(struct json *j, const struct otlp_message *m, const voi
     json_object_end(j);
 }
 
-void otlp_tree_encode_json(struct buf *out, const struct otlp_request *request)
+void otlp_tree_encode_json(struct buf *out, const struct otlp_message *signal, const void *tree)
 {
     struct json j = json_to(out);
-    json_message(&j, &otlp_request_message, request);
+    json_message(&j, signal, tree);
 }
 
 /* ---- at random ---- */
@@ -418,11 +425,10 @@ static void make_message(struct maker *m, const struct otlp_message *message, vo
     m->depth--;
 }
 
-struct otlp_request otlp_tree_random(uint64_t *seed, struct arena *arena)
+void otlp_tree_random(const struct otlp_message *signal, uint64_t *seed, struct arena *arena,
+                      void *tree)
 {
-    struct otlp_request request = {0};
     struct maker m = {.seed = *seed, .arena = arena};
-    make_message(&m, &otlp_request_message, &request);
+    make_message(&m, signal, tree);
     *seed = m.seed;
-    return request;
 }

@@ -231,17 +231,18 @@ static void test_protobuf_and_json_give_equal_trees(void **state)
     uint64_t seed = 7;
     for (int i = 0; i < 300; i++) {
         arena_reset(&arena);
-        struct otlp_request tree = otlp_tree_random(&seed, &arena), from_json, from_protobuf;
+        struct otlp_request tree = {0}, from_json, from_protobuf;
+        otlp_tree_random(&otlp_request_message, &seed, &arena, &tree);
         struct buf bytes = BUF_MAX(16 << 20), text = BUF_MAX(16 << 20);
         struct err err = {0};
-        otlp_tree_encode(&bytes, &tree);
-        otlp_tree_encode_json(&text, &tree);
+        otlp_tree_encode(&bytes, &otlp_request_message, &tree);
+        otlp_tree_encode_json(&text, &otlp_request_message, &tree);
         assert_false(buf_failed(&bytes) || buf_failed(&text));
         from_protobuf = decode(buf_str(&bytes));
         if (otlp_json_decode(buf_str(&text), NULL, &arena, &from_json, &err) != 0)
             fail_msg("%s", err.message);
-        assert_true(otlp_tree_eq(&tree, &from_protobuf));
-        assert_true(otlp_tree_eq(&tree, &from_json));
+        assert_true(otlp_tree_eq(&otlp_request_message, &tree, &from_protobuf));
+        assert_true(otlp_tree_eq(&otlp_request_message, &tree, &from_json));
         buf_done(&bytes);
         buf_done(&text);
     }
@@ -554,9 +555,10 @@ static void test_json_cut_at_every_byte_is_an_error(void **state)
     uint64_t seed = 11;
     struct buf text = BUF_MAX(1 << 20);
     while (text.n < 2000) {
-        struct otlp_request tree = otlp_tree_random(&seed, &arena);
+        struct otlp_request tree = {0};
+        otlp_tree_random(&otlp_request_message, &seed, &arena, &tree);
         buf_reset(&text);
-        otlp_tree_encode_json(&text, &tree);
+        otlp_tree_encode_json(&text, &otlp_request_message, &tree);
     }
     for (size_t n = 0; n < MIN(text.n, (size_t)20000); n++) {
         struct otlp_request request;

@@ -89,7 +89,7 @@ static int unpack(const struct record_part *p, const struct record_footer *f,
 
 static bool read_names(struct record_part *p, struct reader *r)
 {
-    for (uint32_t i = 0; i < p->n_names; i++) {
+    for (uint32_t i = 0; !r->bad && i < p->n_names; i++) {
         struct column_id *id = &p->names[i];
         unsigned char origin = get_byte(r);
         id->field = get_byte(r);
@@ -104,7 +104,7 @@ static bool read_names(struct record_part *p, struct reader *r)
 
 static bool read_sources(struct record_part *p, struct reader *r)
 {
-    for (uint32_t i = 0; i < p->n_sources; i++)
+    for (uint32_t i = 0; !r->bad && i < p->n_sources; i++)
         p->sources[i] = get_text(r);
     return !r->bad;
 }
@@ -134,7 +134,7 @@ static void read_group(const struct record_part *p, struct reader *r, uint64_t b
         r->bad |= !read_filter(p, r, begin, &g->filter_offset[i], &g->filter_size[i]);
     r->bad |= g->n_rows == 0 || g->n_rows > COLUMN_ROWS || g->last_source < g->first_source ||
               g->last_source >= p->n_sources || g->table_size < RECORD_CHECKSUM ||
-              g->table_offset < begin || g->end > p->size;
+              g->table_offset < begin || g->table_offset > p->size || g->end > p->size;
 }
 
 static bool read_directory(struct record_part *p, struct reader *r)
@@ -147,6 +147,19 @@ static bool read_directory(struct record_part *p, struct reader *r)
     return !r->bad;
 }
 
+/* Counts are believed only as far as the bytes could hold as many things. */
+static int make_tables(struct record_part *p, size_t names_n, size_t sources_n, struct err *err)
+{
+    if (p->n_names > names_n / 3 || p->n_sources > sources_n)
+        return damaged(p, err, "names or sources are damaged");
+    p->names = calloc((size_t)p->n_names + 1, sizeof *p->names);
+    p->sources = calloc((size_t)p->n_sources + 1, sizeof *p->sources);
+    p->text = malloc(names_n + sources_n + 1);
+    return p->names && p->sources && p->text
+               ? 0
+               : err_set(err, ERR_NOMEM, "open %s: out of memory", p->path);
+}
+
 /* Names and sources stay as text, so their two sections go behind each other into one block. */
 static int read_texts(struct record_part *p, const struct record_footer *f, struct err *err)
 {
@@ -155,11 +168,8 @@ static int read_texts(struct record_part *p, const struct record_footer *f, stru
     int rc = unpack(p, f, SECTION_NAMES, &names, &names_n, err);
     if (rc == 0)
         rc = unpack(p, f, SECTION_SOURCES, &sources, &sources_n, err);
-    if (rc == 0) {
-        p->text = malloc(names_n + sources_n + 1);
-        if (!p->text)
-            rc = err_set(err, ERR_NOMEM, "open %s: out of memory", p->path);
-    }
+    if (rc == 0)
+        rc = make_tables(p, names_n, sources_n, err);
     if (rc == 0) {
         memcpy(p->text, names, names_n);
         memcpy(p->text + names_n, sources, sources_n);
@@ -187,13 +197,6 @@ static int read_groups(struct record_part *p, const struct record_footer *f, str
     return rc;
 }
 
-/* A count is believed only as far as the file could hold as many things. */
-static bool are_counts_possible(const struct record_part *p)
-{
-    return p->n_groups <= p->size / RECORD_CHECKSUM && p->n_names <= RECORD_SECTION_MAX / 3 &&
-           p->n_sources <= RECORD_SECTION_MAX;
-}
-
 static int read_index(struct record_part *p, struct err *err)
 {
     struct record_footer f;
@@ -211,13 +214,11 @@ static int read_index(struct record_part *p, struct err *err)
     p->n_names = f.n_names;
     p->n_sources = f.n_sources;
     p->cut = f.cut;
-    if (!are_counts_possible(p))
+    if (p->n_groups > p->size / RECORD_CHECKSUM)
         return damaged(p, err, "the footer is damaged");
     p->groups = calloc((size_t)p->n_groups + 1, sizeof *p->groups);
-    p->names = calloc((size_t)p->n_names + 1, sizeof *p->names);
-    p->sources = calloc((size_t)p->n_sources + 1, sizeof *p->sources);
     p->sound_filters = calloc((size_t)p->n_groups + 1, sizeof *p->sound_filters);
-    if (!p->groups || !p->names || !p->sources || !p->sound_filters)
+    if (!p->groups || !p->sound_filters)
         return err_set(err, ERR_NOMEM, "open %s: out of memory", p->path);
     rc = read_texts(p, &f, err);
     return rc == 0 ? read_groups(p, &f, err) : rc;
@@ -372,16 +373,34 @@ bool group_column_may_contain(const struct record_part *p, const struct group_co
 
 /* --- checking --------------------------------------------------------------------------------- */
 
+static bool are_filters_sound(const struct record_part *p, const struct part_group *g)
+{
+    for (int i = 0; i < GROUP_FILTERS; i++)
+        if (g->filter_size[i] && !is_filter_sound(p, g->filter_offset[i], g->filter_size[i]))
+            return false;
+    return true;
+}
+
+static int check_column(const struct record_part *p, const struct part_group *g,
+                        const struct group_column *c, void *zstd, struct arena *arena)
+{
+    struct column values;
+    if (c->filter_size && !is_filter_sound(p, c->filter_offset, c->filter_size))
+        return ERR_CORRUPT;
+    return record_part_read(p, g, c, zstd, arena, &values);
+}
+
 static int check_group(const struct record_part *p, uint32_t i, void *zstd, struct arena *arena,
                        struct err *err)
 {
+    const struct part_group *g = &p->groups[i];
     struct group_column *columns;
     uint32_t n;
-    int rc = record_part_columns(p, &p->groups[i], arena, &columns, &n);
-    for (uint32_t k = 0; rc == 0 && k < n; k++) {
-        struct column c;
-        rc = record_part_read(p, &p->groups[i], &columns[k], zstd, arena, &c);
-    }
+    int rc = record_part_columns(p, g, arena, &columns, &n);
+    for (uint32_t k = 0; rc == 0 && k < n; k++)
+        rc = check_column(p, g, &columns[k], zstd, arena);
+    if (rc == 0 && !are_filters_sound(p, g))
+        rc = ERR_CORRUPT;
     if (rc == ERR_CORRUPT)
         return err_set(err, rc, "%s: group %u is damaged", p->path, (unsigned)i);
     return rc == 0 ? 0 : err_set(err, rc, "check %s: out of memory", p->path);
