@@ -12,12 +12,13 @@ enum { DAMAGES = 20000 };
 
 static struct arena arena;
 static struct chunk_builder *builder;
-static struct buf out = BUF_MAX(64 << 20);
+static struct buf out;
 
 static int begin(void **state)
 {
     (void)state;
     arena_init(&arena, 64 << 20);
+    buf_init(&out, 64 << 20);
     builder = chunk_builder_new();
     return builder ? 0 : -1;
 }

@@ -5,7 +5,7 @@
 #include "base/hash.h"
 #include "harness.h"
 
-static struct buf out = BUF_MAX(64 << 20);
+static struct buf out;
 
 static void make(size_t n)
 {
@@ -120,6 +120,13 @@ static void test_only_words_with_neighbours_on_both_sides_are_sure_in_a_substrin
     assert_int_equal(inner(STR("")).n, 0);
 }
 
+static int begin(void **state)
+{
+    (void)state;
+    buf_init(&out, 64 << 20);
+    return 0;
+}
+
 static int end(void **state)
 {
     (void)state;
@@ -136,5 +143,5 @@ int main(void)
         cmocka_unit_test(test_words_end_when_the_caller_has_enough),
         cmocka_unit_test(test_only_words_with_neighbours_on_both_sides_are_sure_in_a_substring),
     };
-    return cmocka_run_group_tests(tests, NULL, end);
+    return cmocka_run_group_tests(tests, begin, end);
 }
