@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/prometheus/delete.h"
+#include "api/prometheus/export.h"
 #include "api/prometheus/federate.h"
 #include "api/prometheus/params.h"
 #include "api/prometheus/query.h"
@@ -70,6 +71,7 @@ static const struct http_route table[] = {
     /* GET, too, which is all that benchmarks can send: flushing twice does no harm. */
     {HTTP_GET | POST_PUT, V1("admin/telltale/flush"), AUTH_ADMIN, HTTP_QUERY, api_flush, NULL,
      "flush", true},
+    {GET_POST, V1("export"), AUTH_READ, HTTP_QUERY, api_export, NULL, "export", true},
     {HTTP_GET, "/federate", AUTH_READ, HTTP_QUERY, api_federate, NULL, "federate", false},
     {HTTP_GET, "/metrics", AUTH_READ, HTTP_QUERY, api_metrics, NULL, "metrics", false},
     {HTTP_GET, "/version", AUTH_READ, HTTP_INLINE, api_version, NULL, "version", false},

@@ -243,6 +243,13 @@ static bool prepare(struct http_client *c, struct transfer *t, const struct rena
     return ok;
 }
 
+static void read_header(struct http_client *c, const char *name, struct http_answer *out)
+{
+    struct curl_header *h = NULL;
+    if (curl_easy_header(c->curl, name, 0, CURLH_HEADER, -1, &h) == CURLHE_OK)
+        (void)snprintf(out->header, sizeof out->header, "%s", h->value);
+}
+
 static void read_answer(struct http_client *c, struct http_answer *out)
 {
     long status = 0;
@@ -276,6 +283,8 @@ int http_client_call(struct http_client *c, const struct http_call *call, struct
         read_answer(c, &answer);
     else
         buf_done(&answer.body);
+    if (rc == 0 && call->want_header)
+        read_header(c, call->want_header, &answer);
     if (rc == 0)
         *out = answer;
     curl_slist_free_all(headers);

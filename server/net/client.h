@@ -35,6 +35,7 @@ struct http_call {
     size_t max_body_bytes;    /* of the answer, decompressed; ERR_TOO_BIG above */
     const char *max_body_key; /* NULL or the option that says so, for the message */
     unsigned max_ratio; /* of it to its size as sent, looked at above 1 MiB; 0: any; ERR_TOO_BIG */
+    const char *want_header; /* NULL, or a header of the answer to give back */
     const atomic_bool *stop; /* NULL or: give up (ERR_CANCELLED) soon after it becomes true */
 };
 
@@ -42,6 +43,7 @@ struct http_answer {
     int status;
     struct buf body; /* decompressed; caller calls buf_done */
     char content_type[256];
+    char header[256]; /* the wanted one's value; empty when there was none */
 };
 
 /* 0 for any HTTP answer, whatever its status; ERR_TIMEOUT, ERR_TOO_BIG, ERR_CANCELLED, ERR_IO

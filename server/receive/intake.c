@@ -19,6 +19,7 @@ static const char *const protocol_names[] = {
     [INTAKE_OTLP_GRPC] = "otlp_grpc",
     [INTAKE_REMOTE_WRITE] = "remote_write",
     [INTAKE_SCRAPE] = "scrape",
+    [INTAKE_IMPORT] = "import",
 };
 _Static_assert(ARRAY_LEN(protocol_names) == INTAKE_PROTOCOLS, "a name for each protocol");
 

@@ -19,6 +19,7 @@ enum intake_protocol {
     INTAKE_OTLP_GRPC,
     INTAKE_REMOTE_WRITE,
     INTAKE_SCRAPE,
+    INTAKE_IMPORT,
     INTAKE_PROTOCOLS /* their number */
 };
 

@@ -9,6 +9,7 @@
 struct otlp_rules {
     enum otlp_translation translation;
     bool promote_all, promote_scope, keep_identifying, nhcb;
+    bool exact_zero_threshold;    /* 0 is 0, not "use a small one"; for imports */
     struct map named;             /* resource attributes: to promote, or with promote_all not to */
     struct receive_limits limits; /* none is 0 */
     int64_t info_interval_ms;     /* between the samples of target_info */

@@ -320,6 +320,15 @@ static int translate_histogram(struct translator *t, const void *point)
     return add_native(t, &p.point, &set, &h, p.exemplars, p.n_exemplars);
 }
 
+static int native_histogram(const struct translator *t, const struct otlp_exponential_point *p,
+                            struct histogram *out, struct err *err)
+{
+    int rc = otlp_native_histogram(p, t->arena, out, err);
+    if (rc == 0 && t->rules->exact_zero_threshold)
+        out->zero_threshold = p->zero_threshold;
+    return rc;
+}
+
 static int translate_exponential(struct translator *t, const void *point)
 {
     struct otlp_exponential_point p = *(const struct otlp_exponential_point *)point;
@@ -328,7 +337,7 @@ static int translate_exponential(struct translator *t, const void *point)
     struct histogram h;
     if (otlp_check_exponential(&p, &err) != 0)
         return reject(t, 1, OTLP_REJECT_HISTOGRAM, err.message);
-    int rc = otlp_native_histogram(&p, t->arena, &h, &err); // before it is added to its stream
+    int rc = native_histogram(t, &p, &h, &err); // before it is added to its stream
     if (rc != 0)
         return reject_or_fail(t, rc, OTLP_REJECT_HISTOGRAM, &err);
     rc = begin_point(t, &p.point, 1, &set);
@@ -340,7 +349,7 @@ static int translate_exponential(struct translator *t, const void *point)
             otlp_delta_exponential(t->delta, labels_hash(&labels), t->arena, &p);
         if (outcome != OTLP_DELTA_OK)
             return reject_delta(t, outcome);
-        rc = arena_failed(t->arena) ? ERR_NOMEM : otlp_native_histogram(&p, t->arena, &h, &err);
+        rc = arena_failed(t->arena) ? ERR_NOMEM : native_histogram(t, &p, &h, &err);
         if (rc != 0)
             return reject_or_fail(t, rc, OTLP_REJECT_HISTOGRAM, &err);
     }

@@ -6,6 +6,7 @@
 
 #include "base/compiler.h"
 #include "base/lock.h"
+#include "receive/import.h"
 #include "receive/otlp.h"
 #include "receive/remote_write.h"
 
@@ -13,6 +14,7 @@ struct receivers {
     struct lock lock;                          /* guards what a reload changes */
     struct remote_write_settings remote_write; /* a request works on a copy */
     struct otlp_receiver *otlp;                /* owned */
+    struct import_settings import;             /* as of the start */
 };
 
 static struct remote_write_settings remote_write_settings_of(const struct receiver_options *o)
@@ -43,6 +45,10 @@ int receivers_new(const struct receiver_options *options, struct receivers **out
     }
     lock_init(&r->lock, LOCK_RECEIVE);
     r->remote_write = remote_write_settings_of(options);
+    r->import = (struct import_settings){
+        .sink = options->sink,
+        .max_decompressed_bytes = options->limits.max_decompressed_bytes,
+        .max_decompression_ratio = options->limits.max_decompression_ratio};
     *out = r;
     return 0;
 }
@@ -94,6 +100,8 @@ size_t receivers_http_routes(struct receivers *r, struct http_route out[RECEIVER
         otlp_route(r, OTLP_METRICS, "/api/v1/otlp/v1/metrics"),
         otlp_route(r, OTLP_TRACES, "/v1/traces"),
         otlp_route(r, OTLP_LOGS, "/v1/logs"),
+        {HTTP_POST, "/api/v1/import", AUTH_INGEST, HTTP_INGEST, import_handle, &r->import, "import",
+         true},
     };
     memcpy(out, routes, sizeof routes);
     return ARRAY_LEN(routes);

@@ -59,7 +59,7 @@ void receivers_reconfigure(struct receivers *r, const struct receiver_options *o
 enum { RECEIVER_ROUTES_MAX = 8, RECEIVER_METHODS_MAX = 4 };
 
 /* Routes of the main listener: /api/v1/write, /v1/{metrics,traces,logs},
- * /api/v1/otlp/v1/metrics. */
+ * /api/v1/otlp/v1/metrics, /api/v1/import. */
 size_t receivers_http_routes(struct receivers *r, struct http_route out[RECEIVER_ROUTES_MAX]);
 
 /* Routes of the OTLP/HTTP listener: /v1/{metrics,traces,logs}. */

@@ -29,10 +29,11 @@ EDGES = {
 }
 
 PUBLIC = {
+    "api": ["api.h", "export.h"],
     "config": ["config.h", "scrape_config.h"],
     "net": ["address.h", "auth.h", "client.h", "grpc.h", "http.h", "tls.h"],
     "query": ["query.h", "script/script.h"],
-    "receive": ["receive.h", "scrape.h"],
+    "receive": ["receive.h", "scrape.h", "import.h"],
     "store": ["store.h", "inspect.h"],
 }
 

@@ -1,0 +1,258 @@
+#include "api/export.h"
+
+#include <stdlib.h>
+
+#include "api/export_otlp.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/time.h"
+#include "codec/prom_write.h"
+#include "store/store.h"
+
+enum {
+    WRITE_AT = 256 << 10, /* text that is handed on at once */
+    LINE_POINTS = 1000,   /* of a line of OTLP, … */
+    LINE_DAYS = 14,       /* … for importers have limits of both */
+    WINDOW_DAYS = 32,     /* of one series that are in memory at a time */
+    ARENA_MAX = 512 << 20,
+};
+
+bool export_format_parse(struct str word, enum export_format *out)
+{
+    bool text = str_eq(word, STR("openmetrics"));
+    if (!text && !str_eq(word, STR("otlp-json")))
+        return false;
+    *out = text ? EXPORT_OPENMETRICS : EXPORT_OTLP_JSON;
+    return true;
+}
+
+struct str export_family(struct str metric)
+{
+    static const char *const suffixes[] = {"_total", "_bucket", "_count", "_sum", "_created"};
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        struct str suffix = str_c(suffixes[i]);
+        if (metric.n > suffix.n && str_ends(metric, suffix))
+            return str_sub(metric, 0, metric.n - suffix.n);
+    }
+    return metric;
+}
+
+struct export
+{
+    const struct export_request *request;
+    struct export_totals *totals;
+    struct buf text;
+    struct arena metadata_arena, histograms;
+    struct columns rows;
+    struct metric_metadata metadata; /* of the current metric */
+    struct buf family;               /* the last one whose header was written */
+    struct err *err;
+};
+
+static int write_out(struct export *x)
+{
+    if (buf_failed(&x->text))
+        return err_set(x->err, ERR_NOMEM, "export: out of memory");
+    int rc = x->text.n ? x->request->write(x->request->arg, buf_str(&x->text), x->err) : 0;
+    buf_reset(&x->text);
+    return rc;
+}
+
+static int write_if_much(struct export *x)
+{
+    return x->text.n >= WRITE_AT || buf_failed(&x->text) ? write_out(x) : 0;
+}
+
+/* --- rows ------------------------------------------------------------------------------------- */
+
+static int put_openmetrics(struct export *x, const struct labels *labels)
+{
+    const struct prom_content content = {PROM_OPENMETRICS, PROM_ALLOW_UTF8};
+    const struct columns *c = &x->rows;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < c->n; i++) {
+        if (c->histogram && c->histogram[i]) {
+            x->totals->left_out++;
+            continue;
+        }
+        if (is_stale_nan(c->value[i]))
+            continue; // as text it would be a NaN, which is something else
+        prom_write_sample(&x->text, content, labels, c->value[i], &c->t_unix_ms[i], NULL);
+        x->totals->samples++;
+        rc = write_if_much(x);
+    }
+    return rc;
+}
+
+/* How many rows from `from` go into one line. */
+static size_t line_rows(const struct columns *c, size_t from, enum otlp_form form)
+{
+    size_t n = 1;
+    while (n < LINE_POINTS && from + n < c->n && export_otlp_form(c, from + n) == form &&
+           c->t_unix_ms[from + n] - c->t_unix_ms[from] < LINE_DAYS * MS_PER_DAY)
+        n++;
+    return n;
+}
+
+static int put_otlp(struct export *x, const struct labels *labels)
+{
+    const struct columns *c = &x->rows;
+    int rc = 0;
+    for (size_t i = 0, n; rc == 0 && i < c->n; i += n) {
+        enum otlp_form form = export_otlp_form(c, i);
+        n = line_rows(c, i, form);
+        if (form == OTLP_FORM_NONE) {
+            x->totals->left_out += n;
+            continue;
+        }
+        export_otlp_line(&x->text, labels, &x->metadata, c, i, n, form);
+        x->totals->samples += n;
+        rc = write_if_much(x);
+    }
+    return rc;
+}
+
+/* A long series is read window by window, if the range says where it begins and ends. */
+static int put_series(struct export *x, const struct selection *sel, size_t i)
+{
+    const struct export_request *q = x->request;
+    const int64_t window = WINDOW_DAYS * MS_PER_DAY;
+    int64_t from = q->min_ms;
+    int rc = 0;
+    while (rc == 0 && from <= q->max_ms) {
+        bool last = from < 0 || q->max_ms - from < window;
+        int64_t to = last ? q->max_ms : from + window - 1;
+        arena_reset(&x->histograms);
+        rc = selection_read(sel, i, from, to, &x->rows, x->err);
+        x->totals->damaged += rc == 0 ? x->rows.damaged : 0;
+        if (rc == 0)
+            rc = q->format == EXPORT_OPENMETRICS ? put_openmetrics(x, selection_labels(sel, i))
+                                                 : put_otlp(x, selection_labels(sel, i));
+        if (last)
+            break;
+        from = to + 1;
+    }
+    x->totals->series++;
+    return rc;
+}
+
+/* --- metrics ---------------------------------------------------------------------------------- */
+
+/* What is known of the metric, or of the family it belongs to. */
+static int find_metadata(struct export *x, struct str metric)
+{
+    const struct str names[] = {metric, export_family(metric)};
+    struct metric_metadata *found = NULL;
+    size_t n = 0;
+    arena_reset(&x->metadata_arena);
+    x->metadata = (struct metric_metadata){.family = arena_str(&x->metadata_arena, metric)};
+    for (size_t i = 0; i < 2 && n == 0 && metric.n; i++) {
+        int rc =
+            store_metadata(x->request->store, names[i], 1, &x->metadata_arena, &found, &n, x->err);
+        if (rc != 0)
+            return rc;
+    }
+    if (n)
+        x->metadata = *found;
+    return 0;
+}
+
+/* In OpenMetrics a counter's family is its name without _total, and one without _total is none. */
+static void put_header(struct export *x, struct str metric)
+{
+    struct metric_metadata m = x->metadata;
+    bool total = str_ends(metric, STR("_total"));
+    if (m.type == METRIC_COUNTER && total)
+        m.family = export_family(metric);
+    else if (m.type == METRIC_COUNTER)
+        m.type = METRIC_UNKNOWN;
+    if (m.unit.n && !str_ends(m.family, m.unit))
+        m.unit = (struct str){0}; // a unit must be the end of the name
+    prom_write_metadata(&x->text, (struct prom_content){PROM_OPENMETRICS, PROM_ALLOW_UTF8}, &m);
+}
+
+static int put_selection(struct export *x, const struct selection *sel, struct str metric)
+{
+    int rc = find_metadata(x, metric);
+    if (rc == 0 && x->request->format == EXPORT_OPENMETRICS && selection_count(sel) &&
+        !str_eq(buf_str(&x->family), x->metadata.family)) {
+        put_header(x, metric);
+        buf_reset(&x->family);
+        buf_put_str(&x->family, x->metadata.family);
+    }
+    for (size_t i = 0; rc == 0 && i < selection_count(sel); i++)
+        rc = put_series(x, sel, i);
+    return rc;
+}
+
+static int put_metric(struct export *x, struct str metric)
+{
+    const struct export_request *q = x->request;
+    struct matcher *v = calloc(q->n_matchers + 1, sizeof *v);
+    struct selection *sel = NULL;
+    if (!v)
+        return err_set(x->err, ERR_NOMEM, "export: out of memory");
+    if (q->n_matchers)
+        memcpy(v, q->matchers, q->n_matchers * sizeof *v); // borrowed
+    struct matcher *own = &v[q->n_matchers];
+    int rc = matcher_init(own, MATCH_EQUAL, LABEL_NAME, metric, x->err);
+    if (rc == 0) {
+        rc = store_select(q->store, v, q->n_matchers + 1, q->min_ms, q->max_ms, 0, q->memory, &sel,
+                          x->err);
+        matcher_done(own);
+    }
+    free(v);
+    if (rc == 0)
+        rc = put_selection(x, sel, metric);
+    selection_free(sel);
+    return rc;
+}
+
+static int by_family(const void *a, const void *b)
+{
+    const struct str *x = a, *y = b;
+    int c = str_cmp(export_family(*x), export_family(*y));
+    return c ? c : str_cmp(*x, *y);
+}
+
+/* Series without a name are none that either format could tell. */
+static int put_all(struct export *x)
+{
+    const struct export_request *q = x->request;
+    struct arena arena;
+    struct str *names = NULL;
+    size_t n = 0;
+    arena_init(&arena, ARENA_MAX);
+    int rc = store_label_values(q->store, LABEL_NAME, q->matchers, q->n_matchers, q->min_ms,
+                                q->max_ms, 0, &arena, &names, &n, x->err);
+    if (rc == 0 && n)
+        qsort(names, n, sizeof *names, by_family);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = put_metric(x, names[i]);
+    arena_done(&arena);
+    return rc;
+}
+
+int export_run(const struct export_request *request, struct export_totals *out, struct err *err)
+{
+    *out = (struct export_totals){0};
+    struct export x = {.request = request,
+                       .totals = out,
+                       .text = BUF_MAX(64 << 20),
+                       .family = BUF_MAX(1 << 20),
+                       .err = err};
+    arena_init(&x.metadata_arena, 16 << 20);
+    arena_init(&x.histograms, ARENA_MAX);
+    columns_init(&x.rows, &x.histograms);
+    int rc = request->metric.p ? put_metric(&x, request->metric) : put_all(&x);
+    if (rc == 0 && request->format == EXPORT_OPENMETRICS && !request->piece)
+        prom_write_end(&x.text, (struct prom_content){PROM_OPENMETRICS, PROM_ALLOW_UTF8});
+    if (rc == 0)
+        rc = write_out(&x);
+    columns_done(&x.rows);
+    arena_done(&x.histograms);
+    arena_done(&x.metadata_arena);
+    buf_done(&x.family);
+    buf_done(&x.text);
+    return rc;
+}

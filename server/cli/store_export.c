@@ -1,0 +1,279 @@
+/* telltale store export: a selection of a directory or a server as a file.
+ *
+ * A server is asked metric by metric, and for half of the time where the answer is too large. */
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/export.h"
+#include "base/buf.h"
+#include "base/compiler.h"
+#include "base/num.h"
+#include "base/time.h"
+#include "cli/cli.h"
+#include "cli/store_target.h"
+#include "query/query.h"
+
+/* A server is asked for times from 1970 on and some years ahead, if nothing else is said. */
+#define FAR_AHEAD_MS (INT64_C(10) * 365 * MS_PER_DAY)
+
+struct export_job {
+    struct store_target target;
+    const char *match, *from, *to, *format_name;
+    enum export_format format;
+    int64_t min_ms, max_ms;
+    struct export_totals totals;
+    struct buf header; /* comments written last: those of a family come once */
+};
+
+static int put(void *arg, struct str text, struct err *err)
+{
+    (void)arg;
+    if (fwrite(text.p, 1, text.n, stdout) != text.n)
+        return err_errno(err, "write");
+    return 0;
+}
+
+/* --- from a directory ------------------------------------------------------------------------- */
+
+static int from_data(struct export_job *x, struct err *err)
+{
+    struct export_request request = {.store = x->target.store,
+                                     .min_ms = x->min_ms,
+                                     .max_ms = x->max_ms,
+                                     .format = x->format,
+                                     .write = put};
+    struct matcher *v = NULL;
+    int rc = query_parse_selector(str_c(x->match), &v, &request.n_matchers, err);
+    if (rc != 0)
+        return rc;
+    request.matchers = v;
+    rc = export_run(&request, &x->totals, err);
+    query_matchers_free(v, request.n_matchers);
+    return rc;
+}
+
+/* --- from a server ---------------------------------------------------------------------------- */
+
+/* The lines at the start that are comments. */
+static size_t header_length(struct str text)
+{
+    size_t n = 0;
+    while (n < text.n && text.p[n] == '#') {
+        size_t line = str_index(str_sub(text, n, SIZE_MAX), '\n');
+        n = MIN(n + line + 1, text.n);
+    }
+    return n;
+}
+
+static int put_piece(struct export_job *x, struct str text, struct err *err)
+{
+    size_t n = x->format == EXPORT_OPENMETRICS ? header_length(text) : 0;
+    struct str header = str_sub(text, 0, n);
+    if (n && str_eq(header, buf_str(&x->header)))
+        text = str_sub(text, n, SIZE_MAX);
+    buf_reset(&x->header);
+    buf_put_str(&x->header, header);
+    return text.n ? put(NULL, text, err) : 0;
+}
+
+static void add_totals(struct export_job *x, const char *header)
+{
+    uint64_t *const fields[] = {&x->totals.series, &x->totals.samples, &x->totals.left_out,
+                                &x->totals.damaged};
+    struct str rest = str_c(header);
+    for (size_t i = 0; i < ARRAY_LEN(fields) && rest.p; i++) {
+        struct str value = str_cut(&rest, ' ');
+        uint64_t n;
+        (void)str_cut(&value, '=');
+        if (num_parse_u64(value, &n) == 0)
+            *fields[i] += n;
+    }
+}
+
+static void put_seconds(struct buf *path, const char *name, int64_t ms)
+{
+    char text[32];
+    (void)snprintf(text, sizeof text, "%" PRId64 ".%03d", ms / 1000, (int)(ms % 1000));
+    store_target_param(path, name, str_c(text));
+}
+
+static int ask(struct export_job *x, const char *call, const char *metric, int64_t min_ms,
+               int64_t max_ms, struct http_answer *out, struct err *err)
+{
+    struct buf path = BUF_MAX(64 << 10);
+    buf_puts(&path, call);
+    store_target_param(&path, "match[]", str_c(x->match));
+    put_seconds(&path, "start", min_ms);
+    put_seconds(&path, "end", max_ms);
+    if (metric) {
+        store_target_param(&path, "metric", str_c(metric));
+        store_target_param(&path, "format", str_c(x->format_name));
+        store_target_param(&path, "piece", STR("1"));
+    }
+    buf_putc(&path, '\0');
+    int rc = buf_failed(&path)
+                 ? err_set(err, ERR_TOO_BIG, "the selector is too long")
+                 : store_target_call(&x->target, "GET", path.p, NULL, (struct str){0}, out, err);
+    buf_done(&path);
+    return rc;
+}
+
+static int take_range(struct export_job *x, const char *metric, int64_t min_ms, int64_t max_ms,
+                      struct err *err)
+{
+    struct http_answer answer = {0};
+    int rc = ask(x, "/api/v1/export", metric, min_ms, max_ms, &answer, err);
+    if (rc == ERR_TOO_BIG && min_ms < max_ms) {
+        int64_t middle = min_ms + (max_ms - min_ms) / 2;
+        rc = take_range(x, metric, min_ms, middle, err);
+        return rc == 0 ? take_range(x, metric, middle + 1, max_ms, err) : rc;
+    }
+    if (rc != 0)
+        return rc;
+    add_totals(x, answer.header);
+    rc = put_piece(x, buf_str(&answer.body), err);
+    buf_done(&answer.body);
+    return rc;
+}
+
+static int by_family(const void *a, const void *b)
+{
+    struct str x = str_c(*(const char *const *)a), y = str_c(*(const char *const *)b);
+    int c = str_cmp(export_family(x), export_family(y));
+    return c ? c : str_cmp(x, y);
+}
+
+static int take_metrics(struct export_job *x, const json_t *list, struct err *err)
+{
+    size_t n = json_array_size(list);
+    const char **names = calloc(n + 1, sizeof *names);
+    if (!names)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    for (size_t i = 0; i < n; i++) {
+        const char *name = json_string_value(json_array_get(list, i));
+        names[i] = name ? name : "";
+    }
+    qsort(names, n, sizeof *names, by_family);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = take_range(x, names[i], x->min_ms, x->max_ms, err);
+    free(names);
+    return rc;
+}
+
+static int from_url(struct export_job *x, struct err *err)
+{
+    struct http_answer answer = {0};
+    x->min_ms = MAX(x->min_ms, INT64_C(0));
+    x->max_ms = MIN(x->max_ms, time_now_unix_ms() + FAR_AHEAD_MS);
+    int rc = ask(x, "/api/v1/label/__name__/values", NULL, x->min_ms, x->max_ms, &answer, err);
+    if (rc != 0)
+        return rc;
+    json_t *root = json_loadb(answer.body.p ? answer.body.p : "", answer.body.n, 0, NULL);
+    const json_t *list = json_object_get(root, "data");
+    rc = json_is_array(list) ? take_metrics(x, list, err)
+                             : err_set(err, ERR_INVALID, "%s: no list of names", x->target.url);
+    json_decref(root);
+    buf_done(&answer.body);
+    if (rc == 0 && x->format == EXPORT_OPENMETRICS)
+        rc = put(NULL, STR("# EOF\n"), err);
+    return rc;
+}
+
+/* --- the command ------------------------------------------------------------------------------ */
+
+static void tell(const struct export_job *x)
+{
+    const struct export_totals *t = &x->totals;
+    (void)fprintf(stderr, "%" PRIu64 " samples of %" PRIu64 " series exported\n", t->samples,
+                  t->series);
+    if (t->left_out)
+        (void)fprintf(stderr,
+                      "telltale: %" PRIu64 " samples are left out: %s has no form for them\n",
+                      t->left_out, x->format_name);
+    if (t->damaged)
+        (void)fprintf(stderr, "telltale: %" PRIu64 " damaged blocks are left out\n", t->damaged);
+}
+
+static int export(struct export_job *x)
+{
+    struct err err = {0};
+    x->min_ms = INT64_MIN / 4;
+    x->max_ms = INT64_MAX / 4;
+    int rc = x->from ? store_target_time(x->from, &x->min_ms, &err) : 0;
+    if (rc == 0 && x->to)
+        rc = store_target_time(x->to, &x->max_ms, &err);
+    x->target.must_exist = true;
+    if (rc == 0)
+        rc = store_target_open(&x->target, &err);
+    bool usage = rc == ERR_INVALID;
+    if (rc == 0)
+        rc = x->target.store ? from_data(x, &err) : from_url(x, &err);
+    if (rc == 0 && fflush(stdout) != 0)
+        rc = err_errno(&err, "write");
+    (void)store_target_close(&x->target, NULL); // nothing was written
+    if (rc == 0)
+        tell(x);
+    else
+        (void)fprintf(stderr, "telltale: %s\n", err.message);
+    bool whole = rc == 0 && x->totals.left_out + x->totals.damaged == 0;
+    return whole ? CLI_OK : usage ? CLI_USAGE : CLI_FAILED;
+}
+
+static int run(int argc, char **argv)
+{
+    struct export_job x = {.format_name = "openmetrics", .header = BUF_MAX(1 << 20)};
+    struct cli_option options[STORE_TARGET_OPTIONS + 4] = {
+        [STORE_TARGET_OPTIONS] = {.name = "--match", .value = &x.match},
+        {.name = "--from", .value = &x.from},
+        {.name = "--to", .value = &x.to},
+        {.name = "--format", .value = &x.format_name},
+    };
+    const char *none[1];
+    size_t n;
+    store_target_options(&x.target, options);
+    if (!cli_options(options, ARRAY_LEN(options), argc, argv, none, 0, &n))
+        return CLI_USAGE;
+    if (!x.match) {
+        (void)fputs(cli_store_export.help, stderr);
+        return CLI_USAGE;
+    }
+    if (!export_format_parse(str_c(x.format_name), &x.format)) {
+        (void)fprintf(stderr, "telltale: --format is openmetrics or otlp-json, not \"%s\"\n",
+                      x.format_name);
+        return CLI_USAGE;
+    }
+    int status = export(&x);
+    buf_done(&x.header);
+    return status;
+}
+
+const struct cli_command cli_store_export = {
+    .name = "store export",
+    .summary = "write samples of a store as text",
+    .help = "Usage: telltale store export --data DIR | --url URL --match SELECTOR [OPTIONS]\n"
+            "\n"
+            "Writes the samples of all series that match to standard output, from a data\n"
+            "directory that no server has open, or from a running server.\n"
+            "\"telltale store import\" reads them back to the same.\n"
+            "\n"
+            "  --data DIR         the data directory\n"
+            "  --url URL          the server\n"
+            "  --match SELECTOR   as in PromQL: 'up{job=\"api\"}', '{__name__=~\".+\"}'\n"
+            "  --from T, --to T   Unix seconds, RFC 3339, or a duration before now\n"
+            "  --format FORMAT    openmetrics (default), or otlp-json: one OTLP/JSON request a\n"
+            "                     line, with native histograms, start times and stale markers,\n"
+            "                     which text cannot tell\n"
+            "  --token TOKEN, --user NAME:PW, --ca FILE   as for \"telltale query\"\n"
+            "\n"
+            "Exit status: 0 all is exported, 1 not all (the message says what is left out), 2\n"
+            "wrong usage.\n"
+            "\n"
+            "  telltale store export --url http://127.0.0.1:9090 --match '{job=\"api\"}' \\\n"
+            "    --from 7d --format otlp-json | zstd >api.jsonl.zst\n",
+    .run = run,
+};

@@ -1,0 +1,208 @@
+// What is exported and imported again is the same, between directories and servers in both
+// directions; wrong lines are named.
+
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { FOREVER, T0 } from "./support/fixture.js";
+import { run } from "./support/process.js";
+import * as rw from "./support/remote_write.js";
+import { Telltale, TELLTALE, temporaryDirectory } from "./support/server.js";
+import { after, before, describe, it } from "./support/test.js";
+
+const DAY = 86_400;
+const ALL = '{__name__=~".+"}';
+const telltale = (args, input) => run(TELLTALE, ["store", ...args], { input, timeoutMs: 120_000 });
+const ms = (s) => (T0 + s) * 1000;
+
+/** Everything that is hard to say: odd numbers and names, histograms of both kinds, stale markers. */
+const FLOATS = [
+  { labels: { __name__: "odd", n: "1" }, samples: [[ms(0), NaN], [ms(1), Infinity], [ms(2), -Infinity], [ms(3), -0], [ms(4), 5e-324], [ms(5), 0.1], [ms(6) + 7, 1.7976931348623157e308]] },
+  { labels: { __name__: "odd", n: 'a "quoted"\\ \n line', ünï: "çødé 🙂" }, samples: [[ms(0), 1]] },
+  { labels: { __name__: "utf8.name with blank", Zone: "x" }, samples: [[ms(0), 2]] },
+  { labels: { __name__: "hits_total", job: "a" }, samples: [[ms(0), 1, ms(-5)], [ms(60), 2, ms(-5)], [ms(DAY), 3, ms(-5)]], type: "counter", help: 'hits of "a"' },
+  { labels: { __name__: "wait_bucket", le: "+Inf" }, samples: [[ms(0), 4]] },
+  { labels: { __name__: "wait_bucket_size", le: "+Inf" }, samples: [[ms(0), 4]] },
+  { labels: { __name__: "wait_sum" }, samples: [[ms(0), 4.5]] },
+  { labels: { __name__: "long" }, samples: Array.from({ length: 3000 }, (_, i) => [ms(i * 600), Math.sin(i)]) },
+];
+const OTHERS = [
+  { labels: { __name__: "ends" }, samples: [[ms(0), 1], [ms(15), rw.STALE]] },
+  {
+    labels: { __name__: "latency", job: "a" },
+    histograms: [
+      { t: ms(0), schema: 3, count: 16, sum: 12.5, zeroThreshold: 1e-9, zeroCount: 2, positiveSpans: [[-2, 2], [3, 1]], positiveDeltas: [1, 2, 3], negativeSpans: [[5, 1]], negativeDeltas: [4] },
+      { t: ms(15), schema: -1, count: 3, sum: NaN, zeroThreshold: 0, zeroCount: 0, positiveSpans: [[0, 1]], positiveDeltas: [3] },
+      { t: ms(30), schema: 3, count: 0, sum: rw.STALE },
+    ],
+    type: "histogram",
+    help: "how long",
+  },
+  {
+    labels: { __name__: "sizes" },
+    histograms: [{ t: ms(0), schema: -53, count: 7, sum: 3, positiveSpans: [[0, 1], [1, 1]], positiveDeltas: [3, 1], customValues: [0.5, 1, 2] }],
+  },
+];
+
+/** All points as texts in an order of their own: how they are put into lines may differ. */
+function points(text) {
+  const out = [];
+  for (const line of text.split("\n").filter(Boolean)) {
+    const { name, description, ...kinds } = JSON.parse(line).resourceMetrics[0].scopeMetrics[0].metrics[0];
+    for (const [kind, { dataPoints }] of Object.entries(kinds)) for (const one of dataPoints) out.push(JSON.stringify([name, description, kind, one]));
+  }
+  return out.sort();
+}
+
+function assertSame(actual, expected) {
+  const [a, b] = [points(actual), points(expected)];
+  const at = b.findIndex((one, i) => one !== a[i]);
+  assert.equal(a[at], b[at]);
+  assert.equal(a.length, b.length);
+}
+
+async function exported(where, format, match = ALL, more = []) {
+  const { code, stdout, stderr } = await telltale(["export", ...where, "--match", match, "--format", format, ...more]);
+  assert.equal(code, 0, stderr);
+  return stdout;
+}
+
+async function imported(where, format, text) {
+  const { code, stderr } = await telltale(["import", ...where, "--format", format, "-"], text);
+  assert.equal(code, 0, stderr);
+  return stderr;
+}
+
+describe("export and import", () => {
+  let server;
+  let otlp;
+  let text;
+  const FLOAT_METRICS = '{__name__=~"odd|utf8.*|hits.*|wait.*|long"}';
+
+  before(async () => {
+    server = await Telltale.start({ set: FOREVER });
+    for (const one of [...FLOATS, ...OTHERS]) {
+      const answer = await rw.write(server.api, [one], { version: 2 });
+      assert.ok(answer.status < 300, answer.text);
+    }
+    otlp = await exported(["--url", server.url], "otlp-json");
+    text = await exported(["--url", server.url], "openmetrics", FLOAT_METRICS);
+  });
+  after(() => server?.dispose());
+
+  it("says all of it in OTLP", () => {
+    const metrics = otlp.split("\n").filter(Boolean).map((line) => JSON.parse(line).resourceMetrics[0].scopeMetrics[0].metrics[0]);
+    const count = (name) =>
+      metrics.filter((one) => one.name === name).reduce((n, one) => n + (one.gauge ?? one.sum ?? one.histogram ?? one.exponentialHistogram).dataPoints.length, 0);
+    assert.equal(count("long"), 3000);
+    assert.equal(count("latency"), 3);
+    assert.equal(count("sizes"), 1);
+    const hits = metrics.find((one) => one.name === "hits_total");
+    assert.equal(hits.description, 'hits of "a"');
+    assert.equal(hits.sum.isMonotonic, true);
+    assert.equal(hits.sum.dataPoints[0].startTimeUnixNano, `${ms(-5)}000000`);
+  });
+
+  it("is the same again by way of a directory, in OTLP", async () => {
+    const data = join(temporaryDirectory(), "data");
+    assert.match(await imported(["--data", data], "otlp-json", otlp), /^3021 samples imported$/m);
+    await imported(["--data", data], "otlp-json", otlp); // a second time changes nothing
+    assertSame(await exported(["--data", data], "otlp-json"), otlp);
+    assert.equal((await telltale(["check", data])).code, 0);
+  });
+
+  it("is the same again by way of a server, in OTLP", async () => {
+    const other = await Telltale.start({ set: FOREVER });
+    try {
+      await imported(["--url", other.url], "otlp-json", otlp);
+      assertSame(await exported(["--url", other.url], "otlp-json"), otlp);
+      const query = (api) => api.query("latency[1d]", T0 + 100);
+      assert.deepEqual(await query(other.api), await query(server.api));
+    } finally {
+      await other.dispose();
+    }
+  });
+
+  it("is the same again in OpenMetrics, but for what text cannot tell", async () => {
+    const data = join(temporaryDirectory(), "data");
+    assert.match(await imported(["--data", data], "openmetrics", text), /^3015 samples imported$/m);
+    assert.equal(await exported(["--data", data], "openmetrics", FLOAT_METRICS), text);
+    const other = await Telltale.start({ set: FOREVER });
+    try {
+      await imported(["--url", other.url], "openmetrics", text);
+      assert.equal(await exported(["--url", other.url], "openmetrics", FLOAT_METRICS), text);
+    } finally {
+      await other.dispose();
+    }
+  });
+
+  it("writes OpenMetrics that is valid", async () => {
+    const classic = await exported(["--url", server.url], "openmetrics", '{__name__=~"hits.*|long|wait_sum"}');
+    const { code, stderr } = await run(TELLTALE, ["check", "metrics", "--format", "openmetrics", "-"], { input: classic });
+    assert.equal(code, 0, stderr + classic.slice(0, 500));
+    assert.match(classic, /^# TYPE hits counter$/m);
+    assert.match(classic, /^hits_total\{job="a"\} 1 \d+$/m);
+  });
+
+  it("tells what the format has no form for", async () => {
+    const { code, stderr, stdout } = await telltale(["export", "--url", server.url, "--match", "latency"]);
+    assert.equal(code, 1);
+    assert.match(stderr, /3 samples are left out: openmetrics has no form for them/);
+    assert.match(stdout, /# EOF\n$/);
+  });
+
+  it("cuts a selection out", async () => {
+    const part = await exported(["--url", server.url], "openmetrics", "long", ["--from", String(T0 + 3600), "--to", String(T0 + 4800)]);
+    assert.deepEqual(part.split("\n").filter((line) => line && !line.startsWith("#")).map((line) => Number(line.split(" ")[2])), [T0 + 3600, T0 + 4200, T0 + 4800]);
+  });
+
+  it("is used with one place, a selector, and a file that is there", async () => {
+    for (const args of [["export"], ["export", "--match", "up"], ["import", "-"], ["import", "--data", "x", "--url", "y", "-"], ["import", "--data", "x", "--format", "csv", "-"]])
+      assert.equal((await telltale(args)).code, 2, args.join(" "));
+    assert.equal((await telltale(["export", "--data", join(server.dir, "none"), "--match", "up"])).code, 1);
+    const busy = await telltale(["export", "--data", server.data, "--match", "up"]);
+    assert.equal(busy.code, 1);
+    assert.match(busy.stderr, /in use by another process/);
+    assert.equal((await telltale(["export", "--url", server.url, "--match", "up{"])).code, 1);
+  });
+});
+
+describe("import", () => {
+  const dir = temporaryDirectory();
+  const data = join(dir, "data");
+  const fails = async (format, text, expected) => {
+    const { code, stderr } = await telltale(["import", "--data", data, "--format", format, "-"], text);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, expected);
+  };
+
+  it("names the line that is wrong", async () => {
+    await fails("openmetrics", `up 1 ${T0}\nup 2\n# EOF\n`, /<stdin>: line 2: the sample has no timestamp/);
+    await fails("openmetrics", `up 1 ${T0}\nup{ 2 ${T0}\n# EOF\n`, /<stdin>: line 2: /);
+    await fails("otlp-json", '{}\n\n{"resourceMetrics":7}\n', /<stdin>: line 3: /);
+    await fails("otlp-json", '{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"x","sum":{"aggregationTemporality":1,"dataPoints":[]}}]}]}]}', /line 1: points of delta temporality cannot be imported/);
+    await fails("openmetrics", `up 1 ${T0}\n`, /line 2: the file ends without # EOF/);
+    await fails("openmetrics", `up 1 ${T0}\n# EOF\nup 2 ${T0}\n`, /line [23]: /);
+  });
+
+  it("takes long files piece by piece and knows the line to the end", async () => {
+    const lines = [];
+    for (let i = 0; i < 400_000; i++) lines.push(`m{s="${i % 100}",pad="${"x".repeat(20)}"} ${i} ${T0 + Math.floor(i / 100)}`);
+    const path = join(dir, "long.txt");
+    writeFileSync(path, `# TYPE m gauge\n${lines.join("\n")}\n# EOF\n`);
+    const done = await telltale(["import", "--data", data, path]);
+    assert.equal(done.code, 0, done.stderr);
+    assert.match(done.stderr, /^400000 samples imported$/m);
+    const server = await Telltale.start({ set: FOREVER, dir });
+    try {
+      assert.equal(await server.api.value("sum(count_over_time(m[2h]))", T0 + 7199), 400_000);
+      lines[399_000] = "m{s=";
+      writeFileSync(path, `# TYPE m gauge\n${lines.join("\n")}\n# EOF\n`);
+      const wrong = await telltale(["import", "--url", server.url, path]);
+      assert.equal(wrong.code, 1);
+      assert.match(wrong.stderr, /long\.txt: line 399002: /);
+    } finally {
+      await server.dispose();
+    }
+  });
+});

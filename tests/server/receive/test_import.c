@@ -1,0 +1,153 @@
+/* Importing text and OTLP/JSON piece by piece. */
+#include "receive/import.h"
+
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/num.h"
+#include "base/time.h"
+#include "model/batch.h"
+#include "support/check.h"
+
+/* What the sink was given, one line a series: "labels time=value …", batches apart by "--". */
+static struct buf got;
+static int batches, refuse;
+
+static int keep(void *self, const struct batch *b, struct sink_result *out, struct err *err)
+{
+    (void)self;
+    if (refuse)
+        return err_set(err, refuse, "the store said no");
+    *out = (struct sink_result){.accepted = batch_count_samples(b)};
+    if (batches++)
+        buf_puts(&got, "--\n");
+    for (size_t i = 0; i < b->n_metadata; i++)
+        buf_printf(&got, "%.*s: %s %.*s\n", STR_ARG(b->metadata[i].family),
+                   metric_type_name(b->metadata[i].type), STR_ARG(b->metadata[i].help));
+    for (size_t i = 0; i < b->n_series; i++) {
+        labels_format(&got, &b->series[i].labels);
+        for (uint32_t k = 0; k < b->series[i].n_samples; k++) {
+            buf_printf(&got, " %lld=", (long long)b->series[i].samples[k].t_unix_ms);
+            buf_put_double(&got, b->series[i].samples[k].value);
+        }
+        buf_putc(&got, '\n');
+    }
+    return 0;
+}
+
+static const struct sink sink = {.append = keep};
+static struct import_totals totals;
+static struct err err;
+
+static int import(enum import_format format, const char *text, uint64_t line)
+{
+    buf_done(&got);
+    got = BUF_MAX(16 << 20);
+    batches = 0;
+    totals = (struct import_totals){0};
+    err = (struct err){0};
+    return import_piece(&sink, format, str_c(text), line, &totals, &err);
+}
+
+static void test_rows_of_a_series_that_follow_each_other_are_one(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        import(IMPORT_OPENMETRICS,
+               "# TYPE up gauge\n# HELP up is it?\n"
+               "up{a=\"b\"} 1 1.5\nup{a=\"b\"} 2 2\nup 3 2\nup{a=\"b\"} NaN 3\n# EOF\n",
+               1),
+        0);
+    check_str(buf_str(&got), "up: gauge \nup: gauge is it?\n"
+                             "up{a=\"b\"} 1500=1 2000=2\nup 2000=3\nup{a=\"b\"} 3000=NaN\n");
+    assert_int_equal(totals.samples, 4);
+}
+
+static void test_a_piece_needs_no_end_mark(void **state)
+{
+    (void)state;
+    assert_int_equal(import(IMPORT_OPENMETRICS, "up 1 1\nup 2 2\n", 1), 0);
+    check_str(buf_str(&got), "up 1000=1 2000=2\n");
+    assert_int_equal(import(IMPORT_OPENMETRICS, "", 1), 0);
+    assert_int_equal(import(IMPORT_OPENMETRICS, "# EOF\n", 1), 0);
+    assert_int_equal(batches, 0);
+}
+
+static void test_a_batch_has_samples_of_some_days_only(void **state)
+{
+    (void)state;
+    struct buf text = BUF_MAX(1 << 20);
+    for (int i = 0; i < 100; i++)
+        buf_printf(&text, "up %d %lld\n", i, (long long)(i * MS_PER_DAY / 1000));
+    buf_putc(&text, '\0');
+    assert_int_equal(import(IMPORT_OPENMETRICS, text.p, 1), 0);
+    assert_int_equal(totals.samples, 100);
+    assert_int_equal(batches, 7); // of 16 days
+    buf_done(&text);
+}
+
+static void check_refused(enum import_format format, const char *text, uint64_t line,
+                          const char *expected)
+{
+    int rc = import(format, text, line);
+    assert_true(rc == ERR_INVALID || rc == ERR_UNSUPPORTED);
+    if (strncmp(err.message, expected, strlen(expected)) != 0)
+        assert_string_equal(err.message, expected);
+}
+
+static void test_messages_name_the_line_in_the_whole_file(void **state)
+{
+    (void)state;
+    check_refused(IMPORT_OPENMETRICS, "up 1 1\nup 2\n", 1, "line 2: the sample has no timestamp");
+    check_refused(IMPORT_OPENMETRICS, "up 1 1\nup 2\n", 1001, "line 1002: the sample has no");
+    check_refused(IMPORT_OPENMETRICS, "up{ 1 1\n", 7, "line 7: ");
+    check_refused(IMPORT_OTLP_JSON, "{}\n\n{\n", 10, "line 12: ");
+    check_refused(IMPORT_OTLP_JSON,
+                  "{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"name\":\"x\",\"sum\":{"
+                  "\"aggregationTemporality\":1}}]}]}]}\n",
+                  1, "line 1: points of delta temporality cannot be imported");
+}
+
+static void test_otlp_keeps_names_and_attributes_as_they_stand(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        import(
+            IMPORT_OTLP_JSON,
+            "{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"name\":\"a.b c\",\"unit\":"
+            "\"s\",\"sum\":{\"aggregationTemporality\":2,\"isMonotonic\":true,\"dataPoints\":[{"
+            "\"attributes\":[{\"key\":\"x.y\",\"value\":{\"stringValue\":\"z\"}}],"
+            "\"timeUnixNano\":\"5000000\",\"asDouble\":-0.0}]}}]}]}]}\n",
+            1),
+        0);
+    check_str(buf_str(&got), "a.b c: counter \n{\"a.b c\", \"x.y\"=\"z\"} 5=-0\n");
+}
+
+static void test_what_the_sink_says_is_passed_on(void **state)
+{
+    (void)state;
+    refuse = ERR_BUSY;
+    assert_int_equal(import(IMPORT_OPENMETRICS, "up 1 1\n", 1), ERR_BUSY);
+    assert_string_equal(err.message, "the store said no");
+    refuse = 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    buf_done(&got);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows_of_a_series_that_follow_each_other_are_one),
+        cmocka_unit_test(test_a_piece_needs_no_end_mark),
+        cmocka_unit_test(test_a_batch_has_samples_of_some_days_only),
+        cmocka_unit_test(test_messages_name_the_line_in_the_whole_file),
+        cmocka_unit_test(test_otlp_keeps_names_and_attributes_as_they_stand),
+        cmocka_unit_test(test_what_the_sink_says_is_passed_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, teardown);
+}
