@@ -29,7 +29,11 @@ enum column_origin {
     COLUMN_ATTRIBUTE, /* of the row */
     COLUMN_RESOURCE,  /* attribute of the resource */
     COLUMN_SCOPE,     /* attribute of the scope */
-    COLUMN_SOURCE     /* one of enum source_field */
+    COLUMN_SOURCE,    /* one of enum source_field */
+
+    /* All attributes of the row as a map, in no certain order; to be read, not for predicates.
+     * Apart from the others, whose numbers stand in files. */
+    COLUMN_ALL_ATTRIBUTES = 64
 };
 
 /* What a source has besides attributes. */

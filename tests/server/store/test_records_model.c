@@ -288,6 +288,18 @@ static void check_source(const struct record_source *found, const struct record_
     buf_done(&y);
 }
 
+static void check_attributes(const struct record *expected, struct any found)
+{
+    assert_int_equal(found.type, ANY_MAP);
+    assert_int_equal(found.n, expected->n_attributes);
+    for (size_t i = 0; i < expected->n_attributes; i++) {
+        const struct attribute *a = &expected->attributes[i];
+        const struct any *v = attribute_get(found.as.pairs, found.n, a->key);
+        assert_non_null(v);
+        assert_true(encoded_eq(&a->value, v));
+    }
+}
+
 static int check_block(void *arg, const struct record_block *b)
 {
     struct finding *f = arg;
@@ -304,11 +316,12 @@ static int check_block(void *arg, const struct record_block *b)
         assert_true(b->t_unix_ns[i] >= f->min_ns && b->t_unix_ns[i] <= f->max_ns);
         assert_true(model_matches(f->m, row, f->where));
         check_source(record_block_source(b, i), &f->m->sources[f->m->row_sources[row]]);
-        for (size_t k = 0; k < WANTED; k++) {
+        for (size_t k = 0; k < WANTED - 1; k++) {
             struct any expected = model_value(f->m, row, &f->columns[k]);
             struct any found = vector_at(&b->columns[k], i);
             assert_true(encoded_eq(&expected, &found));
         }
+        check_attributes(&f->m->rows[row], vector_at(&b->columns[WANTED - 1], i));
     }
     return 0;
 }
@@ -322,10 +335,11 @@ static void choose_columns(struct finding *f)
         f->columns[n++] = (struct column_ref){.origin = COLUMN_FIELD, .field = i};
     f->columns[n++] = column("resource.pid");
     f->columns[n++] = column("scope.name");
-    while (n < WANTED)
+    while (n < WANTED - 1)
         f->columns[n++] = (struct column_ref){
             .origin = COLUMN_ATTRIBUTE,
             .name = f->m->names[below(f->m, 2) ? below(f->m, 12) : below(f->m, NAMES)]};
+    f->columns[n] = (struct column_ref){.origin = COLUMN_ALL_ATTRIBUTES};
 }
 
 static void check_scan(struct model *m, const struct predicate *where, int64_t min_ns,

@@ -264,6 +264,10 @@ static int make_vector(struct running *r, struct rowset *rows, const struct colu
 {
     if (ref->origin == COLUMN_TIME)
         return time_vector(r, rows, sel, n, out);
+    if (ref->origin == COLUMN_ALL_ATTRIBUTES) {
+        *out = (struct vector){.n_values = n};
+        return rowset_attributes(rows, sel, n, &out->values);
+    }
     if (is_source_column(ref))
         return source_vector(r, rows, ref, sel, n, out);
     const struct column *c = NULL;

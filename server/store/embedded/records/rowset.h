@@ -52,6 +52,9 @@ const struct record_source *block_source(const struct block_sources *s, uint32_t
 /* The column, or *out NULL when no row has it. COLUMN_FIELD and COLUMN_ATTRIBUTE only. */
 int rowset_column(struct rowset *r, const struct column_ref *ref, const struct column **out);
 
+/* All attributes of the rows sel[0..n), rising, each a map; *out in the arena. */
+int rowset_attributes(struct rowset *r, const uint32_t *sel, uint32_t n, const struct any **out);
+
 /* False when no row can satisfy `p`, found out without reading rows. */
 bool rowset_may_match(struct rowset *r, const struct predicate *p);
 
