@@ -147,6 +147,20 @@ struct record_scan_stats {
 int store_scan(struct store *s, const struct record_scan *scan, struct record_scan_stats *stats,
                struct err *err);
 
+/* --- what there is ---------------------------------------------------------------------------- */
+
+/* Calls `each` with the sources of rows that may lie within the times (both inclusive), some more
+ * than once; with the names of their attributes. Both are borrowed for the call, which must not
+ * call the store; what it returns but 0 ends the listing with that. No rows are read, so this takes
+ * as long as there are sources and columns. ERR_NOMEM, ERR_BUSY, or what `each` returned. */
+int store_list_sources(struct store *s, enum record_table table, int64_t min_unix_ns,
+                       int64_t max_unix_ns,
+                       int (*each)(void *arg, const struct record_source *source), void *arg,
+                       struct err *err);
+int store_list_attributes(struct store *s, enum record_table table, int64_t min_unix_ns,
+                          int64_t max_unix_ns, int (*each)(void *arg, struct str name), void *arg,
+                          struct err *err);
+
 /* Removes the rows that satisfy `where` (NULL: all) within the times, from memory and disk, before
  * it returns. *out_rows: how many. */
 int store_delete_records(struct store *s, enum record_table table, const struct predicate *where,

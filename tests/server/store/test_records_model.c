@@ -367,6 +367,47 @@ static void check_scan(struct model *m, const struct predicate *where, int64_t m
     free(f.seen);
 }
 
+struct listed {
+    struct model *m;
+    bool names[NAMES], sources[SOURCES];
+};
+
+static int note_name(void *arg, struct str name)
+{
+    struct listed *l = arg;
+    for (size_t i = 0; i < NAMES; i++)
+        l->names[i] |= str_eq(name, l->m->names[i]);
+    return 0;
+}
+
+static int note_source(void *arg, const struct record_source *s)
+{
+    struct listed *l = arg;
+    assert_true(s->resource_dropped < SOURCES);
+    check_source(s, &l->m->sources[s->resource_dropped]);
+    l->sources[s->resource_dropped] = true;
+    return 0;
+}
+
+/* What is listed may be more than what the rows have, not less. */
+static void check_lists(struct model *m, int64_t min_ns, int64_t max_ns)
+{
+    struct listed l = {.m = m};
+    assert_int_equal(
+        store_list_attributes(m->h.store, RECORD_SPANS, min_ns, max_ns, note_name, &l, NULL), 0);
+    assert_int_equal(
+        store_list_sources(m->h.store, RECORD_SPANS, min_ns, max_ns, note_source, &l, NULL), 0);
+    for (size_t i = 0; i < m->n; i++) {
+        const struct record *r = &m->rows[i];
+        if (m->gone[i] || r->t_unix_ns < min_ns || r->t_unix_ns > max_ns)
+            continue;
+        assert_true(l.sources[m->row_sources[i]]);
+        for (size_t k = 1; k < r->n_attributes; k++)
+            for (size_t n = 0; n < NAMES; n++)
+                assert_true(!str_eq(r->attributes[k].key, m->names[n]) || l.names[n]);
+    }
+}
+
 static void random_times(struct model *m, int64_t *out_min, int64_t *out_max)
 {
     *out_min = INT64_MIN;
@@ -385,6 +426,8 @@ static void scan_step(struct model *m)
     struct predicate where = random_predicate(m, &a, 3);
     random_times(m, &min_ns, &max_ns);
     check_scan(m, &where, min_ns, max_ns);
+    if (below(m, 20) == 0)
+        check_lists(m, min_ns, max_ns);
     arena_done(&a);
 }
 

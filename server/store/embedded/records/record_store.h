@@ -4,6 +4,7 @@
  *   record_flush.c   heads ──► parts, then the log is cut
  *   record_merge.c   parts ──► fewer parts; deletion; retention removes days
  *   record_scan.c    heads + parts ──► blocks of columns
+ *   record_names.c   heads + parts ──► which sources and attributes there are
  *
  * Invariants
  * 1. A row is in exactly one of live head, frozen head, part at any moment: a part is published and
@@ -95,6 +96,11 @@ int record_store_maintain(struct record_store *s, bool all, struct err *err);
 
 int record_store_scan(struct record_store *s, const struct record_scan *scan,
                       struct record_scan_stats *stats, struct err *err);
+int record_store_sources(struct record_store *s, int64_t min_unix_ns, int64_t max_unix_ns,
+                         int (*each)(void *arg, const struct record_source *source), void *arg,
+                         struct err *err);
+int record_store_attributes(struct record_store *s, int64_t min_unix_ns, int64_t max_unix_ns,
+                            int (*each)(void *arg, struct str name), void *arg, struct err *err);
 int record_store_delete(struct record_store *s, const struct predicate *where, int64_t min_unix_ns,
                         int64_t max_unix_ns, uint64_t *out_rows, struct err *err);
 

@@ -134,6 +134,21 @@ int store_scan(struct store *s, const struct record_scan *scan, struct record_sc
     return record_store_scan(table_of(s, scan->table), scan, stats, err);
 }
 
+int store_list_sources(struct store *s, enum record_table table, int64_t min_unix_ns,
+                       int64_t max_unix_ns,
+                       int (*each)(void *arg, const struct record_source *source), void *arg,
+                       struct err *err)
+{
+    return record_store_sources(table_of(s, table), min_unix_ns, max_unix_ns, each, arg, err);
+}
+
+int store_list_attributes(struct store *s, enum record_table table, int64_t min_unix_ns,
+                          int64_t max_unix_ns, int (*each)(void *arg, struct str name), void *arg,
+                          struct err *err)
+{
+    return record_store_attributes(table_of(s, table), min_unix_ns, max_unix_ns, each, arg, err);
+}
+
 int store_delete_records(struct store *s, enum record_table table, const struct predicate *where,
                          int64_t min_unix_ns, int64_t max_unix_ns, uint64_t *out_rows,
                          struct err *err)
