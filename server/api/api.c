@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "api/jaeger/jaeger.h"
 #include "api/prometheus/delete.h"
 #include "api/prometheus/export.h"
 #include "api/prometheus/federate.h"
@@ -19,6 +20,27 @@
 enum { GET_POST = HTTP_GET | HTTP_POST, POST_PUT = HTTP_POST | HTTP_PUT };
 
 #define V1(path) "/api/v1/" path
+
+/* A question of a person or program that may read, answered by a worker. */
+#define READ(path, handler, name)                                                                  \
+    {                                                                                              \
+        HTTP_GET, path, AUTH_READ, HTTP_QUERY, handler, NULL, name, true                           \
+    }
+
+/* Jaeger's API stands under a base of its own, and at the root: some versions of Grafana ignore the
+ * base of the data source. */
+#define JAEGER(base)                                                                               \
+    READ(base "services", jaeger_services, "jaeger_services"),                                     \
+        READ(base "services/*", jaeger_service_operations, "jaeger_operations"),                   \
+        READ(base "operations", jaeger_operations, "jaeger_operations"),                           \
+        READ(base "traces", jaeger_traces, "jaeger_traces"),                                       \
+        READ(base "traces/*", jaeger_trace, "jaeger_trace"),                                       \
+        READ(base "dependencies", jaeger_dependencies, "jaeger_dependencies"),                     \
+        READ(base "v3/services", jaeger_services_v3, "jaeger_services"),                           \
+        READ(base "v3/operations", jaeger_operations_v3, "jaeger_operations"),                     \
+        READ(base "v3/traces", jaeger_traces_v3, "jaeger_traces"),                                 \
+        READ(base "v3/traces/*", jaeger_trace_v3, "jaeger_trace"),                                 \
+        READ(base "v3/dependencies", jaeger_dependencies_v3, "jaeger_dependencies")
 
 /* Exact paths come before prefixes that contain them. */
 static const struct http_route table[] = {
@@ -72,6 +94,8 @@ static const struct http_route table[] = {
     {HTTP_GET | POST_PUT, V1("admin/telltale/flush"), AUTH_ADMIN, HTTP_QUERY, api_flush, NULL,
      "flush", true},
     {GET_POST, V1("export"), AUTH_READ, HTTP_QUERY, api_export, NULL, "export", true},
+    JAEGER("/jaeger/api/"),
+    JAEGER("/api/"),
     {HTTP_GET, "/federate", AUTH_READ, HTTP_QUERY, api_federate, NULL, "federate", false},
     {HTTP_GET, "/metrics", AUTH_READ, HTTP_QUERY, api_metrics, NULL, "metrics", false},
     {HTTP_GET, "/version", AUTH_READ, HTTP_INLINE, api_version, NULL, "version", false},

@@ -45,7 +45,7 @@ struct api_context {
                   void *self);
 };
 
-enum { API_ROUTES_MAX = 64 };
+enum { API_ROUTES_MAX = 128 };
 
 /* Fills `out` with the routes of the whole API (Prometheus's, our own, the web page); each works on
  * `api`. Returns their number. Receivers' routes are the caller's. */

@@ -1,0 +1,281 @@
+/* OTLP as JSON (protobuf's mapping with OTLP's exceptions): 64-bit integers are text, ids
+ * hexadecimal, bytes base64, enumerations numbers. */
+#include "api/records/otlp_json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "api/records/request.h"
+
+/* --- values ----------------------------------------------------------------------------------- */
+
+static void member_u64(struct json *j, const char *name, uint64_t v)
+{
+    char text[24];
+    (void)snprintf(text, sizeof text, "%llu", (unsigned long long)v);
+    json_member_str(j, name, str_c(text));
+}
+
+static void member_text(struct json *j, const char *name, struct str text)
+{
+    if (text.n)
+        json_member_str(j, name, text);
+}
+
+static void member_id(struct json *j, const char *name, struct str id)
+{
+    json_key(j, name);
+    json_id(j, id);
+}
+
+static void member_count(struct json *j, const char *name, const struct any *v)
+{
+    if (v->type == ANY_INT && v->as.integer != 0)
+        json_member_i64(j, name, v->as.integer);
+}
+
+static void write_value(struct json *j, const struct any *v);
+
+static void write_attributes(struct json *j, const struct attribute *v, size_t n)
+{
+    json_array(j);
+    for (size_t i = 0; i < n; i++) {
+        json_object(j);
+        json_member_str(j, "key", v[i].key);
+        json_key(j, "value");
+        write_value(j, &v[i].value);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
+static void write_int_value(struct json *j, int64_t v)
+{
+    char text[24];
+    (void)snprintf(text, sizeof text, "%lld", (long long)v);
+    json_member_str(j, "intValue", str_c(text));
+}
+
+/* NaN and the infinities are words in protobuf's JSON. */
+static void write_double_value(struct json *j, double v)
+{
+    json_key(j, "doubleValue");
+    if (v - v == 0)
+        json_double(j, v);
+    else
+        json_str(j, v > 0 ? STR("Infinity") : v < 0 ? STR("-Infinity") : STR("NaN"));
+}
+
+static void write_nested(struct json *j, const struct any *v)
+{
+    json_key(j, v->type == ANY_ARRAY ? "arrayValue" : "kvlistValue");
+    json_object(j);
+    json_key(j, "values");
+    if (v->type == ANY_MAP) {
+        write_attributes(j, v->as.pairs, v->n);
+    } else {
+        json_array(j);
+        for (uint32_t i = 0; i < v->n; i++)
+            write_value(j, &v->as.items[i]);
+        json_array_end(j);
+    }
+    json_object_end(j);
+}
+
+static void write_value(struct json *j, const struct any *v)
+{
+    json_object(j);
+    switch (v->type) {
+    case ANY_STRING: json_member_str(j, "stringValue", any_text(v)); break;
+    case ANY_BOOL:
+        json_key(j, "boolValue");
+        json_bool(j, v->as.boolean);
+        break;
+    case ANY_INT: write_int_value(j, v->as.integer); break;
+    case ANY_DOUBLE: write_double_value(j, v->as.number); break;
+    case ANY_BYTES:
+        json_key(j, "bytesValue");
+        json_any(j, v);
+        break;
+    case ANY_ARRAY:
+    case ANY_MAP: write_nested(j, v); break;
+    default: break;
+    }
+    json_object_end(j);
+}
+
+static void member_attributes(struct json *j, const struct attribute *v, size_t n)
+{
+    if (n == 0)
+        return;
+    json_key(j, "attributes");
+    write_attributes(j, v, n);
+}
+
+/* --- events and links ------------------------------------------------------------------------- */
+
+static const struct any *member_of(const struct any *map, struct str key)
+{
+    static const struct any none = {0};
+    const struct any *v = map->type == ANY_MAP ? attribute_get(map->as.pairs, map->n, key) : NULL;
+    return v ? v : &none;
+}
+
+static void nested_attributes(struct json *j, const struct any *map)
+{
+    const struct any *v = member_of(map, STR("attributes"));
+    if (v->type == ANY_MAP)
+        member_attributes(j, v->as.pairs, v->n);
+    member_count(j, "droppedAttributesCount", member_of(map, STR("dropped_attributes")));
+}
+
+static void write_event(struct json *j, const struct any *e)
+{
+    const struct any *time = member_of(e, STR("time_unix_ns"));
+    json_object(j);
+    member_u64(j, "timeUnixNano", time->type == ANY_INT ? (uint64_t)time->as.integer : 0);
+    json_member_str(j, "name", any_text(member_of(e, STR("name"))));
+    nested_attributes(j, e);
+    json_object_end(j);
+}
+
+static void write_link(struct json *j, const struct any *l)
+{
+    json_object(j);
+    member_id(j, "traceId", any_text(member_of(l, STR("trace_id"))));
+    member_id(j, "spanId", any_text(member_of(l, STR("span_id"))));
+    member_text(j, "traceState", any_text(member_of(l, STR("trace_state"))));
+    nested_attributes(j, l);
+    member_count(j, "flags", member_of(l, STR("flags")));
+    json_object_end(j);
+}
+
+static void write_list(struct json *j, const char *name, const struct any *list,
+                       void (*write)(struct json *j, const struct any *one))
+{
+    if (list->type != ANY_ARRAY || list->n == 0)
+        return;
+    json_key(j, name);
+    json_array(j);
+    for (uint32_t i = 0; i < list->n; i++)
+        write(j, &list->as.items[i]);
+    json_array_end(j);
+}
+
+/* --- spans ------------------------------------------------------------------------------------ */
+
+static void write_status(struct json *j, const struct span *s)
+{
+    json_key(j, "status");
+    json_object(j);
+    if (s->status)
+        json_member_i64(j, "code", s->status);
+    member_text(j, "message", any_text(&s->fields[SPAN_STATUS_MESSAGE]));
+    json_object_end(j);
+}
+
+static void write_span(struct json *j, const struct span *s)
+{
+    json_object(j);
+    member_id(j, "traceId", s->trace_id);
+    member_id(j, "spanId", s->span_id);
+    member_text(j, "traceState", any_text(&s->fields[SPAN_TRACE_STATE]));
+    if (s->parent_id.n)
+        member_id(j, "parentSpanId", s->parent_id);
+    member_count(j, "flags", &s->fields[SPAN_FLAGS]);
+    json_member_str(j, "name", s->name);
+    json_member_i64(j, "kind", s->kind);
+    member_u64(j, "startTimeUnixNano", (uint64_t)s->start_unix_ns);
+    if (s->has_end)
+        member_u64(j, "endTimeUnixNano", (uint64_t)s->start_unix_ns + (uint64_t)s->duration_ns);
+    member_attributes(j, s->attributes, s->n_attributes);
+    member_count(j, "droppedAttributesCount", &s->fields[SPAN_DROPPED_ATTRIBUTES]);
+    write_list(j, "events", &s->fields[SPAN_EVENTS], write_event);
+    member_count(j, "droppedEventsCount", &s->fields[SPAN_DROPPED_EVENTS]);
+    write_list(j, "links", &s->fields[SPAN_LINKS], write_link);
+    member_count(j, "droppedLinksCount", &s->fields[SPAN_DROPPED_LINKS]);
+    write_status(j, s);
+    json_object_end(j);
+}
+
+/* --- groups ----------------------------------------------------------------------------------- */
+
+static void member_dropped(struct json *j, uint32_t n)
+{
+    if (n)
+        json_member_i64(j, "droppedAttributesCount", n);
+}
+
+static void write_resource(struct json *j, const struct record_source *s)
+{
+    json_key(j, "resource");
+    json_object(j);
+    member_attributes(j, s->resource, s->n_resource);
+    member_dropped(j, s->resource_dropped);
+    json_object_end(j);
+    member_text(j, "schemaUrl", s->resource_schema_url);
+}
+
+static void write_scope(struct json *j, const struct record_source *s)
+{
+    json_key(j, "scope");
+    json_object(j);
+    member_text(j, "name", s->scope_name);
+    member_text(j, "version", s->scope_version);
+    member_attributes(j, s->scope, s->n_scope);
+    member_dropped(j, s->scope_dropped);
+    json_object_end(j);
+    member_text(j, "schemaUrl", s->scope_schema_url);
+}
+
+/* Spans [from, to) of one source. */
+static void write_group(struct json *j, const struct span *spans, size_t from, size_t to)
+{
+    static const struct record_source none = {0};
+    const struct record_source *s = spans[from].source ? spans[from].source : &none;
+    json_object(j);
+    write_resource(j, s);
+    json_key(j, "scopeSpans");
+    json_array(j);
+    json_object(j);
+    write_scope(j, s);
+    json_key(j, "spans");
+    json_array(j);
+    for (size_t i = from; i < to && !buf_failed(j->out); i++)
+        write_span(j, &spans[i]);
+    json_array_end(j);
+    json_object_end(j);
+    json_array_end(j);
+    json_object_end(j);
+}
+
+static int by_source(const void *a, const void *b)
+{
+    const struct span *x = a, *y = b;
+    if (x->source != y->source)
+        return (uintptr_t)x->source < (uintptr_t)y->source ? -1 : 1;
+    return (x->start_unix_ns > y->start_unix_ns) - (x->start_unix_ns < y->start_unix_ns);
+}
+
+static void write_groups(struct json *j, struct trace *t)
+{
+    if (t->n == 0)
+        return;
+    qsort(t->spans, t->n, sizeof *t->spans, by_source);
+    for (size_t from = 0, to; from < t->n; from = to) {
+        for (to = from; to < t->n && t->spans[to].source == t->spans[from].source;)
+            to++;
+        write_group(j, t->spans, from, to);
+    }
+}
+
+void json_otlp_traces(struct json *j, struct trace *traces, size_t n)
+{
+    json_object(j);
+    json_key(j, "resourceSpans");
+    json_array(j);
+    for (size_t i = 0; i < n; i++)
+        write_groups(j, &traces[i]);
+    json_array_end(j);
+    json_object_end(j);
+}

@@ -1,0 +1,31 @@
+#include "api/records/request.h"
+
+#include "base/memory.h"
+#include "base/time.h"
+#include "query/query.h"
+
+static bool has_gone(void *self)
+{
+    return http_client_gone(self);
+}
+
+void record_request_begin(struct record_request *r, struct api_context *api,
+                          const struct http_request *http)
+{
+    struct query_options options = query_engine_options(api->engine);
+    *r = (struct record_request){.http = http};
+    query_engine_budget(api->engine, &r->memory);
+    arena_init_shared(&r->arena, options.max_memory_bytes, &r->memory);
+    r->q = (struct record_query){.store = api->store,
+                                 .arena = &r->arena,
+                                 .deadline_mono_ns =
+                                     time_now_mono_ns() + options.timeout_ms * NS_PER_MS,
+                                 .has_gone = has_gone,
+                                 .self = (void *)(uintptr_t)http};
+}
+
+void record_request_end(struct record_request *r)
+{
+    arena_done(&r->arena);
+    memory_freed(r->memory.peak);
+}

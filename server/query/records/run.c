@@ -1,0 +1,77 @@
+/* Scans with an end: the store asks once a block whether to go on. */
+#include "base/compiler.h"
+#include "base/time.h"
+#include "query/records/records.h"
+
+/* A block needs some memory even when the arena is nearly full, or nothing could be found at all.
+ */
+enum { BLOCK_MIN_BYTES = 64 << 20 };
+
+/* The scan's own callback stands behind ours, which knows the query. */
+struct run {
+    struct record_query *q;
+    const struct record_scan *scan;
+};
+
+static bool is_late(const struct record_query *q)
+{
+    return q->deadline_mono_ns && time_now_mono_ns() > q->deadline_mono_ns;
+}
+
+static bool is_cancelled(void *arg)
+{
+    const struct run *r = arg;
+    return is_late(r->q) || (r->q->has_gone && r->q->has_gone(r->q->self));
+}
+
+static int each(void *arg, const struct record_block *b)
+{
+    const struct run *r = arg;
+    return r->scan->each(r->scan->arg, b);
+}
+
+int record_query_no_memory(const struct record_query *q, struct err *err)
+{
+    if (!q->arena->over_budget)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    return err_set(err, ERR_TOO_BIG,
+                   "the query needs more than %zu MiB of memory; ask for less time or fewer rows",
+                   q->arena->budget >> 20);
+}
+
+int record_query_stopped(const struct record_query *q, struct err *err)
+{
+    if (is_late(q))
+        return err_set(err, ERR_TIMEOUT, "the query took longer than query.timeout allows");
+    if (q->has_gone && q->has_gone(q->self))
+        return err_set(err, ERR_CANCELLED, "the client has gone");
+    return 0;
+}
+
+static void add_stats(struct record_scan_stats *to, const struct record_scan_stats *s)
+{
+    to->blocks += s->blocks;
+    to->blocks_pruned += s->blocks_pruned;
+    to->rows_read += s->rows_read;
+    to->rows_matched += s->rows_matched;
+    to->bytes_read += s->bytes_read;
+}
+
+int record_query_scan(struct record_query *q, const struct record_scan *scan, struct err *err)
+{
+    struct run run = {q, scan};
+    struct record_scan with = *scan;
+    struct record_scan_stats stats = {0};
+    size_t left = q->arena->budget - MIN(q->arena->used, q->arena->budget);
+    with.is_cancelled = is_cancelled;
+    with.each = each;
+    with.arg = &run;
+    with.max_bytes = MAX(left, (size_t)BLOCK_MIN_BYTES);
+    int rc = store_scan(q->store, &with, &stats, err);
+    add_stats(&q->stats, &stats);
+    if (rc == ERR_CANCELLED && is_late(q))
+        return record_query_stopped(q, err);
+    if (rc == ERR_NOMEM && arena_failed(q->arena))
+        return record_query_no_memory(q, err);
+    return rc;
+}

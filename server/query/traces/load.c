@@ -1,0 +1,215 @@
+/* Whole traces: every span of the given ids, put together from all columns. */
+#include <stdlib.h>
+
+#include "base/compiler.h"
+#include "base/hash.h"
+#include "base/map.h"
+#include "query/traces/traces.h"
+
+enum { LOAD_COLUMNS = SPAN_FIELDS + 1, SPANS_FIRST = 32 };
+
+struct loading {
+    struct record_query *q;
+    struct trace *traces;
+    struct map by_id;
+    size_t max_spans;
+    /* The source that the last row came from, and its copy: rows lie by source. */
+    const struct record_source *theirs, *ours;
+};
+
+/* --- one span --------------------------------------------------------------------------------- */
+
+static int by_key(const void *a, const void *b)
+{
+    const struct attribute *x = a, *y = b;
+    return str_cmp(x->key, y->key);
+}
+
+static void set_attributes(struct span *s, struct arena *a, const struct any *map)
+{
+    if (map->type != ANY_MAP || map->n == 0)
+        return;
+    struct attribute *v = (struct attribute *)(uintptr_t)attributes_copy(a, map->as.pairs, map->n);
+    if (!v)
+        return;
+    qsort(v, map->n, sizeof *v, by_key);
+    s->attributes = v;
+    s->n_attributes = map->n;
+}
+
+static int64_t int_of(const struct any *v)
+{
+    return v->type == ANY_INT ? v->as.integer : 0;
+}
+
+static void set_fields(struct span *s)
+{
+    const struct any *f = s->fields;
+    s->trace_id = any_text(&f[SPAN_TRACE_ID]);
+    s->span_id = any_text(&f[SPAN_SPAN_ID]);
+    s->parent_id = any_text(&f[SPAN_PARENT_ID]);
+    s->name = any_text(&f[SPAN_NAME]);
+    s->kind = (int)int_of(&f[SPAN_KIND]);
+    s->status = (int)int_of(&f[SPAN_STATUS_CODE]);
+    s->has_end = f[SPAN_DURATION_NS].type == ANY_INT;
+    s->duration_ns = int_of(&f[SPAN_DURATION_NS]);
+}
+
+/* The sources of one block are borrowed from it: one copy for the rows that share it. */
+static const struct record_source *keep_source(struct loading *l, const struct record_block *b,
+                                               size_t row)
+{
+    const struct record_source *source = record_block_source(b, row);
+    if (source != l->theirs) {
+        l->theirs = source;
+        l->ours = source ? source_copy(l->q->arena, source) : NULL;
+    }
+    return l->ours;
+}
+
+static void read_span(struct loading *l, const struct record_block *b, size_t row, struct span *s)
+{
+    struct arena *a = l->q->arena;
+    *s = (struct span){.start_unix_ns = b->t_unix_ns[row]};
+    for (size_t i = 0; i < SPAN_FIELDS; i++) {
+        struct any v = vector_at(&b->columns[i], row);
+        s->fields[i] = any_copy(a, &v);
+    }
+    struct any map = vector_at(&b->columns[SPAN_FIELDS], row);
+    set_attributes(s, a, &map);
+    set_fields(s);
+    s->source = keep_source(l, b, row);
+}
+
+/* --- the scan --------------------------------------------------------------------------------- */
+
+static struct span *add_span(struct loading *l, struct trace *t)
+{
+    if (t->n == t->cap) {
+        size_t cap = t->cap ? 2 * t->cap : SPANS_FIRST;
+        struct span *v = arena_grow(l->q->arena, t->spans, t->n, cap, sizeof *v);
+        if (!v)
+            return NULL;
+        t->spans = v;
+        t->cap = cap;
+    }
+    return &t->spans[t->n++];
+}
+
+static int each_block(void *arg, const struct record_block *b)
+{
+    struct loading *l = arg;
+    l->theirs = NULL; // another block may have another source at the same place
+    for (size_t i = 0; i < b->n; i++) {
+        struct any id = vector_at(&b->columns[SPAN_TRACE_ID], i);
+        struct trace *t = map_get(&l->by_id, any_text(&id));
+        if (!t)
+            continue;
+        if (l->max_spans && t->n >= l->max_spans) {
+            t->cut++;
+            continue;
+        }
+        struct span *s = add_span(l, t);
+        if (!s)
+            return ERR_NOMEM;
+        read_span(l, b, i, s);
+        if (arena_failed(l->q->arena))
+            return ERR_NOMEM;
+    }
+    return 0;
+}
+
+static int scan(struct loading *l, const struct str *ids, size_t n, int64_t min_unix_ns,
+                int64_t max_unix_ns, struct err *err)
+{
+    struct arena *a = l->q->arena;
+    struct column_ref columns[LOAD_COLUMNS];
+    for (int i = 0; i < SPAN_FIELDS; i++)
+        columns[i] = field_column(i);
+    columns[SPAN_FIELDS] = (struct column_ref){.origin = COLUMN_ALL_ATTRIBUTES};
+    struct any *values = arena_array(a, n, sizeof *values);
+    for (size_t i = 0; values && i < n; i++)
+        values[i] = any_bytes(ids[i]);
+    struct predicate where = where_one_of(a, field_column(SPAN_TRACE_ID), values, n);
+    if (arena_failed(a))
+        return record_query_no_memory(l->q, err);
+    const struct record_scan wanted = {.table = RECORD_SPANS,
+                                       .min_unix_ns = min_unix_ns,
+                                       .max_unix_ns = max_unix_ns,
+                                       .where = &where,
+                                       .columns = columns,
+                                       .n_columns = LOAD_COLUMNS,
+                                       .order = SCAN_OLDEST_FIRST,
+                                       .each = each_block,
+                                       .arg = l};
+    return record_query_scan(l->q, &wanted, err);
+}
+
+/* --- order ------------------------------------------------------------------------------------ */
+
+static int by_id(const void *a, const void *b)
+{
+    const struct span *x = a, *y = b;
+    int c = str_cmp(x->span_id, y->span_id);
+    if (c)
+        return c;
+    int64_t ends[2] = {x->has_end ? x->start_unix_ns + x->duration_ns : INT64_MIN,
+                       y->has_end ? y->start_unix_ns + y->duration_ns : INT64_MIN};
+    if (ends[0] != ends[1])
+        return ends[0] > ends[1] ? -1 : 1;
+    return (x->n_attributes < y->n_attributes) - (x->n_attributes > y->n_attributes);
+}
+
+static int by_start(const void *a, const void *b)
+{
+    const struct span *x = a, *y = b;
+    if (x->start_unix_ns != y->start_unix_ns)
+        return x->start_unix_ns < y->start_unix_ns ? -1 : 1;
+    return str_cmp(x->span_id, y->span_id);
+}
+
+static void put_in_order(struct trace *t)
+{
+    size_t n = 0;
+    if (t->n == 0)
+        return;
+    qsort(t->spans, t->n, sizeof *t->spans, by_id);
+    for (size_t i = 0; i < t->n; i++)
+        if (i == 0 || !str_eq(t->spans[i].span_id, t->spans[n - 1].span_id))
+            t->spans[n++] = t->spans[i];
+    t->duplicates = t->n - n;
+    t->n = n;
+    qsort(t->spans, n, sizeof *t->spans, by_start);
+}
+
+int traces_load(struct record_query *q, const struct str *ids, size_t n, int64_t min_unix_ns,
+                int64_t max_unix_ns, size_t max_spans, struct trace **out, struct err *err)
+{
+    struct loading l = {.q = q, .max_spans = max_spans};
+    int rc = 0;
+    l.traces = arena_array(q->arena, n, sizeof *l.traces);
+    if (!l.traces)
+        return record_query_no_memory(q, err);
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        l.traces[i].id = ids[i];
+        rc = map_put(&l.by_id, ids[i], &l.traces[i]);
+    }
+    if (rc != 0)
+        rc = err_set(err, rc, "out of memory");
+    else if (n)
+        rc = scan(&l, ids, n, min_unix_ns, max_unix_ns, err);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        put_in_order(&l.traces[i]);
+    map_done(&l.by_id);
+    if (rc == 0)
+        *out = l.traces;
+    return rc;
+}
+
+const struct any *span_attribute(const struct span *s, struct str key)
+{
+    const struct any *v = attribute_get(s->attributes, s->n_attributes, key);
+    if (!v && s->source)
+        v = attribute_get(s->source->resource, s->source->n_resource, key);
+    return v;
+}
