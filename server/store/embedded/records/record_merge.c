@@ -355,6 +355,15 @@ static bool is_over(const struct record_store *s, int64_t day)
     return (day + 1) * MS_PER_DAY + MS_PER_DAY / 24 < record_store_now_ms(s);
 }
 
+/* Nothing came for the day in the last flush, or that was long ago: a day that is being filled up
+ * would be written again after every flush. */
+static bool is_at_rest(const struct record_store *s, const struct record_part *newest)
+{
+    const int64_t long_ns = 10 * 60 * NS_PER_S;
+    return newest->seq_hi < s->seq ||
+           time_now_mono_ns() - atomic_get_relaxed(&s->last_flush_mono_ns) > long_ns;
+}
+
 static bool pick(const struct record_store *s, struct record_part *const *parts, size_t n, bool all,
                  size_t *out_first, size_t *out_n)
 {
@@ -369,8 +378,8 @@ static bool pick(const struct record_store *s, struct record_part *const *parts,
     *out_n = MIN(n, (size_t)MERGE_INPUTS_MAX);
     if (n < 2)
         return false;
-    if (all ||
-        (is_over(s, parts[0]->day) && n <= MERGE_INPUTS_MAX && total - largest >= largest / 8))
+    if (all || (is_over(s, parts[0]->day) && is_at_rest(s, parts[n - 1]) && n <= MERGE_INPUTS_MAX &&
+                total - largest >= largest / 8))
         return true;
     return merge_pick(sizes, n, out_first, out_n);
 }
