@@ -8,6 +8,7 @@
 #include "model/labels.h"
 
 _Static_assert((int)OTLP_NO_TRANSLATION == (int)CONFIG_NO_TRANSLATION, "the same order");
+_Static_assert((int)QUERY_AGGREGATES_ALWAYS == (int)CONFIG_AGGREGATES_ALWAYS + 1, "the same order");
 _Static_assert((int)STORE_DURABILITY_DISK == (int)CONFIG_DURABILITY_DISK, "the same order");
 _Static_assert((int)AUTH_READ == (int)CONFIG_RIGHT_READ &&
                    (int)AUTH_INGEST == (int)CONFIG_RIGHT_INGEST &&
@@ -32,6 +33,10 @@ struct store_options settings_store(const struct config *c)
         .head_max_bytes = c->storage.head_max_bytes,
         .flush_after_ms = c->storage.flush_interval_ms,
         .max_streams = c->storage.max_series,
+        .aggregates = {.enabled = c->storage.aggregates,
+                       .after_ms = c->storage.aggregates_after_ms,
+                       .retention_ms = MAX(c->storage.retention_aggregates_ms,
+                                           c->storage.retention_metrics_ms)},
         .max_exemplars = c->storage.max_exemplars,
         .background = true};
 }
@@ -85,6 +90,8 @@ struct query_options settings_query(const struct config *c)
                               .max_total_memory_bytes = c->query.max_total_memory_bytes,
                               .max_points = c->query.max_points,
                               .max_concurrent = c->query.max_concurrency,
+                              .aggregates = (enum query_aggregates)(c->query.aggregates + 1),
+                              .aggregates_from_ms = c->query.aggregates_from_ms,
                               .default_step_ms = c->global.evaluation_interval_ms};
     for (size_t i = 0; i < c->query.n_features; i++)
         o.features |= feature_bit(c->query.features[i]);

@@ -29,6 +29,13 @@ enum config_translation {
     CONFIG_NO_TRANSLATION,
 };
 
+/* `query.aggregates`; in the order of enum query_aggregates, behind its default. */
+enum config_aggregates {
+    CONFIG_AGGREGATES_AUTO,
+    CONFIG_AGGREGATES_NEVER,
+    CONFIG_AGGREGATES_ALWAYS
+};
+
 enum config_right { CONFIG_RIGHT_READ = 1, CONFIG_RIGHT_INGEST = 2, CONFIG_RIGHT_ADMIN = 4 };
 
 struct config_user {
@@ -65,7 +72,9 @@ struct config {
     struct {
         const char *path;
         int64_t retention_metrics_ms; /* INT64_MAX: for ever */
-        int64_t retention_spans_ms, retention_logs_ms;
+        int64_t retention_spans_ms, retention_logs_ms, retention_aggregates_ms;
+        bool aggregates;
+        int64_t aggregates_after_ms;
         int durability; /* of enum config_durability */
         uint64_t head_max_bytes, max_series, max_exemplars;
         int64_t flush_interval_ms, max_future_ms;
@@ -75,6 +84,8 @@ struct config {
         uint64_t max_samples, max_memory_bytes, max_total_memory_bytes, max_points, max_concurrency;
         const struct str *features;
         size_t n_features;
+        int aggregates; /* of enum config_aggregates */
+        int64_t aggregates_from_ms;
     } query;
     struct {
         uint64_t max_body_bytes, max_decompressed_bytes, max_decompression_ratio;

@@ -15,6 +15,7 @@
 static const char *const durabilities[] = {"process", "disk", NULL};
 static const char *const log_levels[] = {"debug", "info", "warn", "error", NULL};
 static const char *const log_formats[] = {"logfmt", "json", NULL};
+static const char *const aggregate_uses[] = {"auto", "never", "always", NULL};
 static const char *const translations[] = {"UnderscoreEscapingWithSuffixes",
                                            "UnderscoreEscapingWithoutSuffixes",
                                            "NoUTF8EscapingWithSuffixes", "NoTranslation", NULL};
@@ -264,6 +265,15 @@ static const struct option options[] = {
      .min = DAY_MS, .flags = OPTION_FOREVER, .help = "The same for spans."},
     {"storage.retention.logs", OPT_DURATION, AT(storage.retention_logs_ms), .fallback = "90d",
      .min = DAY_MS, .flags = OPTION_FOREVER, .help = "The same for log records."},
+    {"storage.retention.aggregates", OPT_DURATION, AT(storage.retention_aggregates_ms),
+     .fallback = "90d", .min = DAY_MS, .flags = OPTION_FOREVER,
+     .help = "The same for metrics rolled up, which answer for samples that have expired. At least "
+             "as long as storage.retention.metrics in any case."},
+    {"storage.aggregates.enabled", OPT_BOOL, AT(storage.aggregates), .fallback = "true",
+     .help = "Roll up metrics of days that are over, to 5 minutes and to 1 hour, beside their "
+             "samples. What was rolled up stays in use when this is switched off."},
+    {"storage.aggregates.after", OPT_DURATION, AT(storage.aggregates_after_ms), .fallback = "1d",
+     .min = 1, .help = "How long a day has to be over until it is rolled up."},
     {"storage.durability", OPT_CHOICE, AT(storage.durability), .fallback = "process",
      .choices = durabilities, .flags = OPTION_RESTART,
      .help = "What acknowledged data survives: the death of the process, or of the machine (each "
@@ -297,6 +307,13 @@ static const struct option options[] = {
     {"query.max_concurrency", OPT_COUNT, AT(query.max_concurrency), .fallback = "20", .min = 1,
      .max = 1000, .like = "--query.max-concurrency",
      .help = "Queries at the same time; more wait, then get an error."},
+    {"query.aggregates", OPT_CHOICE, AT(query.aggregates), .fallback = "auto",
+     .choices = aggregate_uses,
+     .help = "When metrics rolled up stand in for samples: over long ranges if the answer stays "
+             "right, and for samples that have expired; never; or always, with approximate "
+             "answers. The parameter aggregates of a query overrides it."},
+    {"query.aggregates_from", OPT_DURATION, AT(query.aggregates_from_ms), .fallback = "1d",
+     .min = 1, .help = "With auto: how much time a selector has to cover."},
     {"query.features", OPT_CUSTOM, .custom = &features_custom, .like = "--enable-feature",
      .help = "Optional parts of PromQL, as Prometheus names them: a list of "
              "promql-experimental-functions, promql-duration-expr, "

@@ -56,6 +56,8 @@ static struct query_options with_defaults(const struct query_options *o)
         v.max_total_memory_bytes ? v.max_total_memory_bytes : (size_t)2 << 30;
     v.max_points = v.max_points ? v.max_points : 11000;
     v.max_concurrent = v.max_concurrent ? v.max_concurrent : 20;
+    v.aggregates = v.aggregates ? v.aggregates : QUERY_AGGREGATES_AUTO;
+    v.aggregates_from_ms = v.aggregates_from_ms ? v.aggregates_from_ms : MS_PER_DAY;
     v.default_step_ms = v.default_step_ms ? v.default_step_ms : 60 * MS_PER_S;
     return v;
 }
@@ -190,6 +192,8 @@ static int begin(struct run *r, struct store *store, int64_t deadline_mono_ns)
                           .features = r->options.features,
                           .lookback_ms = lookback < PARSE_TIME_MAX ? lookback : PARSE_TIME_MAX,
                           .default_step_ms = r->options.default_step_ms,
+                          .aggregates = q->aggregates ? q->aggregates : r->options.aggregates,
+                          .aggregates_from_ms = r->options.aggregates_from_ms,
                           .query = r->t,
                           .err = r->err};
     limits_budget(&r->limits.memory, r->options.max_memory_bytes, r->all);
@@ -347,7 +351,7 @@ static int answer_matrix(struct run *r)
     struct sample_series s;
     size_t cap = 0;
     const struct node *n = node_unwrap(r->ast.root);
-    int rc = source_open(&r->ev, n, r->t, &source);
+    int rc = source_open(&r->ev, n, r->t, NULL, &source);
     int got = 0;
     while (rc == 0 && (got = source->next(source, &s)) > 0) {
         source_window(source, r->t.start_ms, &s.samples);
@@ -394,6 +398,9 @@ static int finish(struct run *r)
     out->stats.samples_read = r->limits.samples_read;
     out->stats.peak_samples = r->limits.peak_samples;
     out->stats.series_selected = r->ev.series_selected;
+    out->stats.aggregates.days = r->ev.rolled.days;
+    out->stats.aggregates.resolution_ms = r->ev.rolled.resolution_ms;
+    out->stats.aggregates.approximate = r->ev.rolled.approximate;
     out->stats.parse_ns = r->parse_ns;
     out->stats.select_ns = r->ev.select_ns;
     out->stats.eval_ns = r->eval_ns - r->ev.select_ns;

@@ -32,6 +32,15 @@ enum query_feature {
     QUERY_ALL_FEATURES = QUERY_TYPE_AND_UNIT - 1,
 };
 
+/* May a query read samples that were rolled up in their place (docs/design/aggregates.md)? */
+enum query_aggregates {
+    QUERY_AGGREGATES_DEFAULT, /* of the engine; there: as auto */
+    QUERY_AGGREGATES_AUTO,    /* over long ranges where the answer stays right, and for samples that
+                               * have expired */
+    QUERY_AGGREGATES_NEVER,
+    QUERY_AGGREGATES_ALWAYS, /* wherever there are any, if need be with an approximate answer */
+};
+
 struct query_options {
     int64_t lookback_ms;           /* 0: 5 minutes */
     int64_t timeout_ms;            /* 0: 2 minutes */
@@ -42,6 +51,8 @@ struct query_options {
     size_t max_concurrent;         /* 0: 20; more wait, then ERR_BUSY */
     int64_t default_step_ms;       /* subquery resolution when none is given; 0: 1 minute */
     unsigned features;             /* of enum query_feature */
+    enum query_aggregates aggregates;
+    int64_t aggregates_from_ms; /* with auto: selectors that cover so much time; 0: 1 day */
 };
 
 int query_engine_new(struct store *store, const struct query_options *options,
@@ -87,6 +98,11 @@ struct query_result {
     struct {
         uint64_t samples_read, peak_samples, series_selected;
         int64_t parse_ns, select_ns, eval_ns;
+        struct {
+            uint64_t days;         /* read rolled up, summed over selectors */
+            int64_t resolution_ms; /* the coarsest; 0: none */
+            bool approximate;
+        } aggregates;
     } stats;
 };
 
@@ -96,9 +112,10 @@ struct query_request {
     int64_t start_ms, end_ms, step_ms; /* instant: at start_ms; a range needs step_ms > 0 */
     int64_t lookback_ms, timeout_ms;   /* 0: the engine's; a longer timeout is cut to that */
     size_t limit;                      /* series in the answer; 0: all; cutting adds a warning */
-    int64_t patience_ms;               /* 0, or: do not wait for a turn, and end with ERR_BUSY
-                                        * after so long; such a try is not counted */
-    bool (*cancelled)(void *self);     /* NULL, or asked now and then: has the asker gone? */
+    enum query_aggregates aggregates;
+    int64_t patience_ms;           /* 0, or: do not wait for a turn, and end with ERR_BUSY
+                                    * after so long; such a try is not counted */
+    bool (*cancelled)(void *self); /* NULL, or asked now and then: has the asker gone? */
     void *self;
 };
 

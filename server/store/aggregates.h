@@ -83,6 +83,7 @@ struct selection_aggregates {
     size_t days;           /* 0: nothing */
     size_t expired;        /* of these, days whose samples have expired */
     int64_t resolution_ms; /* the coarsest that was taken */
+    int64_t end_ms;        /* of the last of them */
 };
 struct selection_aggregates selection_aggregates(const struct selection *sel);
 

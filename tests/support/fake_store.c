@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "model/batch.h"
 #include "model/histogram.h"
+#include "store/aggregates.h"
 #include "store/store.h"
 
 struct fake_series {
@@ -197,4 +198,51 @@ int selection_read(const struct selection *sel, size_t i, int64_t min_ms, int64_
         out->n++;
     }
     return 0;
+}
+
+/* --- nothing is rolled up --------------------------------------------------------------------- */
+
+void store_aggregates_view(struct store *s, int64_t min_ms, int64_t max_ms,
+                           struct aggregates_view *out)
+{
+    (void)s;
+    (void)min_ms;
+    (void)max_ms;
+    *out = (struct aggregates_view){.raw_min_ms = INT64_MIN};
+}
+
+int store_select_aggregated(struct store *s, const struct matcher *matchers, size_t n_matchers,
+                            int64_t min_ms, int64_t max_ms, int64_t resolution_ms, bool prefer,
+                            struct budget *memory, struct selection **out, struct err *err)
+{
+    (void)resolution_ms;
+    (void)prefer;
+    return store_select(s, matchers, n_matchers, min_ms, max_ms, 0, memory, out, err);
+}
+
+struct selection_aggregates selection_aggregates(const struct selection *sel)
+{
+    (void)sel;
+    return (struct selection_aggregates){0};
+}
+
+int selection_read_aggregates(const struct selection *sel, size_t i, int64_t min_ms, int64_t max_ms,
+                              struct aggregates *out, struct err *err)
+{
+    (void)sel;
+    (void)i;
+    (void)min_ms;
+    (void)max_ms;
+    (void)out;
+    return err_set(err, ERR_UNSUPPORTED, "this store rolls nothing up");
+}
+
+void aggregates_init(struct aggregates *a, unsigned want, struct arena *arena)
+{
+    *a = (struct aggregates){.want = want, .arena = arena};
+}
+
+void aggregates_done(struct aggregates *a)
+{
+    free(a->v);
 }

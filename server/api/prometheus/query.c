@@ -4,6 +4,7 @@
 #include "api/prometheus/answer.h"
 #include "api/prometheus/params.h"
 #include "api/prometheus/values.h"
+#include "base/compiler.h"
 #include "base/time.h"
 #include "query/query.h"
 
@@ -13,6 +14,26 @@ enum { PATIENCE_MS = 20 };
 static bool client_gone(void *self)
 {
     return http_client_gone(self);
+}
+
+static bool read_aggregates(const struct http_request *q, struct http_response *r,
+                            enum query_aggregates *out)
+{
+    static const struct {
+        const char *word;
+        enum query_aggregates use;
+    } uses[] = {{"", QUERY_AGGREGATES_DEFAULT},
+                {"auto", QUERY_AGGREGATES_AUTO},
+                {"never", QUERY_AGGREGATES_NEVER},
+                {"always", QUERY_AGGREGATES_ALWAYS}};
+    struct str word = http_param(q, "aggregates");
+    for (size_t i = 0; i < ARRAY_LEN(uses); i++)
+        if (str_eq(word, str_c(uses[i].word))) {
+            *out = uses[i].use;
+            return true;
+        }
+    answer_bad_param(r, "aggregates", "expected auto, never or always");
+    return false;
 }
 
 /* The parameters that instant and range queries share. */
@@ -27,7 +48,7 @@ static bool read_common(const struct http_request *q, struct http_response *r,
         answer_bad_param(r, "query", "1:1: parse error: no expression found in input");
         return false;
     }
-    return param_limit(q, r, "limit", &out->limit) &&
+    return read_aggregates(q, r, &out->aggregates) && param_limit(q, r, "limit", &out->limit) &&
            param_duration(q, r, "timeout", false, &out->timeout_ms) &&
            param_duration(q, r, "lookback_delta", false, &out->lookback_ms);
 }
@@ -60,6 +81,15 @@ static void write_stats(struct json *j, const struct query_result *result)
     json_u64(j, result->stats.samples_read);
     json_key(j, "peakSamples");
     json_u64(j, result->stats.peak_samples);
+    json_object_end(j);
+    json_key(j, "aggregates");
+    json_object(j);
+    json_key(j, "days");
+    json_u64(j, result->stats.aggregates.days);
+    json_key(j, "resolutionSeconds");
+    json_u64(j, (uint64_t)(result->stats.aggregates.resolution_ms / MS_PER_S));
+    json_key(j, "approximate");
+    json_bool(j, result->stats.aggregates.approximate);
     json_object_end(j);
     json_key(j, "seriesSelected");
     json_u64(j, result->stats.series_selected);

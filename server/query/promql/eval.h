@@ -31,6 +31,7 @@
 #include "query/exec/limits.h"
 #include "query/promql/annotations.h"
 #include "query/promql/ast.h"
+#include "query/query.h"
 
 struct histogram;
 struct op;
@@ -58,6 +59,13 @@ struct eval {
     struct annotations notes;
     unsigned features; /* of enum query_feature */
     int64_t lookback_ms, default_step_ms;
+    enum query_aggregates aggregates;
+    int64_t aggregates_from_ms;
+    struct {
+        uint64_t days; /* summed over selectors */
+        int64_t resolution_ms;
+        bool approximate;
+    } rolled;              /* what aggregates the answer is made of */
     struct timeline query; /* of the query itself */
     uint64_t series_selected;
     int64_t select_ns; /* spent in selecting series */

@@ -22,6 +22,7 @@ struct selection_spec {
     bool (*wanted)(void *self, const struct labels *l); /* may be NULL */
     void *self;
     bool resolve_resets;
+    struct span span; /* for infos */
 };
 
 int open_selection(struct eval *ev, const struct selection_spec *spec, struct timeline t,

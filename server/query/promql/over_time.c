@@ -8,6 +8,7 @@
 #include "query/promql/hist.h"
 #include "query/promql/quantile.h"
 #include "query/promql/range.h"
+#include "query/promql/rollup.h"
 
 static bool mixed(struct range_call *c, const struct range_window *w)
 {
@@ -400,20 +401,21 @@ static int kernel_smoothing(struct range_call *c, const struct range_window *w,
     return 1;
 }
 
-const struct range_function range_avg = {kernel_avg};
-const struct range_function range_sum = {kernel_sum};
-const struct range_function range_count = {kernel_count};
-const struct range_function range_min = {kernel_min};
-const struct range_function range_max = {kernel_max};
-const struct range_function range_last = {kernel_last, .keeps_name = true};
-const struct range_function range_first = {kernel_first, .keeps_name = true};
-const struct range_function range_present = {kernel_present};
+const struct range_function range_avg = {kernel_avg, .rolled = &rolled_avg};
+const struct range_function range_sum = {kernel_sum, .rolled = &rolled_sum};
+const struct range_function range_count = {kernel_count, .rolled = &rolled_count};
+const struct range_function range_min = {kernel_min, .rolled = &rolled_min};
+const struct range_function range_max = {kernel_max, .rolled = &rolled_max};
+const struct range_function range_last = {kernel_last, .keeps_name = true, .rolled = &rolled_last};
+const struct range_function range_first = {kernel_first, .keeps_name = true,
+                                           .rolled = &rolled_first};
+const struct range_function range_present = {kernel_present, .rolled = &rolled_present};
 const struct range_function range_stddev = {kernel_stddev};
 const struct range_function range_stdvar = {variance_kernel};
 const struct range_function range_mad = {kernel_mad, prepare_buffer};
 const struct range_function range_quantile = {kernel_quantile, prepare_buffer};
-const struct range_function range_ts_of_first = {kernel_ts_of_first};
-const struct range_function range_ts_of_last = {kernel_ts_of_last};
+const struct range_function range_ts_of_first = {kernel_ts_of_first, .rolled = &rolled_ts_of_first};
+const struct range_function range_ts_of_last = {kernel_ts_of_last, .rolled = &rolled_ts_of_last};
 const struct range_function range_ts_of_min = {kernel_ts_of_min};
 const struct range_function range_ts_of_max = {kernel_ts_of_max};
 const struct range_function range_deriv = {kernel_deriv};

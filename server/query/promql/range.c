@@ -7,6 +7,7 @@
 #include "query/promql/functions.h"
 #include "query/promql/interpolate.h"
 #include "query/promql/open.h"
+#include "query/promql/rollup.h"
 #include "query/query.h"
 
 struct range_op {
@@ -63,16 +64,30 @@ static void note_non_counter(struct range_op *r, const struct labels *labels)
     }
 }
 
+/* What a kernel gave, until the next series. */
+static int keep_value(struct range_op *r, int rc, struct range_value *out)
+{
+    if (rc > 0 && out->h && !(out->h = histogram_copy(r->call.kept, out->h)))
+        return eval_memory_error(r->op.ev);
+    return rc == 0 && arena_failed(r->call.scratch) ? eval_memory_error(r->op.ev) : rc;
+}
+
 static int call_kernel(struct range_op *r, const struct range_window *w, struct range_value *out)
 {
     if (!w->samples.nf && !w->samples.nh)
         return 0;
     if (w->samples.nh)
         arena_reset(r->call.scratch);
-    int rc = r->function->kernel(&r->call, w, out);
-    if (rc > 0 && out->h && !(out->h = histogram_copy(r->call.kept, out->h)))
-        return eval_memory_error(r->op.ev);
-    return rc == 0 && arena_failed(r->call.scratch) ? eval_memory_error(r->op.ev) : rc;
+    return keep_value(r, r->function->kernel(&r->call, w, out), out);
+}
+
+static int call_rolled(struct range_op *r, const struct rolled_window *w, struct range_value *out)
+{
+    if (w->n == 0)
+        return 0;
+    if (w->histograms)
+        arena_reset(r->call.scratch);
+    return keep_value(r, r->function->rolled->kernel(&r->call, w, out), out);
 }
 
 /* One series may have work for minutes: the limits are asked about each so many samples. */
@@ -84,6 +99,14 @@ static int tick(struct range_op *r, size_t samples)
         return 0;
     r->work = 0;
     return limits_tick(r->op.ev->limits, r->op.ev->err);
+}
+
+static void put_value(struct range_op *r, size_t step, int rc, const struct range_value *value,
+                      bool *out_floats)
+{
+    r->v[step] = rc ? value->v : HOLE;
+    r->h[step] = rc ? value->h : NULL;
+    *out_floats |= rc && !value->h;
 }
 
 static int eval_steps(struct range_op *r, const struct samples *all, bool *out_floats)
@@ -106,22 +129,42 @@ static int eval_steps(struct range_op *r, const struct samples *all, bool *out_f
             rc = call_kernel(r, &w, &value);
         if (rc < 0)
             return rc;
-        r->v[step] = rc ? value.v : HOLE;
-        r->h[step] = rc ? value.h : NULL;
-        *out_floats |= rc && !value.h;
+        put_value(r, step, rc, &value, out_floats);
     }
     return 0;
+}
+
+static int eval_rolled_steps(struct range_op *r, const struct aggregates *rows, bool *out_floats)
+{
+    struct rolled_cursor cursor = {0};
+    for (size_t step = 0; step < r->op.t.n; step++) {
+        struct range_value value = {0};
+        struct rolled_window w = rolled_window_at(r->source->rolled, &r->call.window, rows, &cursor,
+                                                  timeline_at(&r->op.t, step));
+        int rc = tick(r, w.n);
+        if (rc == 0)
+            rc = call_rolled(r, &w, &value);
+        if (rc < 0)
+            return rc;
+        put_value(r, step, rc, &value, out_floats);
+    }
+    return 0;
+}
+
+static int eval_samples(struct range_op *r, const struct samples *samples, bool *out_floats)
+{
+    r->call.all = samples;
+    int rc = r->function->prepare ? r->function->prepare(&r->call) : 0;
+    return rc == 0 ? eval_steps(r, samples, out_floats) : rc;
 }
 
 static int eval_series(struct range_op *r, const struct sample_series *s, struct row *out)
 {
     bool floats = false;
     arena_reset(r->call.kept);
-    r->call.all = &s->samples;
     r->call.metric = labels_metric_name(&s->labels);
-    int rc = r->function->prepare ? r->function->prepare(&r->call) : 0;
-    if (rc == 0)
-        rc = eval_steps(r, &s->samples, &floats);
+    int rc =
+        s->rows ? eval_rolled_steps(r, s->rows, &floats) : eval_samples(r, &s->samples, &floats);
     if (rc != 0)
         return rc;
     if (r->function->counter && floats)
@@ -197,7 +240,7 @@ int open_range_call(struct eval *ev, const struct node *n, struct timeline t, st
     r->call.arg_span = n->call.args[arg]->span;
     int rc = eval_parameters(r, n, arg);
     if (rc == 0)
-        rc = source_open(ev, n->call.args[arg], t, &r->source);
+        rc = source_open(ev, n->call.args[arg], t, f->range->rolled, &r->source);
     if (rc != 0)
         return rc;
     r->call.window = r->source->window;

@@ -7,6 +7,8 @@
 
 enum { RANGE_PARAMETERS_MAX = 2 };
 
+struct rolled_function;
+
 struct range_call {
     struct eval *ev;
     struct span arg_span; /* of the range argument, for annotations */
@@ -38,7 +40,8 @@ struct range_function {
     int (*kernel)(struct range_call *c, const struct range_window *w, struct range_value *out);
     int (*prepare)(struct range_call *c); /* once a series; may be NULL */
     bool keeps_name, anchored, smoothed;
-    bool counter; /* tells when floats do not look like a counter's */
+    bool counter;                         /* tells when floats do not look like a counter's */
+    const struct rolled_function *rolled; /* on samples rolled up (rollup.h); NULL: needs samples */
 };
 
 extern const struct range_function range_rate, range_increase, range_delta, range_irate,

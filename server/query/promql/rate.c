@@ -10,7 +10,8 @@
 
 #include "query/promql/hist.h"
 #include "query/promql/interpolate.h"
-#include "query/promql/range.h"
+#include "query/promql/rate.h"
+#include "query/promql/rollup.h"
 
 /* --- resets of floats, found once ------------------------------------------------------------- */
 
@@ -90,8 +91,8 @@ static void note_flags(struct range_call *c, unsigned flags, const char *operati
         info_bounds_reconciled(&c->ev->notes, c->arg_span, operation);
 }
 
-static const struct histogram *add(struct range_call *c, const struct histogram *a,
-                                   const struct histogram *b)
+const struct histogram *rate_add(struct range_call *c, const struct histogram *a,
+                                 const struct histogram *b)
 {
     unsigned flags = 0;
     const struct histogram *sum = hist_add(c->scratch, a, b, &flags);
@@ -99,8 +100,8 @@ static const struct histogram *add(struct range_call *c, const struct histogram 
     return sum;
 }
 
-static const struct histogram *sub(struct range_call *c, const struct histogram *a,
-                                   const struct histogram *b)
+const struct histogram *rate_sub(struct range_call *c, const struct histogram *a,
+                                 const struct histogram *b)
 {
     unsigned flags = 0;
     const struct histogram *difference = hist_sub(c->scratch, a, b, &flags);
@@ -108,8 +109,7 @@ static const struct histogram *sub(struct range_call *c, const struct histogram 
     return difference;
 }
 
-/* A histogram of the layout of `like` without observations. */
-static const struct histogram *empty_like(struct range_call *c, const struct histogram *like)
+const struct histogram *rate_empty_like(struct range_call *c, const struct histogram *like)
 {
     struct histogram *h = arena_zalloc(c->scratch, sizeof *h);
     if (!h)
@@ -154,14 +154,14 @@ static const struct histogram *histogram_growth(struct range_call *c, const stru
     note_gauges(c, s, counter);
     /* After a reset the first sample does not count, so its layout does not matter either. */
     bool reset_first = counter && histogram_reset_at(c, s, 1);
-    if (reset_first && !(previous = empty_like(c, s->hh[1])))
+    if (reset_first && !(previous = rate_empty_like(c, s->hh[1])))
         return NULL;
     if (!one_kind(c, s, previous, counter))
         return NULL;
-    const struct histogram *growth = sub(c, s->hh[s->nh - 1], previous);
+    const struct histogram *growth = rate_sub(c, s->hh[s->nh - 1], previous);
     for (size_t i = 1; counter && growth && i < s->nh; i++) {
         if (start_reset_at(s, i) || hist_detect_reset(c->scratch, s->hh[i], previous))
-            growth = add(c, growth, previous);
+            growth = rate_add(c, growth, previous);
         previous = s->hh[i];
     }
     if (counter)
@@ -170,14 +170,6 @@ static const struct histogram *histogram_growth(struct range_call *c, const stru
 }
 
 /* --- extrapolation ---------------------------------------------------------------------------- */
-
-struct growth {
-    double v;                  /* of floats */
-    const struct histogram *h; /* of histograms, may be NULL with one sample */
-    double first;              /* the first sample: its value or count */
-    int64_t first_t, last_t, first_start;
-    size_t n;
-};
 
 static double growth_count(const struct growth *g)
 {
@@ -233,6 +225,23 @@ static int scaled(struct range_call *c, struct growth *g, double factor, struct 
     return out->h ? 1 : eval_memory_error(c->ev);
 }
 
+int rate_of_growth(struct range_call *c, const struct range_window *w, struct growth *g,
+                   bool counter, double per, struct range_value *out)
+{
+    double factor;
+    bool add_first;
+    if (!extrapolate(g, w, counter, &factor, &add_first))
+        return 0;
+    if (add_first && !g->first_h)
+        g->v += g->first;
+    if (add_first && g->first_h) {
+        g->h = g->h ? rate_add(c, g->h, g->first_h) : g->first_h;
+        if (!g->h)
+            return 0;
+    }
+    return scaled(c, g, factor / per, out);
+}
+
 static int rate_of_floats(struct range_call *c, const struct range_window *w, bool counter,
                           double per, struct range_value *out)
 {
@@ -242,18 +251,12 @@ static int rate_of_floats(struct range_call *c, const struct range_window *w, bo
                        .first_t = s->ft[0],
                        .last_t = s->ft[s->nf - 1],
                        .first_start = s->fst ? s->fst[0] : 0};
-    double factor;
-    bool add_first;
     g.v = s->fv[s->nf - 1] - s->fv[0];
     if (counter) {
         g.v += lost_in_resets(c, w);
         note_overlaps(c, s->fst, s->ft, s->nf);
     }
-    if (!extrapolate(&g, w, counter, &factor, &add_first))
-        return 0;
-    if (add_first)
-        g.v += g.first;
-    return scaled(c, &g, factor / per, out);
+    return rate_of_growth(c, w, &g, counter, per, out);
 }
 
 static int rate_of_histograms(struct range_call *c, const struct range_window *w, bool counter,
@@ -262,21 +265,13 @@ static int rate_of_histograms(struct range_call *c, const struct range_window *w
     const struct samples *s = &w->samples;
     struct growth g = {.n = s->nh,
                        .first = s->hh[0]->count,
+                       .first_h = s->hh[0],
                        .first_t = s->ht[0],
                        .last_t = s->ht[s->nh - 1],
                        .first_start = s->hst ? s->hst[0] : 0};
-    double factor;
-    bool add_first;
     if (s->nh > 1 && !(g.h = histogram_growth(c, s, counter)))
         return 0;
-    if (!extrapolate(&g, w, counter, &factor, &add_first))
-        return 0;
-    if (add_first) {
-        g.h = g.h ? add(c, g.h, s->hh[0]) : s->hh[0];
-        if (!g.h)
-            return 0;
-    }
-    return scaled(c, &g, factor / per, out);
+    return rate_of_growth(c, w, &g, counter, per, out);
 }
 
 /* --- anchored and smoothed -------------------------------------------------------------------- */
@@ -356,7 +351,7 @@ static const struct histogram *histogram_correction(struct range_call *c,
     for (size_t i = from; i <= last; i++) {
         const struct histogram *h = i < last ? s->hh[i] : right;
         if (hist_detect_reset(c->scratch, h, previous)) {
-            sum = sum ? add(c, sum, previous) : previous;
+            sum = sum ? rate_add(c, sum, previous) : previous;
             *ok = sum;
         }
         if (!*ok)
@@ -408,11 +403,11 @@ static int extended_histograms(struct range_call *c, const struct range_window *
         return 0;
     if (!counter && (left->reset != HISTOGRAM_RESET_GAUGE || right->reset != HISTOGRAM_RESET_GAUGE))
         warn_not_gauge(&c->ev->notes, c->arg_span, c->metric);
-    const struct histogram *growth = sub(c, right, left);
+    const struct histogram *growth = rate_sub(c, right, left);
     if (counter && growth)
         correction = histogram_correction(c, w, first, last, left, right, &ok);
     if (growth && ok && correction)
-        growth = add(c, growth, correction);
+        growth = rate_add(c, growth, correction);
     if (!growth || !ok)
         return 0;
     growth = hist_with_reset(c->scratch, growth, HISTOGRAM_RESET_GAUGE);
@@ -499,7 +494,7 @@ static int instant_histograms(struct range_call *c, const struct last_two *l, bo
     bool reset = rate && (range_start_reset(l->start[0], l->t[0], l->start[1], l->t[1]) ||
                           hist_detect_reset(c->scratch, l->h[1], l->h[0]));
     const struct histogram *h =
-        reset ? hist_compact(c->scratch, l->h[1]) : sub(c, l->h[1], l->h[0]);
+        reset ? hist_compact(c->scratch, l->h[1]) : rate_sub(c, l->h[1], l->h[0]);
     if (!h)
         return 0;
     h = hist_with_reset(c->scratch, h, HISTOGRAM_RESET_GAUGE);
@@ -638,12 +633,17 @@ static int kernel_changes(struct range_call *c, const struct range_window *w,
     return count_pairs(c, w, was_changed, out);
 }
 
-const struct range_function range_rate = {kernel_rate, find_resets, .anchored = true,
-                                          .smoothed = true, .counter = true};
-const struct range_function range_increase = {kernel_increase, find_resets, .anchored = true,
-                                              .smoothed = true, .counter = true};
-const struct range_function range_delta = {kernel_delta, .anchored = true, .smoothed = true};
+const struct range_function range_rate = {kernel_rate,      find_resets,
+                                          .anchored = true, .smoothed = true,
+                                          .counter = true,  .rolled = &rolled_rate};
+const struct range_function range_increase = {kernel_increase,  find_resets,
+                                              .anchored = true, .smoothed = true,
+                                              .counter = true,  .rolled = &rolled_increase};
+const struct range_function range_delta = {kernel_delta, .anchored = true, .smoothed = true,
+                                           .rolled = &rolled_delta};
 const struct range_function range_irate = {kernel_irate};
 const struct range_function range_idelta = {kernel_idelta};
-const struct range_function range_resets = {kernel_resets, .anchored = true};
-const struct range_function range_changes = {kernel_changes, .anchored = true};
+const struct range_function range_resets = {kernel_resets, .anchored = true,
+                                            .rolled = &rolled_resets};
+const struct range_function range_changes = {kernel_changes, .anchored = true,
+                                             .rolled = &rolled_changes};

@@ -5,6 +5,7 @@
 #include "model/histogram.h"
 #include "query/promql/interpolate.h"
 #include "query/promql/open.h"
+#include "query/promql/rollup.h"
 #include "query/query.h"
 
 struct select_op {
@@ -171,6 +172,25 @@ static struct select_op *new_select(struct eval *ev, struct timeline t, enum sel
     return s;
 }
 
+/* The newest sample of a bucket is known: at the end of one that is all that is wanted. */
+static int open_reader(struct select_op *s, const struct selection_spec *spec, int64_t first_ms,
+                       int64_t last_ms, bool needs_samples)
+{
+    struct eval *ev = s->op.ev;
+    struct rolled_plan plan;
+    const struct rolled_selector asked = {.window = &s->when,
+                                          .t = s->op.t,
+                                          .first_ms = first_ms,
+                                          .last_ms = last_ms,
+                                          .capable = !needs_samples,
+                                          .span = spec->span};
+    rolled_choose(ev, &asked, &plan);
+    int rc = series_open(ev, spec->matchers, spec->n, first_ms, last_ms, &plan, &s->reader);
+    if (rc == 0)
+        rolled_found(ev, &asked, s->reader->selection, &plan);
+    return rc;
+}
+
 int open_selection(struct eval *ev, const struct selection_spec *spec, struct timeline t,
                    struct op **out)
 {
@@ -180,7 +200,8 @@ int open_selection(struct eval *ev, const struct selection_spec *spec, struct ti
     s->when = spec->when;
     int64_t first = window_end(&s->when, t.start_ms) - ev->lookback_ms + 1;
     int64_t last = window_end(&s->when, timeline_end(&t));
-    int rc = series_open(ev, spec->matchers, spec->n, first, last, &s->reader);
+    bool needs_samples = spec->what == SELECT_START_TIME || spec->resolve_resets;
+    int rc = open_reader(s, spec, first, last, needs_samples);
     if (rc != 0)
         return rc;
     s->reader->wanted = spec->wanted;
@@ -201,7 +222,7 @@ static int open_smoothed(struct eval *ev, const struct node *n, const struct sel
     s->when = spec->when;
     int64_t first = window_end(&s->when, t.start_ms) - ev->lookback_ms + 1;
     int64_t last = window_end(&s->when, timeline_end(&t)) + ev->lookback_ms;
-    int rc = series_open(ev, spec->matchers, spec->n, first, last, &s->reader);
+    int rc = open_reader(s, spec, first, last, true);
     if (rc != 0)
         return rc;
     s->op.distinct = s->reader->distinct;
@@ -213,7 +234,8 @@ int open_selector(struct eval *ev, const struct node *n, struct timeline t, enum
                   struct op **out)
 {
     const struct selector_node *sel = &n->selector;
-    struct selection_spec spec = {.matchers = sel->matchers, .n = sel->n, .what = what};
+    struct selection_spec spec = {
+        .matchers = sel->matchers, .n = sel->n, .what = what, .span = n->span};
     spec.resolve_resets = sel->resolve_resets;
     spec.when = (struct window_spec){.offset_ms = sel->offset.ms, .at = sel->at};
     return sel->smoothed ? open_smoothed(ev, n, &spec, t, out) : open_selection(ev, &spec, t, out);

@@ -5,11 +5,14 @@
 #include "model/histogram.h"
 #include "model/matcher.h"
 #include "query/promql/hist.h"
+#include "query/promql/rollup.h"
 
 static void close_reader(struct op *op)
 {
     struct series_reader *r = (struct series_reader *)op;
     columns_done(&r->columns);
+    if (r->rows)
+        aggregates_done(r->rows);
     selection_free(r->selection);
     r->selection = NULL;
 }
@@ -30,7 +33,7 @@ static bool all_distinct(const struct series_reader *r, const struct matcher *m,
 }
 
 int series_open(struct eval *ev, const struct matcher *matchers, size_t n, int64_t min_ms,
-                int64_t max_ms, struct series_reader **out)
+                int64_t max_ms, const struct rolled_plan *plan, struct series_reader **out)
 {
     struct timeline none = {0};
     struct series_reader *r = op_new(ev, sizeof *r, none, NULL);
@@ -40,8 +43,11 @@ int series_open(struct eval *ev, const struct matcher *matchers, size_t n, int64
     r->max_ms = max_ms;
     columns_init(&r->columns, r->histograms);
     int64_t began = time_now_mono_ns();
-    int rc = store_select(ev->store, matchers, n, min_ms, max_ms, 0, &ev->limits->memory,
-                          &r->selection, ev->err);
+    int rc = plan->ask ? store_select_aggregated(ev->store, matchers, n, min_ms, max_ms,
+                                                 plan->resolution_ms, plan->prefer,
+                                                 &ev->limits->memory, &r->selection, ev->err)
+                       : store_select(ev->store, matchers, n, min_ms, max_ms, 0,
+                                      &ev->limits->memory, &r->selection, ev->err);
     ev->select_ns += time_now_mono_ns() - began;
     if (rc != 0) {
         columns_done(&r->columns);
@@ -78,6 +84,31 @@ static int resolve_resets(struct series_reader *r)
     return 0;
 }
 
+/* A bucket takes as much memory as so many samples. */
+enum { BUCKET_SAMPLES = 8 };
+
+static int read_rows(struct series_reader *r, size_t i)
+{
+    struct eval *ev = r->op.ev;
+    int rc = selection_read_aggregates(r->selection, i, r->min_ms, r->max_ms, r->rows, ev->err);
+    ev->notes.damaged |= r->rows->damaged > 0;
+    ev->limits->samples_read += r->rows->n;
+    r->held = r->rows->n * BUCKET_SAMPLES;
+    if (rc == 0)
+        rolled_drop_empty(r->rows);
+    return rc;
+}
+
+static int read_columns(struct series_reader *r, size_t i)
+{
+    struct eval *ev = r->op.ev;
+    int rc = selection_read(r->selection, i, r->min_ms, r->max_ms, &r->columns, ev->err);
+    ev->notes.damaged |= r->columns.damaged > 0;
+    ev->limits->samples_read += r->columns.n;
+    r->held = r->columns.n;
+    return rc;
+}
+
 int series_next(struct series_reader *r, struct labels *out)
 {
     struct eval *ev = r->op.ev;
@@ -91,13 +122,9 @@ int series_next(struct series_reader *r, struct labels *out)
         limits_release(ev->limits, r->held);
         r->held = 0;
         arena_reset(r->histograms);
-        rc = selection_read(r->selection, i, r->min_ms, r->max_ms, &r->columns, ev->err);
+        rc = r->rows ? read_rows(r, i) : read_columns(r, i);
         if (rc != 0)
             return arena_failed(r->histograms) ? eval_memory_error(ev) : rc;
-        if (r->columns.damaged)
-            ev->notes.damaged = true;
-        r->held = r->columns.n;
-        ev->limits->samples_read += r->columns.n;
         rc = limits_hold(ev->limits, r->held, ev->err);
         if (rc != 0)
             return rc;
@@ -105,7 +132,7 @@ int series_next(struct series_reader *r, struct labels *out)
         if (rc != 0)
             return rc;
         *out = *selection_labels(r->selection, i);
-        if (r->columns.n)
+        if (r->rows ? r->rows->n : r->columns.n)
             return 1;
     }
     return 0;

@@ -6,6 +6,7 @@
 #include "query/promql/hist.h"
 #include "query/promql/interpolate.h"
 #include "query/promql/parser.h"
+#include "query/promql/rollup.h"
 #include "query/query.h"
 
 /* --- from the store --------------------------------------------------------------------------- */
@@ -14,6 +15,8 @@ struct stored_source {
     struct source source;
     struct series_reader *reader;
     struct arena *scratch;
+    struct rolled_plan plan;
+    struct aggregates rows;
 };
 
 static int stored_next(struct source *s, struct sample_series *out)
@@ -23,6 +26,10 @@ static int stored_next(struct source *s, struct sample_series *out)
     int rc = series_next(d->reader, &out->labels);
     if (rc <= 0)
         return rc;
+    if (d->reader->rows) {
+        out->rows = d->reader->rows;
+        return 1;
+    }
     arena_reset(d->scratch);
     if (!samples_from_columns(&d->reader->columns, d->scratch, &out->samples))
         return eval_memory_error(s->ev);
@@ -31,8 +38,40 @@ static int stored_next(struct source *s, struct sample_series *out)
     return 1;
 }
 
+/* Selects, rolled up if that is right and the function can do with it. */
+static int open_reader(struct stored_source *d, const struct node *n, struct timeline t,
+                       const struct rolled_function *rolled)
+{
+    struct eval *ev = d->source.ev;
+    const struct selector_node *sel = &n->matrix.selector->selector;
+    const struct window_spec *w = &d->source.window;
+    bool before = w->anchored || w->smoothed;
+    struct rolled_selector s = {
+        .window = w,
+        .t = t,
+        .first_ms = window_end(w, t.start_ms) - w->range_ms + 1 - (before ? ev->lookback_ms : 0),
+        .last_ms = window_end(w, timeline_end(&t)) + (w->smoothed ? ev->lookback_ms : 0),
+        .capable = rolled && !before,
+        .needs_samples = sel->resolve_resets || (ev->features & QUERY_START_TIMESTAMPS),
+        .span = n->span};
+    rolled_choose(ev, &s, &d->plan);
+    int rc = series_open(ev, sel->matchers, sel->n, s.first_ms - rolled_reach_ms(&d->plan),
+                         s.last_ms, &d->plan, &d->reader);
+    if (rc != 0)
+        return rc;
+    d->reader->resolve_resets = sel->resolve_resets;
+    rolled_found(ev, &s, d->reader->selection, &d->plan);
+    if (d->plan.came && s.capable) {
+        aggregates_init(&d->rows, rolled->want, d->reader->histograms);
+        d->reader->rows = &d->rows;
+        d->reader->resolve_resets = false;
+        d->source.rolled = &d->plan;
+    }
+    return 0;
+}
+
 static int open_stored(struct eval *ev, const struct node *n, struct timeline t,
-                       struct source **out)
+                       const struct rolled_function *rolled, struct source **out)
 {
     const struct selector_node *sel = &n->matrix.selector->selector;
     struct stored_source *d = eval_alloc(ev, 1, sizeof *d);
@@ -45,14 +84,9 @@ static int open_stored(struct eval *ev, const struct node *n, struct timeline t,
                                            .at = sel->at,
                                            .anchored = sel->anchored,
                                            .smoothed = sel->smoothed}};
-    const struct window_spec *w = &d->source.window;
-    bool before = w->anchored || w->smoothed;
-    int64_t first = window_end(w, t.start_ms) - w->range_ms + 1 - (before ? ev->lookback_ms : 0);
-    int64_t last = window_end(w, timeline_end(&t)) + (w->smoothed ? ev->lookback_ms : 0);
-    int rc = series_open(ev, sel->matchers, sel->n, first, last, &d->reader);
+    int rc = open_reader(d, n, t, rolled);
     if (rc != 0)
         return rc;
-    d->reader->resolve_resets = sel->resolve_resets;
     d->source.distinct = d->reader->distinct;
     *out = &d->source;
     return 0;
@@ -180,9 +214,11 @@ static int open_subquery(struct eval *ev, const struct node *n, struct timeline 
     return rc;
 }
 
-int source_open(struct eval *ev, const struct node *n, struct timeline t, struct source **out)
+int source_open(struct eval *ev, const struct node *n, struct timeline t,
+                const struct rolled_function *rolled, struct source **out)
 {
-    return n->kind == NODE_SUBQUERY ? open_subquery(ev, n, t, out) : open_stored(ev, n, t, out);
+    return n->kind == NODE_SUBQUERY ? open_subquery(ev, n, t, out)
+                                    : open_stored(ev, n, t, rolled, out);
 }
 
 void source_window(const struct source *s, int64_t t, struct samples *samples)

@@ -3,7 +3,11 @@
 #define TELLTALE_QUERY_PROMQL_SOURCE_H
 
 #include "query/promql/eval.h"
+#include "store/aggregates.h"
 #include "store/store.h"
+
+struct rolled_function;
+struct rolled_plan;
 
 /* The samples of one series without stale markers, floats apart from histograms. Start times: 0
  * unknown; the arrays are NULL when none is known. */
@@ -18,7 +22,8 @@ struct samples {
 struct sample_series {
     struct labels labels;
     bool drop_name;
-    struct samples samples; /* until the next series */
+    struct samples samples;        /* until the next series */
+    const struct aggregates *rows; /* in place of samples when they come rolled up; else NULL */
 };
 
 /* The window that a range selector or subquery opens at each step: (end - range, end]. */
@@ -37,11 +42,14 @@ struct source {
     int (*next)(struct source *s, struct sample_series *out); /* 1, 0, or an error */
     struct eval *ev;
     struct window_spec window;
-    bool distinct; /* as of op */
+    bool distinct;              /* as of op */
+    struct rolled_plan *rolled; /* rows come rolled up; NULL: as samples */
 };
 
-/* For a range selector or subquery node and the timeline of its function. */
-int source_open(struct eval *ev, const struct node *n, struct timeline t, struct source **out);
+/* For a range selector or subquery node and the timeline of its function. `rolled`: the function
+ * can do with samples rolled up; NULL: it cannot. */
+int source_open(struct eval *ev, const struct node *n, struct timeline t,
+                const struct rolled_function *rolled, struct source **out);
 
 /* Cuts samples to the window of the one step at `t`, which with anchored and smoothed selectors is
  * smaller than what was read. */
@@ -53,6 +61,7 @@ struct series_reader {
     struct op op; /* only for its close */
     struct selection *selection;
     struct columns columns;
+    struct aggregates *rows; /* what is read instead of columns; NULL: columns */
     struct arena *histograms;
     int64_t min_ms, max_ms;
     size_t at, held;
@@ -63,11 +72,11 @@ struct series_reader {
     bool resolve_resets;
 };
 
-/* Selects; both times inclusive. NULL in *out with an error. */
+/* Selects; both times inclusive. `plan`: of the selector. NULL in *out with an error. */
 int series_open(struct eval *ev, const struct matcher *matchers, size_t n, int64_t min_ms,
-                int64_t max_ms, struct series_reader **out);
+                int64_t max_ms, const struct rolled_plan *plan, struct series_reader **out);
 
-/* Reads the next series that has rows: 1 (labels and r->columns), 0, or an error. */
+/* Reads the next series that has rows: 1 (labels and r->columns or r->rows), 0, or an error. */
 int series_next(struct series_reader *r, struct labels *out);
 
 #endif

@@ -154,6 +154,13 @@ static bool add_histogram(struct roll *r, int64_t t, const struct histogram *h)
     return !arena_failed(r->scratch);
 }
 
+/* A sum may share bounds with what it was made of, in scratch. */
+static const struct histogram *copy_sum(struct roll *r)
+{
+    const struct histogram *sum = hist_sum_result(&r->sum, r->scratch);
+    return sum ? histogram_copy(r->arena, sum) : NULL;
+}
+
 /* The histograms of the finished bucket in the arena of the rows. */
 static bool keep_histograms(struct roll *r)
 {
@@ -164,7 +171,7 @@ static bool keep_histograms(struct roll *r)
     bool single = h->n == 1, mixed = r->row.flags & AGGREGATE_MIXED;
     h->first = histogram_copy(r->arena, r->h.first);
     h->last = single ? h->first : histogram_copy(r->arena, r->h.last);
-    h->sum = mixed ? NULL : single ? h->first : hist_sum_result(&r->sum, r->arena);
+    h->sum = mixed ? NULL : single ? h->first : copy_sum(r);
     h->lost = r->lost ? histogram_copy(r->arena, r->lost) : NULL;
     if (r->sum.flags & HIST_BOUNDS_RECONCILED)
         r->row.flags |= AGGREGATE_RECONCILED;

@@ -59,20 +59,20 @@ static int on_stream(void *self, const uint32_t *pairs, size_t n, struct err *er
     return rc;
 }
 
-static int write_block(struct rolling *r, struct part_writer *w, size_t from, size_t n,
-                       struct err *err)
+int aggregates_write_block(struct part_writer *w, const struct aggregates *rows, size_t from,
+                           size_t n, int64_t day, struct buf *scratch, struct err *err)
 {
-    buf_reset(&r->block);
-    aggregate_block_encode(&r->block, &r->rows, from, n, r->day * MS_PER_DAY);
-    if (!buf_failed(&r->block))
-        put_u32(&r->block, part_checksum(r->block.p, r->block.n));
-    if (buf_failed(&r->block))
-        return err_set(err, ERR_NOMEM, "roll up: out of memory");
-    const struct part_block b = {.size = (uint32_t)r->block.n,
+    buf_reset(scratch);
+    aggregate_block_encode(scratch, rows, from, n, day * MS_PER_DAY);
+    if (!buf_failed(scratch))
+        put_u32(scratch, part_checksum(scratch->p, scratch->n));
+    if (buf_failed(scratch))
+        return err_set(err, ERR_NOMEM, "write aggregates: out of memory");
+    const struct part_block b = {.size = (uint32_t)scratch->n,
                                  .rows = (uint32_t)n,
-                                 .min_ms = r->rows.v[from].t_unix_ms,
-                                 .max_ms = r->rows.v[from + n - 1].t_unix_ms};
-    return part_write_block(w, r->block.p, &b, err);
+                                 .min_ms = rows->v[from].t_unix_ms,
+                                 .max_ms = rows->v[from + n - 1].t_unix_ms};
+    return part_write_block(w, scratch->p, &b, err);
 }
 
 static int on_rows(void *self, const struct columns *rows, struct err *err)
@@ -87,7 +87,8 @@ static int on_rows(void *self, const struct columns *rows, struct err *err)
             return err_set(err, rc, "roll up: out of memory");
         for (size_t from = 0; rc == 0 && from < r->rows.n; from += AGGREGATE_BLOCK_ROWS) {
             size_t n = MIN((size_t)AGGREGATE_BLOCK_ROWS, r->rows.n - from);
-            rc = write_block(r, r->targets[i].writer, from, n, err);
+            rc = aggregates_write_block(r->targets[i].writer, &r->rows, from, n, r->day, &r->block,
+                                        err);
         }
     }
     return rc;

@@ -140,6 +140,7 @@ static void take(struct gather *g, const struct choices *c)
         g->taken[g->n_taken++] = p->day;
         sel->parts[sel->n_parts++] = p;
         sel->aggregates.days++;
+        sel->aggregates.end_ms = (p->day + 1) * MS_PER_DAY; // days rise
         sel->aggregates.resolution_ms = MAX(sel->aggregates.resolution_ms, p->resolution_ms);
     }
     lock_give(&sel->store->parts_lock);

@@ -309,81 +309,85 @@ void aggregates_close(struct store *s)
 
 /* --- removing --------------------------------------------------------------------------------- */
 
-/* The next day of a list in [first, last] that `may_go`, taken out of the list; NULL: none. */
-static struct part *take_out(struct store *s, size_t list, int64_t first, int64_t last,
-                             bool (*may_go)(struct store *s, const struct part *p))
+/* With parts_lock. */
+static bool take_out(struct aggregate_list *l, const struct part *p)
 {
-    struct part *p = NULL;
-    lock_take(&s->parts_lock);
-    struct aggregate_list *l = &s->aggregates[list];
-    size_t i = list < s->n_aggregates ? find_day(l, first) : 0;
-    while (i < l->n && l->parts[i]->day <= last && !may_go(s, l->parts[i]))
-        i++;
-    if (i < l->n && l->parts[i]->day <= last) {
-        p = l->parts[i];
-        l->n--;
-        memmove(l->parts + i, l->parts + i + 1, (l->n - i) * sizeof(struct part *));
-    }
-    lock_give(&s->parts_lock);
-    return p;
+    size_t i = l ? find_day(l, p->day) : 0;
+    if (!l || i == l->n || l->parts[i] != p)
+        return false;
+    l->n--;
+    memmove(l->parts + i, l->parts + i + 1, (l->n - i) * sizeof(struct part *));
+    return true;
 }
 
-static int remove_days(struct store *s, int64_t first, int64_t last,
-                       bool (*may_go)(struct store *s, const struct part *p), size_t *out_n,
-                       struct err *err)
+int aggregates_remove(struct store *s, struct part *p, struct err *err)
 {
-    int rc = 0;
-    *out_n = 0;
-    for (size_t list = 0; list < STORE_RESOLUTIONS_MAX; list++) {
-        struct part *p;
-        while (rc == 0 && (p = take_out(s, list, first, last, may_go))) {
-            rc = fs_remove(s->fs, p->path, err);
-            part_unref(p);
-            *out_n += 1;
-        }
-    }
+    lock_take(&s->parts_lock);
+    bool listed = take_out(find_list(s, p->resolution_ms), p);
+    lock_give(&s->parts_lock);
+    if (!listed)
+        return 0;
+    int rc = fs_remove(s->fs, p->path, err);
+    part_unref(p); // the list's reference: the caller has one of its own
     return rc;
 }
 
-static bool always(struct store *s, const struct part *p)
+int aggregates_snapshot(struct store *s, struct part ***out, size_t *out_n)
 {
-    (void)s;
-    (void)p;
-    return true;
+    size_t total = 0, n = 0;
+    lock_take(&s->parts_lock);
+    for (size_t i = 0; i < s->n_aggregates; i++)
+        total += s->aggregates[i].n;
+    struct part **v = malloc((total + 1) * sizeof(struct part *));
+    for (size_t i = 0; v && i < s->n_aggregates; i++)
+        for (size_t k = 0; k < s->aggregates[i].n; k++) {
+            v[n] = s->aggregates[i].parts[k];
+            part_ref(v[n++]);
+        }
+    lock_give(&s->parts_lock);
+    *out = v;
+    *out_n = n;
+    return v ? 0 : ERR_NOMEM;
 }
 
 int aggregates_expire(struct store *s, struct err *err)
 {
-    size_t n;
-    int64_t min_ms = aggregates_min_ms(s);
-    int rc = remove_days(s, INT64_MIN, day_of(min_ms) - 1, always, &n, err);
-    self_add(&dropped_total, n);
+    struct part **days = NULL;
+    size_t n = 0;
+    int64_t first = day_of(aggregates_min_ms(s));
+    int rc = aggregates_snapshot(s, &days, &n);
+    if (rc != 0)
+        return err_set(err, rc, "retention of aggregates: out of memory");
+    for (size_t i = 0; i < n; i++) {
+        bool over = days[i]->day < first;
+        if (rc == 0 && over)
+            rc = aggregates_remove(s, days[i], err);
+        self_add(&dropped_total, over);
+        part_unref(days[i]);
+    }
+    free(days);
     return rc;
 }
 
-/* Can the day be made again from samples? With parts_lock. */
-static bool is_replaceable(struct store *s, const struct part *p)
+bool aggregates_can_be_made(struct store *s, const struct part *p)
 {
+    lock_take(&s->parts_lock);
     const struct partition *raw = partition_get(s, p->day);
-    return raw && raw->n && raw->parts[0]->seq_lo <= p->seq_lo &&
-           p->day * MS_PER_DAY >= retention_min_ms(s);
+    bool whole = raw && raw->n && raw->parts[0]->seq_lo <= p->seq_lo;
+    lock_give(&s->parts_lock);
+    return whole && p->day * MS_PER_DAY >= retention_min_ms(s);
 }
 
-int aggregates_forget(struct store *s, int64_t min_ms, int64_t max_ms, size_t *out_kept,
-                      struct err *err)
+int aggregates_sync(struct store *s, struct err *err)
 {
-    int64_t first = day_of(min_ms), last = day_of(max_ms);
-    size_t removed;
-    lock_take(&s->aggregate); // no day is being made of the rows as they were
-    int rc = remove_days(s, first, last, is_replaceable, &removed, err);
-    lock_give(&s->aggregate);
-    *out_kept = 0;
+    const char *dirs[STORE_RESOLUTIONS_MAX] = {NULL};
+    int rc = 0;
     lock_take(&s->parts_lock);
-    for (size_t i = 0; i < s->n_aggregates; i++) {
-        const struct aggregate_list *l = &s->aggregates[i];
-        for (size_t k = find_day(l, first); k < l->n && l->parts[k]->day <= last; k++)
-            *out_kept += 1;
-    }
+    size_t n = s->n_aggregates;
+    for (size_t i = 0; i < n; i++)
+        dirs[i] = s->aggregates[i].dir; // stays until the store is closed
     lock_give(&s->parts_lock);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = fs_sync_dir(s->fs, dirs[i], err);
     return rc;
 }

@@ -6,6 +6,8 @@
 #include "store/aggregates.h"
 #include "store/embedded/engine.h"
 
+struct part_writer;
+
 /* Finds the days in <data>/aggregates; forgets them. */
 int aggregates_open(struct store *s, struct err *err);
 void aggregates_close(struct store *s);
@@ -21,12 +23,15 @@ int64_t aggregates_min_ms(struct store *s);
  * older than the retention. Nothing may be locked. */
 int aggregates_maintain(struct store *s, bool all, struct err *err);
 
-/* For whoever removes rows of days that are over, or hides them for good: the days of [min, max]
- * that can be made again from samples are removed, to be rolled up anew. The rest (whose samples
- * have expired, in part or as a whole) stays as it is; *out_kept tells how many files these are.
- * Nothing may be locked. */
-int aggregates_forget(struct store *s, int64_t min_ms, int64_t max_ms, size_t *out_kept,
-                      struct err *err);
+/* For a deletion of rows in [min, max] of the streams that satisfy all matchers. With
+ * store.aggregate held, which keeps days from being rolled up, first _forget: days that have such
+ * streams and can be made again from samples are removed, to be rolled up anew in time. Then, when
+ * the samples are hidden, _erase takes the buckets that touch the range out of all other days. Both
+ * are durable when they return. Errors as match_streams, ERR_NOMEM, ERR_IO. */
+int aggregates_forget(struct store *s, const struct matcher *matchers, size_t n, int64_t min_ms,
+                      int64_t max_ms, struct err *err);
+int aggregates_erase(struct store *s, const struct matcher *matchers, size_t n, int64_t min_ms,
+                     int64_t max_ms, struct err *err);
 
 /* --- between the files of the table ----------------------------------------------------------- */
 
@@ -50,6 +55,22 @@ int aggregates_read_block(const struct part *p, const struct part_block *b, stru
 /* Lists a day in the place of what was there. Takes the reference; on ERR_NOMEM it stays with the
  * caller. */
 int aggregates_publish(struct store *s, struct part *p, struct err *err);
+
+/* References to all of them, in an array that the caller frees. ERR_NOMEM. */
+int aggregates_snapshot(struct store *s, struct part ***out, size_t *out_n);
+
+/* Are all the samples that the day was made of still there? */
+bool aggregates_can_be_made(struct store *s, const struct part *p);
+
+/* Takes the day out of the list and removes its file; fine when another is in its place. */
+int aggregates_remove(struct store *s, struct part *p, struct err *err);
+
+/* Files that were removed may come back when the power fails, until this was called. */
+int aggregates_sync(struct store *s, struct err *err);
+
+/* Appends rows [from, from + n) as a block of the day; `scratch` is used. */
+int aggregates_write_block(struct part_writer *w, const struct aggregates *rows, size_t from,
+                           size_t n, int64_t day, struct buf *scratch, struct err *err);
 
 /* A reference to the day at the resolution, or NULL. */
 struct part *aggregates_day(struct store *s, int64_t resolution_ms, int64_t day);

@@ -9,6 +9,7 @@
 #include "base/compiler.h"
 #include "log/log.h"
 #include "self/self.h"
+#include "store/embedded/aggregate_table.h"
 #include "store/embedded/damage.h"
 #include "store/embedded/erase.h"
 #include "store/embedded/merge.h"
@@ -51,13 +52,19 @@ int store_delete(struct store *s, const struct matcher *matchers, size_t n_match
         return err_set(err, ERR_BUSY, "the write-ahead log is being replayed");
     if (min_ms > max_ms)
         return err_set(err, ERR_INVALID, "delete: the end is before the start");
+    lock_take(&s->aggregate);
+    int rc = aggregates_forget(s, matchers, n_matchers, min_ms, max_ms, err);
     lock_take(&s->table);
-    int rc = flush_locked(s, err);
+    if (rc == 0)
+        rc = flush_locked(s, err);
     if (rc == 0)
         rc = tombstones_add(&s->tombstones, matchers, n_matchers, min_ms, max_ms, s->seq, err);
     if (rc == 0)
         rc = forget_streams(s, matchers, n_matchers, err);
     lock_give(&s->table);
+    if (rc == 0)
+        rc = aggregates_erase(s, matchers, n_matchers, min_ms, max_ms, err);
+    lock_give(&s->aggregate);
     self_add(&deletions_total, rc == 0);
     return rc == 0 ? 0 : err_prefix(err, rc, "delete");
 }

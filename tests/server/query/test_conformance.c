@@ -5,6 +5,7 @@
  * head.
  *
  *   test_conformance                 all files
+ *   test_conformance --rolled-up     all files (or FILE...) over samples that were rolled up
  *   test_conformance --http PROGRAM  all files (or FILE...) through a server's HTTP API
  *   test_conformance FILE...         these, and each eval that fails with its line and reason */
 #include <dirent.h>
@@ -30,6 +31,10 @@ struct bench {
     unsigned loads;
 };
 
+/* Every load is rolled up, and read so wherever the answer has to stay the same. */
+static bool rolled_up;
+static unsigned long rolled_answers;
+
 static void tear_down(struct bench *b)
 {
     query_engine_free(b->engine);
@@ -49,6 +54,16 @@ static int reset(void *self, struct err *err)
     b->disk = crash_fs_new(1);
     struct store_options options = {
         .dir = "data", .fs = crash_fs_vtable(b->disk), .retention_ms = STORE_RETENTION_FOREVER};
+    if (rolled_up) {
+        options.aggregates.enabled = true;
+        options.aggregates.after_ms = 1;
+        options.aggregates.retention_ms = STORE_RETENTION_FOREVER;
+        options.aggregates.resolutions_ms[0] = 10000;
+        options.aggregates.resolutions_ms[1] = 60000;
+        options.aggregates.resolutions_ms[2] = 300000;
+        options.aggregates.n_resolutions = 3;
+        query.aggregates_from_ms = 1;
+    }
     int rc = store_open(&options, &b->store, err);
     if (rc == 0)
         rc = store_replay(b->store, NULL, err);
@@ -62,15 +77,19 @@ static int load(void *self, const struct batch *batch, struct err *err)
     int rc = store_append(b->store, batch, &result, err);
     if (rc == 0 && sink_result_rejected(&result))
         rc = err_set(err, ERR_INVALID, "the store rejected samples: %s", result.message);
-    if (rc == 0 && b->loads++ % 2)
+    if (rc == 0 && (b->loads++ % 2 || rolled_up))
         rc = store_flush(b->store, err);
+    if (rc == 0 && rolled_up)
+        rc = store_maintain(b->store, true, err);
     return rc;
 }
 
 static int query(void *self, const struct query_request *request, struct query_result *out,
                  struct err *err)
 {
-    return query_run(((struct bench *)self)->engine, request, out, err);
+    int rc = query_run(((struct bench *)self)->engine, request, out, err);
+    rolled_answers += rc == 0 && out->stats.aggregates.days > 0;
+    return rc;
 }
 
 static void failed(void *self, size_t line, const char *message)
@@ -234,6 +253,11 @@ static int run_suite(const char *dir, const char *list)
         free(files[i]);
     }
     free(files);
+    if (rolled_up) {
+        printf("%sok %d - %lu answers came from aggregates\n", rolled_answers ? "" : "not ",
+               ++tests, rolled_answers);
+        failures += rolled_answers == 0;
+    }
     printf("1..%d\n", tests);
     return failures != 0;
 }
@@ -244,6 +268,11 @@ int main(int argc, char **argv)
         program = argv[2];
         argc -= 2;
         argv += 2;
+    }
+    if (argc > 1 && strcmp(argv[1], "--rolled-up") == 0) {
+        rolled_up = true;
+        argc--;
+        argv++;
     }
     if (argc > 1)
         return run_named(argc, argv);

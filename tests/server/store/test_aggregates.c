@@ -398,23 +398,78 @@ static void test_a_damaged_block_is_counted(void **state)
     harness_done(&h);
 }
 
-static void test_forgotten_days_are_made_again_from_samples(void **state)
+/* Days 1 to 5, samples of the first two kept; all rolled up. */
+static void begin_with_expired_days(struct harness *h)
+{
+    begin(h);
+    for (int day = 1; day < 6; day++)
+        fill_day(h, day, 0);
+    maintain(h);
+    h->options.retention_ms = 3 * DAY;
+    store_reconfigure(h->store, &h->options);
+    maintain(h);
+}
+
+static bool has_day(struct harness *h, int days_ago, const char *samples)
+{
+    return strncmp(summary_of_day(h, days_ago), samples, strlen(samples)) == 0;
+}
+
+static void delete_rows(struct harness *h, const char *text, int64_t min_ms, int64_t max_ms)
+{
+    struct matcher m[2];
+    struct err err = {0};
+    size_t n = harness_matchers(text, m, 2);
+    if (store_delete(h->store, m, n, min_ms, max_ms, &err) != 0)
+        fail_msg("delete: %s", err.message);
+    harness_matchers_done(m, n);
+}
+
+static void test_a_deleted_stream_is_gone_from_aggregates(void **state)
 {
     (void)state;
     struct harness h;
-    size_t kept;
-    begin(&h);
-    for (int day = 1; day < 6; day++)
-        fill_day(&h, day, 0);
+    begin_with_expired_days(&h);
+    delete_rows(&h, "s=1", 0, NOON);
+    for (int round = 0; round < 2; round++) {
+        for (int day = 1; day < 6; day++)
+            assert_true(has_day(&h, day, "0 samples"));
+        harness_kill(&h);
+    }
     maintain(&h);
-    h.options.retention_ms = 3 * DAY;
-    store_reconfigure(h.store, &h.options);
-    maintain(&h);
-    assert_int_equal(aggregates_forget(h.store, day_start(5), day_start(1), &kept, NULL), 0);
-    assert_int_equal(files(&h, "/aggregates/1h/"), 3); // 3, 4 and 5 days ago
-    assert_int_equal(kept, 6);
+    assert_true(has_day(&h, 5, "0 samples"));
+    assert_int_equal(files(&h, "/aggregates/1h/"), 5);
+    harness_done(&h);
+}
+
+static void test_a_deletion_leaves_the_other_streams_and_times(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin_with_expired_days(&h);
+    assert_true(has_day(&h, 4, "206 samples, sum 147805"));
+    delete_rows(&h, "s=2", 0, NOON);
+    assert_true(has_day(&h, 4, "206 samples, sum 147805"));
+    /* From 10:30 to 11:30: the two hours that it touches. */
+    delete_rows(&h, "s=1", day_start(4) + 630 * MINUTE, day_start(4) + 690 * MINUTE);
+    assert_true(has_day(&h, 4, "189 samples, sum 136619"));
+    assert_true(has_day(&h, 5, "206 samples, sum 147805"));
+    harness_reopen(&h);
+    assert_true(has_day(&h, 4, "189 samples, sum 136619"));
+    harness_done(&h);
+}
+
+static void test_a_day_with_samples_is_rolled_up_again_after_a_deletion(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin_with_expired_days(&h);
+    delete_rows(&h, "s=1", day_start(1) + 630 * MINUTE, day_start(1) + 690 * MINUTE - 1);
+    assert_int_equal(files(&h, "/aggregates/1h/"), 4);
+    assert_true(has_day(&h, 1, "196 samples, sum 141883"));
     maintain(&h);
     assert_int_equal(files(&h, "/aggregates/1h/"), 5);
+    assert_true(has_day(&h, 1, "196 samples, sum 141883"));
     harness_done(&h);
 }
 
@@ -515,7 +570,9 @@ int main(void)
         cmocka_unit_test(test_aggregates_expire_after_their_own_retention),
         cmocka_unit_test(test_damaged_aggregates_are_set_aside_and_made_again),
         cmocka_unit_test(test_a_damaged_block_is_counted),
-        cmocka_unit_test(test_forgotten_days_are_made_again_from_samples),
+        cmocka_unit_test(test_a_deleted_stream_is_gone_from_aggregates),
+        cmocka_unit_test(test_a_deletion_leaves_the_other_streams_and_times),
+        cmocka_unit_test(test_a_day_with_samples_is_rolled_up_again_after_a_deletion),
         cmocka_unit_test(test_the_view_names_resolutions_of_the_range),
         cmocka_unit_test(test_too_many_resolutions_are_an_error),
         cmocka_unit_test(test_power_loss_leaves_a_day_whole_or_not_at_all),
