@@ -8,44 +8,52 @@
 #include "base/time.h"
 #include "cli/cli.h"
 #include "cli/options.h"
-#include "codec/json_write.h"
-#include "store/inspect.h"
+#include "cli/store_stats.h"
 
 enum { TOP = 10, TOP_MAX = 100000 };
 #define MEMORY_MAX ((size_t)4 << 30)
 
-static double per_row(uint64_t bytes, uint64_t rows)
+double stats_per_row(uint64_t bytes, uint64_t rows)
 {
     return rows ? (double)bytes / (double)rows : 0;
 }
 
-static double percent(uint64_t part, uint64_t whole)
+double stats_percent(uint64_t part, uint64_t whole)
 {
     return whole ? 100.0 * (double)part / (double)whole : 0;
 }
 
 /* --- for people ------------------------------------------------------------------------------- */
 
-static void print_totals(const struct store_measure *m)
+void stats_print_files(const char *table, const struct store_measured_files *f, int64_t min_unix_ms,
+                       int64_t max_unix_ms)
 {
-    (void)printf("metrics\n"
-                 "  %" PRIu64 " days, %" PRIu64 " parts, %" PRIu64 " streams, %" PRIu64 " rows\n",
-                 m->days, m->parts, m->streams, m->rows);
-    if (m->rows) {
+    const double mib = 1 << 20;
+    (void)printf("%s\n  %" PRIu64 " rows in %" PRIu64 " parts of %" PRIu64 " days\n", table,
+                 f->rows, f->parts, f->days);
+    if (f->rows) {
         char room[64];
         struct buf range = {.p = room, .cap = sizeof room, .max = sizeof room};
-        time_format_rfc3339(&range, m->min_ms);
+        time_format_rfc3339(&range, min_unix_ms);
         buf_puts(&range, " to ");
-        time_format_rfc3339(&range, m->max_ms);
+        time_format_rfc3339(&range, max_unix_ms);
         (void)printf("  %.*s\n", STR_ARG(buf_str(&range)));
     }
-    (void)printf("  %.1f MiB in parts (%.3f bytes a row): blocks %.1f MiB, index %.1f MiB\n",
-                 (double)m->bytes / (1 << 20), per_row(m->bytes, m->rows),
-                 (double)m->block_bytes / (1 << 20), (double)m->index_bytes / (1 << 20));
-    (void)printf("  %.1f MiB in %" PRIu64 " segments of the log\n",
-                 (double)m->log_bytes / (1 << 20), m->segments);
-    if (m->unreadable)
-        (void)printf("  %" PRIu64 " blocks or parts are damaged and left out\n", m->unreadable);
+    (void)printf("  %.1f MiB in %" PRIu64 " segments of the log\n", (double)f->log_bytes / mib,
+                 f->segments);
+    if (f->unreadable)
+        (void)printf("  %" PRIu64 " parts or blocks of them are damaged and left out\n",
+                     f->unreadable);
+    (void)printf("  %.1f MiB in parts, %.3f bytes a row\n", (double)f->bytes / mib,
+                 stats_per_row(f->bytes, f->rows));
+}
+
+static void print_totals(const struct store_measure *m)
+{
+    const double mib = 1 << 20;
+    stats_print_files("metrics", &m->files, m->min_ms, m->max_ms);
+    (void)printf("  of which blocks %.1f MiB, index %.1f MiB; %" PRIu64 " streams\n",
+                 (double)m->block_bytes / mib, (double)m->index_bytes / mib, m->streams);
 }
 
 static void print_codecs(const struct store_measure *m)
@@ -55,8 +63,8 @@ static void print_codecs(const struct store_measure *m)
     for (size_t i = 0; i < m->n_codecs; i++) {
         const struct store_codec_size *c = &m->codecs[i];
         (void)printf("%-12s %-8s %12" PRIu64 " %14" PRIu64 " %14" PRIu64 " %10.3f %6.1f\n",
-                     c->column, c->codec, c->columns, c->rows, c->bytes, per_row(c->bytes, c->rows),
-                     percent(c->bytes, m->block_bytes));
+                     c->column, c->codec, c->columns, c->rows, c->bytes,
+                     stats_per_row(c->bytes, c->rows), stats_percent(c->bytes, m->block_bytes));
     }
 }
 
@@ -66,7 +74,8 @@ static void print_biggest(const struct store_measure *m)
     for (size_t i = 0; i < m->n_metrics; i++) {
         const struct store_named_size *one = &m->metrics[i];
         (void)printf("%14" PRIu64 " %10" PRIu64 " %14" PRIu64 " %10.3f  %.*s\n", one->bytes,
-                     one->streams, one->rows, per_row(one->bytes, one->rows), STR_ARG(one->name));
+                     one->streams, one->rows, stats_per_row(one->bytes, one->rows),
+                     STR_ARG(one->name));
     }
     (void)printf("\n%14s  %s\n", "values", "label");
     for (size_t i = 0; i < m->n_labels; i++)
@@ -75,7 +84,7 @@ static void print_biggest(const struct store_measure *m)
 
 /* --- for programs ----------------------------------------------------------------------------- */
 
-static void put_u64(struct json *j, const char *name, uint64_t v)
+void stats_put_u64(struct json *j, const char *name, uint64_t v)
 {
     json_key(j, name);
     json_u64(j, v);
@@ -90,9 +99,9 @@ static void put_codecs(struct json *j, const struct store_measure *m)
         json_object(j);
         json_member_str(j, "column", str_c(c->column));
         json_member_str(j, "codec", str_c(c->codec));
-        put_u64(j, "columns", c->columns);
-        put_u64(j, "rows", c->rows);
-        put_u64(j, "bytes", c->bytes);
+        stats_put_u64(j, "columns", c->columns);
+        stats_put_u64(j, "rows", c->rows);
+        stats_put_u64(j, "bytes", c->bytes);
         json_object_end(j);
     }
     json_array_end(j);
@@ -105,9 +114,9 @@ static void put_biggest(struct json *j, const struct store_measure *m)
     for (size_t i = 0; i < m->n_metrics; i++) {
         json_object(j);
         json_member_str(j, "name", m->metrics[i].name);
-        put_u64(j, "streams", m->metrics[i].streams);
-        put_u64(j, "rows", m->metrics[i].rows);
-        put_u64(j, "bytes", m->metrics[i].bytes);
+        stats_put_u64(j, "streams", m->metrics[i].streams);
+        stats_put_u64(j, "rows", m->metrics[i].rows);
+        stats_put_u64(j, "bytes", m->metrics[i].bytes);
         json_object_end(j);
     }
     json_array_end(j);
@@ -116,65 +125,107 @@ static void put_biggest(struct json *j, const struct store_measure *m)
     for (size_t i = 0; i < m->n_labels; i++) {
         json_object(j);
         json_member_str(j, "name", m->labels[i].name);
-        put_u64(j, "values", m->labels[i].values);
+        stats_put_u64(j, "values", m->labels[i].values);
         json_object_end(j);
     }
     json_array_end(j);
 }
 
+void stats_put_files(struct json *j, const struct store_measured_files *f)
+{
+    stats_put_u64(j, "days", f->days);
+    stats_put_u64(j, "parts", f->parts);
+    stats_put_u64(j, "rows", f->rows);
+    stats_put_u64(j, "bytes", f->bytes);
+    stats_put_u64(j, "log_segments", f->segments);
+    stats_put_u64(j, "log_bytes", f->log_bytes);
+    stats_put_u64(j, "unreadable", f->unreadable);
+}
+
 static void put_totals(struct json *j, const struct store_measure *m)
 {
-    put_u64(j, "days", m->days);
-    put_u64(j, "parts", m->parts);
-    put_u64(j, "streams", m->streams);
-    put_u64(j, "rows", m->rows);
-    put_u64(j, "bytes", m->bytes);
-    put_u64(j, "block_bytes", m->block_bytes);
-    put_u64(j, "index_bytes", m->index_bytes);
-    put_u64(j, "log_segments", m->segments);
-    put_u64(j, "log_bytes", m->log_bytes);
-    put_u64(j, "unreadable", m->unreadable);
-    if (m->rows) {
+    stats_put_files(j, &m->files);
+    stats_put_u64(j, "streams", m->streams);
+    stats_put_u64(j, "block_bytes", m->block_bytes);
+    stats_put_u64(j, "index_bytes", m->index_bytes);
+    if (m->files.rows) {
         json_member_i64(j, "min_unix_ms", m->min_ms);
         json_member_i64(j, "max_unix_ms", m->max_ms);
     }
 }
 
-static void print_json(const struct store_measure *m)
+static void put_metrics(struct json *j, const struct store_measure *m)
+{
+    json_key(j, "metrics");
+    json_object(j);
+    put_totals(j, m);
+    put_codecs(j, m);
+    put_biggest(j, m);
+    json_object_end(j);
+}
+
+/* --- the command ------------------------------------------------------------------------------ */
+
+struct measured {
+    struct store_measure metrics;
+    struct store_record_measure records[RECORD_TABLES];
+    bool has[RECORD_TABLES]; /* a directory of an earlier version has no such tables */
+};
+
+static int measure_all(struct measured *m, const char *dir, size_t top, struct arena *arena,
+                       struct err *err)
+{
+    int rc = store_measure(NULL, dir, top, arena, &m->metrics, err);
+    for (int i = 0; rc == 0 && i < RECORD_TABLES; i++) {
+        struct err why = {0};
+        rc = store_measure_records(NULL, dir, (enum record_table)i, top, arena, &m->records[i],
+                                   &why);
+        m->has[i] = rc == 0;
+        if (rc != 0 && rc != ERR_NOT_FOUND)
+            return err_set(err, rc, "%s", why.message);
+        rc = 0;
+    }
+    return rc;
+}
+
+static void print_text(const struct measured *m)
+{
+    print_totals(&m->metrics);
+    print_codecs(&m->metrics);
+    print_biggest(&m->metrics);
+    for (int i = 0; i < RECORD_TABLES; i++)
+        if (m->has[i])
+            stats_print_records((enum record_table)i, &m->records[i]);
+}
+
+static void print_json(const struct measured *m)
 {
     struct buf text = BUF_MAX(MEMORY_MAX);
     struct json j = json_to(&text);
     json_object(&j);
-    json_key(&j, "metrics");
-    json_object(&j);
-    put_totals(&j, m);
-    put_codecs(&j, m);
-    put_biggest(&j, m);
-    json_object_end(&j);
+    put_metrics(&j, &m->metrics);
+    for (int i = 0; i < RECORD_TABLES; i++)
+        if (m->has[i])
+            stats_put_records(&j, (enum record_table)i, &m->records[i]);
     json_object_end(&j);
     buf_putc(&text, '\n');
     (void)fwrite(text.p, 1, text.n, stdout);
     buf_done(&text);
 }
 
-/* --- the command ------------------------------------------------------------------------------ */
-
 static int measure(const char *dir, uint64_t top, bool json)
 {
-    struct store_measure m;
+    struct measured m = {0};
     struct arena arena;
     struct err err = {0};
     arena_init(&arena, MEMORY_MAX);
-    int rc = store_measure(NULL, dir, (size_t)top, &arena, &m, &err);
-    if (rc != 0) {
+    int rc = measure_all(&m, dir, (size_t)top, &arena, &err);
+    if (rc != 0)
         (void)fprintf(stderr, "telltale: %s\n", err.message);
-    } else if (json) {
+    else if (json)
         print_json(&m);
-    } else {
-        print_totals(&m);
-        print_codecs(&m);
-        print_biggest(&m);
-    }
+    else
+        print_text(&m);
     arena_done(&arena);
     return rc == 0 ? CLI_OK : CLI_FAILED;
 }
@@ -207,14 +258,16 @@ const struct cli_command cli_store_stats = {
     .help = "Usage: telltale store stats [--top N] [--json] DIR\n"
             "\n"
             "Reads the parts of a data directory or a snapshot and tells rows, bytes and bytes\n"
-            "a row, by column and codec, and the metrics and labels that are biggest. Rows\n"
-            "that are in the log only are not counted. A running server does not mind.\n"
+            "a row of metrics, spans and logs, by column and codec, and the metrics and labels\n"
+            "that are biggest. Rows that are in the log only are not counted. A running server\n"
+            "does not mind.\n"
             "\n"
-            "  --top N  so many metrics and labels (10)\n"
+            "  --top N  so many metrics, labels, and columns of spans and logs (10)\n"
             "  --json   one JSON document instead of tables\n"
             "\n"
-            "Streams are counted once for each part that has them; the values of a label are\n"
-            "those of the part that has most.\n"
+            "Streams and sources are counted once for each part that has them; the values of a\n"
+            "label are those of the part that has most; the distinct texts of a column those of\n"
+            "its largest dictionary.\n"
             "\n"
             "Exit status: 0 done, 1 the directory cannot be read, 2 wrong usage.\n"
             "\n"

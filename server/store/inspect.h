@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "model/record.h"
 
 struct arena;
 struct fs;
@@ -32,8 +33,14 @@ struct store_check_totals {
 int store_check(const struct fs *fs, const char *dir, store_finding *finding, void *arg,
                 struct store_check_totals *out, struct err *err);
 
-/* --- what takes the space ----------------------------------------------------------------------
- */
+/* --- what takes the space --------------------------------------------------------------------- */
+
+/* What the tables have in common. */
+struct store_measured_files {
+    uint64_t days, parts, rows, bytes; /* of parts */
+    uint64_t segments, log_bytes;
+    uint64_t unreadable; /* parts, blocks or columns that are left out as damaged */
+};
 
 struct store_codec_size {
     const char *column, *codec; /* "times", "delta" */
@@ -47,10 +54,9 @@ struct store_named_size {
 };
 
 struct store_measure {
-    uint64_t days, parts, streams, rows, bytes; /* of parts; streams are summed over parts */
-    uint64_t block_bytes, index_bytes;          /* … of which */
-    uint64_t segments, log_bytes;
-    uint64_t unreadable; /* parts or blocks that are left out */
+    struct store_measured_files files;
+    uint64_t streams;                  /* summed over parts */
+    uint64_t block_bytes, index_bytes; /* of files.bytes */
     int64_t min_ms, max_ms;
     struct store_codec_size *codecs; /* by column, then falling bytes */
     size_t n_codecs;
@@ -58,9 +64,34 @@ struct store_measure {
     size_t n_metrics, n_labels;
 };
 
-/* Measures the parts below `dir`. Also beside a running server: a part that is merged away
- * meanwhile is left out. Results live in `arena`. Errors as store_check without ERR_BUSY. */
+/* Measures the parts of metrics below `dir`. Also beside a running server: a part that is merged
+ * away meanwhile is left out. Results live in `arena`. Errors as store_check without ERR_BUSY. */
 int store_measure(const struct fs *fs, const char *dir, size_t top, struct arena *arena,
                   struct store_measure *out, struct err *err);
+
+/* A column of a record table in one type and codec. */
+struct store_record_column {
+    struct str name;         /* as in column_parse; "(source)" and "(rare attributes)": own ones */
+    const char *type;        /* "string" */
+    const char *codec;       /* "dictionary zstd" */
+    uint64_t blocks, values; /* of how many rows */
+    uint64_t bytes;          /* of blocks */
+    uint64_t filter_bytes;   /* of what finds words or values in them */
+    uint64_t distinct;       /* texts of a dictionary, in the block that has most */
+};
+
+struct store_record_measure {
+    struct store_measured_files files;
+    uint64_t groups, sources;                         /* sources are summed over parts */
+    uint64_t raw_bytes;                               /* of all values before compression */
+    uint64_t column_bytes, filter_bytes, index_bytes; /* of files.bytes */
+    int64_t min_unix_ns, max_unix_ns;
+    struct store_record_column *columns; /* by falling bytes, with filters; at most `top` */
+    size_t n_columns, all_columns;
+};
+
+/* The same for spans or logs. ERR_NOT_FOUND: the directory has no such table. */
+int store_measure_records(const struct fs *fs, const char *dir, enum record_table table, size_t top,
+                          struct arena *arena, struct store_record_measure *out, struct err *err);
 
 #endif

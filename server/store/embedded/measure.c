@@ -7,11 +7,10 @@
 #include "base/compiler.h"
 #include "base/fs.h"
 #include "base/map.h"
-#include "base/time.h"
 #include "store/embedded/block.h"
+#include "store/embedded/measure_files.h"
 #include "store/embedded/part_format.h"
 #include "store/embedded/part_view.h"
-#include "store/embedded/partitions.h"
 #include "store/inspect.h"
 
 static const struct {
@@ -66,7 +65,7 @@ static int measure_block(struct measuring *m, const struct part *p, const struct
     if (rc == ERR_NOMEM)
         return no_memory(m);
     if (rc != 0) {
-        m->out->unreadable++;
+        m->out->files.unreadable++;
         return 0;
     }
     for (size_t i = 0; i < BLOCK_COLUMNS; i++) {
@@ -131,93 +130,39 @@ static int measure_open_part(struct measuring *m, struct part *p)
     for (uint32_t i = 0; rc == 0 && i < p->n_streams; i++)
         rc = measure_stream(m, &v, i);
     part_view_done(&v);
-    m->out->unreadable += rc == ERR_CORRUPT;
+    m->out->files.unreadable += rc == ERR_CORRUPT;
     return rc == ERR_CORRUPT ? 0 : rc == ERR_NOMEM ? no_memory(m) : rc;
 }
 
 static void add_part(struct store_measure *out, const struct part *p)
 {
-    out->parts++;
     out->streams += p->n_streams;
-    out->rows += p->rows;
-    out->bytes += p->size;
+    out->files.rows += p->rows;
+    out->files.bytes += p->size;
     out->block_bytes += p->data_end - PART_HEADER;
     out->index_bytes += p->size - (p->data_end - PART_HEADER);
     out->min_ms = MIN(out->min_ms, p->min_ms);
     out->max_ms = MAX(out->max_ms, p->max_ms);
 }
 
-static int measure_part(struct measuring *m, const char *path)
+static int measure_part(void *self, const char *path, struct err *err)
 {
+    struct measuring *m = self;
     struct part *p = NULL;
     struct err why = {0};
     int rc = part_open(m->fs, path, &p, &why);
     if (rc == ERR_NOT_FOUND)
         return 0; // merged away meanwhile
     if (rc == ERR_CORRUPT || rc == ERR_UNSUPPORTED) {
-        m->out->unreadable++;
+        m->out->files.unreadable++;
         return 0;
     }
     if (rc != 0)
-        return err_set(m->err, rc, "%s", why.message);
+        return err_set(err, rc, "%s", why.message);
     add_part(m->out, p);
     rc = measure_open_part(m, p);
     part_unref(p);
-    return rc;
-}
-
-/* --- directories ------------------------------------------------------------------------------ */
-
-static int each_file(struct measuring *m, const char *dir,
-                     int (*each)(struct measuring *m, const char *path, const char *name))
-{
-    struct fs_names files = {0};
-    struct err why = {0};
-    int rc = fs_list(m->fs, dir, &files, &why);
-    if (rc == ERR_NOT_FOUND)
-        return 0;
-    if (rc != 0)
-        return err_set(m->err, rc, "%s", why.message);
-    for (size_t i = 0; rc == 0 && i < files.n; i++) {
-        char *path = fs_join(dir, files.v[i]);
-        rc = path ? each(m, path, files.v[i]) : no_memory(m);
-        free(path);
-    }
-    fs_names_done(&files);
-    return rc;
-}
-
-static int on_part(struct measuring *m, const char *path, const char *name)
-{
-    uint64_t lo, hi;
-    return part_parse_name(name, &lo, &hi) ? measure_part(m, path) : 0;
-}
-
-static int on_segment(struct measuring *m, const char *path, const char *name)
-{
-    struct fs_file f = {0};
-    uint64_t size = 0;
-    if (!str_ends(str_c(name), STR(".wal")) || fs_open(m->fs, path, FS_READ, &f, NULL) != 0)
-        return 0; // flushed meanwhile
-    if (fs_size(&f, &size, NULL) == 0) {
-        m->out->segments++;
-        m->out->log_bytes += size;
-    }
-    (void)fs_close(&f, NULL); // read-only: nothing to lose
-    return 0;
-}
-
-static int on_table_entry(struct measuring *m, const char *path, const char *name)
-{
-    int64_t day;
-    if (strcmp(name, "wal") == 0)
-        return each_file(m, path, on_segment);
-    if (!partition_parse_day(name, &day))
-        return 0;
-    uint64_t before = m->out->parts;
-    int rc = each_file(m, path, on_part);
-    m->out->days += m->out->parts > before;
-    return rc;
+    return rc == 0 ? 1 : rc;
 }
 
 /* --- the result ------------------------------------------------------------------------------- */
@@ -275,13 +220,9 @@ static int take_named(struct measuring *m, const struct map *map, size_t top,
 
 static int measure_store(struct measuring *m, const char *dir, size_t top)
 {
-    char *table = fs_join(dir, "metrics");
-    if (!table)
-        return no_memory(m);
-    int rc = fs_is_dir(m->fs, table)
-                 ? each_file(m, table, on_table_entry)
-                 : err_set(m->err, ERR_NOT_FOUND, "%s is no data directory: it has no tables", dir);
-    free(table);
+    struct measure_walk walk = {
+        .fs = m->fs, .part = measure_part, .arg = m, .out = &m->out->files, .err = m->err};
+    int rc = measure_walk(&walk, dir, "metrics");
     if (rc == 0)
         rc = take_codecs(m);
     if (rc == 0)

@@ -280,9 +280,9 @@ static void test_measuring_adds_up_to_the_bytes_of_the_parts(void **state)
     harness_close(&h);
     arena_init(&arena, 64 << 20);
     assert_int_equal(store_measure(h.options.fs, dir, 5, &arena, &m, &err), 0);
-    assert_int_equal(m.days, 2);
-    assert_int_equal(m.rows, 180);
-    assert_int_equal(m.unreadable, 0);
+    assert_int_equal(m.files.days, 2);
+    assert_int_equal(m.files.rows, 180);
+    assert_int_equal(m.files.unreadable, 0);
     assert_int_equal(m.n_metrics, 2);
     check_str(m.metrics[0].name, "latency");
     assert_int_equal(m.metrics[0].rows, 60);

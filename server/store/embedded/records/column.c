@@ -333,6 +333,7 @@ static void get_texts(struct reader *r, void *zstd, struct arena *arena, uint32_
     }
     out->n_texts = n;
     out->ends = ends;
+    out->compressed = !r->bad && reader_left(r) && *r->p == ZSTD;
     out->text = r->bad ? NULL : get_raw(r, zstd, arena, &raw);
     r->bad |= raw != total;
 }
@@ -364,6 +365,7 @@ static void get_values(struct reader *r, void *zstd, struct arena *arena, struct
     if (r->bad)
         return;
     out->ints = v;
+    out->method = reader_left(r) ? *r->p : 0;
     if (out->kind == COLUMN_DOUBLE)
         float_column_decode(r, (double *)(void *)v, out->n);
     else

@@ -39,6 +39,8 @@ struct column {
     const char *text;
     const uint32_t *codes; /* NULL: no dictionary */
     uint32_t n_texts;
+    unsigned char method; /* set by decoding, of numbers: int_column.h, float_column.h */
+    bool compressed;      /* … the texts were */
 };
 
 /* The kind for a value of this type; COLUMN_ANY for what has none of its own. */

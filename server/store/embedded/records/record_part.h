@@ -98,7 +98,8 @@ bool record_part_may_contain(struct record_part *p, const struct part_group *g,
 bool group_column_may_contain(const struct record_part *p, const struct group_column *c,
                               uint64_t hash);
 
-/* Reads everything and compares every checksum. ERR_CORRUPT names the first damage. */
-int record_part_check(const struct record_part *p, struct err *err);
+/* Compares the checksums of all filters of a group, whose columns these are. 0 or ERR_CORRUPT. */
+int record_part_check_filters(const struct record_part *p, const struct part_group *g,
+                              const struct group_column *columns, uint32_t n);
 
 #endif
