@@ -1,14 +1,20 @@
 """The program exports no symbol of its own, and a library's names are its module's.
 
+libtelltale shows the names of its public headers and no others, needs the C library alone, and stays
+small.
+
 Every global function or object of libFOLDER.a stands in a header (the compiler checks functions by
 -Wmissing-prototypes; here the objects are checked, too), and no name is defined twice.
 """
 
 import re
 import subprocess
+import tempfile
+from pathlib import Path
 
 from tree import ROOT
 
+SDK_BYTES_MAX = 120_000
 PROGRAM = ROOT / "build/release/server/telltale"
 # What the linker puts there for every program.
 LINKER = {"_IO_stdin_used", "_start", "__bss_start", "_edata", "_end", "__data_start"}
@@ -33,7 +39,8 @@ def check_libraries(tree):
     declared = "\n".join(tree.code(path) for path in tree.headers())
     words = set(re.findall(r"\w+", declared))
     where = {}
-    for library in sorted((ROOT / "build/release").glob("*/*/lib*.a")):
+    folder = ROOT / "build/release"
+    for library in [*sorted(folder.glob("*/*/lib*.a")), folder / "sdk/libtelltale_sdk.a"]:
         for fields in symbols(library, "-g", "--defined-only"):
             name = fields[-1]
             if name in where:
@@ -43,6 +50,29 @@ def check_libraries(tree):
                 yield f"{library.name}: {name} is global but stands in no header: make it static"
 
 
+def check_sdk(tree):
+    folder = ROOT / "build/release/sdk"
+    shared, archive = folder / "libtelltale.so", folder / "libtelltale.a"
+    public = [h for h in tree.headers() if h.startswith("sdk/include/")]
+    declared = set(re.findall(r"\btt_\w+", "\n".join(tree.code(path) for path in public)))
+    exported = {f[-1].split("@")[0] for f in symbols(shared, "-D", "--defined-only")}
+    linked = {f[-1] for f in symbols(archive, "-g", "--defined-only")}
+    for name in sorted((exported | linked) - declared):
+        yield f"libtelltale shows {name}, which stands in no public header"
+    for name in sorted(exported ^ linked):
+        yield f"only one of libtelltale.so and libtelltale.a has {name}"
+    dynamic = subprocess.run(["readelf", "-d", shared], capture_output=True, text=True, check=True)
+    for name in re.findall(r"NEEDED.*\[(.*)\]", dynamic.stdout):
+        if name != "libc.so.6":
+            yield f"libtelltale.so needs {name}"
+    with tempfile.NamedTemporaryFile() as stripped:
+        subprocess.run(["strip", "-o", stripped.name, shared], check=True)
+        size = Path(stripped.name).stat().st_size
+    print(f"# libtelltale.so, stripped: {size} bytes")
+    if size > SDK_BYTES_MAX:
+        yield f"libtelltale.so has {size} bytes, more than {SDK_BYTES_MAX}"
+
+
 def check(tree):
     done = subprocess.run([ROOT / "tools/build", "release"], capture_output=True, text=True)
     if done.returncode != 0:
@@ -50,3 +80,4 @@ def check(tree):
         return
     yield from check_program()
     yield from check_libraries(tree)
+    yield from check_sdk(tree)

@@ -20,7 +20,7 @@ def compile_alone(path):
 
 
 def guard_of(path):
-    words = re.sub(r"^(lib|server)/", "", path)
+    words = re.sub(r"^(lib|server|sdk/src|sdk/include/telltale)/", "", path)
     return "TELLTALE_" + re.sub(r"[^A-Za-z0-9]", "_", words).upper()
 
 

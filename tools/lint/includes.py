@@ -1,7 +1,7 @@
 """Includes point one way. EDGES says, for each folder, whose headers it may include.
 
 A folder of server/ shows one header named after it, unless PUBLIC lists others; the rest is private
-to the folder and its tests. All headers of lib/ are public.
+to the folder and its tests. All headers of lib/ are public, and those of sdk/ within the SDK.
 """
 
 import re
@@ -10,6 +10,9 @@ EDGES = {
     "lib/base": [],
     "lib/model": ["base"],
     "lib/codec": ["base", "model"],
+    "sdk/include/telltale": [],
+    "sdk/src/core": ["base", "telltale"],
+    "sdk/src/metrics": ["base", "telltale", "core"],
     "server/self": ["base"],
     "server/log": ["base", "self"],
     "server/config": ["base", "self", "log"],
@@ -37,7 +40,7 @@ PUBLIC = {
     "store": ["store.h", "inspect.h", "records.h"],
 }
 
-LIBRARIES = ["base", "model", "codec"]
+LIBRARIES = ["base", "model", "codec", "telltale", "core", "metrics"]
 
 _INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 
@@ -45,7 +48,7 @@ _INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 def folder_of(path):
     """The folder of EDGES that holds the path, or None."""
     parts = path.split("/")
-    for length in (2, 1):
+    for length in (3, 2, 1):
         if "/".join(parts[:length]) in EDGES and len(parts) > length:
             return "/".join(parts[:length])
     return None
@@ -61,7 +64,7 @@ def check_one(path, own, allowed, included):
     """The problem with one include, or None. `own`: the folder whose private headers are free."""
     folder, _, header = included.partition("/")
     if not header:
-        return f'{path}: "{included}" must be named from lib/ or server/ down'
+        return f'{path}: "{included}" must be named from lib/, server/, sdk/src/ or sdk/include/ down'
     if folder == own:
         return None
     if folder not in allowed:
@@ -75,7 +78,7 @@ def check(tree):
     everything = [folder.split("/")[-1] for folder in EDGES if folder != "server"]
     for path in tree.c():
         test = path.startswith("tests/")
-        folder = folder_of(path.removeprefix("tests/"))
+        folder = folder_of(re.sub(r"^tests/(sdk/)?", lambda m: "sdk/src/" if m[1] else "", path))
         if folder is None and not path.startswith(("tests/", "fuzz/", "bench/")):
             yield f"{path}: its folder is not in EDGES of tools/lint/includes.py"
             continue

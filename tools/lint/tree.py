@@ -18,6 +18,8 @@ C_FLAGS = [
     "-Werror",
     "-Ilib",
     "-Iserver",
+    "-Isdk/include",
+    "-Isdk/src",
 ]
 
 _COMMENT_OR_STRING = re.compile(

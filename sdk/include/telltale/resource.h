@@ -1,0 +1,33 @@
+/* Resources: attributes of what produces the telemetry; immutable once made. */
+#ifndef TELLTALE_RESOURCE_H
+#define TELLTALE_RESOURCE_H
+
+#include <stddef.h>
+
+#include "telltale/api.h"
+#include "telltale/attribute.h"
+
+TT_BEGIN
+
+typedef struct tt_resource tt_resource;
+
+/* `schema_url` may be NULL. NULL when out of memory. */
+TT_API tt_resource *tt_resource_new(const tt_attr *attrs, size_t n, const char *schema_url);
+
+/* service.name, telemetry.sdk.*, and what OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME say. A
+ * malformed OTEL_RESOURCE_ATTRIBUTES is left out as a whole and told as TT_PROBLEM_MISUSE. */
+TT_API tt_resource *tt_resource_default(void);
+
+/* A new one with the attributes of both; where both have a key `over` holds. The schema URL is that
+ * of `over`, or else of `base`; two that differ leave none. Either may be NULL. */
+TT_API tt_resource *tt_resource_merge(const tt_resource *base, const tt_resource *over);
+
+TT_API void tt_resource_free(tt_resource *resource);
+
+/* The attributes, sorted by key; they borrow from the resource. */
+TT_API size_t tt_resource_attributes(const tt_resource *resource, const tt_attr **out_attrs);
+TT_API const char *tt_resource_schema_url(const tt_resource *resource); /* NULL: none */
+
+TT_END
+
+#endif

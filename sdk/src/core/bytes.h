@@ -1,0 +1,65 @@
+/* Comparing and hashing a few bytes inline: the keys and values of attributes are mostly shorter
+ * than what a call of memcmp costs. */
+#ifndef TELLTALE_CORE_BYTES_H
+#define TELLTALE_CORE_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+static inline uint64_t load64(const char *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline uint32_t load32(const char *p)
+{
+    uint32_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* All of 1 to 7 bytes in one word; reads overlap rather than branch for each byte. */
+static inline uint64_t load_short(const char *p, size_t n)
+{
+    if (n >= 4)
+        return (uint64_t)load32(p) << 32 | load32(p + n - 4);
+    if (n == 0)
+        return 0;
+    return (uint64_t)(unsigned char)p[0] << 16 | (uint64_t)(unsigned char)p[n / 2] << 8 |
+           (unsigned char)p[n - 1];
+}
+
+static inline bool bytes_eq(const char *a, const char *b, size_t n)
+{
+    if (n < 8)
+        return load_short(a, n) == load_short(b, n);
+    for (size_t i = 0; i + 8 < n; i += 8) {
+        if (load64(a + i) != load64(b + i))
+            return false;
+    }
+    return load64(a + n - 8) == load64(b + n - 8);
+}
+
+__extension__ typedef unsigned __int128 bytes_u128;
+
+/* Folds the product of two words, as wyhash and its kin do. */
+static inline uint64_t mix64(uint64_t a, uint64_t b)
+{
+    bytes_u128 product = (bytes_u128)(a ^ 0x2d358dccaa6c78a5u) * (b ^ 0x8bb84b93962eacc9u);
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static inline uint64_t bytes_hash(uint64_t hash, const char *p, size_t n)
+{
+    if (n < 8)
+        return mix64(hash ^ n, load_short(p, n));
+    for (size_t i = 0; i + 8 < n; i += 8)
+        hash = mix64(hash, load64(p + i));
+    return mix64(hash ^ n, load64(p + n - 8));
+}
+
+#endif

@@ -1,0 +1,239 @@
+/* Collecting: callbacks are asked, then the cells of all threads are summed series by series. */
+#include <stdlib.h>
+
+#include "core/problem.h"
+#include "metrics/provider.h"
+#include "metrics/record.h"
+
+struct tt_observation {
+    tt_meter_provider *provider;
+};
+
+/* --- callbacks ------------------------------------------------------------------------------- */
+
+int64_t tt_meter_register_callback(tt_meter *m, tt_callback call, void *arg)
+{
+    if (!m || !call)
+        return TT_ERR_INVALID;
+    struct callback *c = calloc(1, sizeof *c);
+    if (!c) {
+        problem(TT_PROBLEM_MEMORY, "no memory for a callback", NULL);
+        return TT_ERR_NOMEM;
+    }
+    tt_meter_provider *p = m->provider;
+    *c = (struct callback){.call = call, .arg = arg};
+    mutex_lock(&p->lock);
+    int64_t id = c->id = ++p->next_callback;
+    *p->callbacks_end = c;
+    p->callbacks_end = &c->next;
+    mutex_unlock(&p->lock);
+    return id;
+}
+
+static struct callback *take_out(tt_meter_provider *p, int64_t id)
+{
+    mutex_lock(&p->lock);
+    struct callback **at = &p->callbacks;
+    while (*at && (*at)->id != id)
+        at = &(*at)->next;
+    struct callback *found = *at;
+    if (found) {
+        *at = found->next;
+        if (!found->next)
+            p->callbacks_end = at;
+    }
+    mutex_unlock(&p->lock);
+    return found;
+}
+
+void tt_meter_unregister_callback(tt_meter *m, int64_t id)
+{
+    if (!m)
+        return;
+    mutex_lock(&m->provider->collect);
+    free(take_out(m->provider, id));
+    mutex_unlock(&m->provider->collect);
+}
+
+static const struct callback *next_callback(tt_meter_provider *p, const struct callback *c)
+{
+    mutex_lock(&p->lock);
+    const struct callback *next = c ? c->next : p->callbacks;
+    mutex_unlock(&p->lock);
+    return next;
+}
+
+/* A series to observe into, marked as seen. NULL: not an instrument of this provider. */
+static struct series *observed_series(const tt_observation *o, struct instrument *i,
+                                      const tt_attr *attrs, size_t n)
+{
+    if (!o || !i)
+        return NULL;
+    if (i->meter->provider != o->provider) {
+        problem(TT_PROBLEM_MISUSE, "an instrument of another provider was observed", i->name);
+        return NULL;
+    }
+    struct series *s = instrument_find(i, attrs, n);
+    if (s)
+        s->observed = o->provider->collection;
+    return s;
+}
+
+void tt_observe_int(tt_observation *o, tt_observable *instrument, int64_t v, const tt_attr *attrs,
+                    size_t n)
+{
+    struct series *s = observed_series(o, (struct instrument *)instrument, attrs, n);
+    if (s && s->kind == SERIES_LAST)
+        series_set_int(s, v);
+    else if (s)
+        series_set_double(s, (double)v);
+}
+
+void tt_observe_double(tt_observation *o, tt_observable *instrument, double v, const tt_attr *attrs,
+                       size_t n)
+{
+    struct series *s = observed_series(o, (struct instrument *)instrument, attrs, n);
+    if (s && s->kind == SERIES_LAST_DOUBLE)
+        series_set_double(s, v);
+    else if (s && v > -0x1p63 && v < 0x1p63)
+        series_set_int(s, (int64_t)v);
+    else if (s)
+        problem(TT_PROBLEM_MISUSE, "an observed value that no integer holds", s->stream->name);
+}
+
+/* --- walking --------------------------------------------------------------------------------- */
+
+void provider_collect_begin(tt_meter_provider *p)
+{
+    mutex_lock(&p->collect);
+    p->collection++;
+    tt_observation o = {p};
+    const struct callback *c = NULL;
+    while ((c = next_callback(p, c)))
+        c->call(&o, c->arg);
+}
+
+void provider_collect_end(tt_meter_provider *p)
+{
+    mutex_unlock(&p->collect);
+}
+
+struct stream *provider_next_stream(tt_meter_provider *p, const struct stream *s)
+{
+    mutex_lock(&p->lock);
+    struct stream *next = s ? s->next : p->streams;
+    mutex_unlock(&p->lock);
+    return next;
+}
+
+static bool has_value(const struct series *s, bool observable, uint32_t collection)
+{
+    if (observable)
+        return s->observed == collection;
+    bool last = s->kind == SERIES_LAST || s->kind == SERIES_LAST_DOUBLE;
+    return !last || atomic_get_acquire(&s->set); // pairs with series_set_…
+}
+
+size_t stream_series(struct stream *st, size_t *from, struct series **out, size_t n)
+{
+    tt_meter_provider *p = st->instrument->meter->provider;
+    bool observable = instrument_is_observable(st->instrument);
+    size_t found = 0;
+    mutex_lock(&p->lock);
+    for (; *from < st->series.n && found < n; ++*from) {
+        struct series *s = st->series.list[*from];
+        if (has_value(s, observable, p->collection))
+            out[found++] = s;
+    }
+    mutex_unlock(&p->lock);
+    return found;
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+static const uint64_t INF_BITS = 0x7ff0000000000000u, MINUS_INF_BITS = 0xfff0000000000000u;
+
+static void add_head(struct point *p, const cell_word *cell)
+{
+    double min = word_double(atomic_get_relaxed(&cell[HISTOGRAM_MIN]) ^ INF_BITS);
+    double max = word_double(atomic_get_relaxed(&cell[HISTOGRAM_MAX]) ^ MINUS_INF_BITS);
+    p->sum += word_double(atomic_get_relaxed(&cell[HISTOGRAM_SUM]));
+    p->min = MIN(p->min, min);
+    p->max = MAX(p->max, max);
+}
+
+static void add_explicit(const cell_word *cell, void *arg)
+{
+    struct point *p = arg;
+    size_t n = p->series->stream->bounds_n + 1;
+    for (size_t i = 0; i < n; i++)
+        p->buckets[i] += atomic_get_relaxed(&cell[HISTOGRAM_COUNTS + i]);
+    add_head(p, cell);
+}
+
+static void add_positive(const cell_word *cell, void *arg)
+{
+    struct point *p = arg;
+    p->zeros += atomic_get_relaxed(&cell[EXPONENTIAL_ZEROS]);
+    exp_add(&p->positive, cell + EXPONENTIAL_RANGE);
+    add_head(p, cell);
+}
+
+static void add_negative(const cell_word *cell, void *arg)
+{
+    struct point *p = arg;
+    exp_add(&p->negative, cell);
+}
+
+static uint64_t total(const struct exp_buckets *b)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; b->used && i < EXP_BUCKETS; i++)
+        n += b->counts[i];
+    return n;
+}
+
+static void read_explicit(struct point *p, const struct series *s)
+{
+    size_t n = s->stream->bounds_n + 1;
+    memset(p->buckets, 0, n * sizeof *p->buckets);
+    cell_each(s->at, add_explicit, p);
+    for (size_t i = 0; i < n; i++)
+        p->count += p->buckets[i];
+}
+
+/* Both signs share one scale. */
+static void read_exponential(struct point *p, const struct series *s)
+{
+    memset(&p->positive, 0, sizeof p->positive);
+    memset(&p->negative, 0, sizeof p->negative);
+    p->zeros = 0;
+    cell_each(s->at, add_positive, p);
+    unsigned negative_at = atomic_get_relaxed(&s->negative_at);
+    if (negative_at)
+        cell_each(negative_at, add_negative, p);
+    if (p->positive.used && p->negative.used) {
+        int32_t scale = MIN(p->positive.scale, p->negative.scale);
+        exp_rescale(&p->positive, scale);
+        exp_rescale(&p->negative, scale);
+    }
+    p->count = p->zeros + total(&p->positive) + total(&p->negative);
+}
+
+void point_read(struct point *p, const struct series *s)
+{
+    p->series = s;
+    p->kind = s->kind;
+    p->sum = 0;
+    p->count = 0;
+    p->min = word_double(INF_BITS);
+    p->max = word_double(MINUS_INF_BITS);
+    switch (s->kind) {
+    case SERIES_SUM: p->integer = (int64_t)cell_sum(s->at); break;
+    case SERIES_SUM_DOUBLE: p->number = cell_sum_double(s->at); break;
+    case SERIES_LAST: p->integer = (int64_t)atomic_get_relaxed(&s->last); break;
+    case SERIES_LAST_DOUBLE: p->number = word_double(atomic_get_relaxed(&s->last)); break;
+    case SERIES_HISTOGRAM: read_explicit(p, s); break;
+    default: read_exponential(p, s); break;
+    }
+}

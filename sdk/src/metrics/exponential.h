@@ -1,0 +1,46 @@
+/* Base-2 exponential histograms (OpenTelemetry's data model): bucket i of scale s holds the values
+ * in (2^(i/2^s), 2^((i+1)/2^s)]. 160 buckets that begin at scale 20 and halve their number whenever
+ * a value does not fit. */
+#ifndef TELLTALE_METRICS_EXPONENTIAL_H
+#define TELLTALE_METRICS_EXPONENTIAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "metrics/cell.h"
+
+enum { EXP_BUCKETS = 160, EXP_SCALE_MAX = 20, EXP_SCALE_MIN = -11 };
+
+/* Words of a range of buckets within a cell. Index i stands in slot i mod EXP_BUCKETS. */
+enum {
+    EXP_SCALE,    /* scale + 64; 0: nothing was recorded */
+    EXP_LOW_HIGH, /* lowest index, and the highest in the upper half */
+    EXP_COUNTS,
+    EXP_RANGE_WORDS = EXP_COUNTS + EXP_BUCKETS
+};
+
+/* The index of a finite value above 0. */
+int32_t exp_index(double v, int scale);
+
+/* Counts a finite value above 0. */
+void exp_record(cell_word *range, double v);
+
+/* Buckets read from cells. */
+struct exp_buckets {
+    bool used;
+    int32_t scale, low, high;
+    uint64_t counts[EXP_BUCKETS]; /* index i in slot i mod EXP_BUCKETS */
+};
+
+/* Adds what a range holds; between cell_read_begin and _end. `b` starts as {0}. */
+void exp_add(struct exp_buckets *b, const cell_word *range);
+
+/* To a scale that is not above its own. */
+void exp_rescale(struct exp_buckets *b, int32_t scale);
+
+/* Adds `n` to the bucket of index `i` at the scale of `b`, which it lowers when i does not fit. */
+void exp_count(struct exp_buckets *b, int32_t i, uint64_t n);
+
+uint64_t exp_get(const struct exp_buckets *b, int32_t i);
+
+#endif

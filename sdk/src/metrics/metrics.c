@@ -1,0 +1,94 @@
+/* The public calls of metrics: what each handle stands for, and nothing more. All instruments are
+ * one structure inside, and all bound handles are a series; the types outside keep a program from
+ * adding a double to a counter of integers. */
+#include "telltale/metrics.h"
+
+#include "base/compiler.h"
+#include "core/problem.h"
+#include "metrics/record.h"
+
+static struct series *found(void *instrument, const tt_attr *attrs, size_t n)
+{
+    return instrument ? instrument_find((struct instrument *)instrument, attrs, n) : NULL;
+}
+
+static void *bound(void *instrument, const tt_attr *attrs, size_t n)
+{
+    return instrument ? instrument_series((struct instrument *)instrument, attrs, attrs ? n : 0)
+                      : NULL;
+}
+
+/* Everything that a kind of instrument with one verb has. */
+#define INSTRUMENT(name, kind, is_double, verb, type, record)                                      \
+    tt_##name *tt_##name##_new(tt_meter *meter, const char *n, const tt_instrument_options *o)     \
+    {                                                                                              \
+        return (tt_##name *)instrument_new(meter, kind, is_double, n, o);                          \
+    }                                                                                              \
+    void tt_##name##_##verb(tt_##name *instrument, type v, const tt_attr *attrs, size_t n)         \
+    {                                                                                              \
+        struct series *s = found(instrument, attrs, n);                                            \
+        if (LIKELY(s))                                                                             \
+            record(s, v);                                                                          \
+    }                                                                                              \
+    tt_bound_##name *tt_##name##_bind(tt_##name *instrument, const tt_attr *attrs, size_t n)       \
+    {                                                                                              \
+        return bound(instrument, attrs, n);                                                        \
+    }                                                                                              \
+    void tt_bound_##name##_##verb(tt_bound_##name *b, type v)                                      \
+    {                                                                                              \
+        if (LIKELY(b))                                                                             \
+            record((struct series *)b, v);                                                         \
+    }
+
+INSTRUMENT(counter, KIND_COUNTER, false, add, int64_t, series_add_int)
+INSTRUMENT(double_counter, KIND_COUNTER, true, add, double, series_add_double)
+INSTRUMENT(updowncounter, KIND_UPDOWNCOUNTER, false, add, int64_t, series_add_int)
+INSTRUMENT(double_updowncounter, KIND_UPDOWNCOUNTER, true, add, double, series_add_double)
+INSTRUMENT(gauge, KIND_GAUGE, false, set, int64_t, series_set_int)
+INSTRUMENT(double_gauge, KIND_GAUGE, true, set, double, series_set_double)
+INSTRUMENT(histogram, KIND_HISTOGRAM, true, record, double, series_record)
+
+void tt_histogram_record_int(tt_histogram *histogram, int64_t v, const tt_attr *attrs, size_t n)
+{
+    tt_histogram_record(histogram, (double)v, attrs, n);
+}
+
+void tt_bound_histogram_record_int(tt_bound_histogram *b, int64_t v)
+{
+    tt_bound_histogram_record(b, (double)v);
+}
+
+/* --- observable instruments ------------------------------------------------------------------ */
+
+static tt_observable *observable_new(tt_meter *meter, enum tt_observable_kind kind, bool is_double,
+                                     const char *name, const tt_instrument_options *options,
+                                     tt_callback callback, void *arg)
+{
+    static const enum instrument_kind kinds[] = {
+        [TT_OBSERVABLE_COUNTER] = KIND_OBSERVABLE_COUNTER,
+        [TT_OBSERVABLE_UPDOWNCOUNTER] = KIND_OBSERVABLE_UPDOWNCOUNTER,
+        [TT_OBSERVABLE_GAUGE] = KIND_OBSERVABLE_GAUGE,
+    };
+    if ((unsigned)kind >= ARRAY_LEN(kinds)) {
+        problem(TT_PROBLEM_MISUSE, "not a kind of observable instrument", name);
+        return NULL;
+    }
+    struct instrument *i = instrument_new(meter, kinds[kind], is_double, name, options);
+    if (i && callback)
+        (void)tt_meter_register_callback(meter, callback, arg); // a failure was told
+    return (tt_observable *)i;
+}
+
+tt_observable *tt_observable_new(tt_meter *meter, enum tt_observable_kind kind, const char *name,
+                                 const tt_instrument_options *options, tt_callback callback,
+                                 void *arg)
+{
+    return observable_new(meter, kind, false, name, options, callback, arg);
+}
+
+tt_observable *tt_observable_new_double(tt_meter *meter, enum tt_observable_kind kind,
+                                        const char *name, const tt_instrument_options *options,
+                                        tt_callback callback, void *arg)
+{
+    return observable_new(meter, kind, true, name, options, callback, arg);
+}

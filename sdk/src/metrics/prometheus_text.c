@@ -1,0 +1,474 @@
+/* Prometheus's text formats, straight from the cells: no metric is built in between. What a series'
+ * line begins with is kept from one rendering to the next, so that a line is three copies and a
+ * number.
+ *
+ * Streams are written in the order of their family's name, those of one family under one head. A
+ * stream of another type than the first of its family is left out and told as a conflict. */
+#include "telltale/prometheus_text.h"
+
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/num.h"
+#include "core/problem.h"
+#include "core/resource.h"
+#include "metrics/prometheus_names.h"
+#include "metrics/provider.h"
+
+enum { BATCH = 64, NUMBER_MAX = 32, FORM_NONE = 0 };
+
+static const size_t RENDER_MAX = (size_t)1 << 30;
+
+struct writer {
+    tt_meter_provider *provider;
+    tt_prometheus_options options;
+    struct buf *out;
+    bool openmetrics, utf8;
+    const struct stream *stream;
+    struct str family;   /* without suffix */
+    const char *total;   /* suffix of a counter's samples */
+    struct str scope;    /* the scope's labels */
+    struct point *point; /* scratch */
+};
+
+/* --- samples --------------------------------------------------------------------------------- */
+
+static char *put(char *to, struct str s)
+{
+    if (s.n)
+        memcpy(to, s.p, s.n);
+    return to + s.n;
+}
+
+static void put_quoted_name(struct writer *w, const char *suffix)
+{
+    struct buf name = BUF_MAX(8192);
+    buf_put_str(&name, w->family);
+    buf_puts(&name, suffix);
+    prometheus_quote(w->out, buf_str(&name));
+    w->out->failed |= buf_failed(&name);
+    buf_done(&name);
+}
+
+/* All of a sample but its value: name{scope,labels,le="…"} and a blank. */
+static void put_sample(struct writer *w, const char *suffix, const struct series *s,
+                       const char *more, struct str more_value)
+{
+    struct str tail = str_c(suffix), label = str_c(more), labels = str_of(s->text, s->text_n);
+    if (w->utf8 && !prometheus_is_plain_name(w->family)) {
+        buf_putc(w->out, '{');
+        put_quoted_name(w, suffix);
+        if (w->scope.n + labels.n + label.n)
+            buf_putc(w->out, ',');
+    } else {
+        buf_put_str(w->out, w->family);
+        buf_put_str(w->out, tail);
+        if (w->scope.n + labels.n + label.n)
+            buf_putc(w->out, '{');
+        else {
+            buf_putc(w->out, ' ');
+            return;
+        }
+    }
+    char *at = buf_reserve(w->out, w->scope.n + labels.n + label.n + more_value.n + 8);
+    char *start = at;
+    if (!at)
+        return;
+    at = put(at, w->scope);
+    if (w->scope.n && labels.n)
+        *at++ = ',';
+    at = put(at, labels);
+    if (label.n) {
+        if (w->scope.n + labels.n)
+            *at++ = ',';
+        at = put(at, label);
+        *at++ = '=';
+        *at++ = '"';
+        at = put(at, more_value);
+        *at++ = '"';
+    }
+    *at++ = '}';
+    *at++ = ' ';
+    buf_advance(w->out, (size_t)(at - start));
+}
+
+static void put_plain(struct writer *w, const char *suffix, const struct series *s)
+{
+    put_sample(w, suffix, s, NULL, (struct str){0});
+}
+
+static void put_created(struct writer *w, const struct series *s)
+{
+    if (!w->openmetrics)
+        return;
+    put_plain(w, "_created", s);
+    int64_t ms = s->start_unix_ns / 1000000;
+    buf_put_i64(w->out, ms / 1000);
+    buf_printf(w->out, ".%03d\n", (int)(ms % 1000));
+}
+
+static void put_bound(struct writer *w, double bound, char text[NUM_DOUBLE_MAX + 2], size_t *out_n)
+{
+    size_t n = num_format_short(text, bound);
+    if (w->openmetrics && strcspn(text, ".eIN") == n) {
+        text[n++] = '.';
+        text[n++] = '0';
+    }
+    *out_n = n;
+}
+
+static void put_bucket(struct writer *w, const struct series *s, struct str bound, uint64_t count)
+{
+    put_sample(w, "_bucket", s, "le", bound);
+    buf_put_u64(w->out, count);
+    buf_putc(w->out, '\n');
+}
+
+static void put_histogram(struct writer *w, const struct point *p)
+{
+    const struct series *s = p->series;
+    uint64_t count = 0;
+    char text[NUM_DOUBLE_MAX + 2];
+    for (size_t i = 0; p->kind == SERIES_HISTOGRAM && i < s->stream->bounds_n; i++) {
+        size_t n;
+        put_bound(w, s->stream->bounds[i], text, &n);
+        count += p->buckets[i];
+        put_bucket(w, s, str_of(text, n), count);
+    }
+    put_bucket(w, s, STR("+Inf"), p->count);
+    put_plain(w, "_sum", s);
+    buf_put_double(w->out, p->sum);
+    buf_putc(w->out, '\n');
+    put_plain(w, "_count", s);
+    buf_put_u64(w->out, p->count);
+    buf_putc(w->out, '\n');
+    put_created(w, s);
+}
+
+static void put_number(struct writer *w, const struct point *p)
+{
+    put_plain(w, w->stream->monotonic ? w->total : "", p->series);
+    if (p->kind == SERIES_SUM || p->kind == SERIES_LAST)
+        buf_put_i64(w->out, p->integer);
+    else
+        buf_put_double(w->out, p->number);
+    buf_putc(w->out, '\n');
+    if (w->stream->monotonic)
+        put_created(w, p->series);
+}
+
+/* --- what is kept ---------------------------------------------------------------------------- */
+
+static uint8_t form_of(const struct writer *w)
+{
+    return (uint8_t)(1 + w->options.names);
+}
+
+/* Makes the labels' text when it is not there in this form. False when out of memory. */
+static bool keep_text(struct writer *w, struct series *s)
+{
+    if (LIKELY(s->text_form == form_of(w)))
+        return true;
+    struct buf text = BUF_MAX(4 * ATTR_SET_BYTES_MAX);
+    prometheus_labels(&text, s->attrs, "", w->options.names);
+    size_t n = 0;
+    char *made = buf_take(&text, &n);
+    buf_done(&text);
+    if (!made)
+        return false;
+    free(s->text);
+    s->text = made;
+    s->text_n = (uint32_t)n;
+    s->text_form = form_of(w);
+    return true;
+}
+
+static bool keep_family(struct writer *w, struct stream *s)
+{
+    if (s->family_form == form_of(w))
+        return true;
+    char *made = prometheus_family(s, w->options.names);
+    if (!made)
+        return false;
+    free(s->family);
+    s->family = made;
+    s->family_form = form_of(w);
+    return true;
+}
+
+static void scope_labels(struct buf *out, const tt_meter *m, enum tt_prometheus_names names)
+{
+    if (*m->name) {
+        buf_puts(out, "otel_scope_name=");
+        prometheus_quote(out, str_c(m->name));
+    }
+    if (*m->version) {
+        buf_puts(out, out->n ? ",otel_scope_version=" : "otel_scope_version=");
+        prometheus_quote(out, str_c(m->version));
+    }
+    if (*m->schema_url) {
+        buf_puts(out, out->n ? ",otel_scope_schema_url=" : "otel_scope_schema_url=");
+        prometheus_quote(out, str_c(m->schema_url));
+    }
+    if (m->attrs->n) {
+        if (out->n)
+            buf_putc(out, ',');
+        prometheus_labels(out, m->attrs, "otel_scope_", names);
+    }
+}
+
+static bool keep_scope(struct writer *w, tt_meter *m)
+{
+    if (m->text_form == form_of(w))
+        return true;
+    struct buf text = BUF_MAX(4 * ATTR_SET_BYTES_MAX);
+    scope_labels(&text, m, w->options.names);
+    size_t n;
+    char *made = buf_take(&text, &n);
+    buf_done(&text);
+    if (!made)
+        return false;
+    free(m->text);
+    m->text = made;
+    m->text_form = form_of(w);
+    return true;
+}
+
+/* --- families -------------------------------------------------------------------------------- */
+
+static const char *type_of(const struct stream *s)
+{
+    if (s->kind == SERIES_HISTOGRAM || s->kind == SERIES_EXPONENTIAL)
+        return "histogram";
+    return s->monotonic ? "counter" : "gauge";
+}
+
+static void put_meta(struct writer *w, const char *keyword, const char *suffix)
+{
+    buf_puts(w->out, keyword);
+    if (w->utf8 && !prometheus_is_plain_name(w->family)) {
+        put_quoted_name(w, suffix);
+    } else {
+        buf_put_str(w->out, w->family);
+        buf_puts(w->out, suffix);
+    }
+    buf_putc(w->out, ' ');
+}
+
+/* HELP escapes line ends and backslashes; OpenMetrics quotes, too. */
+static void put_help_text(struct writer *w, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '\\' || *text == '\n' || (w->openmetrics && *text == '"'))
+            buf_putc(w->out, '\\');
+        buf_putc(w->out, *text == '\n' ? 'n' : *text);
+    }
+}
+
+static void put_head(struct writer *w)
+{
+    const struct stream *s = w->stream;
+    const char *suffix = s->monotonic && !w->openmetrics ? w->total : "";
+    if (*s->description) {
+        put_meta(w, "# HELP ", suffix);
+        put_help_text(w, s->description);
+        buf_putc(w->out, '\n');
+    }
+    put_meta(w, "# TYPE ", suffix);
+    buf_puts(w->out, type_of(s));
+    buf_putc(w->out, '\n');
+    struct buf unit = BUF_MAX(256);
+    if (w->openmetrics && prometheus_has_suffixes(w->options.names))
+        prometheus_unit(&unit, s);
+    if (unit.n && str_ends(w->family, buf_str(&unit))) {
+        put_meta(w, "# UNIT ", "");
+        buf_put_str(w->out, buf_str(&unit));
+        buf_putc(w->out, '\n');
+    }
+    buf_done(&unit);
+}
+
+static void put_batch(struct writer *w, struct series **batch, size_t n)
+{
+    bool numbers = w->stream->kind < SERIES_HISTOGRAM;
+    struct {
+        int64_t integer;
+        double number;
+    } read[BATCH];
+    cell_read_begin();
+    for (size_t i = 0; numbers && i < n; i++) {
+        point_read(w->point, batch[i]);
+        read[i].integer = w->point->integer;
+        read[i].number = w->point->number;
+    }
+    cell_read_end();
+    for (size_t i = 0; i < n; i++) {
+        if (!keep_text(w, batch[i]))
+            continue;
+        if (numbers) {
+            w->point->series = batch[i];
+            w->point->integer = read[i].integer;
+            w->point->number = read[i].number;
+            put_number(w, w->point);
+        } else {
+            cell_read_begin();
+            point_read(w->point, batch[i]);
+            cell_read_end();
+            put_histogram(w, w->point);
+        }
+    }
+}
+
+/* `head`: whether the family begins here. False when the stream had nothing to write. */
+static bool put_stream(struct writer *w, struct stream *s, bool head)
+{
+    w->stream = s;
+    w->family = str_c(s->family);
+    w->total = prometheus_has_suffixes(w->options.names) || w->openmetrics ? "_total" : "";
+    w->scope = w->options.without_scope ? (struct str){0} : str_c(s->instrument->meter->text);
+    struct series *batch[BATCH];
+    size_t from = 0, n;
+    bool any = false;
+    while ((n = stream_series(s, &from, batch, BATCH))) {
+        if (!any && head)
+            put_head(w);
+        any = true;
+        put_batch(w, batch, n);
+    }
+    return any;
+}
+
+static int by_family(const void *a, const void *b)
+{
+    return strcmp((*(struct stream *const *)a)->family, (*(struct stream *const *)b)->family);
+}
+
+/* Streams sorted by family; NULL when out of memory. */
+static struct stream **sorted_streams(struct writer *w, size_t *out_n)
+{
+    size_t n = 0, cap = 0;
+    struct stream **list = NULL, *s = NULL;
+    while ((s = provider_next_stream(w->provider, s))) {
+        if (!keep_family(w, s) || !keep_scope(w, s->instrument->meter))
+            goto fail;
+        if (n == cap) {
+            cap = cap ? 2 * cap : 64;
+            struct stream **more = realloc(list, cap * sizeof(struct stream *));
+            if (!more)
+                goto fail;
+            list = more;
+        }
+        list[n++] = s;
+    }
+    if (n)
+        qsort(list, n, sizeof(struct stream *), by_family);
+    *out_n = n;
+    return list ? list : calloc(1, sizeof(struct stream *));
+fail:
+    free(list);
+    return NULL;
+}
+
+static int put_streams(struct writer *w)
+{
+    size_t n;
+    struct stream **list = sorted_streams(w, &n);
+    if (!list)
+        return TT_ERR_NOMEM;
+    const struct stream *first = NULL; /* of the family that is being written */
+    for (size_t i = 0; i < n; i++) {
+        struct stream *s = list[i];
+        if (first && strcmp(first->family, s->family) != 0)
+            first = NULL;
+        if (first && strcmp(type_of(first), type_of(s)) != 0)
+            problem(TT_PROBLEM_CONFLICT, "two types of one name; left out", s->family);
+        else if (put_stream(w, s, !first) && !first)
+            first = s;
+    }
+    free(list);
+    return TT_OK;
+}
+
+/* --- the whole ------------------------------------------------------------------------------- */
+
+static void put_target(struct writer *w)
+{
+    const struct attr_set *attrs = w->provider->resource->set;
+    if (w->options.without_target || !attrs->n)
+        return;
+    buf_puts(w->out, w->openmetrics ? "# HELP target Target metadata\n# TYPE target info\n"
+                                    : "# HELP target_info Target metadata\n"
+                                      "# TYPE target_info gauge\n");
+    buf_puts(w->out, "target_info{");
+    prometheus_labels(w->out, attrs, "", w->options.names);
+    buf_puts(w->out, "} 1\n");
+}
+
+static int render(tt_meter_provider *p, const tt_prometheus_options *options, struct buf *out)
+{
+    struct writer w = {.provider = p, .out = out};
+    if (options)
+        memcpy(&w.options, options, MIN(options->size, sizeof w.options));
+    w.openmetrics = w.options.format == TT_PROMETHEUS_OPENMETRICS;
+    w.utf8 = prometheus_has_utf8(w.options.names);
+    w.point = malloc(sizeof *w.point);
+    if (!w.point)
+        return TT_ERR_NOMEM;
+    provider_collect_begin(p);
+    put_target(&w);
+    int rc = put_streams(&w);
+    provider_collect_end(p);
+    if (w.openmetrics)
+        buf_puts(out, "# EOF\n");
+    free(w.point);
+    return rc;
+}
+
+const char *tt_prometheus_content_type(enum tt_prometheus_format format)
+{
+    return format == TT_PROMETHEUS_OPENMETRICS
+               ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+               : "text/plain; version=0.0.4; charset=utf-8";
+}
+
+int tt_prometheus_render_new(tt_meter_provider *p, const tt_prometheus_options *options, size_t max,
+                             char **out_text, size_t *out_n)
+{
+    if (!p || !out_text || !out_n)
+        return TT_ERR_INVALID;
+    struct buf out = BUF_MAX(MIN(max, RENDER_MAX));
+    int rc = render(p, options, &out);
+    if (rc == TT_OK && buf_failed(&out))
+        rc = TT_ERR_LIMIT;
+    char *text = rc == TT_OK ? buf_take(&out, out_n) : NULL;
+    buf_done(&out);
+    if (rc == TT_OK && !text)
+        return TT_ERR_NOMEM;
+    if (rc == TT_OK)
+        *out_text = text;
+    return rc;
+}
+
+int tt_prometheus_render(tt_meter_provider *p, const tt_prometheus_options *options, char *out,
+                         size_t cap, size_t *out_n)
+{
+    if (!p || !out_n || (!out && cap))
+        return TT_ERR_INVALID;
+    struct buf into = {.p = out, .cap = cap, .max = cap};
+    int rc = cap ? render(p, options, &into) : TT_OK;
+    if (rc != TT_OK)
+        return rc;
+    if (cap && !buf_failed(&into)) {
+        *out_n = into.n;
+        return TT_OK;
+    }
+    char *text = NULL;
+    // A line is given more room than it may need, so a text that fills the buffer ends here, too.
+    rc = tt_prometheus_render_new(p, options, RENDER_MAX, &text, out_n);
+    if (rc == TT_OK && *out_n > cap)
+        rc = TT_ERR_SPACE;
+    if (rc == TT_OK && *out_n)
+        memcpy(out, text, *out_n);
+    free(text);
+    return rc;
+}

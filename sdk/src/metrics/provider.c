@@ -1,0 +1,211 @@
+#include "metrics/provider.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "core/clock.h"
+#include "core/problem.h"
+#include "core/text.h"
+
+enum { LIMIT_DEFAULT = 2000 };
+
+/* --- all providers, for fork ----------------------------------------------------------------- */
+
+static struct {
+    struct mutex lock;
+    tt_meter_provider *list;
+} registry = {.lock = MUTEX_INIT};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static bool usable; /* set by prepare, once */
+
+static void before_fork(void)
+{
+    mutex_lock(&registry.lock);
+    for (tt_meter_provider *p = registry.list; p; p = p->next)
+        mutex_lock(&p->lock);
+}
+
+static void after_fork_in_parent(void)
+{
+    for (tt_meter_provider *p = registry.list; p; p = p->next)
+        mutex_unlock(&p->lock);
+    mutex_unlock(&registry.lock);
+}
+
+/* What the parent set or observed is the parent's to report. */
+static void restart(struct stream *st, int64_t now)
+{
+    for (size_t i = 0; i < st->series.n; i++) {
+        st->series.list[i]->start_unix_ns = now;
+        st->series.list[i]->observed = 0;
+        atomic_set_relaxed(&st->series.list[i]->set, false);
+    }
+}
+
+static void after_fork_in_child(void)
+{
+    int64_t now = clock_unix_ns();
+    for (tt_meter_provider *p = registry.list; p; p = p->next) {
+        mutex_init(&p->collect); // the thread that held it, if one did, is not here
+        p->start_unix_ns = now;
+        for (struct stream *st = p->streams; st; st = st->next)
+            restart(st, now);
+        mutex_unlock(&p->lock);
+    }
+    mutex_unlock(&registry.lock);
+}
+
+/* The cells go first: handlers before a fork run in reverse, and their lock is the inner one. */
+static void prepare(void)
+{
+    usable =
+        cell_start() && pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) == 0;
+}
+
+static void enlist(tt_meter_provider *p)
+{
+    mutex_lock(&registry.lock);
+    p->next = registry.list;
+    registry.list = p;
+    mutex_unlock(&registry.lock);
+}
+
+static void delist(tt_meter_provider *p)
+{
+    mutex_lock(&registry.lock);
+    tt_meter_provider **at = &registry.list;
+    while (*at && *at != p)
+        at = &(*at)->next;
+    if (*at)
+        *at = p->next;
+    mutex_unlock(&registry.lock);
+}
+
+/* --- providers ------------------------------------------------------------------------------- */
+
+static tt_meter_provider *make(const tt_meter_provider_options *o)
+{
+    tt_meter_provider *p = calloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    mutex_init(&p->collect);
+    mutex_init(&p->lock);
+    p->callbacks_end = &p->callbacks;
+    p->streams_end = &p->streams;
+    p->limit = o->cardinality_limit ? o->cardinality_limit : LIMIT_DEFAULT;
+    p->start_unix_ns = clock_unix_ns();
+    p->resource = o->resource ? tt_resource_merge(o->resource, NULL) : tt_resource_default();
+    if (!p->resource) {
+        free(p);
+        return NULL;
+    }
+    return p;
+}
+
+tt_meter_provider *tt_meter_provider_new(const tt_meter_provider_options *options)
+{
+    tt_meter_provider_options o = {0};
+    if (options)
+        memcpy(&o, options, MIN(options->size, sizeof o));
+    (void)pthread_once(&once, prepare);
+    tt_meter_provider *p = usable ? make(&o) : NULL;
+    if (p)
+        enlist(p);
+    else
+        problem(TT_PROBLEM_MEMORY, "no memory for a meter provider", NULL);
+    return p;
+}
+
+static void meter_free(tt_meter *m)
+{
+    for (struct instrument *i = m->instruments, *next; i; i = next) {
+        next = i->next;
+        instrument_free(i);
+    }
+    free(m->name);
+    free(m->version);
+    free(m->schema_url);
+    free(m->attrs);
+    free(m->text);
+    free(m);
+}
+
+void tt_meter_provider_free(tt_meter_provider *p)
+{
+    if (!p)
+        return;
+    delist(p);
+    for (struct stream *s = p->streams, *next; s; s = next) {
+        next = s->next;
+        stream_free(s);
+    }
+    for (tt_meter *m = p->meters, *next; m; m = next) {
+        next = m->next;
+        meter_free(m);
+    }
+    for (struct callback *c = p->callbacks, *next; c; c = next) {
+        next = c->next;
+        free(c);
+    }
+    tt_resource_free(p->resource);
+    mutex_done(&p->collect);
+    mutex_done(&p->lock);
+    free(p);
+}
+
+/* --- meters ---------------------------------------------------------------------------------- */
+
+static tt_meter *meter_new(tt_meter_provider *p, const tt_scope *scope)
+{
+    tt_meter *m = calloc(1, sizeof *m);
+    if (!m)
+        return NULL;
+    m->provider = p;
+    m->name = text_dup(text_or_empty(scope->name));
+    m->version = text_dup(text_or_empty(scope->version));
+    m->schema_url = text_dup(text_or_empty(scope->schema_url));
+    m->attrs = attr_set_new(scope->attrs, scope->attrs_n, NULL, NULL);
+    if (m->name && m->version && m->schema_url && m->attrs)
+        return m;
+    meter_free(m);
+    return NULL;
+}
+
+static bool is_same_scope(const tt_meter *a, const tt_meter *b)
+{
+    return strcmp(a->name, b->name) == 0 && strcmp(a->version, b->version) == 0 &&
+           strcmp(a->schema_url, b->schema_url) == 0 && attr_set_eq(a->attrs, b->attrs);
+}
+
+tt_meter *tt_meter_get_scope(tt_meter_provider *p, const tt_scope *scope)
+{
+    if (!p || !scope)
+        return NULL;
+    if (!scope->name || !*scope->name)
+        problem(TT_PROBLEM_MISUSE, "a meter without a name", NULL);
+    tt_meter *made = meter_new(p, scope);
+    if (!made) {
+        problem(TT_PROBLEM_MEMORY, "no memory for a meter", scope->name);
+        return NULL;
+    }
+    mutex_lock(&p->lock);
+    tt_meter *m = p->meters;
+    while (m && !is_same_scope(m, made))
+        m = m->next;
+    if (!m) {
+        made->next = p->meters;
+        p->meters = made;
+    }
+    mutex_unlock(&p->lock);
+    if (!m)
+        return made;
+    meter_free(made);
+    return m;
+}
+
+tt_meter *tt_meter_get(tt_meter_provider *p, const char *name, const char *version)
+{
+    tt_scope scope = {.name = name, .version = version};
+    return tt_meter_get_scope(p, &scope);
+}

@@ -1,0 +1,70 @@
+/* The provider: everything that metrics have, and one collection of it at a time. */
+#ifndef TELLTALE_METRICS_PROVIDER_H
+#define TELLTALE_METRICS_PROVIDER_H
+
+#include "core/mutex.h"
+#include "metrics/instrument.h"
+#include "telltale/metrics.h"
+
+struct callback {
+    struct callback *next;
+    tt_callback call;
+    void *arg;
+    int64_t id;
+};
+
+struct tt_meter {
+    struct tt_meter *next;
+    struct tt_meter_provider *provider;
+    char *name, *version, *schema_url; /* owned; empty or NULL: none */
+    struct attr_set *attrs;            /* owned */
+    struct instrument *instruments;
+    char *text; /* owned; its labels for Prometheus, guarded by the collect lock */
+    uint8_t text_form;
+};
+
+struct tt_meter_provider {
+    struct tt_meter_provider *next; /* guarded by the registry's lock */
+
+    struct mutex collect; /* one collection at a time; callbacks run and are freed under it */
+    uint32_t collection;  /* its number */
+
+    struct mutex lock; /* guards all lists and the tables of streams */
+    struct callback *callbacks, **callbacks_end;
+    int64_t next_callback;
+    struct tt_meter *meters;
+    struct stream *streams, **streams_end;
+
+    tt_resource *resource; /* owned; never changed */
+    size_t limit;          /* of series in a stream */
+    int64_t start_unix_ns;
+};
+
+/* A value as it is collected. */
+struct point {
+    const struct series *series;
+    uint8_t kind; /* enum series_kind */
+    int64_t integer;
+    double number;
+    /* histograms */
+    uint64_t count, zeros;
+    double sum, min, max; /* min > max: none were recorded */
+    uint64_t buckets[BOUNDS_MAX + 1];
+    struct exp_buckets positive, negative;
+};
+
+/* Begins a collection: callbacks have run when it returns; holds the collect lock. */
+void provider_collect_begin(struct tt_meter_provider *p);
+void provider_collect_end(struct tt_meter_provider *p);
+
+/* The stream after `s` (NULL: the first). During a collection. */
+struct stream *provider_next_stream(struct tt_meter_provider *p, const struct stream *s);
+
+/* Copies up to `n` series from the `from`-th on that have a value now; `*from` is where to go on.
+ * Returns how many; 0: that was the last. During a collection. */
+size_t stream_series(struct stream *s, size_t *from, struct series **out, size_t n);
+
+/* Reads a value. Between cell_read_begin and _end. */
+void point_read(struct point *p, const struct series *s);
+
+#endif

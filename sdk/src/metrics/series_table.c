@@ -1,0 +1,71 @@
+#include "metrics/series_table.h"
+
+#include <stdlib.h>
+
+enum { SLOTS_MIN = 8 };
+
+static void insert(uint32_t *slots, size_t cap, uint64_t hash, size_t index)
+{
+    size_t at = hash & (cap - 1);
+    while (slots[at])
+        at = (at + 1) & (cap - 1);
+    slots[at] = (uint32_t)index + 1;
+}
+
+static bool grow(struct series_table *t)
+{
+    size_t cap = t->cap ? 2 * t->cap : SLOTS_MIN;
+    uint32_t *slots = calloc(cap, sizeof *slots);
+    struct series **list = slots ? realloc(t->list, cap / 2 * sizeof(struct series *)) : NULL;
+    if (!list) {
+        free(slots);
+        return false;
+    }
+    for (size_t i = 0; i < t->n; i++)
+        insert(slots, cap, list[i]->attrs->hash, i);
+    free(t->slots);
+    t->slots = slots;
+    t->list = list;
+    t->cap = cap;
+    return true;
+}
+
+struct series *series_table_get(const struct series_table *t, const struct attr_set *attrs)
+{
+    if (!t->cap)
+        return NULL;
+    for (size_t at = attrs->hash & (t->cap - 1); t->slots[at]; at = (at + 1) & (t->cap - 1)) {
+        struct series *s = t->list[t->slots[at] - 1];
+        if (attr_set_eq(s->attrs, attrs))
+            return s;
+    }
+    return NULL;
+}
+
+bool series_table_put(struct series_table *t, struct series *s)
+{
+    if (t->n == t->cap / 2 && !grow(t))
+        return false;
+    t->list[t->n] = s;
+    insert(t->slots, t->cap, s->attrs->hash, t->n++);
+    return true;
+}
+
+void series_free(struct series *s)
+{
+    cell_free(s->at, stream_cell_words(s->stream));
+    if (s->kind == SERIES_EXPONENTIAL)
+        cell_free(atomic_get_relaxed(&s->negative_at), EXP_RANGE_WORDS);
+    free(s->attrs);
+    free(s->text);
+    free(s);
+}
+
+void series_table_done(struct series_table *t)
+{
+    for (size_t i = 0; i < t->n; i++)
+        series_free(t->list[i]);
+    free(t->list);
+    free(t->slots);
+    *t = (struct series_table){0};
+}
