@@ -14,6 +14,8 @@ enum { ROWS_MAX = AGGREGATE_BLOCK_ROWS, BITS_MAX = ROWS_MAX / 8, COLUMN_BYTES_MA
 
 _Static_assert((int)ROWS_MAX <= (int)COLUMN_ROWS_MAX, "a block's column can be decoded");
 
+#define ALWAYS (1u << 31) // wanted by every reader
+
 /* --- the columns of numbers ------------------------------------------------------------------- */
 
 struct int_field {
@@ -23,7 +25,7 @@ struct int_field {
 };
 
 static const struct int_field counts[] = {
-    {offsetof(struct aggregate, n), false, AGGREGATE_ALL},
+    {offsetof(struct aggregate, n), false, ALWAYS},
     {offsetof(struct aggregate, resets), false, AGGREGATE_RESETS},
     {offsetof(struct aggregate, changes), false, AGGREGATE_CHANGES},
 };
@@ -315,7 +317,7 @@ static size_t get_bits(struct block_reader *b, bool otherwise, bool *v, size_t n
 {
     struct reader column;
     size_t count = 0;
-    bool there = next_column(b, ~0u, &column);
+    bool there = next_column(b, ALWAYS, &column);
     const unsigned char *bits = there ? get_bytes(&column, (n + 7) / 8) : NULL;
     if (there)
         finish_column(b, &column);
@@ -362,7 +364,7 @@ static void get_histogram_numbers(struct block_reader *b)
 {
     int64_t v[3][ROWS_MAX];
     for (size_t k = 0; k < ARRAY_LEN(v); k++)
-        get_ints(b, ~0u, v[k], b->nh);
+        get_ints(b, ALWAYS, v[k], b->nh);
     for (size_t i = 0; !b->r.bad && i < b->nh; i++) {
         uint64_t t = (uint64_t)b->h[i]->t_unix_ms;
         b->r.bad |= v[0][i] < 0 || v[0][i] == INT64_MAX;
@@ -410,12 +412,12 @@ static void get_lost(struct block_reader *b)
 static void get_head(struct block_reader *b, int64_t base)
 {
     int64_t v[ROWS_MAX];
-    get_ints(b, ~0u, v, b->n);
+    get_ints(b, ALWAYS, v, b->n);
     for (size_t i = 0; !b->r.bad && i < b->n; i++) {
         b->v[i] = (struct aggregate){.t_unix_ms = (int64_t)((uint64_t)v[i] + (uint64_t)base)};
         b->r.bad |= i && b->v[i].t_unix_ms < b->v[i - 1].t_unix_ms;
     }
-    get_ints(b, ~0u, v, b->n);
+    get_ints(b, ALWAYS, v, b->n);
     for (size_t i = 0; !b->r.bad && i < b->n; i++)
         b->v[i].flags = (unsigned)v[i];
     if (!b->r.bad)
@@ -439,7 +441,7 @@ static void get_all(struct block_reader *b, unsigned flags, int64_t base)
 
 int aggregate_block_decode(const void *p, size_t n, int64_t base_ms, struct aggregates *out)
 {
-    struct block_reader b = {.r = reader_of(p, n), .want = out->want, .arena = out->arena};
+    struct block_reader b = {.r = reader_of(p, n), .want = out->want | ALWAYS, .arena = out->arena};
     unsigned flags = get_byte(&b.r);
     uint64_t rows = get_varint(&b.r);
     if (b.r.bad || (flags & ~(unsigned)FLAGS_KNOWN) || rows == 0 || rows > ROWS_MAX)
