@@ -46,7 +46,7 @@ static struct run run_once(struct str body, const struct otlp_rules *rules,
     int rc = otlp_decode(body, NULL, &batch.arena, &request, &err);
     int64_t t1 = time_now_mono_ns();
     if (rc == 0)
-        rc = otlp_translate(&request, rules, delta, &batch, &outcome, &err);
+        rc = otlp_translate(&request, rules, NULL, delta, &batch, &outcome, &err);
     int64_t t2 = time_now_mono_ns();
     if (rc != 0 || otlp_outcome_rejected(&outcome) > 0) {
         (void)fprintf(stderr, "%s\n", rc ? err.message : outcome.message);

@@ -28,6 +28,19 @@ const char *otlp_metric_kind_name(enum otlp_metric_kind kind)
     return names[kind];
 }
 
+const struct otlp_point *otlp_metric_point(const struct otlp_metric *m, size_t i)
+{
+    switch (m->kind) {
+    case OTLP_GAUGE:
+    case OTLP_SUM: return &m->data.numbers[i].point;
+    case OTLP_HISTOGRAM: return &m->data.histograms[i].point;
+    case OTLP_EXPONENTIAL_HISTOGRAM: return &m->data.exponentials[i].point;
+    case OTLP_SUMMARY: return &m->data.summaries[i].point;
+    case OTLP_METRIC_NONE: break;
+    }
+    return NULL;
+}
+
 /* ---- values as text ---- */
 
 static int by_key(const void *a, const void *b)

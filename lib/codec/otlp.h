@@ -78,6 +78,7 @@ enum { OTLP_FLAG_NO_RECORDED_VALUE = 1 };
 /* What points of all kinds have; their first member. */
 struct otlp_point {
     struct otlp_attributes attributes;
+    struct str sent; /* of otlp_decode_lazily: the attributes, yet to be read */
     uint64_t start_time_unix_ns, time_unix_ns;
     uint32_t flags;
 };
@@ -171,6 +172,7 @@ struct otlp_scope_metrics {
         struct str name, version;
         struct otlp_attributes attributes;
         uint32_t dropped; /* attributes */
+        struct str sent;  /* of otlp_decode_lazily: all of the scope */
     } scope;
     struct str schema_url;
     const struct otlp_metric *metrics;
@@ -181,6 +183,7 @@ struct otlp_resource_metrics {
     struct otlp_resource {
         struct otlp_attributes attributes;
         uint32_t dropped; /* attributes */
+        struct str sent;  /* of otlp_decode_lazily: all of the resource */
     } resource;
     struct str schema_url;
     const struct otlp_scope_metrics *scopes;
@@ -190,7 +193,11 @@ struct otlp_resource_metrics {
 struct otlp_request {
     const struct otlp_resource_metrics *resources;
     size_t n_resources;
+    bool lazy; /* made by otlp_decode_lazily */
 };
+
+/* Point i of the metric, of whatever kind. */
+const struct otlp_point *otlp_metric_point(const struct otlp_metric *m, size_t i);
 
 /* "gauge", "sum", …; the name of the field in the messages. */
 const char *otlp_metric_kind_name(enum otlp_metric_kind kind);
@@ -208,6 +215,15 @@ struct otlp_limits {
  * field. Text is not checked to be UTF-8 here: see the translation. */
 int otlp_decode(struct str body, const struct otlp_limits *limits, struct arena *arena,
                 struct otlp_request *out, struct err *err);
+
+/* The same, but the attributes of points stay as they were sent, in `sent`, where they may be told
+ * by their bytes; damage in them is found by otlp_point_attributes. */
+int otlp_decode_lazily(struct str body, const struct otlp_limits *limits, struct arena *arena,
+                       struct otlp_request *out, struct err *err);
+
+/* The attributes of a point, read from `sent` if they stayed there. Errors as of otlp_decode. */
+int otlp_point_attributes(const struct otlp_point *p, const struct otlp_limits *limits,
+                          struct arena *arena, struct otlp_attributes *out, struct err *err);
 
 /* The same from OTLP/JSON. Unknown members are passed over, null is the default value. */
 int otlp_json_decode(struct str body, const struct otlp_limits *limits, struct arena *arena,

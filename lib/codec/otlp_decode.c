@@ -1,16 +1,23 @@
-/* OTLP from protobuf, by the tables of otlp_schema.h. A message that has arrays is passed twice:
- * once to count, so that each array is made at its size, and once to read. Where a field occurs
- * again the last one counts; protobuf would merge repeated sub-messages that are not in an array,
- * but no encoder writes such. */
+/* OTLP from protobuf, by the tables of otlp_schema.h. At the first element of an array of messages
+ * the rest of the message around it is passed over to count, so that the array is made at its size.
+ * Where a field occurs again the last one counts; protobuf would merge repeated sub-messages that
+ * are not in an array, but no encoder writes such. */
 #include "codec/field_path.h"
 #include "codec/otlp_schema.h"
 
 /* The arrays of the message that is being read, by field number. */
 struct arrays {
-    uint32_t counts[PB_COUNTED]; /* occurrences of the field in the message */
-    size_t used[PB_COUNTED];     /* elements so far */
+    bool begun; /* the rest is initialised */
+    size_t used[PB_COUNTED], cap[PB_COUNTED];
     void *v[PB_COUNTED];
 };
+
+/* Most messages have no array, or none that is sent. */
+static void begin_arrays(struct arrays *a)
+{
+    if (!a->begun)
+        *a = (struct arrays){.begun = true};
+}
 
 static const struct otlp_field unknown_field = {.name = "field"};
 
@@ -68,20 +75,6 @@ static size_t count_numbers_at(struct pb_reader *r, uint32_t tag, enum otlp_fiel
     return packed.n / 8;
 }
 
-/* All values of the field from here, where its first tag has been read, to the message's end. */
-static size_t count_numbers(struct pb_reader r, uint32_t tag, enum otlp_field_kind kind)
-{
-    uint32_t number = pb_number(tag);
-    size_t n = 0;
-    do {
-        if (pb_number(tag) == number)
-            n += count_numbers_at(&r, tag, kind);
-        else
-            pb_skip(&r, tag);
-    } while (pb_next(&r, &tag));
-    return n;
-}
-
 static void read_number(struct pb_reader *r, enum otlp_field_kind kind, void *array, size_t i)
 {
     if (kind == OTLP_FIELD_DOUBLES)
@@ -94,7 +87,22 @@ enum { NUMBER_SIZE = 8 };
 _Static_assert(sizeof(double) == NUMBER_SIZE && sizeof(uint64_t) == NUMBER_SIZE,
                "one size for all");
 
-/* The array has room for what count_numbers saw; a damaged value ends the reading before it. */
+/* Room for `more` numbers: nearly always these are all. */
+static void *grow_numbers(struct otlp_decoder *d, struct arrays *a, uint32_t number, size_t more)
+{
+    size_t need = a->used[number] + more;
+    if (a->v[number] && need <= a->cap[number])
+        return a->v[number];
+    size_t cap = a->v[number] ? MAX(need, 2 * a->cap[number]) : need;
+    void *v = arena_extend(d->arena, a->v[number], a->cap[number], cap, NUMBER_SIZE);
+    if (v) {
+        a->v[number] = v;
+        a->cap[number] = cap;
+    }
+    return v;
+}
+
+/* A damaged value ends the reading before it. */
 static int read_numbers(struct otlp_decoder *d, struct pb_reader *r, uint32_t tag,
                         const struct otlp_field *f, void *message, struct arrays *a)
 {
@@ -105,13 +113,10 @@ static int read_numbers(struct otlp_decoder *d, struct pb_reader *r, uint32_t ta
         *r = one;
         return 0;
     }
-    if (!a->v[number]) {
-        size_t all = a->counts[number] == 1 ? here : count_numbers(*r, tag, f->kind);
-        a->v[number] = arena_alloc(d->arena, all * NUMBER_SIZE);
-        if (!a->v[number])
-            return otlp_no_memory(d, f->name);
-    }
-    void *v = a->v[number];
+    begin_arrays(a);
+    void *v = grow_numbers(d, a, number, here);
+    if (!v)
+        return otlp_no_memory(d, f->name);
     size_t n = a->used[number];
     if ((tag & 7) == PB_LEN) {
         struct pb_reader values = pb_message(r);
@@ -150,8 +155,15 @@ static int read_message(struct otlp_decoder *d, struct pb_reader *parent,
     return rc;
 }
 
-static int make_array(struct otlp_decoder *d, const struct otlp_field *f, size_t n, void **out)
+/* An array for the element at `r`, whose tag has been read, and those that follow. One whose own
+ * length is damaged is not counted: nothing will be written there. */
+static int make_array(struct otlp_decoder *d, struct pb_reader r, uint32_t tag,
+                      const struct otlp_field *f, void **out)
 {
+    uint32_t counts[PB_COUNTED];
+    pb_skip(&r, tag);
+    pb_count(r, counts);
+    size_t n = 1 + (size_t)counts[pb_number(tag)];
     int rc = otlp_check_limit(d, f, n, n);
     if (rc != 0)
         return rc;
@@ -159,12 +171,13 @@ static int make_array(struct otlp_decoder *d, const struct otlp_field *f, size_t
     return *out ? 0 : otlp_no_memory(d, f->name);
 }
 
-static int read_element(struct otlp_decoder *d, struct pb_reader *r, uint32_t number,
+static int read_element(struct otlp_decoder *d, struct pb_reader *r, uint32_t tag,
                         const struct otlp_field *f, void *message, struct arrays *a)
 {
+    uint32_t number = pb_number(tag);
+    begin_arrays(a);
     if (!a->v[number]) {
-        /* An occurrence whose own length is damaged was not counted: nothing will be written. */
-        int rc = make_array(d, f, a->counts[number], &a->v[number]);
+        int rc = make_array(d, *r, tag, f, &a->v[number]);
         if (rc != 0)
             return rc;
     }
@@ -177,11 +190,67 @@ static int read_element(struct otlp_decoder *d, struct pb_reader *r, uint32_t nu
     return 0;
 }
 
-static int read_embedded(struct otlp_decoder *d, struct pb_reader *r, const struct otlp_field *f,
-                         void *place)
+/* ---- what stays as it was sent ---- */
+
+static struct str between(const uint8_t *from, const uint8_t *to)
 {
+    return str_of((const char *)from, (size_t)(to - from));
+}
+
+/* Elements that do not stand together, or whose tag is longer than need be: a copy in which they
+ * do. */
+static int join_sent(struct otlp_decoder *d, const struct otlp_field *f, struct str before,
+                     uint32_t tag, struct str element, struct str *out)
+{
+    struct buf joined = BUF_MAX(d->arena->budget);
+    buf_put_str(&joined, before);
+    pb_put_str(&joined, pb_number(tag), element);
+    *out = arena_str(d->arena, buf_str(&joined));
+    bool failed = buf_failed(&joined) || arena_failed(d->arena);
+    buf_done(&joined);
+    return failed ? otlp_no_memory(d, f->name) : 0;
+}
+
+/* Elements of the field, tags and all, as many as stand together. */
+static int keep_elements(struct otlp_decoder *d, struct pb_reader *r, uint32_t tag,
+                         const struct otlp_field *f, void *message)
+{
+    struct str sent;
+    const uint8_t *from = r->at - 1;
+    memcpy(&sent, (char *)message + f->sent, sizeof sent);
+    if (LIKELY(sent.n == 0 && *from == tag)) {
+        (void)pb_str(r);
+        while (pb_more(r) && *r->at == tag) {
+            r->at++;
+            (void)pb_str(r);
+        }
+        sent = between(from, r->at);
+    } else {
+        struct str element = pb_str(r);
+        int rc = pb_failed(r) ? 0 : join_sent(d, f, sent, tag, element, &sent);
+        if (rc != 0)
+            return rc;
+    }
+    memcpy((char *)message + f->sent, &sent, sizeof sent);
+    return 0;
+}
+
+static int read_embedded(struct otlp_decoder *d, struct pb_reader *r, const struct otlp_field *f,
+                         void *message, void *place)
+{
+    const uint8_t *from = r->at;
     int rc = read_message(d, r, f, place);
-    return rc ? err_in_field(d->err, rc, f->name) : 0;
+    if (rc != 0)
+        return err_in_field(d->err, rc, f->name);
+    if (d->lazy && f->sent) {
+        struct str sent;
+        memcpy(&sent, (char *)message + f->sent, sizeof sent);
+        if (UNLIKELY(sent.p != NULL))
+            from = (const uint8_t *)sent.p; // in pieces: with all that is between them
+        sent = between(from, r->at);
+        memcpy((char *)message + f->sent, &sent, sizeof sent);
+    }
+    return 0;
 }
 
 static void read_optional(struct pb_reader *r, const struct otlp_field *f, void *message)
@@ -214,8 +283,10 @@ static int read_field(struct otlp_decoder *d, struct pb_reader *r, uint32_t tag,
     case OTLP_FIELD_FIXED64S:
     case OTLP_FIELD_DOUBLES:
     case OTLP_FIELD_UINT64S: return read_numbers(d, r, tag, f, message, a);
-    case OTLP_FIELD_MESSAGE: return read_embedded(d, r, f, place);
-    case OTLP_FIELD_MESSAGES: return read_element(d, r, pb_number(tag), f, message, a);
+    case OTLP_FIELD_MESSAGE: return read_embedded(d, r, f, message, place);
+    case OTLP_FIELD_MESSAGES:
+        return d->lazy && f->sent ? keep_elements(d, r, tag, f, message)
+                                  : read_element(d, r, tag, f, message, a);
     }
     return 0;
 }
@@ -232,11 +303,7 @@ static int read_fields(struct otlp_decoder *d, struct pb_reader r, const struct 
 {
     struct arrays a;
     uint32_t tag = 0;
-    if (m->has_arrays) {
-        pb_count(r, a.counts);
-        memset(a.used, 0, sizeof a.used);
-        memset(a.v, 0, sizeof a.v);
-    }
+    a.begun = false;
     while (pb_next(&r, &tag)) {
         const struct otlp_field *f = field_of(m, tag);
         if (UNLIKELY(!wire_fits(f, tag))) {
@@ -268,4 +335,33 @@ int otlp_decode(struct str body, const struct otlp_limits *limits, struct arena 
     if (rc == 0)
         *out = request;
     return rc;
+}
+
+int otlp_decode_lazily(struct str body, const struct otlp_limits *limits, struct arena *arena,
+                       struct otlp_request *out, struct err *err)
+{
+    struct otlp_decoder d;
+    struct otlp_request request = {.lazy = true};
+    otlp_decoder_init(&d, limits, arena, err);
+    d.lazy = true;
+    int rc = read_fields(&d, pb_reader_of(body), &otlp_request_message, &request);
+    if (rc == 0)
+        *out = request;
+    return rc;
+}
+
+int otlp_point_attributes(const struct otlp_point *p, const struct otlp_limits *limits,
+                          struct arena *arena, struct otlp_attributes *out, struct err *err)
+{
+    struct otlp_decoder d;
+    struct otlp_point read = {.attributes = p->attributes};
+    if (p->sent.n) {
+        otlp_decoder_init(&d, limits, arena, err);
+        d.depth = OTLP_POINT_DEPTH;
+        int rc = read_fields(&d, pb_reader_of(p->sent), &otlp_point_attributes_message, &read);
+        if (rc != 0)
+            return rc;
+    }
+    *out = read.attributes;
+    return 0;
 }

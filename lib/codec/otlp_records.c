@@ -9,7 +9,6 @@
 
 static const struct otlp_message event_message = {
     .size = sizeof(struct otlp_event),
-    .has_arrays = true,
     .fields =
         {
             [1] = SCALAR(OTLP_FIELD_FIXED64, "time_unix_nano", otlp_event, time_unix_ns),
@@ -21,7 +20,6 @@ static const struct otlp_message event_message = {
 
 static const struct otlp_message link_message = {
     .size = sizeof(struct otlp_link),
-    .has_arrays = true,
     .fields =
         {
             [1] = SCALAR(OTLP_FIELD_ID, "trace_id", otlp_link, trace_id),
@@ -44,7 +42,6 @@ static const struct otlp_message status_message = {
 
 static const struct otlp_message span_message = {
     .size = sizeof(struct otlp_span),
-    .has_arrays = true,
     .limit = OTLP_LIMIT_POINTS,
     .fields =
         {
@@ -69,7 +66,6 @@ static const struct otlp_message span_message = {
 
 static const struct otlp_message scope_spans_message = {
     .size = sizeof(struct otlp_scope_records),
-    .has_arrays = true,
     .fields =
         {
             [1] = MESSAGE("scope", otlp_scope_records, scope, otlp_scope_message),
@@ -80,7 +76,6 @@ static const struct otlp_message scope_spans_message = {
 
 static const struct otlp_message resource_spans_message = {
     .size = sizeof(struct otlp_resource_records),
-    .has_arrays = true,
     .fields =
         {
             [1] = MESSAGE("resource", otlp_resource_records, resource, otlp_resource_message),
@@ -92,7 +87,6 @@ static const struct otlp_message resource_spans_message = {
 
 const struct otlp_message otlp_traces_message = {
     .size = sizeof(struct otlp_records),
-    .has_arrays = true,
     .fields = {[1] = MESSAGES("resource_spans", otlp_records, resources, n_resources,
                               resource_spans_message)},
 };
@@ -101,7 +95,6 @@ const struct otlp_message otlp_traces_message = {
 
 static const struct otlp_message log_record_message = {
     .size = sizeof(struct otlp_log_record),
-    .has_arrays = true,
     .limit = OTLP_LIMIT_POINTS,
     .fields =
         {
@@ -122,7 +115,6 @@ static const struct otlp_message log_record_message = {
 
 static const struct otlp_message scope_logs_message = {
     .size = sizeof(struct otlp_scope_records),
-    .has_arrays = true,
     .fields =
         {
             [1] = MESSAGE("scope", otlp_scope_records, scope, otlp_scope_message),
@@ -133,7 +125,6 @@ static const struct otlp_message scope_logs_message = {
 
 static const struct otlp_message resource_logs_message = {
     .size = sizeof(struct otlp_resource_records),
-    .has_arrays = true,
     .fields =
         {
             [1] = MESSAGE("resource", otlp_resource_records, resource, otlp_resource_message),
@@ -145,7 +136,6 @@ static const struct otlp_message resource_logs_message = {
 
 const struct otlp_message otlp_logs_message = {
     .size = sizeof(struct otlp_records),
-    .has_arrays = true,
     .fields = {[1] = MESSAGES("resource_logs", otlp_records, resources, n_resources,
                               resource_logs_message)},
 };

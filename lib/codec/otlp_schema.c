@@ -19,13 +19,11 @@ const struct otlp_message otlp_key_value_message = {
 
 static const struct otlp_message array_value_message = {
     .size = sizeof(struct otlp_values),
-    .has_arrays = true,
     .fields = {[1] = MESSAGES("values", otlp_values, v, n, otlp_any_value_message)},
 };
 
 static const struct otlp_message key_value_list_message = {
     .size = sizeof(struct otlp_attributes),
-    .has_arrays = true,
     .fields = {[1] = MESSAGES("values", otlp_attributes, v, n, otlp_key_value_message)},
 };
 
@@ -51,7 +49,6 @@ const struct otlp_message otlp_any_value_message = {
 
 static const struct otlp_message exemplar_message = {
     .size = sizeof(struct otlp_exemplar),
-    .has_arrays = true,
     .fields =
         {
             [2] = SCALAR(OTLP_FIELD_FIXED64, "time_unix_nano", otlp_exemplar, time_unix_ns),
@@ -67,12 +64,17 @@ static const struct otlp_message exemplar_message = {
     SCALAR(OTLP_FIELD_FIXED64, "start_time_unix_nano", type, point.start_time_unix_ns)
 #define POINT_TIME(type) SCALAR(OTLP_FIELD_FIXED64, "time_unix_nano", type, point.time_unix_ns)
 #define POINT_FLAGS(type) SCALAR(OTLP_FIELD_UINT32, "flags", type, point.flags)
-#define POINT_ATTRIBUTES(type) ATTRIBUTES("attributes", type, point.attributes)
+#define POINT_ATTRIBUTES(type)                                                                     \
+    {                                                                                              \
+        .name = "attributes", .kind = OTLP_FIELD_MESSAGES,                                         \
+        .offset = offsetof(struct type, point.attributes.v),                                       \
+        .aux = offsetof(struct type, point.attributes.n), .message = &otlp_key_value_message,      \
+        .sent = offsetof(struct type, point.sent)                                                  \
+    }
 #define POINT_EXEMPLARS(type) MESSAGES("exemplars", type, exemplars, n_exemplars, exemplar_message)
 
 static const struct otlp_message number_point_message = {
     .size = sizeof(struct otlp_number_point),
-    .has_arrays = true,
     .limit = OTLP_LIMIT_POINTS,
     .fields =
         {
@@ -92,7 +94,6 @@ static const struct otlp_message number_point_message = {
 
 static const struct otlp_message histogram_point_message = {
     .size = sizeof(struct otlp_histogram_point),
-    .has_arrays = true,
     .limit = OTLP_LIMIT_POINTS,
     .fields =
         {
@@ -114,7 +115,6 @@ static const struct otlp_message histogram_point_message = {
 
 static const struct otlp_message buckets_message = {
     .size = sizeof(struct otlp_buckets),
-    .has_arrays = true,
     .fields =
         {
             [1] = SCALAR(OTLP_FIELD_SINT32, "offset", otlp_buckets, offset),
@@ -124,7 +124,6 @@ static const struct otlp_message buckets_message = {
 
 static const struct otlp_message exponential_point_message = {
     .size = sizeof(struct otlp_exponential_point),
-    .has_arrays = true,
     .limit = OTLP_LIMIT_POINTS,
     .fields =
         {
@@ -157,7 +156,6 @@ static const struct otlp_message quantile_message = {
 
 static const struct otlp_message summary_point_message = {
     .size = sizeof(struct otlp_summary_point),
-    .has_arrays = true,
     .limit = OTLP_LIMIT_POINTS,
     .fields =
         {
@@ -172,6 +170,13 @@ static const struct otlp_message summary_point_message = {
         },
 };
 
+#define ANY_POINT_ATTRIBUTES ATTRIBUTES("attributes", otlp_point, attributes)
+
+const struct otlp_message otlp_point_attributes_message = {
+    .size = sizeof(struct otlp_point),
+    .fields = {[1] = ANY_POINT_ATTRIBUTES, [7] = ANY_POINT_ATTRIBUTES, [9] = ANY_POINT_ATTRIBUTES},
+};
+
 /* ---- metrics ---- */
 
 #define POINTS(member, message_) MESSAGES("data_points", otlp_data, member, n_points, message_)
@@ -179,13 +184,11 @@ static const struct otlp_message summary_point_message = {
 
 static const struct otlp_message gauge_message = {
     .size = sizeof(struct otlp_data),
-    .has_arrays = true,
     .fields = {[1] = POINTS(numbers, number_point_message)},
 };
 
 static const struct otlp_message sum_message = {
     .size = sizeof(struct otlp_data),
-    .has_arrays = true,
     .fields =
         {
             [1] = POINTS(numbers, number_point_message),
@@ -196,19 +199,16 @@ static const struct otlp_message sum_message = {
 
 static const struct otlp_message histogram_message = {
     .size = sizeof(struct otlp_data),
-    .has_arrays = true,
     .fields = {[1] = POINTS(histograms, histogram_point_message), [2] = TEMPORALITY},
 };
 
 static const struct otlp_message exponential_message = {
     .size = sizeof(struct otlp_data),
-    .has_arrays = true,
     .fields = {[1] = POINTS(exponentials, exponential_point_message), [2] = TEMPORALITY},
 };
 
 static const struct otlp_message summary_message = {
     .size = sizeof(struct otlp_data),
-    .has_arrays = true,
     .fields = {[1] = POINTS(summaries, summary_point_message)},
 };
 
@@ -234,7 +234,6 @@ static const struct otlp_message metric_message = {
 
 const struct otlp_message otlp_scope_message = {
     .size = sizeof(struct otlp_scope),
-    .has_arrays = true,
     .fields =
         {
             [1] = SCALAR(OTLP_FIELD_STRING, "name", otlp_scope, name),
@@ -246,10 +245,10 @@ const struct otlp_message otlp_scope_message = {
 
 static const struct otlp_message scope_metrics_message = {
     .size = sizeof(struct otlp_scope_metrics),
-    .has_arrays = true,
     .fields =
         {
-            [1] = MESSAGE("scope", otlp_scope_metrics, scope, otlp_scope_message),
+            [1] =
+                MESSAGE_AS_SENT("scope", otlp_scope_metrics, scope, otlp_scope_message, scope.sent),
             [2] = MESSAGES("metrics", otlp_scope_metrics, metrics, n_metrics, metric_message),
             [3] = SCALAR(OTLP_FIELD_STRING, "schema_url", otlp_scope_metrics, schema_url),
         },
@@ -257,7 +256,6 @@ static const struct otlp_message scope_metrics_message = {
 
 const struct otlp_message otlp_resource_message = {
     .size = sizeof(struct otlp_resource),
-    .has_arrays = true,
     .fields =
         {
             [1] = ATTRIBUTES("attributes", otlp_resource, attributes),
@@ -267,10 +265,10 @@ const struct otlp_message otlp_resource_message = {
 
 static const struct otlp_message resource_metrics_message = {
     .size = sizeof(struct otlp_resource_metrics),
-    .has_arrays = true,
     .fields =
         {
-            [1] = MESSAGE("resource", otlp_resource_metrics, resource, otlp_resource_message),
+            [1] = MESSAGE_AS_SENT("resource", otlp_resource_metrics, resource,
+                                  otlp_resource_message, resource.sent),
             [2] = MESSAGES("scope_metrics", otlp_resource_metrics, scopes, n_scopes,
                            scope_metrics_message),
             [3] = SCALAR(OTLP_FIELD_STRING, "schema_url", otlp_resource_metrics, schema_url),
@@ -279,7 +277,6 @@ static const struct otlp_message resource_metrics_message = {
 
 const struct otlp_message otlp_request_message = {
     .size = sizeof(struct otlp_request),
-    .has_arrays = true,
     .fields = {[1] = MESSAGES("resource_metrics", otlp_request, resources, n_resources,
                               resource_metrics_message)},
 };

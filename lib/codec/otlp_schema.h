@@ -37,9 +37,10 @@ struct otlp_message;
 struct otlp_field {
     const char *name; /* as in the .proto files; in JSON the same in lowerCamelCase */
     enum otlp_field_kind kind;
-    uint16_t offset, aux;               /* in the message's struct */
-    uint16_t choice_offset;             /* of a oneof: where the chosen member is noted… */
-    int32_t choice;                     /* …as this enumerator; 0: not of a oneof */
+    uint16_t offset, aux;   /* in the message's struct */
+    uint16_t choice_offset; /* of a oneof: where the chosen member is noted… */
+    int32_t choice;         /* …as this enumerator; 0: not of a oneof */
+    uint16_t sent;          /* of a lazy decoding: the struct str for the bytes; 0: none */
     const struct otlp_message *message; /* OTLP_FIELD_MESSAGE, OTLP_FIELD_MESSAGES */
 };
 
@@ -48,7 +49,6 @@ enum otlp_limit { OTLP_NO_LIMIT, OTLP_LIMIT_POINTS, OTLP_LIMIT_ATTRIBUTES };
 
 struct otlp_message {
     uint16_t size;                        /* of its struct */
-    bool has_arrays;                      /* of numbers or messages */
     enum otlp_limit limit;                /* on how many there may be */
     struct otlp_field fields[PB_COUNTED]; /* by number */
 };
@@ -74,6 +74,11 @@ extern const struct otlp_message otlp_any_value_message, otlp_key_value_message,
     {                                                                                              \
         .name = (name_), .kind = OTLP_FIELD_MESSAGE, .offset = offsetof(struct type, member),      \
         .message = &(message_)                                                                     \
+    }
+#define MESSAGE_AS_SENT(name_, type, member, message_, sent_)                                      \
+    {                                                                                              \
+        .name = (name_), .kind = OTLP_FIELD_MESSAGE, .offset = offsetof(struct type, member),      \
+        .message = &(message_), .sent = offsetof(struct type, sent_)                               \
     }
 #define MESSAGES(name_, type, member, count, message_)                                             \
     {                                                                                              \
@@ -102,6 +107,10 @@ int otlp_json_decode_message(struct str body, const struct otlp_message *m,
                              const struct otlp_limits *limits, struct arena *arena, void *out,
                              struct err *err);
 
+/* Attributes of a point alone: whatever their field's number is there. Fills a struct otlp_point.
+ */
+extern const struct otlp_message otlp_point_attributes_message;
+
 /* ---- what both decoders keep while they run ---- */
 
 struct otlp_decoder {
@@ -110,7 +119,11 @@ struct otlp_decoder {
     struct otlp_limits limits; /* with defaults filled in */
     size_t n_points;
     unsigned depth; /* of messages */
+    bool lazy;
 };
+
+/* Depth at which a point's fields are read: request, resource, scope, metric, data, point. */
+enum { OTLP_POINT_DEPTH = 5 };
 
 void otlp_decoder_init(struct otlp_decoder *d, const struct otlp_limits *limits,
                        struct arena *arena, struct err *err);

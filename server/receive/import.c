@@ -274,7 +274,7 @@ static int import_line(struct otlp_import *o, struct str line, struct err *err)
     if (rc == 0 && has_deltas(&request))
         rc = err_set(err, ERR_UNSUPPORTED, "points of delta temporality cannot be imported");
     if (rc == 0)
-        rc = otlp_translate(&request, &o->rules, o->delta, &o->batch, &outcome, err);
+        rc = otlp_translate(&request, &o->rules, NULL, o->delta, &o->batch, &outcome, err);
     if (rc != 0)
         return rc == ERR_NOMEM ? err_set(err, ERR_TOO_BIG, "the request is too large") : rc;
     if (otlp_outcome_rejected(&outcome) && o->totals->message[0] == '\0')

@@ -155,21 +155,36 @@ static int decode(const struct export *e, struct str body, struct batch *batch,
 {
     if (e->encoding == OTLP_JSON)
         return otlp_json_decode(body, NULL, &batch->arena, out, err);
-    return otlp_decode(body, NULL, &batch->arena, out, err);
+    return otlp_decode_lazily(body, NULL, &batch->arena, out, err);
+}
+
+/* `recall`: series that the sink knows need no labels. */
+static int store_metrics(struct export *e, const struct otlp_rules *rules, struct str body,
+                         bool recall, struct batch *batch)
+{
+    const struct sink *sink = e->receiver->sink;
+    struct otlp_request request;
+    int rc = decode(e, body, batch, &request, &e->err);
+    if (rc == 0)
+        rc = otlp_translate(&request, rules, recall ? sink : NULL, e->receiver->delta, batch,
+                            &e->outcome, &e->err);
+    /* A budget that is spent is the request's fault; memory that is not there may be later. */
+    if (rc == ERR_NOMEM && batch->arena.used > batch->arena.budget / 2)
+        rc = ERR_TOO_BIG;
+    if (rc == 0 && batch->n_series + batch->n_metadata > 0)
+        rc = sink_append(sink, batch, &e->stored, &e->err);
+    return rc;
 }
 
 static int store_batch(struct export *e, const struct otlp_rules *rules, struct str body,
                        struct batch *batch)
 {
-    struct otlp_request request;
-    int rc = decode(e, body, batch, &request, &e->err);
-    if (rc == 0)
-        rc = otlp_translate(&request, rules, e->receiver->delta, batch, &e->outcome, &e->err);
-    /* A budget that is spent is the request's fault; memory that is not there may be later. */
-    if (rc == ERR_NOMEM && batch->arena.used > batch->arena.budget / 2)
-        rc = ERR_TOO_BIG;
-    if (rc == 0 && batch->n_series + batch->n_metadata > 0)
-        rc = sink_append(e->receiver->sink, batch, &e->stored, &e->err);
+    int rc = store_metrics(e, rules, body, true, batch);
+    if (rc == ERR_STALE) { // rare: a series was removed between translating and storing
+        batch_reset(batch);
+        e->err = (struct err){0};
+        rc = store_metrics(e, rules, body, false, batch);
+    }
     return rc;
 }
 

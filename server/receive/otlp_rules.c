@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/atomic.h"
+
 enum {
     DECOMPRESSED_BYTES = 256 << 20,
     RATIO = 200,
@@ -46,7 +48,9 @@ static int add_name(struct map *names, struct str name)
 
 int otlp_rules_init(struct otlp_rules *r, const struct receiver_options *o)
 {
+    static atomic_uint made;
     *r = (struct otlp_rules){
+        .number = atomic_add_relaxed(&made, 1),
         .translation = o->otlp.translation,
         .promote_all = o->otlp.promote_all_resource_attributes,
         .promote_scope = o->otlp.promote_scope_metadata,

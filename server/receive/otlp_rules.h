@@ -7,6 +7,7 @@
 #include "receive/receive.h"
 
 struct otlp_rules {
+    unsigned number; /* no other rules of this process have it */
     enum otlp_translation translation;
     bool promote_all, promote_scope, keep_identifying, nhcb;
     bool exact_zero_threshold;    /* 0 is 0, not "use a small one"; for imports */

@@ -14,6 +14,7 @@
 
 #include "codec/otlp.h"
 #include "model/batch.h"
+#include "model/sink.h"
 #include "receive/otlp_delta.h"
 #include "receive/otlp_rules.h"
 
@@ -41,10 +42,12 @@ struct otlp_outcome {
 
 size_t otlp_outcome_rejected(const struct otlp_outcome *o);
 
-/* Fills `batch`, whose text is borrowed from the request. `delta`: the streams of all requests.
- * ERR_NOMEM: the batch's budget is spent, and it is of no use. */
+/* Fills `batch`, whose text is borrowed from the request. `sink` (may be NULL) recalls series of a
+ * request that was decoded lazily; `delta`: the streams of all requests. ERR_NOMEM: the batch's
+ * budget is spent, and it is of no use; what otlp_point_attributes returns for a request that was
+ * decoded lazily and is damaged: nothing was added to a stream of delta temporality. */
 int otlp_translate(const struct otlp_request *request, const struct otlp_rules *rules,
-                   struct otlp_delta *delta, struct batch *batch, struct otlp_outcome *out,
-                   struct err *err);
+                   const struct sink *sink, struct otlp_delta *delta, struct batch *batch,
+                   struct otlp_outcome *out, struct err *err);
 
 #endif

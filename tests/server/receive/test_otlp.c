@@ -15,6 +15,7 @@
 static struct {
     int rc;
     size_t rejected, series, samples, calls;
+    bool recalls; /* everything, and each time too late */
 } store;
 
 static int append(void *self, const struct batch *b, struct sink_result *out, struct err *err)
@@ -23,6 +24,8 @@ static int append(void *self, const struct batch *b, struct sink_result *out, st
     store.calls++;
     store.series = b->n_series;
     store.samples = batch_count_samples(b);
+    if (b->n_known > 0)
+        return err_set(err, ERR_STALE, "series were removed meanwhile");
     if (store.rc != 0)
         return err_set(err, store.rc, "the store said no");
     out->rejected[REJECT_TOO_OLD] = store.rejected;
@@ -32,7 +35,15 @@ static int append(void *self, const struct batch *b, struct sink_result *out, st
     return 0;
 }
 
-static const struct sink sink = {.append = append};
+static uint32_t recall(void *self, const struct hash128 *sent, size_t n, const void **out_known)
+{
+    (void)self;
+    for (size_t i = 0; i < n; i++)
+        out_known[i] = store.recalls ? sent : NULL;
+    return 1;
+}
+
+static const struct sink sink = {.append = append, .recall = recall};
 static struct receiver_options options;
 static struct receivers *receivers;
 static struct http_route routes[RECEIVER_ROUTES_MAX];
@@ -147,6 +158,17 @@ static void test_both_encodings_and_both_paths_are_stored(void **state)
         post_to("/api/v1/otlp/v1/metrics", protobuf_type, NULL, buf_str(&body), 200);
     assert_int_equal(store.calls, 3);
     buf_done(&answer);
+    buf_done(&body);
+}
+
+static void test_series_that_went_away_meanwhile_are_told_again_by_labels(void **state)
+{
+    (void)state;
+    struct buf body = protobuf_gauge(3);
+    store.recalls = true;
+    expect(protobuf_type, buf_str(&body), 200, "");
+    assert_int_equal(store.calls, 2);
+    assert_int_equal(store.samples, 3);
     buf_done(&body);
 }
 
@@ -325,6 +347,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
     const struct CMUnitTest tests[] = {
         TEST(test_both_encodings_and_both_paths_are_stored),
+        TEST(test_series_that_went_away_meanwhile_are_told_again_by_labels),
         TEST(test_an_empty_request_is_a_success),
         TEST(test_compressed_bodies_are_stored),
         TEST(test_bad_bodies_are_answered_with_a_status_in_their_encoding),

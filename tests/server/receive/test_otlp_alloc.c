@@ -43,7 +43,7 @@ static int run(struct str packed, const struct receiver_options *options, size_t
     if (rc == 0)
         rc = otlp_decode(buf_str(&body), NULL, &batch.arena, &request, &err);
     if (rc == 0)
-        rc = otlp_translate(&request, &rules, delta, &batch, &outcome, &err);
+        rc = otlp_translate(&request, &rules, NULL, delta, &batch, &outcome, &err);
     *out_rejected = otlp_outcome_rejected(&outcome);
     otlp_delta_free(delta);
     otlp_rules_done(&rules);

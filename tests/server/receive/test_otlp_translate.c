@@ -99,7 +99,7 @@ static void translate(const char *json)
     assert_int_equal(otlp_rules_init(&rules, &options), 0);
     struct str text = arena_str(&batch.arena, str_c(json));
     if (otlp_json_decode(text, NULL, &batch.arena, &request, &err) != 0 ||
-        otlp_translate(&request, &rules, delta, &batch, &outcome, &err) != 0)
+        otlp_translate(&request, &rules, NULL, delta, &batch, &outcome, &err) != 0)
         fail_msg("%s", err.message);
     otlp_rules_done(&rules);
 }
@@ -546,7 +546,8 @@ static void test_a_spent_budget_is_an_error(void **state)
     batch_reset(&batch);
     assert_int_equal(otlp_rules_init(&rules, &options), 0);
     assert_int_equal(otlp_json_decode(str_c(shop), NULL, &batch.arena, &request, &err), 0);
-    assert_int_equal(otlp_translate(&request, &rules, delta, &small, &outcome, &err), ERR_NOMEM);
+    assert_int_equal(otlp_translate(&request, &rules, NULL, delta, &small, &outcome, &err),
+                     ERR_NOMEM);
     assert_string_equal(err.message, "the request needs more than 6000 bytes of memory");
     otlp_rules_done(&rules);
     batch_done(&small);

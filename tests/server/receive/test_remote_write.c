@@ -28,12 +28,15 @@ static struct {
     int rc;
     struct sink_result result; /* rejected, message; accepted is counted */
     size_t series, samples, metadata, calls;
+    bool recalls; /* everything, and each time too late */
 } store;
 
 static int store_append(void *self, const struct batch *b, struct sink_result *out, struct err *err)
 {
     (void)self;
     store.calls++;
+    if (b->n_known > 0)
+        return err_set(err, ERR_STALE, "series were removed meanwhile");
     if (store.rc != 0)
         return err_set(err, store.rc, "the store said no");
     *out = store.result;
@@ -44,7 +47,16 @@ static int store_append(void *self, const struct batch *b, struct sink_result *o
     return 0;
 }
 
-static const struct sink sink = {.append = store_append};
+static uint32_t store_recall(void *self, const struct hash128 *sent, size_t n,
+                             const void **out_known)
+{
+    (void)self;
+    for (size_t i = 0; i < n; i++)
+        out_known[i] = store.recalls ? sent : NULL;
+    return 1;
+}
+
+static const struct sink sink = {.append = store_append, .recall = store_recall};
 static struct remote_write_settings settings;
 
 /* ---- The server and a client ---- */
@@ -287,6 +299,18 @@ static void test_a_sink_that_cannot_now_is_503_and_one_that_failed_500(void **st
     post(type_1, snappy, &body, false, 500, "the store said no");
 }
 
+static void test_series_that_went_away_meanwhile_are_told_again_by_labels(void **state)
+{
+    (void)state;
+    struct buf body = BUF_MAX(1 << 16);
+    store.recalls = true;
+    put_series(&body, "a");
+    put_series(&body, "b");
+    post(type_1, snappy, &body, false, 204, "");
+    assert_int_equal(store.calls, 2);
+    assert_int_equal(store.series, 2);
+}
+
 static void test_an_empty_request_is_fine(void **state)
 {
     (void)state;
@@ -306,6 +330,8 @@ int main(void)
                                         stop),
         cmocka_unit_test_setup_teardown(test_a_sink_that_cannot_now_is_503_and_one_that_failed_500,
                                         start, stop),
+        cmocka_unit_test_setup_teardown(
+            test_series_that_went_away_meanwhile_are_told_again_by_labels, start, stop),
         cmocka_unit_test_setup_teardown(test_an_empty_request_is_fine, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

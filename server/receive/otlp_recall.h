@@ -1,0 +1,41 @@
+/* Series of an OTLP request that the sink knows by the bytes they were sent with (sink_recall): of
+ * the resource, the scope, the metric's name and the point's attributes. Nothing of these needs to
+ * be read then, and a histogram's point finds all its buckets by one hash. */
+#ifndef TELLTALE_RECEIVE_OTLP_RECALL_H
+#define TELLTALE_RECEIVE_OTLP_RECALL_H
+
+#include "codec/otlp.h"
+#include "model/sink.h"
+#include "receive/otlp_rules.h"
+
+struct otlp_recalled_point {
+    const void *const *known; /* of each of its series; NULL: their labels are needed */
+    struct hash128 sent; /* of its first series, see otlp_recall_series; {0}: do not remember */
+    struct otlp_attributes attributes; /* read, where labels are needed */
+};
+
+struct otlp_recalled {
+    struct otlp_recalled_point *points;  /* in the order of the request */
+    struct otlp_recalled_point *targets; /* target_info of each resource; no attributes */
+    uint32_t recalled;                   /* what the sink answered */
+};
+
+/* Asks the sink for all series of a request that was decoded lazily, and reads the attributes of
+ * points that it does not know. `sink` NULL: only the latter. Points with exemplars and requests
+ * with points of delta temporality are not recalled: exemplars are kept by labels, and what was
+ * added up cannot be translated again, as a stale recollection would ask for. ERR_NOMEM, and what
+ * otlp_point_attributes returns. The arena owns everything. */
+int otlp_recall(const struct otlp_request *request, const struct otlp_rules *rules,
+                const struct sink *sink, struct arena *arena, struct otlp_recalled *out,
+                struct err *err);
+
+/* The hash of a point's i-th series, in the order in which they are made. Neighbours have
+ * neighbouring places in the sink's table. */
+static inline struct hash128 otlp_recall_series(struct hash128 first, size_t i)
+{
+    if (hash128_is_none(first))
+        return first;
+    return (struct hash128){first.low + ((uint64_t)i << 32), first.high};
+}
+
+#endif

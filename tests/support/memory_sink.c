@@ -1,0 +1,93 @@
+#include "support/memory_sink.h"
+
+#include <stdlib.h>
+
+#include "model/histogram.h"
+
+static struct str key_of(const struct hash128 *sent)
+{
+    return str_of((const char *)sent, sizeof *sent);
+}
+
+static struct labels *copy_labels(struct arena *a, const struct labels *from)
+{
+    struct labels *copy = arena_zalloc(a, sizeof *copy);
+    struct label *v = arena_array(a, from->n, sizeof *v);
+    if (!copy || !v)
+        abort();
+    for (size_t i = 0; i < from->n; i++)
+        v[i] = (struct label){arena_str(a, from->v[i].name), arena_str(a, from->v[i].value)};
+    *copy = (struct labels){v, from->n};
+    return copy;
+}
+
+static int append(void *self, const struct batch *b, struct sink_result *out, struct err *err)
+{
+    struct memory_sink *s = self;
+    (void)err;
+    *out = (struct sink_result){.accepted = batch_count_samples(b)};
+    for (size_t i = 0; i < b->n_series; i++) {
+        const struct batch_series *series = &b->series[i];
+        if (series->known || hash128_is_none(series->sent))
+            continue;
+        struct str key = arena_str(&s->arena, key_of(&series->sent));
+        if (map_put(&s->labels, key, copy_labels(&s->arena, &series->labels)) != 0)
+            abort();
+    }
+    return 0;
+}
+
+static uint32_t recall(void *self, const struct hash128 *sent, size_t n, const void **out)
+{
+    const struct memory_sink *s = self;
+    for (size_t i = 0; i < n; i++)
+        out[i] = map_get(&s->labels, key_of(&sent[i]));
+    return 1;
+}
+
+void memory_sink_init(struct memory_sink *s)
+{
+    *s = (struct memory_sink){.sink = {.append = append, .recall = recall, .self = s}};
+    arena_init(&s->arena, (size_t)1 << 30);
+}
+
+void memory_sink_done(struct memory_sink *s)
+{
+    map_done(&s->labels);
+    arena_done(&s->arena);
+}
+
+struct labels memory_sink_labels(const struct batch_series *series)
+{
+    return series->known ? *(const struct labels *)series->known : series->labels;
+}
+
+/* ---- comparing ---- */
+
+static bool samples_eq(const struct batch_series *a, const struct batch_series *b)
+{
+    if (a->n_samples != b->n_samples || a->n_exemplars != b->n_exemplars)
+        return false;
+    for (size_t i = 0; i < a->n_samples; i++) {
+        const struct sample *x = &a->samples[i], *y = &b->samples[i];
+        bool same = x->t_unix_ms == y->t_unix_ms && x->start_unix_ms == y->start_unix_ms &&
+                    memcmp(&x->value, &y->value, sizeof x->value) == 0 &&
+                    !x->histogram == !y->histogram;
+        if (!same || (x->histogram && x->histogram->n_positive != y->histogram->n_positive))
+            return false;
+    }
+    return true;
+}
+
+bool memory_sink_eq(const struct batch *a, const struct batch *b)
+{
+    if (a->n_series != b->n_series || a->n_metadata != b->n_metadata)
+        return false;
+    for (size_t i = 0; i < a->n_series; i++) {
+        const struct labels x = memory_sink_labels(&a->series[i]);
+        const struct labels y = memory_sink_labels(&b->series[i]);
+        if (!labels_eq(&x, &y) || !samples_eq(&a->series[i], &b->series[i]))
+            return false;
+    }
+    return true;
+}
