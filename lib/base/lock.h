@@ -13,20 +13,22 @@
 /* In the order they may be taken. Locks of one rank are never held together. */
 enum lock_rank {
     LOCK_NONE = 0,
-    LOCK_SERVE,         /* reload and shutdown */
-    LOCK_SCRAPE,        /* the scrape manager's target list */
-    LOCK_SCRAPE_TARGET, /* one target's health and caches */
-    LOCK_SCHEDULE,      /* tasks that wait for their time */
-    LOCK_RECEIVE,       /* delta-to-cumulative and metadata caches */
-    LOCK_NET_SERVER,    /* listeners, connections */
-    LOCK_NET_STREAM,    /* one HTTP/2 connection */
-    LOCK_AUTH_HASH,     /* one slow password hash at a time */
-    LOCK_AUTH,          /* users, cache of verified credentials */
-    LOCK_QUERY,         /* list of active queries */
-    LOCK_STORE_ROLLUP,  /* one round of rolling up days at a time */
-    LOCK_STORE_TABLE,   /* one flush, merge or retention pass at a time */
-    LOCK_STORE_SPANS,   /* … of the table of spans, */
-    LOCK_STORE_LOGS,    /* … of that of log records */
+    LOCK_SERVE,             /* reload and shutdown */
+    LOCK_SCRAPE,            /* the scrape manager's target list */
+    LOCK_SCRAPE_TARGET,     /* one target's health and caches */
+    LOCK_SCHEDULE,          /* tasks that wait for their time */
+    LOCK_RECEIVE,           /* delta-to-cumulative and metadata caches */
+    LOCK_NET_SERVER,        /* listeners, connections */
+    LOCK_NET_STREAM,        /* one HTTP/2 connection */
+    LOCK_AUTH_HASH,         /* one slow password hash at a time */
+    LOCK_AUTH,              /* users, cache of verified credentials */
+    LOCK_QUERY,             /* list of active queries */
+    LOCK_STORE_ROLLUP,      /* one round of rolling up days at a time */
+    LOCK_STORE_TABLE,       /* one flush, merge or retention pass at a time */
+    LOCK_STORE_SPANS_MERGE, /* one merge, deletion or retention of spans at a time */
+    LOCK_STORE_SPANS,       /* one flush of spans at a time */
+    LOCK_STORE_LOGS_MERGE,  /* the same of log records */
+    LOCK_STORE_LOGS,
     LOCK_STORE_EVICT,   /* selections against the removal of idle streams */
     LOCK_STORE_GATE,    /* appends against the flush's cut */
     LOCK_STORE_STREAMS, /* one shard of the stream registry and its rows in the heads */

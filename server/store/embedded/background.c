@@ -1,5 +1,5 @@
-/* The store's own thread ("store"): flushes when the head is full or old, merges, applies the
- * retention, and, when the log has failed, tries to get going again. */
+/* The thread of the metrics table ("store"): flushes when the head is full or old, merges, applies
+ * the retention, and, when the log has failed, tries to get going again. */
 #include "base/compiler.h"
 #include "base/time.h"
 #include "log/log.h"
@@ -63,8 +63,6 @@ static int merge_and_expire(struct store *s, bool all, struct err *err)
     if (rc == 0)
         rc = tombstones_trim(s, err);
     lock_give(&s->table);
-    if (rc == 0)
-        rc = records_maintain(s, all, err);
     return rc == 0 && rolled != 0 ? err_set(err, rolled, "%s", first.message) : rc;
 }
 
@@ -75,28 +73,20 @@ int store_maintain(struct store *s, bool all, struct err *err)
     int rc = all || is_flush_due(s) ? flush_metrics(s, err) : 0;
     if (rc == 0 && (all || records_is_flush_due(s)))
         rc = records_flush(s, err);
-    return rc == 0 ? merge_and_expire(s, all, err) : rc;
-}
-
-void background_want_records_flush(struct store *s)
-{
-    lock_take(&s->wake_lock);
-    if (!s->records_wanted) {
-        s->records_wanted = true;
-        cond_signal(&s->wake);
-    }
-    lock_give(&s->wake_lock);
+    if (rc == 0)
+        rc = merge_and_expire(s, all, err);
+    return rc == 0 ? records_maintain(s, all, err) : rc;
 }
 
 /* Waits for a wish, the end, or the deadline; true when a flush of metrics is wanted. */
 static bool wait_for_work(struct store *s, int64_t deadline_mono_ns, bool *out_stop)
 {
     lock_take(&s->wake_lock);
-    while (!s->stop && !s->flush_wanted && !s->records_wanted)
+    while (!s->stop && !s->flush_wanted)
         if (!cond_wait_until(&s->wake, &s->wake_lock, deadline_mono_ns))
             break;
     bool wanted = s->flush_wanted;
-    s->flush_wanted = s->records_wanted = false;
+    s->flush_wanted = false;
     *out_stop = s->stop;
     lock_give(&s->wake_lock);
     return wanted;
@@ -124,8 +114,6 @@ static void run(void *arg)
             break;
         struct err err = {0};
         int rc = wanted || is_flush_due(s) ? flush_metrics(s, &err) : 0;
-        if (rc == 0 && records_is_flush_due(s))
-            rc = records_flush(s, &err);
         if (rc == 0)
             rc = merge_and_expire(s, false, &err);
         else
@@ -140,11 +128,13 @@ static void run(void *arg)
 
 int background_start(struct store *s, struct err *err)
 {
-    return thread_start(&s->thread, "store", run, s, err);
+    int rc = thread_start(&s->thread, "store", run, s, err);
+    return rc == 0 ? records_background_start(s, err) : rc;
 }
 
 void background_stop(struct store *s)
 {
+    records_background_stop(s);
     lock_take(&s->wake_lock);
     s->stop = true;
     cond_broadcast(&s->wake);

@@ -65,6 +65,14 @@ struct aggregate_options {
     size_t n;
 };
 
+/* What records/records_background.c keeps. */
+struct records_background {
+    struct thread flush, merge;
+    struct lock lock;
+    struct cond wake;
+    bool stop, flush_wanted, merge_wanted; /* guarded by lock */
+};
+
 struct store {
     const struct fs *fs;
     char *dir, *table_dir, *wal_dir, *metadata_path; /* owned */
@@ -120,7 +128,8 @@ struct store {
     struct thread thread; /* background.c */
     struct lock wake_lock;
     struct cond wake;
-    bool stop, flush_wanted, records_wanted; /* guarded by wake_lock */
+    bool stop, flush_wanted; /* guarded by wake_lock */
+    struct records_background records_background;
 };
 
 /* The live head of a day, made when missing. The gate must be held; the head lives as long. */
@@ -145,9 +154,8 @@ int flush_metrics(struct store *s, struct err *err);
  * store is being closed. */
 int background_look(struct store *s, struct err *err);
 
-/* Asks the background thread for a flush of metrics, or of spans and logs. */
+/* Asks the background thread for a flush of metrics. */
 void background_want_flush(struct store *s);
-void background_want_records_flush(struct store *s);
 int background_start(struct store *s, struct err *err);
 void background_stop(struct store *s);
 

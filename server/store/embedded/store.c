@@ -230,6 +230,7 @@ static int init(struct store *s, const struct store_options *o)
     lock_init(&s->state_lock, LOCK_LEAF);
     lock_init(&s->wake_lock, LOCK_LEAF);
     cond_init(&s->wake);
+    records_background_init(s);
     int rc = streams_init(&s->streams, 0);
     set_limits(s, o);
     atomic_set_relaxed(&s->last_flush_mono_ns, time_now_mono_ns());
@@ -293,6 +294,7 @@ void store_abandon(struct store *s)
     metadata_done(&s->metadata);
     tombstones_done(&s->tombstones);
     (void)fs_close(&s->lock_file, NULL); // gives the lock back; its content does not count
+    records_background_done(s);
     cond_done(&s->wake);
     lock_done(&s->wake_lock);
     lock_done(&s->state_lock);

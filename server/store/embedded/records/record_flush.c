@@ -271,10 +271,11 @@ static int freeze(struct record_store *s)
     if (v) {
         s->frozen = v;
         s->cap_frozen = need + 1;
-        s->seq++;
+        uint64_t seq = atomic_get_relaxed(&s->seq) + 1;
+        atomic_set_relaxed(&s->seq, seq);
         for (size_t i = 0; i < s->n_live; i++) {
             v[s->n_frozen] = s->live[i];
-            v[s->n_frozen].seq = s->seq;
+            v[s->n_frozen].seq = seq;
             v[s->n_frozen++].cut = s->wal.segment;
         }
         s->n_live = 0;

@@ -205,6 +205,8 @@ static int next_group(struct merge *m, struct input *in)
         in->group = NULL;
     }
     in->row = 0;
+    if (!m->dropping && atomic_get_relaxed(&m->store->stopping))
+        return err_set(m->err, ERR_CANCELLED, "merge: the store is being closed");
     while (!in->group && in->next_group < in->part->n_groups) {
         const struct part_group *g = &in->part->groups[in->next_group++];
         struct decoded *d = calloc(1, sizeof *d);
@@ -360,7 +362,7 @@ static bool is_over(const struct record_store *s, int64_t day)
 static bool is_at_rest(const struct record_store *s, const struct record_part *newest)
 {
     const int64_t long_ns = 10 * 60 * NS_PER_S;
-    return newest->seq_hi < s->seq ||
+    return newest->seq_hi < atomic_get_relaxed(&s->seq) ||
            time_now_mono_ns() - atomic_get_relaxed(&s->last_flush_mono_ns) > long_ns;
 }
 
@@ -478,11 +480,13 @@ static int expire_day(struct record_store *s, int64_t day, bool all, struct err 
 
 int record_store_maintain(struct record_store *s, bool all, struct err *err)
 {
-    lock_take(&s->table_lock);
+    lock_take(&s->merge_lock);
+    lock_take(&s->table_lock); // a flush may be writing into a day that goes
     int rc = for_each_day(s, expire_day, all, err);
+    lock_give(&s->table_lock);
     if (rc == 0)
         rc = for_each_day(s, merge_day, all, err);
-    lock_give(&s->table_lock);
+    lock_give(&s->merge_lock);
     return rc;
 }
 
@@ -518,16 +522,14 @@ int record_store_delete(struct record_store *s, const struct predicate *where, i
     struct record_part **parts = NULL;
     size_t n = 0;
     uint64_t rows = 0;
+    lock_take(&s->merge_lock);
     int rc = record_store_flush(s, err);
-    if (rc != 0)
-        return rc;
-    lock_take(&s->table_lock);
-    if (parts_list(s, NULL, &parts, &n) != 0)
+    if (rc == 0 && parts_list(s, NULL, &parts, &n) != 0)
         rc = err_set(err, ERR_NOMEM, "delete: out of memory");
     for (size_t i = 0; rc == 0 && i < n; i++)
         rc = delete_from(s, parts[i], &how, &rows, err);
     parts_list_free(parts, n);
-    lock_give(&s->table_lock);
+    lock_give(&s->merge_lock);
     if (rc == 0)
         *out_rows = rows;
     return rc;

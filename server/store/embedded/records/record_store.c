@@ -143,7 +143,7 @@ void parts_replace(struct record_store *s, struct record_part *const *old, size_
         s->n_parts -= n - 1;
     }
     lock_give(&s->lists);
-    if (NEVER(!there)) { // all that changes the list holds the table lock
+    if (NEVER(!there)) { // all that takes parts away holds the merge lock
         record_part_unref(merged);
         return;
     }
@@ -277,7 +277,8 @@ static int open_part(struct record_store *s, int64_t day, const struct found *f,
     }
     if (rc != 0)
         return err_set(err, rc, "%s", why.message);
-    s->seq = MAX(s->seq, p->seq_hi);
+    if (p->seq_hi > atomic_get_relaxed(&s->seq))
+        atomic_set_relaxed(&s->seq, p->seq_hi);
     rc = parts_add(s, p, NULL);
     if (rc != 0)
         record_part_unref(p);
@@ -342,6 +343,8 @@ int record_store_open(const struct fs *fs, const char *dir, enum record_table ta
     s->fs = fs;
     s->table = table;
     s->durable = durable;
+    lock_init(&s->merge_lock,
+              table == RECORD_SPANS ? LOCK_STORE_SPANS_MERGE : LOCK_STORE_LOGS_MERGE);
     lock_init(&s->table_lock, table == RECORD_SPANS ? LOCK_STORE_SPANS : LOCK_STORE_LOGS);
     rwlock_init(&s->gate, LOCK_STORE_GATE);
     lock_init(&s->lists, LOCK_STORE_HEADS);
@@ -376,6 +379,7 @@ void record_store_abandon(struct record_store *s)
     lock_done(&s->lists);
     rwlock_done(&s->gate);
     lock_done(&s->table_lock);
+    lock_done(&s->merge_lock);
     free(s->dir);
     free(s->wal_dir);
     free(s);

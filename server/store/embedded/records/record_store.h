@@ -14,8 +14,9 @@
  *    the log. So a replay knows which rows of the log are in parts already.
  * 3. Chunks and parts never change; who reads them holds a reference.
  *
- * Locks, in the order they are taken: table (one flush, merge, deletion or retention at a time),
- * gate (appends for reading, the cut for writing), the log's, lists. */
+ * Locks, in the order they are taken: merge (one merge, deletion or retention at a time), table
+ * (one flush at a time, and no retention in it), gate (appends for reading, the cut for writing),
+ * the log's, lists. A flush waits for no merge: rows come in faster than a large merge ends. */
 #ifndef TELLTALE_STORE_EMBEDDED_RECORDS_RECORD_STORE_H
 #define TELLTALE_STORE_EMBEDDED_RECORDS_RECORD_STORE_H
 
@@ -53,7 +54,7 @@ struct record_store {
     atomic_size_t head_max_bytes;
 
     struct wal wal;
-    struct lock table_lock;
+    struct lock merge_lock, table_lock;
     struct rwlock gate;
     struct lock lists; /* all below until the counters */
     struct record_head *live, *frozen;
@@ -62,12 +63,13 @@ struct record_store {
     size_t n_parts, cap_parts;
     struct append_buffers *buffers;
 
-    uint64_t seq; /* of the last freeze; guarded by table_lock */
+    atomic_ullong seq; /* of the last freeze; changed with table_lock held */
     atomic_ullong head_bytes, head_rows, damaged_groups, damaged_parts;
     atomic_ullong rejected[REJECT_REASONS];
     atomic_llong last_flush_mono_ns;
     atomic_bool replayed;
     const atomic_bool *cancelled; /* ends a replay early; NULL: never */
+    atomic_bool stopping;         /* ends a merge early */
 };
 
 /* Opens or creates `dir`/<table>; reads the parts, not the log. */
@@ -91,7 +93,8 @@ int record_store_flush(struct record_store *s, struct err *err);
 int record_store_flush_locked(struct record_store *s, struct err *err); /* table lock held */
 bool record_store_is_flush_due(struct record_store *s);
 
-/* Retention, then merges that are due (`all`: each day into one part). */
+/* Retention, then merges that are due (`all`: each day into one part). ERR_CANCELLED: the table is
+ * being closed (`stopping`). */
 int record_store_maintain(struct record_store *s, bool all, struct err *err);
 
 int record_store_scan(struct record_store *s, const struct record_scan *scan,

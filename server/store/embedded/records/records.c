@@ -24,11 +24,6 @@ static struct record_limits limits_of(const struct store_options *o, enum record
     };
 }
 
-static void want_flush(void *arg)
-{
-    background_want_records_flush(arg);
-}
-
 int records_open(struct store *s, const struct store_options *o, struct err *err)
 {
     int rc = 0;
@@ -40,7 +35,7 @@ int records_open(struct store *s, const struct store_options *o, struct err *err
         if (rc == 0) {
             s->records[i]->now_unix_ms = s->now_unix_ms;
             s->records[i]->cancelled = &s->cancelled;
-            s->records[i]->want_flush = want_flush;
+            s->records[i]->want_flush = records_background_want_flush;
             s->records[i]->want_flush_arg = s;
         }
     }
@@ -96,6 +91,7 @@ int records_hold(struct store *s, bool skip_head, struct err *err)
 {
     int rc = 0;
     for (int i = 0; i < RECORD_TABLES; i++) {
+        lock_take(&s->records[i]->merge_lock);
         lock_take(&s->records[i]->table_lock);
         if (rc == 0 && !skip_head)
             rc = record_store_flush_locked(s->records[i], err);
@@ -105,8 +101,10 @@ int records_hold(struct store *s, bool skip_head, struct err *err)
 
 void records_release(struct store *s)
 {
-    for (int i = RECORD_TABLES - 1; i >= 0; i--)
+    for (int i = RECORD_TABLES - 1; i >= 0; i--) {
         lock_give(&s->records[i]->table_lock);
+        lock_give(&s->records[i]->merge_lock);
+    }
 }
 
 void records_abandon(struct store *s)

@@ -20,4 +20,11 @@ void records_release(struct store *s);
 
 void records_abandon(struct store *s);
 
+/* Threads that flush and merge: rows come in faster than a merge ends, so each has its own. */
+void records_background_init(struct store *s);
+void records_background_done(struct store *s);
+int records_background_start(struct store *s, struct err *err);
+void records_background_stop(struct store *s); /* ends a merge under way */
+void records_background_want_flush(void *store);
+
 #endif
