@@ -1,5 +1,8 @@
 #include "cli/self_collect.h"
 
+#include <stddef.h>
+#include <string.h>
+
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/compiler.h"
@@ -55,6 +58,50 @@ static void write_store(struct buf *out, const struct store_stats *s)
         family(out, v[i].name, v[i].type, v[i].help, v[i].value);
 }
 
+/* Spans and logs: a sample a table in each family. */
+static void write_records(struct buf *out, const struct store_stats *s)
+{
+#define FIELD(name) offsetof(struct store_record_stats, name)
+    static const struct {
+        const char *name, *help;
+        enum self_type type;
+        size_t field;
+    } v[] = {
+        {"telltale_store_records_head_rows", "Spans and log records in memory, not yet in parts.",
+         SELF_TYPE_GAUGE, FIELD(head_rows)},
+        {"telltale_store_records_head_bytes", "Memory of those.", SELF_TYPE_GAUGE,
+         FIELD(head_bytes)},
+        {"telltale_store_records_parts", "Part files of spans and logs.", SELF_TYPE_GAUGE,
+         FIELD(parts)},
+        {"telltale_store_records_part_rows", "Spans and log records in parts.", SELF_TYPE_GAUGE,
+         FIELD(part_rows)},
+        {"telltale_store_records_part_bytes", "Bytes of these parts on disk.", SELF_TYPE_GAUGE,
+         FIELD(part_bytes)},
+        {"telltale_store_records_wal_bytes", "Bytes of their write-ahead logs on disk.",
+         SELF_TYPE_GAUGE, FIELD(wal_bytes)},
+        {"telltale_store_records_damaged_groups_total",
+         "Damaged groups of rows that reads and merges met and skipped since start.",
+         SELF_TYPE_COUNTER, FIELD(damaged_groups)},
+        {"telltale_store_records_damaged_parts_total", "Damaged parts set aside since start.",
+         SELF_TYPE_COUNTER, FIELD(damaged_parts)},
+        {"telltale_store_records_wal_damaged_segments_total",
+         "Segments of their logs that the replay found damaged; their readable rest is kept.",
+         SELF_TYPE_COUNTER, FIELD(wal_damaged_segments)},
+        {"telltale_store_records_wal_damaged_bytes_total", "Bytes of them that were lost.",
+         SELF_TYPE_COUNTER, FIELD(wal_damaged_bytes)},
+    };
+#undef FIELD
+    for (size_t i = 0; i < ARRAY_LEN(v); i++) {
+        self_write_family(out, v[i].name, v[i].type, v[i].help);
+        for (int t = 0; t < RECORD_TABLES; t++) {
+            uint64_t value;
+            memcpy(&value, (const char *)&s->records[t] + v[i].field, sizeof value);
+            self_write_sample(out, v[i].name, (double)value, "table",
+                              record_table_name((enum record_table)t), (char *)NULL);
+        }
+    }
+}
+
 static void write_build(struct buf *out)
 {
     self_write_family(out, "telltale_build_info", SELF_TYPE_GAUGE, "1, with the build as labels.");
@@ -68,8 +115,10 @@ static void collect(void *arg, struct buf *out)
     struct arena arena;
     arena_init(&arena, 1 << 20);
     write_build(out);
-    if (store_stats(arg, 0, &arena, &stats, NULL) == 0)
+    if (store_stats(arg, 0, &arena, &stats, NULL) == 0) {
         write_store(out, &stats);
+        write_records(out, &stats);
+    }
     arena_done(&arena);
 }
 

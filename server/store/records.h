@@ -139,6 +139,7 @@ struct record_scan {
 
 struct record_scan_stats {
     uint64_t blocks, blocks_pruned, rows_read, rows_matched, bytes_read;
+    uint64_t damaged; /* blocks and days of which rows are missing: STORE_DAMAGED_WARNING */
 };
 
 /* Runs the scan over a snapshot: rows acknowledged before are seen. Damaged blocks are skipped and

@@ -205,6 +205,14 @@ struct store_name_count {
     uint64_t count;
 };
 
+/* Of spans or log records. */
+struct store_record_stats {
+    uint64_t head_rows, head_bytes, parts, part_rows, part_bytes, wal_bytes;
+    uint64_t rejected;                                /* rows, since open */
+    uint64_t damaged_groups, damaged_parts;           /* skipped since open */
+    uint64_t wal_damaged_segments, wal_damaged_bytes; /* met by the replay, bytes dropped */
+};
+
 struct store_stats {
     uint64_t streams;     /* active: in the head or seen lately */
     uint64_t label_pairs; /* different name=value pairs of those streams; with top > 0 */
@@ -215,6 +223,7 @@ struct store_stats {
     uint64_t wal_damaged_segments, wal_damaged_bytes; /* met by the replay, bytes dropped */
     uint64_t tombstones; /* deletions whose rows may still take space */
     uint64_t rejected[REJECT_REASONS];
+    struct store_record_stats records[RECORD_TABLES];
     bool replayed;
     bool read_only;    /* the disk refuses writes: batches are refused, reads go on; see message */
     bool flush_failed; /* the last flush did: the head grows until one succeeds; see message */

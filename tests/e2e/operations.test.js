@@ -5,6 +5,7 @@ import { cpSync, readdirSync, readFileSync, statSync, writeFileSync } from "node
 import { join } from "node:path";
 import { FOREVER, T0 } from "./support/fixture.js";
 import { run } from "./support/process.js";
+import { writeLogs, writeSpans } from "./support/records.js";
 import * as rw from "./support/remote_write.js";
 import { Telltale, TELLTALE, temporaryDirectory } from "./support/server.js";
 import { after, before, describe, it } from "./support/test.js";
@@ -123,6 +124,31 @@ describe("telltale store", () => {
     assert.equal(metrics.bytes, statSync(firstPart()).size);
     const table = await telltale("store", "stats", server.data);
     assert.match(table.stdout, /^times +linear +300 +6000 /m);
+  });
+
+  it("stats tells it of spans and logs, too", async () => {
+    const other = await Telltale.start();
+    try {
+      const at = Math.floor(Date.now() / 1000) - 60;
+      await writeSpans(other.api, "shop", Array.from({ length: 100 }, (_, i) => ({ trace: "0af7651916cd43dd8448eb211c80319c", id: String(i + 1).padStart(16, "0"), name: "get", start: at, attributes: { route: "/cart", n: i } })));
+      await writeLogs(other.api, "shop", [{ at, body: "hello" }]);
+      await other.stop();
+      const { stdout } = await telltale("store", "stats", "--json", "--top", "100", other.data);
+      const { spans, logs } = JSON.parse(stdout);
+      assert.equal(spans.rows, 100);
+      assert.equal(logs.rows, 1);
+      const { type, values, distinct } = spans.columns.find(({ column }) => column === "attributes.route");
+      assert.deepEqual({ type, values, distinct }, { type: "string", values: 100, distinct: 1 });
+      assert.equal(spans.columns.reduce((sum, { bytes }) => sum + bytes, 0), spans.column_bytes);
+      const table = await telltale("store", "stats", other.data);
+      assert.match(table.stdout, /^spans\n +100 rows in 1 parts of 1 days$/m);
+      assert.match(table.stdout, / int +\w+ +attributes\.n$/m);
+      const check = await telltale("store", "check", "--json", other.data);
+      assert.equal(check.code, 0, check.stdout);
+      assert.equal(JSON.parse(check.stdout).rows, 101);
+    } finally {
+      await other.dispose();
+    }
   });
 
   it("check names a damaged file and exits 1", async () => {

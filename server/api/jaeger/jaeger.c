@@ -26,6 +26,7 @@ static void answer(void *self, const struct http_request *http, struct http_resp
         err.code = rc;
         fail(response, &err);
     }
+    record_request_warn(&r, response);
     record_request_end(&r);
 }
 

@@ -74,6 +74,14 @@ static void member_time(struct json *j, const char *name, int64_t unix_ms)
     buf_done(&text);
 }
 
+static uint64_t damages(const struct store_stats *s)
+{
+    uint64_t n = s->damaged_blocks + s->damaged_parts;
+    for (int i = 0; i < RECORD_TABLES; i++)
+        n += s->records[i].damaged_groups + s->records[i].damaged_parts;
+    return n;
+}
+
 void api_runtimeinfo(void *self, const struct http_request *q, struct http_response *r)
 {
     struct api_context *api = self;
@@ -96,7 +104,7 @@ void api_runtimeinfo(void *self, const struct http_request *q, struct http_respo
     json_bool(&j, atomic_get_relaxed(&api->reload_ok));
     member_time(&j, "lastConfigTime", atomic_get_relaxed(&api->reload_unix_ms));
     json_member_i64(&j, "timeSeriesCount", (int64_t)stats.streams);
-    json_member_i64(&j, "corruptionCount", (int64_t)(stats.damaged_blocks + stats.damaged_parts));
+    json_member_i64(&j, "corruptionCount", (int64_t)damages(&stats));
     json_member_i64(&j, "goroutineCount", 0);
     json_member_i64(&j, "GOMAXPROCS", sysconf(_SC_NPROCESSORS_ONLN));
     json_member_i64(&j, "GOMEMLIMIT", 0);
@@ -122,6 +130,28 @@ static void name_counts(struct json *j, const char *name, const struct store_nam
         json_object_end(j);
     }
     json_array_end(j);
+}
+
+/* {"spans": {…}, "logs": {…}} */
+static void write_records(struct json *j, const struct store_stats *s)
+{
+    json_object(j);
+    for (int i = 0; i < RECORD_TABLES; i++) {
+        const struct store_record_stats *r = &s->records[i];
+        json_key(j, record_table_name((enum record_table)i));
+        json_object(j);
+        json_member_i64(j, "parts", (int64_t)r->parts);
+        json_member_i64(j, "partRows", (int64_t)r->part_rows);
+        json_member_i64(j, "partBytes", (int64_t)r->part_bytes);
+        json_member_i64(j, "headRows", (int64_t)r->head_rows);
+        json_member_i64(j, "headBytes", (int64_t)r->head_bytes);
+        json_member_i64(j, "walBytes", (int64_t)r->wal_bytes);
+        json_member_i64(j, "rejected", (int64_t)r->rejected);
+        json_member_i64(j, "damagedGroups", (int64_t)r->damaged_groups);
+        json_member_i64(j, "damagedParts", (int64_t)r->damaged_parts);
+        json_object_end(j);
+    }
+    json_object_end(j);
 }
 
 static void write_tsdb(struct json *j, const struct store_stats *s)
@@ -158,6 +188,8 @@ static void write_tsdb(struct json *j, const struct store_stats *s)
     json_bool(j, s->flush_failed);
     json_member_str(j, "message", str_c(s->message));
     json_object_end(j);
+    json_key(j, "records");
+    write_records(j, s);
     json_object_end(j);
 }
 

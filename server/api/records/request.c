@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/time.h"
 #include "query/query.h"
+#include "store/store.h"
 
 static bool has_gone(void *self)
 {
@@ -22,6 +23,12 @@ void record_request_begin(struct record_request *r, struct api_context *api,
                                      time_now_mono_ns() + options.timeout_ms * NS_PER_MS,
                                  .has_gone = has_gone,
                                  .self = (void *)(uintptr_t)http};
+}
+
+void record_request_warn(const struct record_request *r, struct http_response *response)
+{
+    if (r->q.stats.damaged)
+        http_set_header(response, "Warning", STR("299 telltale \"" STORE_DAMAGED_WARNING "\""));
 }
 
 void record_request_end(struct record_request *r)

@@ -21,6 +21,10 @@ void record_request_begin(struct record_request *r, struct api_context *api,
                           const struct http_request *http);
 void record_request_end(struct record_request *r);
 
+/* Adds the header Warning when the scans met damage: clients of these APIs take any error in the
+ * answer itself for a failure as a whole. */
+void record_request_warn(const struct record_request *r, struct http_response *response);
+
 /* --- parameters ------------------------------------------------------------------------------- */
 
 /* The number as a time in ns: seconds, milliseconds, microseconds or nanoseconds, whichever makes

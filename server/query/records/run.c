@@ -55,6 +55,7 @@ static void add_stats(struct record_scan_stats *to, const struct record_scan_sta
     to->rows_read += s->rows_read;
     to->rows_matched += s->rows_matched;
     to->bytes_read += s->bytes_read;
+    to->damaged += s->damaged;
 }
 
 int record_query_scan(struct record_query *q, const struct record_scan *scan, struct err *err)

@@ -194,14 +194,25 @@ static int check_metrics_entry(struct check *c, const char *path, const char *na
     return check_stray(c, path, name);
 }
 
-static int check_records_entry(struct check *c, const char *path, const char *name)
+static int check_records_entry(struct check *c, const char *path, const char *name,
+                               part_check *each)
 {
     int64_t day;
     if (partition_parse_day(name, &day) && fs_is_dir(c->fs, path))
-        return check_day(c, path, day, check_record_part);
+        return check_day(c, path, day, each);
     if (strcmp(name, "wal") == 0)
         return check_log(c, path, true);
     return check_stray(c, path, name);
+}
+
+static int check_spans_entry(struct check *c, const char *path, const char *name)
+{
+    return check_records_entry(c, path, name, check_span_part);
+}
+
+static int check_logs_entry(struct check *c, const char *path, const char *name)
+{
+    return check_records_entry(c, path, name, check_log_part);
 }
 
 /* --- aggregates ------------------------------------------------------------------------------- */
@@ -238,8 +249,8 @@ static const struct {
     entry_check *entry;
 } tables[] = {
     {"metrics", check_metrics_entry},
-    {"spans", check_records_entry},
-    {"logs", check_records_entry},
+    {"spans", check_spans_entry},
+    {"logs", check_logs_entry},
     {"aggregates", check_aggregates_entry},
 };
 

@@ -23,8 +23,9 @@ int check_part(struct check *c, const char *path, int64_t day, uint64_t lo, uint
 /* The same for a day of metrics rolled up. */
 int check_aggregate_part(struct check *c, const char *path, int64_t day, int64_t resolution_ms);
 
-/* The same for a part of spans or log records. */
-int check_record_part(struct check *c, const char *path, int64_t day, uint64_t lo, uint64_t hi);
+/* The same for a part of spans, of log records. */
+int check_span_part(struct check *c, const char *path, int64_t day, uint64_t lo, uint64_t hi);
+int check_log_part(struct check *c, const char *path, int64_t day, uint64_t lo, uint64_t hi);
 
 /* The segments in a log's directory. `records`: of spans or log records, else of metrics. */
 int check_log(struct check *c, const char *dir, bool records);

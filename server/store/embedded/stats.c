@@ -7,6 +7,7 @@
 #include "base/map_guard.h"
 #include "base/time.h"
 #include "store/embedded/engine.h"
+#include "store/embedded/records/record_store.h"
 
 /* --- the biggest ------------------------------------------------------------------------------ */
 
@@ -159,6 +160,23 @@ static void copy_log_state(struct store *s, struct store_stats *out)
     lock_give(&s->state_lock);
 }
 
+/* A table whose log cannot be written makes the store one that takes not everything. */
+static void count_records(struct store *s, struct store_stats *out)
+{
+    for (int i = 0; i < RECORD_TABLES; i++) {
+        struct wal_state log;
+        record_store_stats(s->records[i], &out->records[i]);
+        if (!out->replayed)
+            continue;
+        wal_get_state(&s->records[i]->wal, &log);
+        out->records[i].wal_bytes = log.bytes;
+        if ((log.failed || log.full) && !out->read_only)
+            (void)snprintf(out->message, sizeof out->message, "%.*s", (int)sizeof out->message - 1,
+                           log.reason);
+        out->read_only |= log.failed || log.full;
+    }
+}
+
 int store_stats(struct store *s, size_t top, struct arena *arena, struct store_stats *out,
                 struct err *err)
 {
@@ -172,6 +190,7 @@ int store_stats(struct store *s, size_t top, struct arena *arena, struct store_s
     stats.tombstones = deleted->n;
     tombstone_set_unref(deleted);
     copy_log_state(s, &stats);
+    count_records(s, &stats);
     stats.unreadable_pages = map_guard_faults();
     stats.damaged_blocks = atomic_get_relaxed(&s->damaged_blocks);
     stats.wal_damaged_segments = atomic_get_relaxed(&s->wal_damaged_segments);

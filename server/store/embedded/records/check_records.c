@@ -186,20 +186,26 @@ static int check_content(struct check *c, struct record_part *p)
     return rc == 0 ? 0 : err_set(c->err, rc, "check %s: out of memory", p->path);
 }
 
-static int check_open_part(struct check *c, struct record_part *p, int64_t day, uint64_t lo,
-                           uint64_t hi)
+struct named {
+    enum record_table table;
+    int64_t day;
+    uint64_t lo, hi;
+};
+
+static int check_open_part(struct check *c, struct record_part *p, const struct named *n)
 {
     c->totals->parts++;
     c->totals->bytes += p->size;
     c->totals->rows += p->rows;
     c->totals->blocks += p->n_groups;
     c->totals->streams += p->n_sources;
-    if (p->day != day || p->seq_lo != lo || p->seq_hi != hi || !is_of_day(p, day))
-        check_damage(c, p->path, "is of another day or sequence than its name says");
+    if (p->table != n->table || p->day != n->day || p->seq_lo != n->lo || p->seq_hi != n->hi ||
+        !is_of_day(p, n->day))
+        check_damage(c, p->path, "is of another table, day or sequence than its name says");
     return check_content(c, p);
 }
 
-int check_record_part(struct check *c, const char *path, int64_t day, uint64_t lo, uint64_t hi)
+static int check_record_part(struct check *c, const char *path, const struct named *n)
 {
     struct record_part *p = NULL;
     struct err why = {0};
@@ -211,7 +217,17 @@ int check_record_part(struct check *c, const char *path, int64_t day, uint64_t l
     }
     if (rc != 0)
         return err_set(c->err, rc, "%s", why.message);
-    rc = check_open_part(c, p, day, lo, hi);
+    rc = check_open_part(c, p, n);
     record_part_unref(p);
     return rc;
+}
+
+int check_span_part(struct check *c, const char *path, int64_t day, uint64_t lo, uint64_t hi)
+{
+    return check_record_part(c, path, &(struct named){RECORD_SPANS, day, lo, hi});
+}
+
+int check_log_part(struct check *c, const char *path, int64_t day, uint64_t lo, uint64_t hi)
+{
+    return check_record_part(c, path, &(struct named){RECORD_LOGS, day, lo, hi});
 }

@@ -221,9 +221,7 @@ static int next_group(struct merge *m, struct input *in)
         decoded_free(d);
         if (rc != ERR_CORRUPT)
             return rc == ERR_NOMEM ? no_memory(m) : err_set(m->err, rc, "merge: %s", err_name(rc));
-        atomic_add_relaxed(&m->store->damaged_groups, 1);
-        log_error("store", "a damaged group of rows is dropped in a merge",
-                  LOG_STR("file", in->part->path), LOG_INT("offset", g->table_offset));
+        record_damage_note_group(m->store, in->part, g->table_offset);
     }
     return 0;
 }
@@ -475,7 +473,19 @@ static int expire_day(struct record_store *s, int64_t day, bool all, struct err 
     if (oldest == INT64_MIN || day >= day_of_ns(oldest))
         return 0;
     forget_day(s, day);
+    record_damage_forget_day(s, day);
     return remove_day(s, day, err);
+}
+
+/* Of such a day all parts may have been set aside, so that the list of parts does not name it. */
+static int expire_damaged(struct record_store *s, struct err *err)
+{
+    int64_t oldest = record_store_oldest_ns(s), day;
+    int rc = 0;
+    while (rc == 0 && oldest != INT64_MIN && record_damage_oldest_day(s, &day) &&
+           day < day_of_ns(oldest))
+        rc = expire_day(s, day, false, err);
+    return rc;
 }
 
 int record_store_maintain(struct record_store *s, bool all, struct err *err)
@@ -484,6 +494,8 @@ int record_store_maintain(struct record_store *s, bool all, struct err *err)
     lock_take(&s->table_lock); // a flush may be writing into a day that goes
     int rc = for_each_day(s, expire_day, all, err);
     lock_give(&s->table_lock);
+    if (rc == 0)
+        rc = expire_damaged(s, err);
     if (rc == 0)
         rc = for_each_day(s, merge_day, all, err);
     lock_give(&s->merge_lock);

@@ -73,6 +73,7 @@ struct record_part {
     uint32_t n_groups, n_names, n_sources;
     char *text;                  /* of names and sources */
     atomic_uchar *sound_filters; /* by group: a bit for each filter whose checksum was compared */
+    atomic_bool damaged;         /* a group could not be read: the file stays when it is merged */
 };
 
 /* Maps and checks all but the groups. ERR_CORRUPT, ERR_UNSUPPORTED (a later version), ERR_IO,

@@ -4,15 +4,9 @@
 #include <zstd.h>
 
 #include "base/compiler.h"
-#include "log/log.h"
-#include "self/self.h"
 #include "store/embedded/records/record_store.h"
 #include "store/embedded/records/rowset.h"
 #include "store/embedded/records/source.h"
-
-static struct self_metric damaged_total = SELF_COUNTER(
-    "telltale_store_damaged_groups_total",
-    "Groups of spans or log records that were skipped because they are damaged.", "table");
 
 #define BLOCK_MEMORY ((size_t)1 << 30)
 #define SOURCES_MEMORY ((size_t)1 << 30)
@@ -333,13 +327,12 @@ static int scan_rows(struct running *r, const struct unit *u, struct rowset *row
     return rc;
 }
 
+/* Chunks of a head are no files: their bytes were checked when they came. */
 static void note_damage(struct running *r, const struct unit *u)
 {
-    atomic_add_relaxed(&r->store->damaged_groups, 1);
-    self_add(&damaged_total, 1, record_table_name(r->scan->table));
-    log_error("store", "a damaged group of rows is skipped",
-              LOG_STR("file", u->part ? u->part->path : "head"),
-              LOG_INT("offset", u->group ? u->group->table_offset : 0));
+    r->stats.damaged++;
+    if (u->part)
+        record_damage_note_group(r->store, u->part, u->group->table_offset);
 }
 
 static int explain(struct running *r, int rc)
@@ -430,6 +423,7 @@ int record_store_scan(struct record_store *s, const struct record_scan *scan,
     arena_init(&r.sources, SOURCES_MEMORY);
     arena_init(&r.block, scan->max_bytes ? scan->max_bytes : BLOCK_MEMORY);
     r.zstd = ZSTD_createDCtx();
+    r.stats.damaged = record_damage_days(s, r.floor_ns, r.ceiling_ns);
     int rc = r.zstd ? take_snapshot(&r) : no_memory(&r);
     if (rc == 0)
         rc = list_units(&r);

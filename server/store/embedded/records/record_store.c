@@ -148,7 +148,9 @@ void parts_replace(struct record_store *s, struct record_part *const *old, size_
         return;
     }
     for (size_t i = 0; i < n; i++) {
-        if (strcmp(old[i]->path, merged->path) != 0)
+        if (atomic_get_relaxed(&old[i]->damaged) && strcmp(old[i]->path, merged->path) != 0)
+            (void)record_damage_set_aside(s, old[i]->path, old[i]->day); // else it is superseded
+        else if (strcmp(old[i]->path, merged->path) != 0)
             remove_file(s, old[i]->path);
         record_part_unref(old[i]);
     }
@@ -212,8 +214,8 @@ static int by_width(const void *a, const void *b)
     return x->lo < y->lo ? -1 : x->lo > y->lo;
 }
 
-static int list_day(struct record_store *s, const char *dir, struct found **out, size_t *out_n,
-                    struct err *err)
+static int list_day(struct record_store *s, int64_t day, const char *dir, struct found **out,
+                    size_t *out_n, struct err *err)
 {
     struct fs_names names = {0};
     int rc = fs_list(s->fs, dir, &names, err);
@@ -227,6 +229,8 @@ static int list_day(struct record_store *s, const char *dir, struct found **out,
         }
         if (path && str_ends(str_c(path), STR(".tmp")))
             remove_file(s, path); // a write that a crash interrupted
+        else if (path && str_ends(str_c(path), STR(RECORD_DAMAGED_ENDING)))
+            record_damage_note_day(s, day); // until somebody removes the file
         free(path);
     }
     fs_names_done(&names);
@@ -247,14 +251,9 @@ static bool is_superseded(const struct record_store *s, int64_t day, const struc
     return false;
 }
 
-static void set_aside(struct record_store *s, const char *path, const struct err *why)
+static void set_aside(struct record_store *s, const char *path, int64_t day, const struct err *why)
 {
-    struct buf aside = BUF_MAX(1 << 16);
-    buf_puts(&aside, path);
-    buf_puts(&aside, ".damaged");
-    char *to = buf_take(&aside, NULL);
-    bool moved = to && fs_rename(s->fs, path, to, NULL) == 0;
-    free(to);
+    bool moved = record_damage_set_aside(s, path, day);
     atomic_add_relaxed(&s->damaged_parts, 1);
     log_error("store", moved ? "a damaged part is set aside" : "a damaged part is left out",
               LOG_STR("error", why->message));
@@ -272,7 +271,7 @@ static int open_part(struct record_store *s, int64_t day, const struct found *f,
         record_part_unref(p);
     }
     if (rc == ERR_CORRUPT) {
-        set_aside(s, f->path, &why);
+        set_aside(s, f->path, day, &why);
         return 0;
     }
     if (rc != 0)
@@ -289,7 +288,7 @@ static int open_day(struct record_store *s, int64_t day, const char *dir, struct
 {
     struct found *found = NULL;
     size_t n = 0;
-    int rc = list_day(s, dir, &found, &n, err);
+    int rc = list_day(s, day, dir, &found, &n, err);
     for (size_t i = 0; i < n; i++) {
         if (rc == 0 && is_superseded(s, day, &found[i]))
             remove_file(s, found[i].path);
@@ -376,6 +375,7 @@ void record_store_abandon(struct record_store *s)
     free(s->live);
     free(s->frozen);
     free(s->parts);
+    free(s->damaged_days);
     lock_done(&s->lists);
     rwlock_done(&s->gate);
     lock_done(&s->table_lock);
@@ -427,7 +427,8 @@ static int replay_record(void *arg, struct str payload)
     return 0;
 }
 
-static int replay_segment(struct replay *r, uint32_t segment, uint64_t *out_bytes, struct err *err)
+static int replay_segment(struct replay *r, uint32_t segment, bool last, uint64_t *out_bytes,
+                          struct err *err)
 {
     struct wal_replay got;
     r->segment = segment;
@@ -436,10 +437,13 @@ static int replay_segment(struct replay *r, uint32_t segment, uint64_t *out_byte
     if (rc != 0)
         return rc;
     *out_bytes += got.bytes;
-    if (got.damaged || got.bad_header)
-        log_error("store", "a segment of the write-ahead log is damaged; its readable rest is kept",
-                  LOG_STR("table", record_table_name(r->store->table)), LOG_INT("segment", segment),
-                  LOG_INT("places", got.damaged), LOG_INT("dropped_bytes", got.dropped_bytes));
+    if (!(got.damaged || got.bad_header || (got.torn && !last)))
+        return 0;
+    atomic_add_relaxed(&r->store->wal_damaged_segments, 1);
+    atomic_add_relaxed(&r->store->wal_damaged_bytes, got.dropped_bytes);
+    log_error("store", "a segment of the write-ahead log is damaged; its readable rest is kept",
+              LOG_STR("table", record_table_name(r->store->table)), LOG_INT("segment", segment),
+              LOG_INT("places", got.damaged), LOG_INT("dropped_bytes", got.dropped_bytes));
     return 0;
 }
 
@@ -460,7 +464,7 @@ int record_store_replay(struct record_store *s, uint64_t *out_rows, struct err *
     uint64_t bytes = 0;
     int rc = wal_list(s->fs, s->wal_dir, &v, &n, err);
     for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = replay_segment(&r, v[i], &bytes, err);
+        rc = replay_segment(&r, v[i], i + 1 == n, &bytes, err);
     if (rc == 0) {
         wal_init(&s->wal, s->fs, s->wal_dir, s->durable, next_segment(s, v, n));
         s->wal.old_bytes = bytes;

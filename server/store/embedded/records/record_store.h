@@ -23,6 +23,7 @@
 #include "base/lock.h"
 #include "store/embedded/records/record_part.h"
 #include "store/embedded/wal.h"
+#include "store/store.h"
 
 struct append_buffers; /* record_append.c */
 
@@ -56,15 +57,19 @@ struct record_store {
     struct wal wal;
     struct lock merge_lock, table_lock;
     struct rwlock gate;
-    struct lock lists; /* all below until the counters */
+    struct lock lists; /* all below until `seq` */
     struct record_head *live, *frozen;
     size_t n_live, cap_live, n_frozen, cap_frozen;
     struct record_part **parts; /* by day, then sequence; each holds a reference */
     size_t n_parts, cap_parts;
     struct append_buffers *buffers;
 
+    int64_t *damaged_days; /* of which a part was set aside */
+    size_t n_damaged_days;
+
     atomic_ullong seq; /* of the last freeze; changed with table_lock held */
     atomic_ullong head_bytes, head_rows, damaged_groups, damaged_parts;
+    atomic_ullong wal_damaged_segments, wal_damaged_bytes; /* met by the replay */
     atomic_ullong rejected[REJECT_REASONS];
     atomic_llong last_flush_mono_ns;
     atomic_bool replayed;
@@ -106,6 +111,25 @@ int record_store_attributes(struct record_store *s, int64_t min_unix_ns, int64_t
                             int (*each)(void *arg, struct str name), void *arg, struct err *err);
 int record_store_delete(struct record_store *s, const struct predicate *where, int64_t min_unix_ns,
                         int64_t max_unix_ns, uint64_t *out_rows, struct err *err);
+
+/* Numbers for /metrics and the API; what is in the log is the caller's. */
+void record_store_stats(struct record_store *s, struct store_record_stats *out);
+
+/* --- damage ----------------------------------------------------------------------------------- */
+
+#define RECORD_DAMAGED_ENDING ".damaged"
+
+/* Counts a group that cannot be read; logs it once a part. */
+void record_damage_note_group(struct record_store *s, struct record_part *p, uint64_t offset);
+
+/* Renames a part so that no later start reads it, and remembers its day. False: it could not be. */
+bool record_damage_set_aside(struct record_store *s, const char *path, int64_t day);
+
+/* The days of which a part was set aside, now or before. */
+void record_damage_note_day(struct record_store *s, int64_t day);
+void record_damage_forget_day(struct record_store *s, int64_t day);
+size_t record_damage_days(struct record_store *s, int64_t min_unix_ns, int64_t max_unix_ns);
+bool record_damage_oldest_day(struct record_store *s, int64_t *out); /* false: there is none */
 
 /* --- between the files ------------------------------------------------------------------------ */
 
