@@ -247,12 +247,12 @@ static void find_prefix(struct regex *r, struct str pattern)
 
 /* --- compiling -------------------------------------------------------------------------------- */
 
-static int compile(struct regex *r, struct str pattern, struct err *err)
+static int compile(struct regex *r, struct str pattern, bool anchored, struct err *err)
 {
     int code = 0;
     PCRE2_SIZE at = 0;
-    uint32_t options = PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY |
-                       PCRE2_NEVER_BACKSLASH_C | (r->utf ? PCRE2_UTF : 0);
+    uint32_t options = (anchored ? PCRE2_ANCHORED | PCRE2_ENDANCHORED : 0) | PCRE2_DOTALL |
+                       PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C | (r->utf ? PCRE2_UTF : 0);
     r->code = pcre2_compile((PCRE2_SPTR)(pattern.p ? pattern.p : ""), pattern.n, options, &code,
                             &at, NULL);
     if (!r->code) {
@@ -299,7 +299,7 @@ static bool needs_utf(struct str pattern)
     return false;
 }
 
-int regex_new(struct str pattern, struct regex **out, struct err *err)
+static int make(struct str pattern, bool anchored, struct regex **out, struct err *err)
 {
     if (pattern.n > PATTERN_MAX)
         return err_set(err, ERR_TOO_BIG, "regular expression of %zu bytes; the limit is %d",
@@ -314,15 +314,27 @@ int regex_new(struct str pattern, struct regex **out, struct err *err)
     if (!r)
         return err_set(err, ERR_NOMEM, "out of memory for a regular expression");
     r->utf = needs_utf(pattern);
-    rc = compile(r, pattern, err);
+    rc = compile(r, pattern, anchored, err);
     if (rc != 0) {
         regex_free(r);
         return rc;
     }
-    find_literals(r, pattern);
-    find_prefix(r, pattern);
+    if (anchored) {
+        find_literals(r, pattern);
+        find_prefix(r, pattern);
+    }
     *out = r;
     return 0;
+}
+
+int regex_new(struct str pattern, struct regex **out, struct err *err)
+{
+    return make(pattern, true, out, err);
+}
+
+int regex_new_search(struct str pattern, struct regex **out, struct err *err)
+{
+    return make(pattern, false, out, err);
 }
 
 void regex_free(struct regex *r)

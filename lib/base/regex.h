@@ -1,6 +1,7 @@
-/* Regular expressions as Prometheus's users know them: fully anchored, RE2-like syntax, `.` matches
- * a newline too. Executed by PCRE2 with limits on steps and depth, so a hostile pattern ends in an
- * error, not in a hang. Compiled patterns are immutable: one may be used by many threads at once.
+/* Regular expressions as Prometheus's users know them: fully anchored (but for searching), RE2-like
+ * syntax, `.` matches a newline too. Executed by PCRE2 with limits on steps and depth, so a hostile
+ * pattern ends in an error, not in a hang. Compiled patterns are immutable: one may be used by many
+ * threads at once.
  */
 #ifndef TELLTALE_BASE_REGEX_H
 #define TELLTALE_BASE_REGEX_H
@@ -18,6 +19,10 @@ struct regex;
  * 64 KiB are ERR_TOO_BIG. */
 int regex_new(struct str pattern, struct regex **out, struct err *err);
 void regex_free(struct regex *r);
+
+/* The same, but a match anywhere within the subject is one, as who searches text expects; ^ and $
+ * are the ends of the subject. It has no literals and no prefix. */
+int regex_new_search(struct str pattern, struct regex **out, struct err *err);
 
 /* 1 match, 0 no match, ERR_TOO_BIG when the match ran into its limit. */
 int regex_match(const struct regex *r, struct str subject);

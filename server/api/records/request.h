@@ -25,22 +25,6 @@ void record_request_end(struct record_request *r);
  * answer itself for a failure as a whole. */
 void record_request_warn(const struct record_request *r, struct http_response *response);
 
-/* --- parameters ------------------------------------------------------------------------------- */
-
-/* The number as a time in ns: seconds, milliseconds, microseconds or nanoseconds, whichever makes
- * it a time between 1973 and 2262. Clients of the same API do not agree. */
-int64_t time_by_magnitude(double number);
-
-/* Unix time as above, or RFC 3339 with up to nine decimals. False when it is neither. */
-bool parse_time_ns(struct str text, int64_t *out_unix_ns);
-
-/* A duration as Go writes it: "1.5s", "300ms", "2h45m", "20us", "-1s"; units h m s ms us µs ns. A
- * number without unit is in `unit_ns`; 0: it is refused. */
-bool parse_duration_ns(struct str text, int64_t unit_ns, int64_t *out_ns);
-
-/* Hexadecimal digits as `n` bytes, zeros added in front; p == NULL when they are not that. */
-struct str parse_id(struct arena *a, struct str text, size_t n);
-
 /* --- answers ---------------------------------------------------------------------------------- */
 
 /* In hexadecimal. */

@@ -42,6 +42,29 @@ static void test_patterns_match_the_whole_subject(void **state)
     assert_int_equal(match("(?P<x>a)b", "ab"), 1);
 }
 
+static int search(const char *pattern, const char *subject)
+{
+    struct regex *r = NULL;
+    assert_int_equal(regex_new_search(str_c(pattern), &r, NULL), 0);
+    int rc = regex_match(r, str_c(subject));
+    regex_free(r);
+    return rc;
+}
+
+static void test_searching_finds_a_match_anywhere(void **state)
+{
+    (void)state;
+    assert_int_equal(search("b", "abc"), 1);
+    assert_int_equal(search("b|x", "abc"), 1);
+    assert_int_equal(search("bd", "abc"), 0);
+    assert_int_equal(search("^a", "abc"), 1);
+    assert_int_equal(search("^b", "abc"), 0);
+    assert_int_equal(search("c$", "abc"), 1);
+    assert_int_equal(search("[0-9]{3}", "a 12 345"), 1);
+    assert_int_equal(search("a.c", "x\na\nc"), 1);
+    assert_int_equal(search("", "x"), 1);
+}
+
 static void test_dot_and_classes_match_characters_not_bytes(void **state)
 {
     (void)state;
@@ -181,6 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_patterns_match_the_whole_subject),
+        cmocka_unit_test(test_searching_finds_a_match_anywhere),
         cmocka_unit_test(test_dot_and_classes_match_characters_not_bytes),
         cmocka_unit_test(test_what_re2_refuses_is_refused),
         cmocka_unit_test(test_a_hostile_pattern_ends_in_an_error),

@@ -1,0 +1,229 @@
+#include "query/records/comparison.h"
+
+#include "base/compiler.h"
+#include "base/num.h"
+#include "base/time.h"
+#include "query/traces/traces.h"
+
+enum { TRACE_ID_BYTES = 16, SPAN_ID_BYTES = 8 };
+
+/* What the values of a field are. */
+enum value_kind {
+    VALUE_PLAIN,
+    VALUE_ID,
+    VALUE_SPAN_KIND,
+    VALUE_STATUS,
+    VALUE_DURATION,
+    VALUE_SEVERITY,
+    VALUE_TIME
+};
+
+static const struct {
+    enum record_table table;
+    int field;
+    enum value_kind kind;
+    size_t id_bytes;
+} special_fields[] = {
+    {RECORD_SPANS, SPAN_TRACE_ID, VALUE_ID, TRACE_ID_BYTES},
+    {RECORD_SPANS, SPAN_SPAN_ID, VALUE_ID, SPAN_ID_BYTES},
+    {RECORD_SPANS, SPAN_PARENT_ID, VALUE_ID, SPAN_ID_BYTES},
+    {RECORD_SPANS, SPAN_KIND, VALUE_SPAN_KIND, 0},
+    {RECORD_SPANS, SPAN_STATUS_CODE, VALUE_STATUS, 0},
+    {RECORD_SPANS, SPAN_DURATION_NS, VALUE_DURATION, 0},
+    {RECORD_LOGS, LOG_TRACE_ID, VALUE_ID, TRACE_ID_BYTES},
+    {RECORD_LOGS, LOG_SPAN_ID, VALUE_ID, SPAN_ID_BYTES},
+    {RECORD_LOGS, LOG_SEVERITY, VALUE_SEVERITY, 0},
+};
+
+struct making {
+    const struct comparison *c;
+    struct arena *arena;
+    enum predicate_op op; /* of the leaf, without what negates it */
+    enum value_kind kind;
+    size_t id_bytes;
+    struct err *err;
+};
+
+static int bad_value(const struct making *m, const char *expected)
+{
+    return err_set(m->err, ERR_INVALID, "%.*s: \"%.*s\"; expected %s",
+                   STR_ARG(str_sub(m->c->field, 0, 100)), STR_ARG(str_sub(m->c->value, 0, 100)),
+                   expected);
+}
+
+static enum predicate_op leaf_op(enum comparison_op op)
+{
+    static const enum predicate_op ops[] = {
+        [OP_EQ] = PREDICATE_EQ,
+        [OP_NE] = PREDICATE_EQ,
+        [OP_LT] = PREDICATE_LT,
+        [OP_LE] = PREDICATE_LE,
+        [OP_GT] = PREDICATE_GT,
+        [OP_GE] = PREDICATE_GE,
+        [OP_REGEX] = PREDICATE_REGEX,
+        [OP_NOT_REGEX] = PREDICATE_REGEX,
+        [OP_HAS] = PREDICATE_CONTAINS_NOCASE,
+        [OP_NOT_HAS] = PREDICATE_CONTAINS_NOCASE,
+        [OP_PHRASE] = PREDICATE_PHRASE,
+        [OP_EXISTS] = PREDICATE_EXISTS,
+    };
+    return ops[op];
+}
+
+/* --- values ----------------------------------------------------------------------------------- */
+
+static int word_value(const struct making *m, int (*parse)(struct str word), const char *expected,
+                      struct any *out)
+{
+    int64_t number;
+    int word = parse(m->c->value);
+    if (word < 0 && num_parse_i64(m->c->value, &number) != 0)
+        return bad_value(m, expected);
+    *out = any_int(word >= 0 ? word : number);
+    return 0;
+}
+
+static int special_value(const struct making *m, struct any *out)
+{
+    int64_t ns;
+    struct str id;
+    switch (m->kind) {
+    case VALUE_ID:
+        id = parse_id(m->arena, m->c->value, m->id_bytes);
+        *out = any_bytes(id);
+        return id.p ? 0 : bad_value(m, "hexadecimal digits");
+    case VALUE_SPAN_KIND:
+        return word_value(m, span_kind_parse, "internal, server, client, producer or consumer",
+                          out);
+    case VALUE_STATUS: return word_value(m, span_status_parse, "unset, ok or error", out);
+    case VALUE_DURATION:
+        if (!parse_duration_ns(m->c->value, 1, &ns))
+            return bad_value(m, "a duration like 1.5s or 300ms");
+        *out = any_int(ns);
+        return 0;
+    default:
+        if (!parse_time_ns(m->c->value, &ns))
+            return bad_value(m, "a time");
+        *out = any_int(ns);
+        return 0;
+    }
+}
+
+static struct any folded(struct arena *a, struct str text)
+{
+    char *out = arena_alloc(a, text.n);
+    for (size_t i = 0; out && i < text.n; i++)
+        out[i] = (char)(text.p[i] >= 'A' && text.p[i] <= 'Z' ? text.p[i] | 0x20 : text.p[i]);
+    return any_string(str_of(out, out ? text.n : 0));
+}
+
+/* What a word without quotes may mean besides itself; ANY_NONE: nothing. */
+static struct any meant(const struct comparison *c)
+{
+    int64_t whole;
+    double number;
+    if (c->quoted)
+        return (struct any){0};
+    if (num_parse_i64(c->value, &whole) == 0)
+        return any_int(whole);
+    if (num_parse_double(c->value, &number) == 0)
+        return any_double(number);
+    if (str_eq(c->value, STR("true")) || str_eq(c->value, STR("false")))
+        return any_bool(c->value.n == 4);
+    return (struct any){0};
+}
+
+/* --- leaves ----------------------------------------------------------------------------------- */
+
+static struct predicate plain_leaf(const struct making *m, struct column_ref column)
+{
+    const struct comparison *c = m->c;
+    struct any text = any_string(c->value), other = meant(c);
+    if (m->op == PREDICATE_REGEX)
+        return (struct predicate){.op = m->op, .column = column, .regex = c->regex};
+    if (m->op == PREDICATE_CONTAINS_NOCASE || m->op == PREDICATE_PHRASE)
+        return where_leaf(m->op, column, folded(m->arena, c->value));
+    if (m->op == PREDICATE_EXISTS)
+        return where_leaf(m->op, column, (struct any){0});
+    if (other.type == ANY_NONE)
+        return where_leaf(m->op, column, text);
+    struct predicate p = where_leaf(m->op, column, other);
+    return m->op == PREDICATE_EQ ? where_either(m->arena, p, where_leaf(PREDICATE_EQ, column, text))
+                                 : p;
+}
+
+/* "warn" is four numbers: equal is a range, behind is behind the last of them. */
+static int severity_leaf(const struct making *m, struct column_ref column, struct predicate *out)
+{
+    enum { PER_LEVEL = 4 };
+    int64_t number;
+    int first = severity_parse(m->c->value);
+    if (first < 0) {
+        if (num_parse_i64(m->c->value, &number) != 0)
+            return bad_value(m, "trace, debug, info, warn, error, fatal or a number");
+        *out = where_leaf(m->op, column, any_int(number));
+        return 0;
+    }
+    struct any low = any_int(first), high = any_int(first + PER_LEVEL - 1);
+    if (m->op == PREDICATE_EQ)
+        *out = where_both(m->arena, where_leaf(PREDICATE_GE, column, low),
+                          where_leaf(PREDICATE_LE, column, high));
+    else
+        *out =
+            where_leaf(m->op, column, m->op == PREDICATE_GT || m->op == PREDICATE_LE ? high : low);
+    return 0;
+}
+
+static bool compares(enum predicate_op op)
+{
+    return op >= PREDICATE_EQ && op <= PREDICATE_GE;
+}
+
+static int leaf(const struct making *m, struct column_ref column, struct predicate *out)
+{
+    struct any value;
+    if (m->kind == VALUE_PLAIN || !compares(m->op)) {
+        *out = plain_leaf(m, column);
+        return 0;
+    }
+    if (m->kind == VALUE_SEVERITY)
+        return severity_leaf(m, column, out);
+    int rc = special_value(m, &value);
+    if (rc == 0)
+        *out = where_leaf(m->op, column, value);
+    return rc;
+}
+
+static void find_kind(struct making *m, enum record_table table, const struct column_ref *column)
+{
+    if (column->origin == COLUMN_TIME)
+        m->kind = VALUE_TIME;
+    for (size_t i = 0; i < ARRAY_LEN(special_fields) && column->origin == COLUMN_FIELD; i++) {
+        if (special_fields[i].table != table || special_fields[i].field != column->field)
+            continue;
+        m->kind = special_fields[i].kind;
+        m->id_bytes = special_fields[i].id_bytes;
+    }
+}
+
+int comparison_predicate(enum record_table table, const struct comparison *c, struct arena *a,
+                         struct predicate *out, struct err *err)
+{
+    struct making m = {.c = c, .arena = a, .op = leaf_op(c->op), .err = err};
+    struct column_ref columns[FIELD_COLUMNS_MAX];
+    struct predicate p = {.op = PREDICATE_OR}, one;
+    size_t n = record_field_columns(table, c->field, columns);
+    if (n == 0)
+        return err_set(err, ERR_INVALID, "expected a field before an operator");
+    for (size_t i = 0; i < n; i++) {
+        m.kind = VALUE_PLAIN;
+        find_kind(&m, table, &columns[i]);
+        int rc = leaf(&m, columns[i], &one);
+        if (rc != 0)
+            return rc;
+        p = i == 0 ? one : where_either(a, p, one);
+    }
+    bool negated = c->op == OP_NE || c->op == OP_NOT_REGEX || c->op == OP_NOT_HAS;
+    *out = negated ? where_not(a, p) : p;
+    return arena_failed(a) ? err_set(err, ERR_NOMEM, "out of memory") : 0;
+}
