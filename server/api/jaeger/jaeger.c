@@ -159,7 +159,9 @@ static int load(struct record_request *r, const struct str *ids, size_t n, struc
 {
     size_t found = 0;
     struct trace *v;
-    int rc = traces_load(&r->q, ids, n, FOREVER_MIN, FOREVER_MAX, 0, &v, err);
+    const struct trace_load all = {
+        .ids = ids, .n = n, .min_unix_ns = FOREVER_MIN, .max_unix_ns = FOREVER_MAX};
+    int rc = traces_load(&r->q, &all, &v, err);
     for (size_t i = 0; rc == 0 && i < n; i++)
         if (v[i].n)
             v[found++] = v[i];

@@ -13,55 +13,52 @@
 
 #include "base/compiler.h"
 #include "base/hash.h"
+#include "base/map.h"
 #include "query/traces/traces.h"
 
-enum { TRACE_ID_BYTES = 16, CANDIDATES_MIN = 256, ROUNDS_MAX = 16 };
-
-struct candidate {
-    int64_t key;
-    char id[TRACE_ID_BYTES];
-};
+enum { CANDIDATES_MIN = 256, ROUNDS_MAX = 16, COLUMNS_MAX = 8 };
 
 /* Candidates by id: a hash table of indices into an array. */
 struct search {
     struct record_query *q;
     const struct trace_search *wanted;
-    struct candidate *v;
+    struct trace_key *v;
     size_t n, cap;
     uint32_t *slots; /* index + 1; twice as many as cap, or more; a power of two */
     size_t n_slots;
     int64_t floor; /* keys below are of no interest */
     int64_t scan_floor_ns;
-    struct predicate *bound;   /* duration >= floor, part of the scan's predicate; NULL: by time */
-    struct candidate *earlier; /* on pages before */
-    size_t n_earlier, cap_earlier;
+    struct predicate *bound; /* duration >= floor, part of the scan's predicate; NULL: by time */
+    struct map earlier;      /* on pages before */
+    struct column_ref columns[COLUMNS_MAX]; /* of the scan: those to group by, then the duration */
+    size_t n_by;
 };
 
 /* --- candidates ------------------------------------------------------------------------------- */
 
 static int by_order(const void *a, const void *b)
 {
-    const struct candidate *x = a, *y = b;
+    const struct trace_key *x = a, *y = b;
     if (x->key != y->key)
         return x->key > y->key ? -1 : 1;
-    return memcmp(x->id, y->id, TRACE_ID_BYTES);
+    return str_cmp(x->id, y->id);
 }
 
 /* Behind the cursor? */
-static bool is_after(const struct trace_search *s, int64_t key, const char *id)
+static bool is_after(const struct trace_search *s, int64_t key, struct str id)
 {
     if (!s->after)
         return true;
     if (key != s->after->key)
         return key < s->after->key;
-    return memcmp(id, s->after->id.p, TRACE_ID_BYTES) > 0;
+    return str_cmp(id, s->after->id) > 0;
 }
 
 /* The slot that holds the id, or the free one where it belongs. */
-static uint32_t *slot_of(const struct search *s, const char *id)
+static uint32_t *slot_of(const struct search *s, struct str id)
 {
-    size_t at = hash_bytes_seeded(id, TRACE_ID_BYTES, hash_process_seed()) & (s->n_slots - 1);
-    while (s->slots[at] && memcmp(s->v[s->slots[at] - 1].id, id, TRACE_ID_BYTES) != 0)
+    size_t at = hash_bytes_seeded(id.p, id.n, hash_process_seed()) & (s->n_slots - 1);
+    while (s->slots[at] && !str_eq(s->v[s->slots[at] - 1].id, id))
         at = (at + 1) & (s->n_slots - 1);
     return &s->slots[at];
 }
@@ -83,42 +80,65 @@ static void compact(struct search *s)
         *slot_of(s, s->v[i].id) = (uint32_t)i + 1;
 }
 
-static bool was_earlier(const struct search *s, const char *id)
+static void offer(struct search *s, struct str id, int64_t key)
 {
-    for (size_t i = 0; i < s->n_earlier; i++)
-        if (memcmp(s->earlier[i].id, id, TRACE_ID_BYTES) == 0)
-            return true;
-    return false;
-}
-
-static void offer(struct search *s, const char *id, int64_t key)
-{
-    if (key < s->floor || !is_after(s->wanted, key, id) || was_earlier(s, id))
+    if (key < s->floor || !is_after(s->wanted, key, id) || map_get(&s->earlier, id))
         return;
     uint32_t *slot = slot_of(s, id);
     if (*slot) {
-        struct candidate *c = &s->v[*slot - 1];
+        struct trace_key *c = &s->v[*slot - 1];
         c->key = MAX(c->key, key);
         return;
     }
-    s->v[s->n].key = key;
-    memcpy(s->v[s->n].id, id, TRACE_ID_BYTES);
+    s->v[s->n] = (struct trace_key){key, arena_str(s->q->arena, id)};
     *slot = (uint32_t)++s->n;
     if (s->n == s->cap)
         compact(s);
 }
 
+/* What row i is grouped by: the first of the columns that has a text; else the empty str. */
+static struct str id_of(const struct search *s, const struct record_block *b, size_t i)
+{
+    for (size_t k = 0; k < s->n_by; k++) {
+        struct any id = vector_at(&b->columns[k], i);
+        if (any_text(&id).n)
+            return any_text(&id);
+    }
+    return (struct str){0};
+}
+
+static bool key_of(const struct search *s, const struct record_block *b, size_t i, int64_t *out)
+{
+    struct any duration = {0};
+    *out = b->t_unix_ns[i];
+    if (s->wanted->order == TRACES_NEWEST)
+        return true;
+    duration = vector_at(&b->columns[s->n_by], i);
+    *out = duration.type == ANY_INT ? duration.as.integer : 0;
+    return duration.type == ANY_INT;
+}
+
 static int each_block(void *arg, const struct record_block *b)
 {
     struct search *s = arg;
+    int64_t key;
     for (size_t i = 0; i < b->n; i++) {
-        struct any id = vector_at(&b->columns[0], i);
-        struct any key = s->bound ? vector_at(&b->columns[1], i) : any_int(b->t_unix_ns[i]);
-        if (id.type == ANY_BYTES && id.n == TRACE_ID_BYTES)
-            offer(s, id.as.text, key.type == ANY_INT ? key.as.integer : 0);
+        struct str id = id_of(s, b, i);
+        if (id.n && key_of(s, b, i, &key))
+            offer(s, id, key);
     }
     compact(s);
-    return 0;
+    return arena_failed(s->q->arena) ? ERR_NOMEM : 0;
+}
+
+static void choose_columns(struct search *s)
+{
+    const struct trace_search *w = s->wanted;
+    s->columns[0] = field_column(SPAN_TRACE_ID);
+    s->n_by = w->n_by ? MIN(w->n_by, (size_t)COLUMNS_MAX - 1) : 1;
+    for (size_t i = 0; i < s->n_by && w->n_by; i++)
+        s->columns[i] = w->by[i];
+    s->columns[s->n_by] = field_column(SPAN_DURATION_NS);
 }
 
 static int search_init(struct search *s, struct record_query *q, const struct trace_search *wanted,
@@ -128,6 +148,7 @@ static int search_init(struct search *s, struct record_query *q, const struct tr
     s->cap = MAX(wanted->limit * 4, (size_t)CANDIDATES_MIN);
     for (s->n_slots = 2; s->n_slots < 2 * s->cap; s->n_slots *= 2)
         continue;
+    choose_columns(s);
     s->v = arena_array(q->arena, s->cap, sizeof *s->v);
     s->slots = arena_array(q->arena, s->n_slots, sizeof *s->slots);
     return s->v && s->slots ? 0 : record_query_no_memory(q, err);
@@ -147,8 +168,6 @@ static int pass(struct search *s, struct err *err)
 {
     const struct trace_search *w = s->wanted;
     bool by_time = w->order == TRACES_NEWEST;
-    const struct column_ref columns[] = {field_column(SPAN_TRACE_ID),
-                                         field_column(SPAN_DURATION_NS)};
     struct predicate both[2] = {
         where_field(PREDICATE_GE, SPAN_DURATION_NS, any_int(INT64_MIN)),
         w->where ? *w->where : (struct predicate){.op = PREDICATE_AND},
@@ -161,8 +180,8 @@ static int pass(struct search *s, struct err *err)
         .min_unix_ns = w->min_unix_ns,
         .max_unix_ns = by_time && w->after ? MIN(w->max_unix_ns, w->after->key) : w->max_unix_ns,
         .where = by_time ? w->where : &slow,
-        .columns = columns,
-        .n_columns = by_time ? 1 : 2,
+        .columns = s->columns,
+        .n_columns = s->n_by + !by_time,
         .order = by_time ? SCAN_NEWEST_FIRST : SCAN_ANY_ORDER,
         .each = each_block,
         .arg = s,
@@ -174,26 +193,35 @@ static int pass(struct search *s, struct err *err)
 
 static int each_earlier(void *arg, const struct record_block *b)
 {
+    static char seen;
     struct search *s = arg;
-    bool by_time = s->wanted->order == TRACES_NEWEST;
+    int64_t key;
     for (size_t i = 0; i < b->n; i++) {
-        struct any id = vector_at(&b->columns[0], i);
-        struct any key = by_time ? any_int(b->t_unix_ns[i]) : vector_at(&b->columns[1], i);
-        if (id.type != ANY_BYTES || id.n != TRACE_ID_BYTES || key.type != ANY_INT ||
-            is_after(s->wanted, key.as.integer, id.as.text) || was_earlier(s, id.as.text))
+        struct str id = id_of(s, b, i);
+        if (id.n == 0 || !key_of(s, b, i, &key) || is_after(s->wanted, key, id) ||
+            map_get(&s->earlier, id))
             continue;
-        if (s->n_earlier == s->cap_earlier) {
-            size_t cap = s->cap_earlier ? 2 * s->cap_earlier : 32;
-            void *grown =
-                arena_grow(s->q->arena, s->earlier, s->n_earlier, cap, sizeof *s->earlier);
-            if (!grown)
-                return ERR_NOMEM;
-            s->earlier = grown;
-            s->cap_earlier = cap;
-        }
-        memcpy(s->earlier[s->n_earlier++].id, id.as.text, TRACE_ID_BYTES);
+        struct str own = arena_str(s->q->arena, id);
+        if (arena_failed(s->q->arena) || map_put(&s->earlier, own, &seen) != 0)
+            return ERR_NOMEM;
     }
     return 0;
+}
+
+/* Rows of the candidates, by any of the columns. */
+static struct predicate where_candidates(struct search *s)
+{
+    struct arena *a = s->q->arena;
+    struct predicate where = {.op = PREDICATE_OR};
+    struct any *ids = arena_array(a, s->n, sizeof *ids);
+    bool bytes = s->wanted->n_by == 0;
+    for (size_t i = 0; ids && i < s->n; i++)
+        ids[i] = bytes ? any_bytes(s->v[i].id) : any_string(s->v[i].id);
+    for (size_t k = 0; ids && k < s->n_by; k++) {
+        struct predicate one = where_one_of(a, s->columns[k], ids, s->n);
+        where = k ? where_either(a, where, one) : one;
+    }
+    return where;
 }
 
 /* Adds to `earlier` the candidates that have a span above the cursor. */
@@ -202,10 +230,7 @@ static int find_earlier(struct search *s, struct err *err)
     const struct trace_search *w = s->wanted;
     struct arena *a = s->q->arena;
     bool by_time = w->order == TRACES_NEWEST;
-    struct any *ids = arena_array(a, s->n, sizeof *ids);
-    for (size_t i = 0; ids && i < s->n; i++)
-        ids[i] = any_bytes(str_of(s->v[i].id, TRACE_ID_BYTES));
-    struct predicate where = where_one_of(a, field_column(SPAN_TRACE_ID), ids, s->n);
+    struct predicate where = where_candidates(s);
     if (w->where)
         where = where_both(a, where, *w->where);
     if (!by_time)
@@ -213,31 +238,38 @@ static int find_earlier(struct search *s, struct err *err)
                            where_field(PREDICATE_GE, SPAN_DURATION_NS, any_int(w->after->key)));
     if (arena_failed(a))
         return record_query_no_memory(s->q, err);
-    const struct column_ref columns[] = {field_column(SPAN_TRACE_ID),
-                                         field_column(SPAN_DURATION_NS)};
     const struct record_scan scan = {.table = RECORD_SPANS,
                                      .min_unix_ns = by_time ? MAX(w->min_unix_ns, w->after->key)
                                                             : w->min_unix_ns,
                                      .max_unix_ns = w->max_unix_ns,
                                      .where = &where,
-                                     .columns = columns,
-                                     .n_columns = 2,
+                                     .columns = s->columns,
+                                     .n_columns = s->n_by + !by_time,
                                      .each = each_earlier,
                                      .arg = s};
     return record_query_scan(s->q, &scan, err);
 }
 
-static int give_page(struct search *s, struct trace_key **out, size_t *out_n, struct err *err)
+static void give_page(struct search *s, struct trace_key **out, size_t *out_n)
 {
     qsort(s->v, s->n, sizeof *s->v, by_order);
-    struct trace_key *keys = arena_array(s->q->arena, s->n, sizeof *keys);
-    if (!keys)
-        return record_query_no_memory(s->q, err);
-    for (size_t i = 0; i < s->n; i++)
-        keys[i] = (struct trace_key){s->v[i].key, str_of(s->v[i].id, TRACE_ID_BYTES)};
-    *out = keys;
+    *out = s->v;
     *out_n = MIN(s->n, s->wanted->limit);
-    return 0;
+}
+
+static int find(struct search *s, struct err *err)
+{
+    for (int round = 0; round < ROUNDS_MAX; round++) {
+        size_t before = s->earlier.n;
+        int rc = pass(s, err);
+        if (rc == 0 && s->wanted->after && s->n)
+            rc = find_earlier(s, err);
+        if (rc != 0 || s->earlier.n == before)
+            return rc;
+    }
+    return err_set(err, ERR_TOO_BIG,
+                   "the traces of this page have too many spans on pages before; ask with an "
+                   "earlier end instead");
 }
 
 int traces_find(struct record_query *q, const struct trace_search *search, struct trace_key **out,
@@ -245,17 +277,10 @@ int traces_find(struct record_query *q, const struct trace_search *search, struc
 {
     struct search s;
     int rc = search_init(&s, q, search, err);
-    for (int round = 0; rc == 0 && round < ROUNDS_MAX; round++) {
-        size_t before = s.n_earlier;
-        rc = pass(&s, err);
-        if (rc == 0 && search->after && s.n)
-            rc = find_earlier(&s, err);
-        if (rc == 0 && s.n_earlier == before)
-            return give_page(&s, out, out_n, err);
-    }
-    if (rc != 0)
-        return rc;
-    return err_set(err, ERR_TOO_BIG,
-                   "the traces of this page have too many spans on pages before; ask with a later "
-                   "end instead");
+    if (rc == 0)
+        rc = find(&s, err);
+    if (rc == 0)
+        give_page(&s, out, out_n);
+    map_done(&s.earlier);
+    return rc;
 }

@@ -4,15 +4,17 @@
 #include "base/compiler.h"
 #include "base/hash.h"
 #include "base/map.h"
-#include "query/traces/traces.h"
+#include "query/traces/tree.h"
 
-enum { LOAD_COLUMNS = SPAN_FIELDS + 1, SPANS_FIRST = 32 };
+enum { LOAD_COLUMNS = SPAN_FIELDS + USAGE_ATTRIBUTES, SPANS_FIRST = 32 };
 
 struct loading {
     struct record_query *q;
     struct trace *traces;
     struct map by_id;
-    size_t max_spans;
+    const struct trace_load *wanted;
+    struct column_ref columns[LOAD_COLUMNS]; /* fields, then attributes: all, or those of usage */
+    size_t n_fields, n_columns;
     /* The source that the last row came from, and its copy: rows lie by source. */
     const struct record_source *theirs, *ours;
 };
@@ -25,16 +27,35 @@ static int by_key(const void *a, const void *b)
     return str_cmp(x->key, y->key);
 }
 
-static void set_attributes(struct span *s, struct arena *a, const struct any *map)
+static void set_attributes(struct span *s, struct arena *a, const struct attribute *pairs, size_t n)
 {
-    if (map->type != ANY_MAP || map->n == 0)
+    if (n == 0)
         return;
-    struct attribute *v = (struct attribute *)(uintptr_t)attributes_copy(a, map->as.pairs, map->n);
+    struct attribute *v = (struct attribute *)(uintptr_t)attributes_copy(a, pairs, n);
     if (!v)
         return;
-    qsort(v, map->n, sizeof *v, by_key);
+    qsort(v, n, sizeof *v, by_key);
     s->attributes = v;
-    s->n_attributes = map->n;
+    s->n_attributes = n;
+}
+
+static void read_attributes(struct loading *l, const struct record_block *b, size_t row,
+                            struct span *s)
+{
+    struct attribute pairs[USAGE_ATTRIBUTES];
+    size_t n = 0;
+    if (!l->wanted->brief) {
+        struct any map = vector_at(&b->columns[l->n_fields], row);
+        if (map.type == ANY_MAP)
+            set_attributes(s, l->q->arena, map.as.pairs, map.n);
+        return;
+    }
+    for (size_t i = l->n_fields; i < l->n_columns; i++) {
+        struct any v = vector_at(&b->columns[i], row);
+        if (v.type != ANY_NONE)
+            pairs[n++] = (struct attribute){l->columns[i].name, v};
+    }
+    set_attributes(s, l->q->arena, pairs, n);
 }
 
 static int64_t int_of(const struct any *v)
@@ -71,12 +92,11 @@ static void read_span(struct loading *l, const struct record_block *b, size_t ro
 {
     struct arena *a = l->q->arena;
     *s = (struct span){.start_unix_ns = b->t_unix_ns[row]};
-    for (size_t i = 0; i < SPAN_FIELDS; i++) {
+    for (size_t i = 0; i < l->n_fields; i++) {
         struct any v = vector_at(&b->columns[i], row);
         s->fields[i] = any_copy(a, &v);
     }
-    struct any map = vector_at(&b->columns[SPAN_FIELDS], row);
-    set_attributes(s, a, &map);
+    read_attributes(l, b, row, s);
     set_fields(s);
     s->source = keep_source(l, b, row);
 }
@@ -105,7 +125,7 @@ static int each_block(void *arg, const struct record_block *b)
         struct trace *t = map_get(&l->by_id, any_text(&id));
         if (!t)
             continue;
-        if (l->max_spans && t->n >= l->max_spans) {
+        if (l->wanted->max_spans && t->n >= l->wanted->max_spans) {
             t->cut++;
             continue;
         }
@@ -119,26 +139,35 @@ static int each_block(void *arg, const struct record_block *b)
     return 0;
 }
 
-static int scan(struct loading *l, const struct str *ids, size_t n, int64_t min_unix_ns,
-                int64_t max_unix_ns, struct err *err)
+static void choose_columns(struct loading *l)
 {
+    l->n_fields = l->wanted->brief ? SPAN_STATUS_CODE + 1 : SPAN_FIELDS;
+    for (size_t i = 0; i < l->n_fields; i++)
+        l->columns[l->n_columns++] = field_column((int)i);
+    for (size_t i = 0; l->wanted->brief && i < USAGE_ATTRIBUTES; i++)
+        l->columns[l->n_columns++] = attribute_column(str_c(usage_attributes[i]));
+    if (!l->wanted->brief)
+        l->columns[l->n_columns++] = (struct column_ref){.origin = COLUMN_ALL_ATTRIBUTES};
+}
+
+static int scan(struct loading *l, struct err *err)
+{
+    const struct trace_load *w = l->wanted;
     struct arena *a = l->q->arena;
-    struct column_ref columns[LOAD_COLUMNS];
-    for (int i = 0; i < SPAN_FIELDS; i++)
-        columns[i] = field_column(i);
-    columns[SPAN_FIELDS] = (struct column_ref){.origin = COLUMN_ALL_ATTRIBUTES};
-    struct any *values = arena_array(a, n, sizeof *values);
-    for (size_t i = 0; values && i < n; i++)
-        values[i] = any_bytes(ids[i]);
-    struct predicate where = where_one_of(a, field_column(SPAN_TRACE_ID), values, n);
+    struct any *values = arena_array(a, w->n, sizeof *values);
+    for (size_t i = 0; values && i < w->n; i++)
+        values[i] = any_bytes(w->ids[i]);
+    struct predicate where =
+        where_one_of(a, field_column(SPAN_TRACE_ID), values, values ? w->n : 0);
     if (arena_failed(a))
         return record_query_no_memory(l->q, err);
+    choose_columns(l);
     const struct record_scan wanted = {.table = RECORD_SPANS,
-                                       .min_unix_ns = min_unix_ns,
-                                       .max_unix_ns = max_unix_ns,
+                                       .min_unix_ns = w->min_unix_ns,
+                                       .max_unix_ns = w->max_unix_ns,
                                        .where = &where,
-                                       .columns = columns,
-                                       .n_columns = LOAD_COLUMNS,
+                                       .columns = l->columns,
+                                       .n_columns = l->n_columns,
                                        .order = SCAN_OLDEST_FIRST,
                                        .each = each_block,
                                        .arg = l};
@@ -182,23 +211,23 @@ static void put_in_order(struct trace *t)
     qsort(t->spans, n, sizeof *t->spans, by_start);
 }
 
-int traces_load(struct record_query *q, const struct str *ids, size_t n, int64_t min_unix_ns,
-                int64_t max_unix_ns, size_t max_spans, struct trace **out, struct err *err)
+int traces_load(struct record_query *q, const struct trace_load *wanted, struct trace **out,
+                struct err *err)
 {
-    struct loading l = {.q = q, .max_spans = max_spans};
+    struct loading l = {.q = q, .wanted = wanted};
     int rc = 0;
-    l.traces = arena_array(q->arena, n, sizeof *l.traces);
+    l.traces = arena_array(q->arena, wanted->n, sizeof *l.traces);
     if (!l.traces)
         return record_query_no_memory(q, err);
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        l.traces[i].id = ids[i];
-        rc = map_put(&l.by_id, ids[i], &l.traces[i]);
+    for (size_t i = 0; rc == 0 && i < wanted->n; i++) {
+        l.traces[i].id = wanted->ids[i];
+        rc = map_put(&l.by_id, wanted->ids[i], &l.traces[i]);
     }
     if (rc != 0)
         rc = err_set(err, rc, "out of memory");
-    else if (n)
-        rc = scan(&l, ids, n, min_unix_ns, max_unix_ns, err);
-    for (size_t i = 0; rc == 0 && i < n; i++)
+    else if (wanted->n)
+        rc = scan(&l, err);
+    for (size_t i = 0; rc == 0 && i < wanted->n; i++)
         put_in_order(&l.traces[i]);
     map_done(&l.by_id);
     if (rc == 0)

@@ -25,6 +25,10 @@ struct trace_search {
     enum trace_order order;
     size_t limit;                  /* at least 1 */
     const struct trace_key *after; /* the last trace of the page before; NULL: the first page */
+    /* What to find instead of traces: values of the first of these attributes that a span has, of
+     * at most 7. The id of a key is such a value then. */
+    const struct column_ref *by;
+    size_t n_by; /* 0: traces */
 };
 
 /* The first `limit` traces behind `after`, in order of (key falling, id rising). A page ends the
@@ -54,10 +58,19 @@ struct trace {
     size_t cut;        /* spans left out because there were more than max_spans */
 };
 
-/* The spans of each trace, wherever within the times; n == 0 for one that is not there. Of spans
- * with the same id the one that ends last is kept. `max_spans` of one trace; 0: any number. */
-int traces_load(struct record_query *q, const struct str *ids, size_t n, int64_t min_unix_ns,
-                int64_t max_unix_ns, size_t max_spans, struct trace **out, struct err *err);
+struct trace_load {
+    const struct str *ids;
+    size_t n;
+    int64_t min_unix_ns, max_unix_ns;
+    size_t max_spans; /* of one trace; 0: any number */
+    bool brief; /* for a summary: no fields behind SPAN_STATUS_CODE, and of the attributes only
+                 * those that usage_of_span asks for */
+};
+
+/* The spans of each trace, wherever within the times, in the order of the ids; n == 0 for one that
+ * is not there. Of spans with the same id the one that ends last is kept. */
+int traces_load(struct record_query *q, const struct trace_load *wanted, struct trace **out,
+                struct err *err);
 
 /* The attribute of the span, else of its resource; NULL when neither has it. */
 const struct any *span_attribute(const struct span *s, struct str key);
