@@ -128,6 +128,10 @@ struct record_scan {
     const struct column_ref *columns;
     size_t n_columns;
     enum scan_order order;
+    /* NULL, or called with the rows of a block that matched before their columns are read:
+     * sel[0..n) are indices of t_unix_ns, rising. It may keep some of them, in order, and returns
+     * how many: who wants the newest few rows need not pay for all columns of the others. */
+    size_t (*narrow)(void *arg, const int64_t *t_unix_ns, uint32_t *sel, size_t n);
     size_t max_bytes;                                     /* of memory for one block; 0: 1 GiB */
     bool (*is_cancelled)(void *arg);                      /* asked once a block; NULL: never */
     int (*each)(void *arg, const struct record_block *b); /* non-zero ends the scan with it */

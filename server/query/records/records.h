@@ -41,6 +41,9 @@ struct any any_copy(struct arena *a, const struct any *v);
 const struct attribute *attributes_copy(struct arena *a, const struct attribute *v, size_t n);
 struct record_source *source_copy(struct arena *a, const struct record_source *s);
 
+/* A hash of type and value, `h` mixed in; the same in every process. */
+uint64_t any_hash(const struct any *v, uint64_t h);
+
 /* The number in an int or double; false for other types. */
 bool any_number(const struct any *v, double *out);
 

@@ -30,6 +30,12 @@ static int each(void *arg, const struct record_block *b)
     return r->scan->each(r->scan->arg, b);
 }
 
+static size_t narrow(void *arg, const int64_t *t_unix_ns, uint32_t *sel, size_t n)
+{
+    const struct run *r = arg;
+    return r->scan->narrow(r->scan->arg, t_unix_ns, sel, n);
+}
+
 int record_query_no_memory(const struct record_query *q, struct err *err)
 {
     if (!q->arena->over_budget)
@@ -66,6 +72,7 @@ int record_query_scan(struct record_query *q, const struct record_scan *scan, st
     size_t left = q->arena->budget - MIN(q->arena->used, q->arena->budget);
     with.is_cancelled = is_cancelled;
     with.each = each;
+    with.narrow = scan->narrow ? narrow : NULL;
     with.arg = &run;
     with.max_bytes = MAX(left, (size_t)BLOCK_MIN_BYTES);
     int rc = store_scan(q->store, &with, &stats, err);

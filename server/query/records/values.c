@@ -1,4 +1,5 @@
 /* Values that outlive the block of rows they came in. */
+#include "base/hash.h"
 #include "query/records/records.h"
 
 #define SERVICE_NAME STR("service.name")
@@ -45,6 +46,27 @@ struct record_source *source_copy(struct arena *a, const struct record_source *s
     out->scope_name = arena_str(a, s->scope_name);
     out->scope_version = arena_str(a, s->scope_version);
     return arena_failed(a) ? NULL : out;
+}
+
+uint64_t any_hash(const struct any *v, uint64_t h)
+{
+    h = hash_combine(h, v->type);
+    switch (v->type) {
+    case ANY_STRING:
+    case ANY_BYTES: return hash_combine(h, hash_str(any_text(v)));
+    case ANY_BOOL: return hash_combine(h, v->as.boolean);
+    case ANY_INT: return hash_combine(h, (uint64_t)v->as.integer);
+    case ANY_DOUBLE: return hash_combine(h, hash_bytes(&v->as.number, sizeof v->as.number));
+    case ANY_ARRAY:
+        for (uint32_t i = 0; i < v->n; i++)
+            h = any_hash(&v->as.items[i], h);
+        return hash_combine(h, v->n);
+    case ANY_MAP:
+        for (uint32_t i = 0; i < v->n; i++)
+            h = any_hash(&v->as.pairs[i].value, hash_combine(h, hash_str(v->as.pairs[i].key)));
+        return hash_combine(h, v->n);
+    default: return h;
+    }
 }
 
 bool any_number(const struct any *v, double *out)

@@ -306,6 +306,16 @@ const struct record_source *record_block_source(const struct record_block *b, si
 
 /* --- the loop --------------------------------------------------------------------------------- */
 
+static int narrow(struct running *r, struct rowset *rows, uint32_t *sel, uint32_t *n)
+{
+    if (!r->scan->narrow || *n == 0)
+        return 0;
+    int rc = rowset_times(rows);
+    if (rc == 0)
+        *n = (uint32_t)r->scan->narrow(r->scan->arg, rows->t_unix_ns, sel, *n);
+    return rc;
+}
+
 /* *out_ours: the code is the scan's, not the callback's. */
 static int scan_rows(struct running *r, const struct unit *u, struct rowset *rows, bool *out_ours)
 {
@@ -319,8 +329,9 @@ static int scan_rows(struct running *r, const struct unit *u, struct rowset *row
     uint32_t *sel = selected_rows(r, rows, bits, &n);
     r->stats.rows_read += rows->n;
     r->stats.rows_matched += n;
-    if (!sel || n == 0)
-        return sel ? 0 : ERR_NOMEM;
+    rc = sel ? narrow(r, rows, sel, &n) : ERR_NOMEM;
+    if (rc != 0 || n == 0)
+        return rc;
     *out_ours = false;
     rc = hand_over(r, rows, sel, n);
     *out_ours = rc == ERR_NOMEM || rc == ERR_CORRUPT;
