@@ -14,6 +14,7 @@
 #include "api/prometheus/snapshot.h"
 #include "api/prometheus/status.h"
 #include "api/prometheus/targets.h"
+#include "api/records/records.h"
 #include "api/ui/ui.h"
 #include "base/compiler.h"
 
@@ -22,6 +23,10 @@ enum { GET_POST = HTTP_GET | HTTP_POST, POST_PUT = HTTP_POST | HTTP_PUT };
 #define V1(path) "/api/v1/" path
 
 /* A question of a person or program that may read, answered by a worker. */
+#define ASK(path, handler, name)                                                                   \
+    {                                                                                              \
+        GET_POST, path, AUTH_READ, HTTP_QUERY, handler, NULL, name, true                           \
+    }
 #define READ(path, handler, name)                                                                  \
     {                                                                                              \
         HTTP_GET, path, AUTH_READ, HTTP_QUERY, handler, NULL, name, true                           \
@@ -94,6 +99,18 @@ static const struct http_route table[] = {
     {HTTP_GET | POST_PUT, V1("admin/telltale/flush"), AUTH_ADMIN, HTTP_QUERY, api_flush, NULL,
      "flush", true},
     {GET_POST, V1("export"), AUTH_READ, HTTP_QUERY, api_export, NULL, "export", true},
+    ASK(V1("traces"), api_traces, "traces"),
+    ASK(V1("traces/*"), api_trace, "trace"),
+    ASK(V1("sessions"), api_sessions, "sessions"),
+    ASK(V1("sessions/*"), api_session, "session"),
+    ASK(V1("service_map"), api_service_map, "service_map"),
+    ASK(V1("spans/fields"), api_span_fields, "span_fields"),
+    ASK(V1("spans/values"), api_span_values, "span_values"),
+    ASK(V1("logs"), api_logs, "logs"),
+    ASK(V1("logs/histogram"), api_log_histogram, "log_histogram"),
+    ASK(V1("logs/context"), api_log_context, "log_context"),
+    ASK(V1("logs/fields"), api_log_fields, "log_fields"),
+    ASK(V1("logs/values"), api_log_values, "log_values"),
     JAEGER("/jaeger/api/"),
     JAEGER("/api/"),
     {HTTP_GET, "/federate", AUTH_READ, HTTP_QUERY, api_federate, NULL, "federate", false},

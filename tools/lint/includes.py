@@ -35,7 +35,7 @@ PUBLIC = {
     "api": ["api.h", "export.h"],
     "config": ["config.h", "scrape_config.h"],
     "net": ["address.h", "auth.h", "client.h", "grpc.h", "http.h", "tls.h"],
-    "query": ["query.h", "script/script.h", "records/records.h", "records/filter.h", "records/facets.h", "traces/traces.h", "traces/tree.h", "logs/logs.h"],
+    "query": ["query.h", "script/script.h", "records/records.h", "records/filter.h", "records/facets.h", "traces/traces.h", "traces/tree.h", "traces/sessions.h", "logs/logs.h"],
     "receive": ["receive.h", "scrape.h", "import.h"],
     "store": ["store.h", "inspect.h", "records.h"],
 }

@@ -8,7 +8,8 @@
  *
  * A page that is not the first needs one thing more: a trace whose best span was on an earlier page
  * has spans below the cursor, too. So candidates are asked for spans above the cursor, those that
- * have any are left out, and the search is run again without them until none is found. */
+ * have any are left out; if too few are left for a page, the search is run again, with more
+ * candidates and without those. */
 #include <stdlib.h>
 
 #include "base/compiler.h"
@@ -16,7 +17,7 @@
 #include "base/map.h"
 #include "query/traces/traces.h"
 
-enum { CANDIDATES_MIN = 256, ROUNDS_MAX = 16, COLUMNS_MAX = 8 };
+enum { CANDIDATES_MIN = 256, ROUNDS_MAX = 16, KEEP_GROWTH = 4, COLUMNS_MAX = 8 };
 
 /* Candidates by id: a hash table of indices into an array. */
 struct search {
@@ -24,6 +25,7 @@ struct search {
     const struct trace_search *wanted;
     struct trace_key *v;
     size_t n, cap;
+    size_t keep;     /* candidates that a page is chosen from */
     uint32_t *slots; /* index + 1; twice as many as cap, or more; a power of two */
     size_t n_slots;
     int64_t floor; /* keys below are of no interest */
@@ -66,10 +68,10 @@ static uint32_t *slot_of(const struct search *s, struct str id)
 /* Keeps the best, raises the floor. */
 static void compact(struct search *s)
 {
-    if (s->n <= s->wanted->limit)
+    if (s->n <= s->keep)
         return;
     qsort(s->v, s->n, sizeof *s->v, by_order);
-    s->n = s->wanted->limit;
+    s->n = s->keep;
     s->floor = s->v[s->n - 1].key;
     if (s->bound)
         s->bound->value.as.integer = s->floor;
@@ -141,24 +143,23 @@ static void choose_columns(struct search *s)
     s->columns[s->n_by] = field_column(SPAN_DURATION_NS);
 }
 
-static int search_init(struct search *s, struct record_query *q, const struct trace_search *wanted,
-                       struct err *err)
+/* Empty, with room for so many candidates. */
+static int restart(struct search *s, size_t keep, struct err *err)
 {
-    *s = (struct search){.q = q, .wanted = wanted};
-    s->cap = MAX(wanted->limit * 4, (size_t)CANDIDATES_MIN);
-    for (s->n_slots = 2; s->n_slots < 2 * s->cap; s->n_slots *= 2)
-        continue;
-    choose_columns(s);
-    s->v = arena_array(q->arena, s->cap, sizeof *s->v);
-    s->slots = arena_array(q->arena, s->n_slots, sizeof *s->slots);
-    return s->v && s->slots ? 0 : record_query_no_memory(q, err);
-}
-
-static void restart(struct search *s)
-{
+    struct arena *a = s->q->arena;
     s->n = 0;
     s->floor = s->scan_floor_ns = INT64_MIN;
+    if (keep > s->keep) {
+        s->keep = keep;
+        s->cap = MAX(keep * 4, (size_t)CANDIDATES_MIN);
+        for (s->n_slots = 2; s->n_slots < 2 * s->cap; s->n_slots *= 2)
+            continue;
+        s->v = arena_array(a, s->cap, sizeof *s->v);
+        s->slots = arena_array(a, s->n_slots, sizeof *s->slots);
+        return s->v && s->slots ? 0 : record_query_no_memory(s->q, err);
+    }
     memset(s->slots, 0, s->n_slots * sizeof *s->slots);
+    return 0;
 }
 
 /* --- scanning --------------------------------------------------------------------------------- */
@@ -173,7 +174,6 @@ static int pass(struct search *s, struct err *err)
         w->where ? *w->where : (struct predicate){.op = PREDICATE_AND},
     };
     const struct predicate slow = {.op = PREDICATE_AND, .children = both, .n_children = 2};
-    restart(s);
     s->bound = by_time ? NULL : &both[0];
     const struct record_scan scan = {
         .table = RECORD_SPANS,
@@ -250,22 +250,34 @@ static int find_earlier(struct search *s, struct err *err)
     return record_query_scan(s->q, &scan, err);
 }
 
-static void give_page(struct search *s, struct trace_key **out, size_t *out_n)
+/* Of the candidates, in order, those that were on no page before. */
+static void drop_earlier(struct search *s)
 {
+    size_t n = 0;
     qsort(s->v, s->n, sizeof *s->v, by_order);
-    *out = s->v;
-    *out_n = MIN(s->n, s->wanted->limit);
+    for (size_t i = 0; i < s->n; i++)
+        if (!map_get(&s->earlier, s->v[i].id))
+            s->v[n++] = s->v[i];
+    s->n = n;
 }
 
+/* Until there are enough for a page, or all there are. */
 static int find(struct search *s, struct err *err)
 {
-    for (int round = 0; round < ROUNDS_MAX; round++) {
-        size_t before = s->earlier.n;
-        int rc = pass(s, err);
+    size_t limit = s->wanted->limit;
+    size_t keep = s->wanted->after ? MAX(limit, (size_t)CANDIDATES_MIN) : limit;
+    for (int round = 0; round < ROUNDS_MAX; round++, keep *= KEEP_GROWTH) {
+        int rc = restart(s, keep, err);
+        if (rc == 0)
+            rc = pass(s, err);
+        bool all = s->n < s->keep;
         if (rc == 0 && s->wanted->after && s->n)
             rc = find_earlier(s, err);
-        if (rc != 0 || s->earlier.n == before)
+        if (rc != 0)
             return rc;
+        drop_earlier(s);
+        if (all || s->n >= limit)
+            return 0;
     }
     return err_set(err, ERR_TOO_BIG,
                    "the traces of this page have too many spans on pages before; ask with an "
@@ -275,12 +287,13 @@ static int find(struct search *s, struct err *err)
 int traces_find(struct record_query *q, const struct trace_search *search, struct trace_key **out,
                 size_t *out_n, struct err *err)
 {
-    struct search s;
-    int rc = search_init(&s, q, search, err);
-    if (rc == 0)
-        rc = find(&s, err);
-    if (rc == 0)
-        give_page(&s, out, out_n);
+    struct search s = {.q = q, .wanted = search};
+    choose_columns(&s);
+    int rc = find(&s, err);
+    if (rc == 0) {
+        *out = s.v;
+        *out_n = MIN(s.n, search->limit);
+    }
     map_done(&s.earlier);
     return rc;
 }

@@ -1,0 +1,145 @@
+// Our own API of log records: search, stable pages, histogram, facets, context.
+
+import assert from "node:assert/strict";
+import { writeLogs } from "./support/records.js";
+import { Telltale } from "./support/server.js";
+import { after, before, describe, it } from "./support/test.js";
+
+const NOW = Math.floor(Date.now() / 60_000) * 60 - 120;
+const TRACE = "0af7651916cd43dd8448eb211c80319c";
+
+describe("the API of logs", () => {
+  let server, api;
+  before(async () => {
+    server = await Telltale.start();
+    api = server.api;
+    await writeLogs(
+      api,
+      "shop",
+      [
+        { at: NOW, severity: 9, level: "INFO", body: "Connection opened to db-1", attributes: { "net.port": 5432 } },
+        { at: NOW + 1, severity: 13, body: "connection refused by db-2", trace: TRACE, id: "b7ad6b7169203331", attributes: { retry: true } },
+        { at: NOW + 2, severity: 17, body: { code: 7, text: "Payment timed out" }, attributes: { user: "ada" } },
+        { at: NOW + 61, severity: 18, body: "payments: reconnection refused", attributes: { user: "bob" } },
+        { at: NOW + 62, body: "no severity", more: { eventName: "odd" } },
+      ],
+      { "host.name": "h1" },
+    );
+    // Forty records at one moment, some of them equal: only what they hold gives an order.
+    await writeLogs(api, "burst", Array.from({ length: 40 }, (_, i) => ({ at: NOW - 60, severity: 5, body: `line ${i % 15}`, attributes: { n: i % 15 } })));
+  });
+  after(() => server?.dispose());
+
+  const data = async (path, params) => {
+    const answer = await api.get(`/api/v1/${path}`, params);
+    assert.equal(answer.status, 200, answer.text);
+    return answer.json.data;
+  };
+  const bodies = async (where, more) => (await data("logs", { where: `service = shop ${where ? `and (${where})` : ""}`, ...more })).logs.map((l) => l.body);
+  const [OPENED, REFUSED, PAYMENT, AGAIN, ODD] = ["Connection opened to db-1", "connection refused by db-2", { code: 7, text: "Payment timed out" }, "payments: reconnection refused", "no severity"];
+
+  it("gives all that was sent", async () => {
+    const [line] = (await data("logs", { where: "trace_id = " + TRACE })).logs;
+    assert.match(line.id, /^\d{19}\.[0-9a-f]{16}\.0$/);
+    assert.equal(line.time, new Date((NOW + 1) * 1000).toISOString().replace(".000Z", ".000000000Z"));
+    assert.deepEqual(
+      { ...line, id: 0, time: 0, observed: 0 },
+      {
+        id: 0,
+        time: 0,
+        observed: 0,
+        severity: 13,
+        level: "warn",
+        body: REFUSED,
+        trace_id: TRACE,
+        span_id: "b7ad6b7169203331",
+        attributes: { retry: true },
+        service: "shop",
+        resource: { "service.name": "shop", "host.name": "h1" },
+        scope: { name: "by hand" },
+      },
+    );
+  });
+
+  it("finds words, phrases, parts and patterns, newest first", async () => {
+    assert.deepEqual(await bodies(""), [ODD, AGAIN, PAYMENT, REFUSED, OPENED]);
+    assert.deepEqual(await bodies("", { order: "oldest", limit: 2 }), [OPENED, REFUSED]);
+    assert.deepEqual(await bodies("connection"), [REFUSED, OPENED]);
+    assert.deepEqual(await bodies('"Connection refused"'), [REFUSED]);
+    assert.deepEqual(await bodies("refused payments"), [AGAIN]);
+    assert.deepEqual(await bodies("body : connection"), [AGAIN, REFUSED, OPENED]);
+    assert.deepEqual(await bodies('body =~ "db-[0-9]$"'), [REFUSED, OPENED]);
+    assert.deepEqual(await bodies('"timed out"'), [PAYMENT]);
+    assert.deepEqual(await bodies("not connection"), [ODD, AGAIN, PAYMENT]);
+  });
+
+  it("finds by severity, attributes, service, time", async () => {
+    assert.deepEqual(await bodies("severity >= warn"), [AGAIN, PAYMENT, REFUSED]);
+    assert.deepEqual(await bodies("severity = error and user != ada"), [AGAIN]);
+    assert.deepEqual(await bodies("not exists severity"), [ODD]);
+    assert.deepEqual(await bodies("net.port > 5000 or retry = true"), [REFUSED, OPENED]);
+    assert.deepEqual(await bodies("event_name = odd"), [ODD]);
+    assert.deepEqual(await bodies("host.name = h1 and user =~ ."), [AGAIN, PAYMENT]);
+    assert.deepEqual(await bodies("", { start: NOW + 1, end: NOW + 2 }), [PAYMENT, REFUSED]);
+    assert.deepEqual((await data("logs", { where: "service = nobody" })).logs, []);
+  });
+
+  for (const order of ["newest", "oldest"]) {
+    it(`pages, ${order} first, give each record once, also while more arrive and parts are made`, async () => {
+      const all = (await data("logs", { where: "service = burst", order, limit: 100 })).logs.map((l) => l.id);
+      assert.equal(new Set(all).size, 40);
+      const pages = [];
+      for (let after, more = true; more; ) {
+        const page = await data("logs", { where: "service = burst", order, limit: 7, ...(after && { after }) });
+        pages.push(...page.logs.map((l) => l.id));
+        after = page.next;
+        more = after !== null;
+        if (pages.length === 14) await api.post("/api/v1/admin/telltale/flush");
+      }
+      assert.deepEqual(pages, all);
+    });
+  }
+
+  it("counts by time and severity", async () => {
+    const { step_ns, buckets, total } = await data("logs/histogram", { where: "service = shop", start: NOW, end: NOW + 119, step: "1m" });
+    assert.equal(step_ns, 60e9);
+    assert.equal(total, 5);
+    assert.deepEqual(buckets.map((b) => [b.count, b.levels]), [
+      [3, { info: 1, warn: 1, error: 1 }],
+      [2, { none: 1, error: 1 }],
+    ]);
+    assert.equal(buckets[0].start, new Date(NOW * 1000).toISOString().replace(".000Z", ".000000000Z"));
+    const everything = await data("logs/histogram");
+    assert.equal(everything.total, 45);
+    assert.equal(everything.step_ns, 60e9);
+  });
+
+  it("gives the values of a field", async () => {
+    assert.deepEqual((await data("logs/values", { field: "service" })).values, [{ value: "burst", count: 40 }, { value: "shop", count: 5 }]);
+    assert.deepEqual((await data("logs/values", { field: "user", where: "severity = error" })).values, [{ value: "ada", count: 1 }, { value: "bob", count: 1 }]);
+    const n = await data("logs/values", { field: "n", limit: 3 });
+    assert.deepEqual([n.distinct, n.rows, n.values.length, n.incomplete], [15, 40, 3, false]);
+    assert.deepEqual((await data("logs/values", { field: "trace_id" })).values, [{ value: TRACE, count: 1 }]);
+    assert.deepEqual(await data("logs/fields", { prefix: "attributes.r" }), ["attributes.retry"]);
+  });
+
+  it("shows what stands before and behind a record in its stream", async () => {
+    const [line] = (await data("logs", { where: '"timed out"' })).logs;
+    const around = await data("logs/context", { id: line.id, before: 1, behind: 2 });
+    assert.deepEqual(around.before.map((l) => l.body), [REFUSED]);
+    assert.deepEqual(around.record, line);
+    assert.deepEqual(around.behind.map((l) => l.body), [AGAIN, ODD]);
+    const none = await data("logs/context", { id: line.id, before: 0, behind: 0 });
+    assert.deepEqual([none.before, none.behind], [[], []]);
+    assert.equal((await api.get("/api/v1/logs/context", { id: "1.2.3" })).status, 404);
+  });
+
+  it("says what is wrong", async () => {
+    const wrong = { "logs?where=severity%20=%20loud": /severity/, "logs?after=now": /after/, "logs?order=up": /order/, "logs/context?id=x": /id/, "logs/histogram?step=0s": /step/, "logs/histogram?start=0&step=1s": /steps/, "logs?limit=10001": /limit/ };
+    for (const [path, message] of Object.entries(wrong)) {
+      const answer = await api.get(`/api/v1/${path}`);
+      assert.equal(answer.status, 400, path);
+      assert.match(answer.json.error, message);
+    }
+  });
+});
