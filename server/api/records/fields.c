@@ -21,7 +21,7 @@ static int fields(struct record_request *r, enum record_table table, struct http
         return rc;
     struct json j = record_begin(response);
     json_strs(&j, names, n < p.limit ? n : p.limit);
-    record_end(&j);
+    record_end(&j, &r->q);
     return 0;
 }
 
@@ -79,7 +79,7 @@ static int values(struct record_request *r, enum record_table table, struct http
     write_facet(&j, field, &found);
     json_scanned(&j, &r->q);
     json_object_end(&j);
-    record_end(&j);
+    record_end(&j, &r->q);
     return 0;
 }
 

@@ -1,5 +1,7 @@
 #include "api/records/handle.h"
 
+#include "store/store.h"
+
 void record_answer(void *self, const struct http_request *http, struct http_response *response,
                    record_question *ask)
 {
@@ -12,6 +14,12 @@ void record_answer(void *self, const struct http_request *http, struct http_resp
         answer_error(response, &err);
     }
     record_request_end(&r);
+}
+
+void record_end(struct json *j, const struct record_query *q)
+{
+    static const struct str damaged = {STORE_DAMAGED_WARNING, sizeof STORE_DAMAGED_WARNING - 1};
+    answer_end(j, &damaged, q->stats.damaged > 0, NULL, 0);
 }
 
 void json_scanned(struct json *j, const struct record_query *q)

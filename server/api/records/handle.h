@@ -21,16 +21,14 @@ void record_answer(void *self, const struct http_request *http, struct http_resp
         record_answer(self, http, response, ask);                                                  \
     }
 
-/* {"status": "success", "data": …, the value comes next; and its end. */
+/* {"status": "success", "data": …, the value comes next; and its end, with a warning
+ * when rows are missing because of damage. */
 static inline struct json record_begin(struct http_response *response)
 {
     return answer_begin(response);
 }
 
-static inline void record_end(struct json *j)
-{
-    answer_end(j, NULL, 0, NULL, 0);
-}
+void record_end(struct json *j, const struct record_query *q);
 
 /* "scanned": {rows, blocks, …} of the question so far. */
 void json_scanned(struct json *j, const struct record_query *q);

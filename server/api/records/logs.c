@@ -67,7 +67,7 @@ static int search(struct record_request *r, struct http_response *response,
         json_null(&j);
     json_scanned(&j, &r->q);
     json_object_end(&j);
-    record_end(&j);
+    record_end(&j, &r->q);
     return 0;
 }
 
@@ -154,7 +154,7 @@ static int count(struct record_request *r, struct http_response *response, struc
     write_histogram(&j, &h);
     json_scanned(&j, &r->q);
     json_object_end(&j);
-    record_end(&j);
+    record_end(&j, &r->q);
     return 0;
 }
 
@@ -225,7 +225,7 @@ static int context(struct record_request *r, struct http_response *response, str
     json_log(&j, row);
     write_rows(&j, "behind", behind, n_behind);
     json_object_end(&j);
-    record_end(&j);
+    record_end(&j, &r->q);
     return 0;
 }
 

@@ -82,7 +82,7 @@ static int search(struct record_request *r, struct http_response *response,
     page_cursor_write(&j, wanted.max_unix_ns, n == p->limit ? &keys[n - 1] : NULL, false);
     json_scanned(&j, &r->q);
     json_object_end(&j);
-    record_end(&j);
+    record_end(&j, &r->q);
     return 0;
 }
 
@@ -128,7 +128,7 @@ static int session(struct record_request *r, struct http_response *response, str
             return record_query_no_memory(&r->q, err);
     json_array_end(&j);
     json_object_end(&j);
-    record_end(&j);
+    record_end(&j, &r->q);
     return 0;
 }
 

@@ -112,7 +112,7 @@ static int search(struct record_request *r, struct http_response *response,
     page_cursor_write(&j, wanted.max_unix_ns, n == p->limit ? &keys[n - 1] : NULL, true);
     json_scanned(&j, &r->q);
     json_object_end(&j);
-    record_end(&j);
+    record_end(&j, &r->q);
     return 0;
 }
 
@@ -247,7 +247,7 @@ static int trace(struct record_request *r, struct http_response *response, struc
         return rc;
     struct json j = record_begin(response);
     write_trace(&j, t, &tree, &(struct shown_logs){logs, n_logs}, &r->arena);
-    record_end(&j);
+    record_end(&j, &r->q);
     return 0;
 }
 
@@ -300,7 +300,7 @@ static int service_map(struct record_request *r, struct http_response *response,
     write_edges(&j, v, n);
     json_scanned(&j, &r->q);
     json_object_end(&j);
-    record_end(&j);
+    record_end(&j, &r->q);
     return 0;
 }
 
