@@ -162,12 +162,17 @@ static int check_range(struct run *r)
     return 0;
 }
 
+static int64_t end_of(const struct query_request *q)
+{
+    return q->instant ? q->start_ms : q->end_ms;
+}
+
 static int parse(struct run *r)
 {
     int64_t start = time_now_mono_ns();
     int rc = promql_parse(r->request->expr, r->options.features, &r->ast, r->err);
     if (rc == 0)
-        rc = prepare(&r->ast, &r->t, r->err);
+        rc = prepare(&r->ast, &r->t, end_of(r->request), r->err);
     enum value_type type = rc == 0 ? r->ast.root->type : VALUE_NONE;
     if (rc == 0 && !r->request->instant && type != VALUE_SCALAR && type != VALUE_VECTOR)
         rc = err_set(r->err, ERR_INVALID,
@@ -195,6 +200,7 @@ static int begin(struct run *r, struct store *store, int64_t deadline_mono_ns)
                           .aggregates = q->aggregates ? q->aggregates : r->options.aggregates,
                           .aggregates_from_ms = r->options.aggregates_from_ms,
                           .query = r->t,
+                          .query_end_ms = end_of(q),
                           .err = r->err};
     limits_budget(&r->limits.memory, r->options.max_memory_bytes, r->all);
     arena_init_shared(&r->out->arena, SIZE_MAX, &r->limits.memory);

@@ -180,6 +180,8 @@ int match_filter(struct eval *ev, const struct matching *m, struct label_filter 
 
 /* --- vector with vector ----------------------------------------------------------------------- */
 
+struct duplicate;
+
 /* What a row of the result was made of, to refuse a second one at the same step. */
 struct result_bits {
     struct labels labels;
@@ -189,9 +191,10 @@ struct result_bits {
 struct vector_op {
     struct op op;
     const struct binary_node *node;
-    struct op *many;       /* streams; the right side with group_right */
-    struct match_side one; /* read whole; each group's `bits`: steps that matched */
-    bool swapped;          /* `many` is the right operand */
+    struct op *many;              /* streams; the right side with group_right */
+    struct match_side one;        /* read whole; each group's `bits`: steps that matched */
+    struct duplicate *duplicates; /* of `one`, by step; NULL: there are none */
+    bool swapped;                 /* `many` is the right operand */
     bool fill_many, fill_one;
     double many_value, one_value;
     struct element_operator operator;
@@ -239,27 +242,60 @@ static int duplicate_error(struct vector_op *o, const struct match_group *g, con
     return rc;
 }
 
-/* No step may have two samples of the "one" side in a group. Also readies the groups' bits. */
-static int check_groups(struct vector_op *o)
+/* Two samples of one group at one step. */
+struct duplicate {
+    const struct match_group *group; /* NULL: none at the step */
+    const struct row *a, *b;
+};
+
+static int note_duplicate(struct vector_op *o, size_t i, struct duplicate found)
+{
+    if (!o->duplicates && !(o->duplicates = eval_alloc(o->op.ev, o->op.t.n, sizeof *o->duplicates)))
+        return ERR_TOO_BIG;
+    if (!o->duplicates[i].group)
+        o->duplicates[i] = found;
+    return 0;
+}
+
+/* Finds the steps at which the "one" side has two samples in a group, and readies the groups'
+ * bits. `first`: room for a row at each step. */
+static int check_group(struct vector_op *o, struct match_group *g, const struct row **first)
 {
     size_t n = o->op.t.n;
-    const struct row **first = eval_alloc(o->op.ev, n, sizeof(struct row *));
-    if (!first)
+    if (!(g->bits = eval_alloc(o->op.ev, (n + 7) / 8, 1)))
         return ERR_TOO_BIG;
-    for (size_t k = 0; k < o->one.n; k++) {
-        struct match_group *g = o->one.groups[k];
-        if (!(g->bits = eval_alloc(o->op.ev, (n + 7) / 8, 1)))
-            return ERR_TOO_BIG;
-        memset(first, 0, n * sizeof(struct row *));
-        for (const struct match_row *m = g->rows; m; m = m->next) {
-            for (size_t i = 0; i < n; i++) {
-                if (is_hole(m->row->v[i]))
-                    continue;
-                if (first[i])
-                    return duplicate_error(o, g, first[i], m->row);
-                first[i] = m->row;
-            }
+    if (g->rows == g->last)
+        return 0;
+    memset(first, 0, n * sizeof *first);
+    for (const struct match_row *m = g->rows; m; m = m->next) {
+        for (size_t i = 0; i < n; i++) {
+            if (is_hole(m->row->v[i]))
+                continue;
+            if (first[i] && note_duplicate(o, i, (struct duplicate){g, first[i], m->row}) != 0)
+                return ERR_TOO_BIG;
+            first[i] = first[i] ? first[i] : m->row;
         }
+    }
+    return 0;
+}
+
+static int check_groups(struct vector_op *o)
+{
+    const struct row **first = eval_alloc(o->op.ev, o->op.t.n, sizeof(struct row *));
+    int rc = first ? 0 : ERR_TOO_BIG;
+    for (size_t k = 0; rc == 0 && k < o->one.n; k++)
+        rc = check_group(o, o->one.groups[k], first);
+    return rc;
+}
+
+/* Duplicates are an error at the steps where the "many" side has any sample, matching or not: where
+ * it has none, nothing is matched. With fill values there is always something to match. */
+static int refuse_duplicates(struct vector_op *o, const struct row *many)
+{
+    for (size_t i = 0; o->duplicates && i < o->op.t.n; i++) {
+        const struct duplicate *d = &o->duplicates[i];
+        if (d->group && (!many || !is_hole(many->v[i])))
+            return duplicate_error(o, d->group, d->a, d->b);
     }
     return 0;
 }
@@ -476,6 +512,8 @@ static int next_pair(struct vector_op *o, struct row *out)
 static int next_current(struct vector_op *o)
 {
     int rc = op_next(o->many, &o->current);
+    if (rc > 0 && refuse_duplicates(o, &o->current) != 0)
+        rc = ERR_UNSUPPORTED;
     if (rc <= 0)
         return rc;
     o->group = match_side_group(o->op.ev, &o->one, &o->current.labels, false);
@@ -533,6 +571,8 @@ static int open_vectors(struct eval *ev, const struct node *n, struct timeline t
         rc = match_side_read(ev, &o->one, one);
     if (rc == 0)
         rc = check_groups(o);
+    if (rc == 0 && (o->fill_many || o->fill_one))
+        rc = refuse_duplicates(o, NULL);
     *out = &o->op;
     return rc;
 }

@@ -165,9 +165,10 @@ static bool check_unary(struct parser *p, const struct node *n)
 
 static bool check_subquery(struct parser *p, const struct node *n)
 {
-    if (n->subquery.expr->type != VALUE_VECTOR)
+    enum value_type type = n->subquery.expr->type;
+    if (type != VALUE_VECTOR) // Prometheus has the bare name of the type here
         parse_error(p, n->span, "subquery is only allowed on instant vector, got %s instead",
-                    value_type_name(n->subquery.expr->type));
+                    type == VALUE_MATRIX ? "matrix" : value_type_name(type));
     return fail(p);
 }
 

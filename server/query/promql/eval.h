@@ -67,6 +67,7 @@ struct eval {
         bool approximate;
     } rolled;              /* what aggregates the answer is made of */
     struct timeline query; /* of the query itself */
+    int64_t query_end_ms;  /* as asked for: the last step may come before */
     uint64_t series_selected;
     int64_t select_ns; /* spent in selecting series */
     struct op *ops;    /* all, for eval_done */

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/compiler.h"
+#include "query/promql/ast.h"
 
 static const struct word {
     struct str text;
@@ -204,6 +205,15 @@ static struct lexeme track_nesting(struct lexer *l, struct lexeme x)
         if (l->brackets)
             return wrong_character(l, x.start, "unexpected left bracket %", x.start);
         l->brackets = l->before_time = true;
+        l->colon = false;
+        break;
+    case TOKEN_COLON:
+        if (l->before_time)
+            return lexer_error(l, x.end, "unexpected colon before duration in duration expression",
+                               SHOW_NOTHING, 0, 0);
+        if (l->colon)
+            return wrong_character(l, x.start, "unexpected colon %", x.start);
+        l->colon = true;
         break;
     case TOKEN_RIGHT_BRACKET:
         if (!l->brackets)
@@ -280,9 +290,7 @@ struct lexeme lexer_next(struct lexer *l)
     if (l->at >= l->input.n)
         return lex_end(l);
     char c = l->input.p[l->at];
-    bool name_with_colon =
-        c == ':' && !l->brackets && !l->braces &&
-        (is_word_start(lexer_char(l, l->at + 1)) || lexer_char(l, l->at + 1) == ':');
+    bool name_with_colon = c == ':' && !l->brackets && !l->braces;
     bool quote = c == '"' || c == '\'' || c == '`';
     if (is_word_start(c) || name_with_colon)
         return lex_word(l);
@@ -355,6 +363,23 @@ static void describe_error(struct buf *out, const struct lexeme *x)
     buf_put_str(out, after);
 }
 
+/* Names are shown whole, literals by their beginning. */
+static void put_text(struct buf *out, const struct lexeme *x)
+{
+    enum { SHOWN = 10 };
+    size_t n = x->text.n, at = 0;
+    bool name = x->token == TOKEN_IDENTIFIER || x->token == TOKEN_METRIC_IDENTIFIER;
+    struct lexer l = {.input = x->text};
+    if (!name && n > SHOWN)
+        for (int i = 0; i < SHOWN && at < n; i++)
+            at += lexer_char_length(&l, at);
+    else
+        at = MIN(n, 128u);
+    string_quote(out, str_sub(x->text, 0, at));
+    if (!name && n > SHOWN)
+        buf_puts(out, "...");
+}
+
 void lexeme_describe(struct buf *out, const struct lexeme *x)
 {
     if (x->token == TOKEN_END) {
@@ -365,9 +390,13 @@ void lexeme_describe(struct buf *out, const struct lexeme *x)
         describe_error(out, x);
         return;
     }
-    const char *open = token_is_operator(x->token)     ? "<op:"
+    bool operator= token_is_operator(x->token) || x->token == TOKEN_EQUAL_REGEX ||
+        x->token == TOKEN_NOT_REGEX;
+    bool keyword = token_is_keyword(x->token) && x->token != TOKEN_START_WORD &&
+                   x->token != TOKEN_END_WORD; // which are words in @ alone
+    const char *open = operator                        ? "<op:"
                        : token_is_aggregator(x->token) ? "<aggr:"
-                       : token_is_keyword(x->token)    ? "<"
+                       : keyword                       ? "<"
                                                        : NULL;
     buf_puts(out, token_class(x->token));
     if (open) {
@@ -375,6 +404,6 @@ void lexeme_describe(struct buf *out, const struct lexeme *x)
         buf_put_str(out, x->text);
         buf_putc(out, '>');
     } else {
-        str_quote(out, str_sub(x->text, 0, 40));
+        put_text(out, x);
     }
 }

@@ -135,6 +135,7 @@ struct lexer {
     bool braces;      /* inside { }: words are label names */
     bool brackets;    /* inside [ ]: a colon is a token */
     bool before_time; /* in brackets, no number was seen yet */
+    bool colon;       /* in brackets, a colon was seen */
 };
 
 /* Skips white space and comments and reads one token. After the end it gives TOKEN_END again. */

@@ -9,8 +9,9 @@ struct parser {
     struct lexeme now;     /* the token looked at */
     uint32_t last_closing; /* end of the last token that may end an expression */
     struct ast *ast;
-    unsigned features; /* of enum query_feature */
-    unsigned depth;    /* of the recursion */
+    unsigned features;     /* of enum query_feature */
+    unsigned depth;        /* of the recursion */
+    unsigned aggregations; /* around the place where the parser is */
     struct err *err;
     int rc; /* the first error; nothing is parsed after it */
 };
@@ -20,7 +21,8 @@ struct parser {
 /* "line:column: parse error: <message>"; the first one stays. */
 void parse_error(struct parser *p, struct span at, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* "unexpected <token> in <context>, expected <expected>"; either may be NULL. */
+/* "unexpected <token> in <context>, expected <expected>"; either may be NULL. What has no context
+ * of its own is "in aggregation" anywhere within one. */
 void parse_unexpected(struct parser *p, const char *context, const char *expected);
 
 void parse_advance(struct parser *p);
@@ -49,7 +51,7 @@ struct node *parse_expression(struct parser *p, int min_power);
 bool parse_number_text(struct str text, double *out);
 bool parse_string(struct parser *p, struct str *out); /* the STRING at `now`, unquoted */
 struct node *parse_number_node(struct parser *p);
-bool parse_signed_number(struct parser *p, const char *context, double *out);
+bool parse_signed_number(struct parser *p, const char *context, const char *expected, double *out);
 
 /* parse_duration.c */
 bool parse_offset_duration(struct parser *p, struct duration *out);

@@ -77,13 +77,13 @@ struct node *parse_number_node(struct parser *p)
     return n;
 }
 
-bool parse_signed_number(struct parser *p, const char *context, double *out)
+bool parse_signed_number(struct parser *p, const char *context, const char *expected, double *out)
 {
     bool negative = p->now.token == TOKEN_SUB;
     if (negative || p->now.token == TOKEN_ADD)
         parse_advance(p);
     if (p->now.token != TOKEN_NUMBER && p->now.token != TOKEN_DURATION) {
-        parse_unexpected(p, context, "number");
+        parse_unexpected(p, context, expected);
         return false;
     }
     if (!number_at(p, out))

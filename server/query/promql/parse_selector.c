@@ -217,7 +217,7 @@ static bool parse_at_value(struct parser *p, struct node *n, struct at *out)
                parse_expect(p, TOKEN_RIGHT_PAREN, "@", "timestamp");
     }
     double seconds;
-    if (!parse_signed_number(p, "@", &seconds))
+    if (!parse_signed_number(p, "@", "timestamp", &seconds))
         return false;
     double ms = round(seconds * 1000);
     if (!(fabs(ms) < (double)PARSE_TIME_MAX)) {

@@ -30,6 +30,8 @@ void parse_unexpected(struct parser *p, const char *context, const char *expecte
 {
     struct span at = {p->now.start, p->now.end};
     struct buf what = BUF_MAX(512);
+    if (!context && p->aggregations)
+        context = "aggregation";
     lexeme_describe(&what, &p->now);
     if (p->now.token == TOKEN_ERROR)
         parse_error(p, at, "%.*s", STR_ARG(buf_str(&what)));
@@ -162,7 +164,7 @@ static struct node *parse_paren(struct parser *p)
     uint32_t start = p->now.start;
     parse_advance(p);
     struct node *inner = parse_expression(p, 0);
-    if (!inner || !parse_expect(p, TOKEN_RIGHT_PAREN, NULL, "\")\""))
+    if (!inner || !parse_expect(p, TOKEN_RIGHT_PAREN, NULL, NULL))
         return NULL;
     struct node *n =
         parse_new_node(p, NODE_PAREN, inner->type, (struct span){start, p->last_closing});
@@ -172,12 +174,41 @@ static struct node *parse_paren(struct parser *p)
     return parse_set_depth(p, n, inner) ? n : NULL;
 }
 
+/* Words that are a metric's name where an operand is expected. */
+static bool may_name_metric(enum token t)
+{
+    switch (t) {
+    case TOKEN_IDENTIFIER:
+    case TOKEN_METRIC_IDENTIFIER:
+    case TOKEN_AND:
+    case TOKEN_OR:
+    case TOKEN_UNLESS:
+    case TOKEN_BY:
+    case TOKEN_WITHOUT:
+    case TOKEN_OFFSET:
+    case TOKEN_START_WORD:
+    case TOKEN_END_WORD:
+    case TOKEN_ANCHORED:
+    case TOKEN_SMOOTHED:
+    case TOKEN_FILL:
+    case TOKEN_FILL_LEFT:
+    case TOKEN_FILL_RIGHT: return true;
+    default: return token_is_aggregator(t);
+    }
+}
+
+static bool begins_operand(enum token t)
+{
+    return t == TOKEN_NUMBER || t == TOKEN_DURATION || t == TOKEN_STRING || t == TOKEN_LEFT_BRACE ||
+           t == TOKEN_LEFT_PAREN || t == TOKEN_ADD || t == TOKEN_SUB || may_name_metric(t);
+}
+
 /* "(a, b, …)" with `now` at the parenthesis. */
 static bool parse_arguments(struct parser *p, struct node ***out, size_t *out_n)
 {
     struct node **v = NULL;
     size_t n = 0, cap = 0;
-    if (!parse_expect(p, TOKEN_LEFT_PAREN, NULL, "\"(\""))
+    if (!parse_expect(p, TOKEN_LEFT_PAREN, NULL, NULL))
         return false;
     while (p->now.token != TOKEN_RIGHT_PAREN || n > 0) {
         struct node *arg = parse_expression(p, 0);
@@ -188,12 +219,12 @@ static bool parse_arguments(struct parser *p, struct node ***out, size_t *out_n)
             break;
         struct span comma = {p->now.start, p->now.end};
         parse_advance(p);
-        if (p->now.token == TOKEN_RIGHT_PAREN) {
+        if (p->now.token != TOKEN_ERROR && !begins_operand(p->now.token)) {
             parse_error(p, comma, "trailing commas not allowed in function call args");
             return false;
         }
     }
-    if (!parse_expect(p, TOKEN_RIGHT_PAREN, NULL, "\",\" or \")\""))
+    if (!parse_expect(p, TOKEN_RIGHT_PAREN, NULL, NULL))
         return false;
     *out = v;
     *out_n = n;
@@ -310,9 +341,16 @@ static struct node *parse_aggregate(struct parser *p)
     }
     struct node **args = NULL;
     size_t n_args = 0;
-    if (!parse_arguments(p, &args, &n_args))
+    p->aggregations++;
+    bool parsed = parse_arguments(p, &args, &n_args);
+    p->aggregations--;
+    if (!parsed)
         return NULL;
     bool grouped_after = p->now.token == TOKEN_BY || p->now.token == TOKEN_WITHOUT;
+    if (!grouped && p->now.token == TOKEN_ERROR) { // read before it is known where this ends
+        parse_unexpected(p, NULL, NULL);
+        return NULL;
+    }
     if (!grouped && grouped_after && !parse_grouping(p, &a))
         return NULL;
     struct node *n =
@@ -321,29 +359,6 @@ static struct node *parse_aggregate(struct parser *p)
         return NULL;
     n->aggregate = a;
     return set_aggregate_arguments(p, n, args, n_args) ? n : NULL;
-}
-
-/* Words that are a metric's name where an operand is expected. */
-static bool may_name_metric(enum token t)
-{
-    switch (t) {
-    case TOKEN_IDENTIFIER:
-    case TOKEN_METRIC_IDENTIFIER:
-    case TOKEN_AND:
-    case TOKEN_OR:
-    case TOKEN_UNLESS:
-    case TOKEN_BY:
-    case TOKEN_WITHOUT:
-    case TOKEN_OFFSET:
-    case TOKEN_START_WORD:
-    case TOKEN_END_WORD:
-    case TOKEN_ANCHORED:
-    case TOKEN_SMOOTHED:
-    case TOKEN_FILL:
-    case TOKEN_FILL_LEFT:
-    case TOKEN_FILL_RIGHT: return true;
-    default: return token_is_aggregator(t);
-    }
 }
 
 static bool is_aggregate_ahead(const struct parser *p)
@@ -442,12 +457,6 @@ static struct node *parse_operand(struct parser *p)
     return n ? parse_modifiers(p, n) : NULL;
 }
 
-static bool begins_operand(enum token t)
-{
-    return t == TOKEN_NUMBER || t == TOKEN_DURATION || t == TOKEN_STRING || t == TOKEN_LEFT_BRACE ||
-           t == TOKEN_ADD || t == TOKEN_SUB || may_name_metric(t);
-}
-
 static bool parse_on_ignoring(struct parser *p, struct matching *m)
 {
     if (p->now.token != TOKEN_ON && p->now.token != TOKEN_IGNORING)
@@ -473,7 +482,7 @@ static bool parse_fill_value(struct parser *p, double *out)
 {
     parse_advance(p);
     return parse_expect(p, TOKEN_LEFT_PAREN, "fill modifier", "\"(\"") &&
-           parse_signed_number(p, "fill modifier", out) &&
+           parse_signed_number(p, "fill modifier", "number", out) &&
            parse_expect(p, TOKEN_RIGHT_PAREN, "fill modifier", "\")\"");
 }
 

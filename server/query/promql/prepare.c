@@ -7,6 +7,7 @@
 
 struct preparation {
     const struct timeline *t;
+    int64_t end_ms; /* of the query */
     struct err *err;
     int rc;
     unsigned of_counts, of_buckets; /* functions around the node: see resolve_resets */
@@ -24,8 +25,8 @@ static double apply(struct preparation *p, enum token op, double a, double b)
     case TOKEN_DIV:
     case TOKEN_MOD:
         if (b == 0)
-            p->rc = err_set(p->err, ERR_INVALID, "%s by zero in a duration expression",
-                            op == TOKEN_DIV ? "division" : "modulo");
+            p->rc =
+                err_set(p->err, ERR_INVALID, "%s by zero", op == TOKEN_DIV ? "division" : "modulo");
         return op == TOKEN_DIV ? a / b : fmod(a, b);
     default: return NAN;
     }
@@ -41,7 +42,7 @@ static double seconds_of(struct preparation *p, const struct node *n)
     double rhs = d->rhs ? seconds_of(p, d->rhs) : 0;
     switch (d->kind) {
     case DURATION_STEP: return (double)p->t->step_ms / 1000;
-    case DURATION_RANGE: return (double)(timeline_end(p->t) - p->t->start_ms) / 1000;
+    case DURATION_RANGE: return (double)(p->end_ms - p->t->start_ms) / 1000;
     case DURATION_MIN: return fmin(lhs, rhs);
     case DURATION_MAX: return fmax(lhs, rhs);
     case DURATION_UNARY: return d->op == TOKEN_SUB ? -rhs : rhs;
@@ -70,7 +71,7 @@ static void resolve_at(struct preparation *p, struct at *at)
     if (at->kind == AT_START)
         at->ms = p->t->start_ms;
     else if (at->kind == AT_END)
-        at->ms = timeline_end(p->t);
+        at->ms = p->end_ms;
 }
 
 /* --- what is the same at every step ----------------------------------------------------------- */
@@ -194,9 +195,9 @@ static struct constancy visit(struct preparation *p, struct node *n)
     return (struct constancy){true, false};
 }
 
-int prepare(struct ast *ast, const struct timeline *t, struct err *err)
+int prepare(struct ast *ast, const struct timeline *t, int64_t end_ms, struct err *err)
 {
-    struct preparation p = {.t = t, .err = err};
+    struct preparation p = {.t = t, .end_ms = end_ms, .err = err};
     struct constancy c = visit(&p, ast->root);
     ast->root->once = c.repeatable && ast->root->type == VALUE_VECTOR;
     return p.rc;

@@ -7,7 +7,8 @@
 #include "query/promql/eval.h"
 
 /* Resolves duration expressions and @ start(), @ end(), and marks (node.once) the largest parts
- * that are the same at every step. ERR_INVALID: a duration came out wrong. */
-int prepare(struct ast *ast, const struct timeline *t, struct err *err);
+ * that are the same at every step. `end_ms`: what the query was asked for; its last step may come
+ * before. ERR_INVALID: a duration came out wrong. */
+int prepare(struct ast *ast, const struct timeline *t, int64_t end_ms, struct err *err);
 
 #endif

@@ -170,14 +170,14 @@ int scalar_start(struct eval *ev, const struct node *n, struct timeline t, doubl
 int scalar_end(struct eval *ev, const struct node *n, struct timeline t, double *out)
 {
     (void)n;
-    fill(out, t.n, (double)timeline_end(&ev->query) / 1000);
+    fill(out, t.n, (double)ev->query_end_ms / 1000);
     return 0;
 }
 
 int scalar_range(struct eval *ev, const struct node *n, struct timeline t, double *out)
 {
     (void)n;
-    fill(out, t.n, (double)(timeline_end(&ev->query) - ev->query.start_ms) / 1000);
+    fill(out, t.n, (double)(ev->query_end_ms - ev->query.start_ms) / 1000);
     return 0;
 }
 

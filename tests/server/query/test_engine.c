@@ -126,6 +126,27 @@ static void test_answers_have_the_type_of_the_expression(void **state)
     query_result_done(&r);
 }
 
+static void test_end_is_what_was_asked_for_not_the_last_step(void **state)
+{
+    struct query_request q = over("requests_total{job=\"a\"} @ end()", 10, 240); // steps at 0, 4, 8
+    struct query_result r = run(*state, q);
+    assert_int_equal(r.series[0].n, 3);
+    assert_true(r.series[0].points[0].value == 600);
+    query_result_done(&r);
+}
+
+static void test_duplicates_matter_only_beside_a_sample(void **state)
+{
+    /* The right side has two series a group; the left side is empty, or has none of the group. */
+    struct query_result r = run(*state, at("(up > 5) * on (instance) up", 5));
+    assert_int_equal(r.n_series, 0);
+    query_result_done(&r);
+    check_fails(*state, at("requests_total * on (instance) up", 5), ERR_UNSUPPORTED,
+                "found duplicate series for the match group {instance=\"1\"}");
+    check_fails(*state, over("requests_total * on (instance) up", 5, 60), ERR_UNSUPPORTED,
+                "found duplicate series");
+}
+
 static void test_range_answers_are_sorted_and_statistics_filled(void **state)
 {
     struct query_result r = run(*state, over("sum by (job) (rate(requests_total[5m]))", 30, 60));
@@ -373,6 +394,8 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_answers_have_the_type_of_the_expression),
+        TEST(test_end_is_what_was_asked_for_not_the_last_step),
+        TEST(test_duplicates_matter_only_beside_a_sample),
         TEST(test_range_answers_are_sorted_and_statistics_filled),
         TEST(test_damaged_data_is_told),
         TEST(test_limit_cuts_the_answer_and_says_so),

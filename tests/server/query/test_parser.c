@@ -120,6 +120,14 @@ static void test_what_is_no_token_is_shown(void **state)
         {"\"\xff\"", "1:1: parse error: invalid UTF-8 rune"},
         {"a + on(b) group_left", "1:21: parse error: unexpected end of input in grouping opts, "
                                  "expected \"(\""},
+        {"sum(abs(a b))", "1:11: parse error: unexpected identifier \"b\" in aggregation"},
+        {"abs(a,,b)", "1:6: parse error: trailing commas not allowed in function call args"},
+        {"a \"0123456789\"", "1:3: parse error: unexpected string \"\\\"012345678\"..."},
+        {"a[5m][5m:1m]", "1:1: parse error: subquery is only allowed on instant vector, got "
+                         "matrix instead"},
+        {"a[5m:1m:1m]", "1:8: parse error: unexpected colon ':'"},
+        {"a end", "1:3: parse error: unexpected \"end\""},
+        {"a{b==\"c\"}", "1:5: parse error: unexpected \"=\" in label matching, expected string"},
         {"a @ NaN", "1:1: parse error: timestamp out of bounds for @ modifier: NaN"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
