@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "cli/retention.h"
 #include "config/config.h"
 
 static int run(int argc, char **argv)
@@ -19,7 +20,11 @@ static int run(int argc, char **argv)
     struct config *config = NULL;
     struct buf problems = BUF_MAX(1 << 20);
     struct err err;
+    struct retention retention = {0};
     int rc = config_load(&source, &config, &problems, &err);
+    if (rc == 0)
+        rc = retention_read(config, &retention, &err);
+    retention_done(&retention);
     if (rc != 0 && problems.n)
         (void)fwrite(problems.p, 1, problems.n, stderr);
     else if (rc != 0)

@@ -24,6 +24,7 @@
 #include "base/lock.h"
 #include "base/thread.h"
 #include "base/time.h"
+#include "cli/retention.h"
 #include "cli/self_collect.h"
 #include "cli/settings.h"
 #include "log/log.h"
@@ -170,9 +171,15 @@ static int start_boxes(struct server *s, struct err *err)
     struct store_options store = settings_store(c);
     struct query_options query = settings_query(c);
     struct scrape_options scrape = {.sink = &s->sink};
+    struct retention retention = {0};
     int rc = settings_auth_new(c, &s->auth, err);
     if (rc == 0)
+        rc = retention_read(c, &retention, err);
+    if (rc == 0) {
+        retention_put(&retention, &store);
         rc = store_open(&store, &s->store, err);
+    }
+    retention_done(&retention);
     if (rc == 0) {
         s->sink = store_sink(s->store);
         rc = query_engine_new(s->store, &query, &s->engine, err);
@@ -342,22 +349,35 @@ static int apply_refusable(struct server *s, const struct config *c, struct err 
     return rc;
 }
 
+static void apply_store(struct server *s, const struct config *c, const struct retention *retention)
+{
+    struct store_options store = settings_store(c);
+    struct err err;
+    retention_put(retention, &store);
+    if (store_reconfigure(s->store, &store, &err) != 0)
+        log_error("store", "the new limits are not in force", LOG_STR("error", err.message));
+}
+
 /* Hands the new configuration to the boxes; under the lock. */
 static int apply(struct server *s, const struct config *c, struct err *err)
 {
-    int rc = apply_refusable(s, c, err);
+    struct retention retention;
+    int rc = retention_read(c, &retention, err);
+    if (rc == 0)
+        rc = apply_refusable(s, c, err);
     if (rc != 0) {
+        retention_done(&retention);
         /* Back to what was in force and was accepted then; the scrape manager changed nothing. */
         (void)reload_tls(s, s->config, NULL);
         (void)settings_auth_replace(s->config, s->auth, NULL);
         return rc;
     }
     struct log_options log = settings_log(c);
-    struct store_options store = settings_store(c);
     struct query_options query = settings_query(c);
     struct receiver_options receivers = settings_receivers(c, &s->sink);
     log_configure(&log);
-    store_reconfigure(s->store, &store);
+    apply_store(s, c, &retention);
+    retention_done(&retention);
     query_engine_reconfigure(s->engine, &query);
     receivers_reconfigure(s->receivers, &receivers);
     return 0;

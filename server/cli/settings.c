@@ -28,6 +28,7 @@ struct store_options settings_store(const struct config *c)
         .retention_ms = c->storage.retention_metrics_ms,
         .retention_records_ms = {[RECORD_SPANS] = c->storage.retention_spans_ms,
                                  [RECORD_LOGS] = c->storage.retention_logs_ms},
+        .max_bytes = c->storage.retention_bytes,
         .max_future_ms = c->storage.max_future_ms,
         .durability = (enum store_durability)c->storage.durability,
         .head_max_bytes = c->storage.head_max_bytes,

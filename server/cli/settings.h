@@ -14,6 +14,7 @@
 
 /* Strings in the results are borrowed from the configuration. */
 struct log_options settings_log(const struct config *c);
+/* Without the rules of retention.h. */
 struct store_options settings_store(const struct config *c);
 struct query_options settings_query(const struct config *c);
 

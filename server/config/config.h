@@ -45,6 +45,15 @@ struct config_user {
     unsigned rights;           /* of enum config_right */
 };
 
+enum config_signal { CONFIG_METRICS, CONFIG_SPANS, CONFIG_LOGS, CONFIG_SIGNALS };
+
+/* How long some streams of a signal are kept. */
+struct config_retention {
+    int signal; /* of enum config_signal */
+    struct str selector;
+    int64_t keep_ms; /* INT64_MAX: for ever */
+};
+
 /* Durations in milliseconds, sizes in bytes, `const char *` NUL-terminated or NULL. */
 struct config {
     struct {
@@ -75,7 +84,10 @@ struct config {
         int64_t retention_spans_ms, retention_logs_ms, retention_aggregates_ms;
         bool aggregates;
         int64_t aggregates_after_ms;
-        int durability; /* of enum config_durability */
+        const struct config_retention *retention_overrides;
+        size_t n_retention_overrides;
+        uint64_t retention_bytes; /* 0: no limit */
+        int durability;           /* of enum config_durability */
         uint64_t head_max_bytes, max_series, max_exemplars;
         int64_t flush_interval_ms, max_future_ms;
     } storage;

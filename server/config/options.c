@@ -192,6 +192,25 @@ static void check_user(struct loader *l, const struct node *at, void *object)
 static const struct schema user_schema =
     SCHEMA(user_options, struct config_user, .check = check_user);
 
+/* ---- storage.retention.overrides ---- */
+
+static const char *const signals[] = {"metrics", "spans", "logs", NULL};
+
+#define RETENTION_AT(field) .at = offsetof(struct config_retention, field)
+static const struct option retention_options[] = {
+    {"signal", OPT_CHOICE, RETENTION_AT(signal), .fallback = "metrics", .choices = signals,
+     .help = "What is kept differently: metrics, spans or logs."},
+    {"selector", OPT_STR, RETENTION_AT(selector), .flags = OPTION_REQUIRED,
+     .help = "Of which streams, as PromQL selects series: {job=\"batch\"}. Of spans and logs by "
+             "columns of resource and scope: {\"resource.service.name\"=~\"test-.*\"}."},
+    {"keep", OPT_DURATION, RETENTION_AT(keep_ms), .min = 60 * MINUTE_MS,
+     .flags = OPTION_FOREVER | OPTION_REQUIRED,
+     .help = "How long, longer or shorter than the rest of the signal."},
+};
+
+static const struct schema retention_schema =
+    SCHEMA(retention_options, struct config_retention, .defaults = NULL);
+
 /* ---- All others ---- */
 
 static const char not_evaluated[] = "rules and alerts are not evaluated by this version";
@@ -269,6 +288,13 @@ static const struct option options[] = {
      .fallback = "90d", .min = DAY_MS, .flags = OPTION_FOREVER,
      .help = "The same for metrics rolled up, which answer for samples that have expired. At least "
              "as long as storage.retention.metrics in any case."},
+    {"storage.retention.overrides", OPT_LIST, AT(storage.retention_overrides),
+     AT_N(storage.n_retention_overrides), .part = &retention_schema,
+     .help = "Streams that are kept longer or shorter; the first that matches counts."},
+    {"storage.retention.size", OPT_SIZE, AT(storage.retention_bytes), .fallback = "0",
+     .like = "--storage.tsdb.retention.size",
+     .help = "Bytes that metrics, their aggregates, spans and logs may take together; above, the "
+             "oldest days go, but never today. 0: no limit."},
     {"storage.aggregates.enabled", OPT_BOOL, AT(storage.aggregates), .fallback = "true",
      .help = "Roll up metrics of days that are over, to 5 minutes and to 1 hour, beside their "
              "samples. What was rolled up stays in use when this is switched off."},

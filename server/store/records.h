@@ -57,6 +57,12 @@ struct column_ref {
  * "scope.name", …; false when the table has no such column (attributes always are). */
 bool column_parse(enum record_table table, struct str text, struct column_ref *out);
 
+/* True for columns of resource and scope: the same for all rows of a source. */
+static inline bool column_is_of_source(const struct column_ref *column)
+{
+    return column->origin >= COLUMN_RESOURCE && column->origin <= COLUMN_SOURCE;
+}
+
 /* --- predicates ------------------------------------------------------------------------------- */
 
 enum predicate_op {

@@ -33,11 +33,28 @@ enum store_durability {
 
 enum { STORE_RESOLUTIONS_MAX = 8 };
 
+/* Streams that satisfy all matchers are kept for `keep_ms` (or STORE_RETENTION_FOREVER), longer or
+ * shorter than the rest; of several rules the first that matches counts. For spans and logs a
+ * stream is what has one resource and scope, and matchers name its columns as in records.h. */
+struct store_retention_rule {
+    const struct matcher *matchers;
+    size_t n_matchers;
+    int64_t keep_ms;
+};
+
+/* Copied by the store. */
+struct store_retention_rules {
+    const struct store_retention_rule *v;
+    size_t n;
+};
+
 struct store_options {
     const char *dir;      /* created if missing; locked while open */
     const struct fs *fs;  /* NULL: the real file system */
     int64_t retention_ms; /* or STORE_RETENTION_FOREVER; 0: the default, 30 days */
     int64_t retention_records_ms[RECORD_TABLES]; /* of spans and logs, as above; 0: 7 and 90 days */
+    struct store_retention_rules retention_rules, retention_records_rules[RECORD_TABLES];
+    uint64_t max_bytes; /* of parts and logs of all tables; the oldest days go above; 0: no limit */
     int64_t max_future_ms; /* samples later than now + this are rejected; 0: the default, 1 day */
     enum store_durability durability;
     size_t head_max_bytes;  /* memory of rows not yet in parts; 0: the default, 256 MiB */
@@ -74,8 +91,9 @@ void store_cancel_replay(struct store *s);
 /* Moves everything to parts, syncs and closes. Even on an error `s` is gone. NULL is fine. */
 int store_close(struct store *s, struct err *err);
 
-/* New retention and limits from a reloaded configuration; dir, fs and durability stay. */
-void store_reconfigure(struct store *s, const struct store_options *options);
+/* New retention and limits from a reloaded configuration; dir, fs and durability stay. ERR_INVALID:
+ * a rule of retention names no column of a source, ERR_NOMEM: some tables have the old ones. */
+int store_reconfigure(struct store *s, const struct store_options *options, struct err *err);
 
 /* See struct sink. Rows of one stream may come in any order and any day within the retention; of
  * two rows of a stream with the same time the one written last wins. */

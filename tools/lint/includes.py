@@ -37,7 +37,7 @@ PUBLIC = {
     "net": ["address.h", "auth.h", "client.h", "grpc.h", "http.h", "tls.h"],
     "query": ["query.h", "script/script.h", "records/records.h", "records/filter.h", "records/facets.h", "traces/traces.h", "traces/tree.h", "traces/sessions.h", "logs/logs.h"],
     "receive": ["receive.h", "scrape.h", "import.h"],
-    "store": ["store.h", "inspect.h", "records.h"],
+    "store": ["store.h", "aggregates.h", "inspect.h", "records.h"],
 }
 
 LIBRARIES = ["base", "model", "codec", "telltale", "core", "metrics"]

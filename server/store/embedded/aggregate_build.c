@@ -12,6 +12,7 @@
 #include "store/embedded/aggregate.h"
 #include "store/embedded/aggregate_block.h"
 #include "store/embedded/aggregate_table.h"
+#include "store/embedded/keep.h"
 #include "store/embedded/merge.h"
 #include "store/embedded/part_format.h"
 #include "store/embedded/part_write.h"
@@ -163,7 +164,7 @@ struct round {
 
 static bool expires_soon(const struct round *r, int64_t day)
 {
-    return day * MS_PER_DAY < retention_min_ms(r->store) + MS_PER_DAY;
+    return day * MS_PER_DAY < keep_table_min_ms(r->store) + MS_PER_DAY;
 }
 
 static bool is_due(const struct round *r, int64_t day, int64_t resolution_ms, uint64_t seq_lo,

@@ -37,7 +37,7 @@ void store_aggregates_view(struct store *s, int64_t min_ms, int64_t max_ms,
                            struct aggregates_view *out)
 {
     min_ms = MAX(min_ms, aggregates_min_ms(s));
-    *out = (struct aggregates_view){.raw_min_ms = retention_min_ms(s)};
+    *out = (struct aggregates_view){.raw_min_ms = keep_table_min_ms(s)};
     lock_take(&s->parts_lock);
     for (size_t i = 0; i < s->n_aggregates; i++)
         if (any_meets(&s->aggregates[i], min_ms, max_ms))
@@ -95,18 +95,23 @@ static void note_heads(struct store *s, struct choices *c)
     lock_give(&s->heads_lock);
 }
 
+enum taken { TAKEN_NOT, TAKEN_MIXED, TAKEN_WHOLE };
+
 /* With parts_lock. */
-static bool is_taken(struct gather *g, const struct choice *c)
+static enum taken is_taken(struct gather *g, const struct choice *c)
 {
     const struct part *p = c->part;
     const struct partition *raw = partition_get(g->selection->store, p->day);
     bool parts = raw && raw->n;
     int64_t begin_ms = MAX(p->day * MS_PER_DAY, g->request->asked_min_ms);
-    bool expired = begin_ms < retention_min_ms(g->selection->store) || !(parts || c->head);
+    bool none = begin_ms < g->keep.least_ms || !(parts || c->head);
+    bool expired = none || begin_ms < g->keep.table_min_ms;
     bool current = !c->head && (!parts || raw->parts[raw->n - 1]->seq_hi <= p->seq_hi);
     bool exact = g->request->resolution_ms % p->resolution_ms == 0;
     g->selection->aggregates.expired += expired;
-    return expired || (g->request->prefer && current && exact);
+    if (none || (g->request->prefer && current && exact))
+        return TAKEN_WHOLE;
+    return expired ? TAKEN_MIXED : TAKEN_NOT;
 }
 
 static int collect(struct gather *g, struct choices *c)
@@ -133,11 +138,15 @@ static void take(struct gather *g, const struct choices *c)
     lock_take(&sel->store->parts_lock);
     for (size_t i = 0; i < c->n; i++) {
         struct part *p = c->v[i].part;
-        if (!is_taken(g, &c->v[i])) {
+        enum taken how = is_taken(g, &c->v[i]);
+        if (how == TAKEN_NOT) {
             part_unref(p);
             continue;
         }
-        g->taken[g->n_taken++] = p->day;
+        if (how == TAKEN_WHOLE)
+            g->taken[g->n_taken++] = p->day;
+        else
+            g->mixed[g->n_mixed++] = p->day;
         sel->parts[sel->n_parts++] = p;
         sel->aggregates.days++;
         sel->aggregates.end_ms = (p->day + 1) * MS_PER_DAY; // days rise
@@ -154,8 +163,9 @@ int aggregates_choose(struct gather *g)
     int rc = collect(g, &c);
     if (rc == 0) {
         g->taken = arena_array(&g->work, c.n, sizeof *g->taken);
+        g->mixed = arena_array(&g->work, c.n, sizeof *g->mixed);
         sel->parts = arena_array(&sel->arena, c.n, sizeof(struct part *));
-        rc = g->taken && sel->parts ? 0 : ERR_NOMEM;
+        rc = g->taken && g->mixed && sel->parts ? 0 : ERR_NOMEM;
     }
     if (rc == 0) {
         note_heads(sel->store, &c);
@@ -166,12 +176,24 @@ int aggregates_choose(struct gather *g)
     return rc == 0 ? 0 : err_set(g->err, rc, "select: over the memory budget");
 }
 
-bool aggregates_took(const struct gather *g, int64_t day)
+static bool contains(const int64_t *days, size_t n, int64_t day)
 {
-    for (size_t i = 0; i < g->n_taken; i++)
-        if (g->taken[i] == day)
+    for (size_t i = 0; i < n; i++)
+        if (days[i] == day)
             return true;
     return false;
+}
+
+bool aggregates_took(const struct gather *g, int64_t day)
+{
+    return contains(g->taken, g->n_taken, day);
+}
+
+bool aggregates_want(const struct gather *g, int64_t day, bool rolled_up, int64_t stream_min_ms)
+{
+    if (!contains(g->mixed, g->n_mixed, day))
+        return true;
+    return rolled_up == (stream_min_ms > MAX(day * MS_PER_DAY, g->request->asked_min_ms));
 }
 
 int aggregates_put(struct gather *g, struct part **raw, size_t n)
@@ -259,7 +281,7 @@ static int read_rolled(const struct reading *r, const struct selected *one)
             r->out->damaged++;
             rc = 0;
         }
-        trim(r->out, from, MAX(r->min_ms, r->sel->aggregates_min_ms), r->max_ms);
+        trim(r->out, from, MAX(r->min_ms, one->rolled_min_ms), r->max_ms);
     }
     return rc;
 }

@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "log/log.h"
 #include "self/self.h"
+#include "store/embedded/keep.h"
 #include "store/embedded/part_format.h"
 #include "store/embedded/partitions.h"
 
@@ -375,7 +376,7 @@ bool aggregates_can_be_made(struct store *s, const struct part *p)
     const struct partition *raw = partition_get(s, p->day);
     bool whole = raw && raw->n && raw->parts[0]->seq_lo <= p->seq_lo;
     lock_give(&s->parts_lock);
-    return whole && p->day * MS_PER_DAY >= retention_min_ms(s);
+    return whole && p->day * MS_PER_DAY >= keep_table_min_ms(s);
 }
 
 int aggregates_sync(struct store *s, struct err *err)

@@ -196,14 +196,16 @@ int store_append(struct store *s, const struct batch *b, struct sink_result *out
     struct append a = {.store = s, .batch = b, .x = scratch_take(s), .err = err};
     if (!a.x)
         return err_set(err, ERR_NOMEM, "append: out of memory");
-    a.min_ms = retention_min_ms(s);
-    a.max_ms = MIN(TIME_MAX_MS, store_now_ms(s) + atomic_get_relaxed(&s->max_future_ms));
+    a.keep = keep_begin(s);
+    a.min_ms = a.keep.all_ms;
+    a.max_ms = MIN(TIME_MAX_MS, a.keep.now_ms + atomic_get_relaxed(&s->max_future_ms));
 
     struct wal_position position = {0};
     rwlock_take_read(&s->gate);
     rc = append_gated(&a, &position);
     rwlock_give(&s->gate);
     scratch_give(s, a.x);
+    keep_end(&a.keep);
     /* The rows are visible before they are durable; only the answer waits. When the sync fails they
      * stay visible although refused: sending them again changes nothing. */
     if (rc == 0 && s->durability == STORE_DURABILITY_DISK && position.segment)

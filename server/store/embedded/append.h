@@ -4,6 +4,7 @@
 
 #include "model/batch.h"
 #include "store/embedded/engine.h"
+#include "store/embedded/keep.h"
 
 /* A series of the batch that has something to store. */
 struct resolved {
@@ -31,7 +32,8 @@ struct append {
     const struct batch *batch;
     struct append_scratch *x;
     struct sink_result result;
-    int64_t min_ms, max_ms;                  /* times that are accepted */
+    int64_t min_ms, max_ms;                  /* times that are accepted, of every series */
+    struct keep keep;                        /* before min_ms it depends on the series */
     const struct metric_metadata **families; /* that are news */
     size_t n_families, n_definitions, n_exemplars, n_with_rows;
     struct err *err;

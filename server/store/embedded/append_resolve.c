@@ -75,9 +75,18 @@ static bool admit_histogram(struct append *a, const struct batch_series *series,
     return true;
 }
 
+/* Mostly the retention is the same for all; then this is only asked of what is too old. */
+static int64_t series_min_ms(const struct append *a, const struct batch_series *series)
+{
+    if (!a->keep.rules)
+        return a->min_ms;
+    const struct labels labels = append_labels(a, series);
+    return keep_min_ms(&a->keep, &labels);
+}
+
 static bool admit_sample(struct append *a, const struct batch_series *series, struct sample *s)
 {
-    if (s->t_unix_ms < a->min_ms) {
+    if (s->t_unix_ms < a->min_ms && s->t_unix_ms < series_min_ms(a, series)) {
         reject(a, series, REJECT_TOO_OLD, 1, "sample is older than the retention");
         return false;
     }
@@ -119,7 +128,8 @@ static void admit_exemplars(struct append *a, const struct batch_series *series,
     struct exemplar *copy = arena_alloc(&a->x->arena, series->n_exemplars * sizeof *copy);
     for (uint32_t i = 0; copy && i < series->n_exemplars; i++) {
         const struct exemplar *e = &series->exemplars[i];
-        bool in_time = e->t_unix_ms >= a->min_ms && e->t_unix_ms <= a->max_ms;
+        bool in_time = e->t_unix_ms <= a->max_ms &&
+                       (e->t_unix_ms >= a->min_ms || e->t_unix_ms >= series_min_ms(a, series));
         if (in_time && !exemplars_has(&a->store->exemplars, series->hash, e))
             copy[r->n_exemplars++] = *e;
         a->result.exemplars_accepted += in_time;

@@ -7,6 +7,7 @@
 #include "store/embedded/engine.h"
 #include "store/embedded/merge.h"
 #include "store/embedded/records/records.h"
+#include "store/embedded/size_limit.h"
 
 #define TICK_NS (10 * NS_PER_S) // how long a due time may be missed
 #define RETRY_NS (5 * NS_PER_S) // after a failed flush
@@ -36,7 +37,19 @@ static int expire(struct store *s, struct err *err)
     lock_take(&s->table);
     int rc = retention_apply(s, err);
     lock_give(&s->table);
-    return rc;
+    return rc == 0 ? size_limit_apply(s, err) : rc;
+}
+
+/* One part at a time, and no more once a flush is due: the rest can wait. */
+static int expire_some(struct store *s, bool all, struct err *err)
+{
+    int rc = 1;
+    while (rc == 1 && (all || !is_flush_due(s))) {
+        lock_take(&s->table);
+        rc = retention_rewrite(s, err);
+        lock_give(&s->table);
+    }
+    return rc < 0 ? rc : 0;
 }
 
 int background_look(struct store *s, struct err *err)
@@ -56,13 +69,16 @@ static int merge_and_expire(struct store *s, bool all, struct err *err)
 {
     struct err first = {0};
     int rolled = aggregates_maintain(s, all, &first);
+    int rc = expire(s, err);
+    if (rc != 0)
+        return rc;
     lock_take(&s->table);
-    int rc = retention_apply(s, err);
-    if (rc == 0)
-        rc = merge_due(s, all, err);
+    rc = merge_due(s, all, err);
     if (rc == 0)
         rc = tombstones_trim(s, err);
     lock_give(&s->table);
+    if (rc == 0)
+        rc = expire_some(s, all, err);
     return rc == 0 && rolled != 0 ? err_set(err, rolled, "%s", first.message) : rc;
 }
 

@@ -81,6 +81,12 @@ struct store {
     int64_t (*now_unix_ms)(void);
     atomic_llong retention_ms, max_future_ms, flush_after_ms;
     atomic_size_t head_max_bytes;
+    atomic_ullong max_bytes; /* 0: no limit */
+
+    struct lock keep_lock;
+    struct keep_rules *keep_rules; /* keep.h; guarded by keep_lock, with the two below */
+    uint64_t keep_generation;
+    int64_t keep_table_ms;
 
     struct streams streams;
     struct wal wal;
@@ -174,7 +180,7 @@ void snapshots_clean(struct store *s);
 
 int64_t store_now_ms(const struct store *s);
 
-/* Oldest time that may be read or written now. */
+/* Oldest time that may be read or written now, of any stream. */
 int64_t retention_min_ms(const struct store *s);
 
 #endif

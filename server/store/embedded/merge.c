@@ -66,6 +66,7 @@ struct merge {
     struct piece *pieces;
     size_t n_pieces, cap_pieces;
     const struct tombstone_set *tombstones;
+    struct keep keep;
     struct err *err;
 };
 
@@ -286,7 +287,7 @@ static int merge_stream(struct merge *m)
 
 static int find_survivors(struct merge *m, struct input *in)
 {
-    int rc = survivors_find(m->store, &in->view, m->tombstones, &in->left, m->err);
+    int rc = survivors_find(m->store, &in->view, m->tombstones, &m->keep, &in->left, m->err);
     if (rc == ERR_CORRUPT)
         return index_failed(m, in->view.part, rc);
     return rc == 0 ? 0 : err_set(m->err, rc, "merge: %s", err_name(rc));
@@ -335,6 +336,7 @@ static void merge_init(struct merge *m)
 static void merge_done(struct merge *m)
 {
     columns_done(&m->rows);
+    keep_end(&m->keep);
     for (size_t i = 0; i < m->n; i++) {
         if (m->inputs[i].view.part)
             part_view_done(&m->inputs[i].view);
@@ -352,6 +354,7 @@ static int write_merged(struct merge *m, struct part *const *parts, struct part 
     struct tombstone_set *deleted = tombstones_get(&m->store->tombstones);
     *out = NULL;
     m->tombstones = deleted;
+    m->keep = keep_begin(m->store);
     int rc = run(m, parts, &pairs);
     if (rc == 0 && pairs)
         rc = part_writer_finish(m->writer, pairs, m->table.n, out, m->err);
@@ -399,6 +402,7 @@ int merge_walk(struct store *s, struct part *const *parts, size_t n, const struc
     merge_init(&m);
     struct tombstone_set *deleted = tombstones_get(&s->tombstones);
     m.tombstones = deleted;
+    m.keep = (struct keep){.all_ms = INT64_MIN}; // also what is about to go is rolled up
     int rc = run(&m, parts, &pairs);
     if (rc == 0 && pairs)
         rc = sink->finish(sink->self, pairs, m.table.n, err);

@@ -36,7 +36,11 @@ enum { MERGE_MAX = 16 };
 int merge_walk(struct store *s, struct part *const *parts, size_t n, const struct merge_sink *sink,
                struct err *err);
 
-/* Removes the days that are over as a whole. */
+/* Removes the days that are over as a whole. The table lock must be held. */
 int retention_apply(struct store *s, struct err *err);
+
+/* Rewrites a part of a day that is over for some of its streams; 1: there may be more, 0: there was
+ * none. The table lock must be held. */
+int retention_rewrite(struct store *s, struct err *err);
 
 #endif

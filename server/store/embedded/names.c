@@ -27,6 +27,7 @@ struct collect {
     struct texts found; /* of one source, with their array in `work` */
     struct texts all;   /* sorted, each once, in `arena` */
     struct tombstone_set *tombstones;
+    struct keep keep;
     struct err *err;
 };
 
@@ -164,18 +165,33 @@ static int from_heads(struct collect *c)
 
 /* --- parts ------------------------------------------------------------------------------------ */
 
-static int visit_part(struct collect *c, struct part_view *v)
+/* The streams that match and have something that is seen in the range; *out NULL: all of the part.
+ */
+static int visible(struct collect *c, struct part_view *v, roaring_bitmap_t **out)
 {
     struct posting_source postings = part_postings(v);
-    roaring_bitmap_t *within = NULL;
+    int64_t min_ms = MAX(c->min_ms, v->part->min_ms), max_ms = MIN(c->max_ms, v->part->max_ms);
+    roaring_bitmap_t *expired = NULL;
     struct erasures *e = NULL;
     int rc = part_erasures(c->store, v, c->tombstones, &e, c->err);
-    if (rc == 0 && (c->n_matchers || e)) // without matchers: all streams, from which some are taken
-        rc = match_streams(&postings, c->matchers, c->n_matchers, &within, c->err);
+    if (rc == 0)
+        rc = keep_expired(&c->keep, v, max_ms, &expired, c->err);
+    if (rc == 0 && (c->n_matchers || e || expired))
+        rc = match_streams(&postings, c->matchers, c->n_matchers, out, c->err);
     if (rc == 0 && e)
-        erasures_take_out(e, MAX(c->min_ms, v->part->min_ms), MIN(c->max_ms, v->part->max_ms),
-                          within);
+        erasures_take_out(e, min_ms, max_ms, *out);
+    if (rc == 0 && expired)
+        roaring_bitmap_andnot_inplace(*out, expired);
+    if (expired)
+        roaring_bitmap_free(expired);
     erasures_unref(e);
+    return rc;
+}
+
+static int visit_part(struct collect *c, struct part_view *v)
+{
+    roaring_bitmap_t *within = NULL;
+    int rc = visible(c, v, &within);
     if (rc == 0)
         rc = c->label.n ? part_each_value(v, c->label, within, add, c)
                         : part_each_name(v, within, add, c);
@@ -223,7 +239,8 @@ static int collect(struct collect *c, size_t limit, struct str **out, size_t *ou
 {
     if (!atomic_get_acquire(&c->store->replayed)) // pairs with the release in store_replay
         return err_set(c->err, ERR_BUSY, "the write-ahead log is being replayed");
-    c->min_ms = MAX(c->min_ms, retention_min_ms(c->store));
+    c->keep = keep_begin(c->store);
+    c->min_ms = MAX(c->min_ms, c->keep.least_ms);
     arena_init(&c->work, 1u << 30);
     c->tombstones = tombstones_get(&c->store->tombstones); // before all else
     int rc = from_heads(c);
@@ -234,6 +251,7 @@ static int collect(struct collect *c, size_t limit, struct str **out, size_t *ou
         *out_n = limit ? MIN(limit, c->all.n) : c->all.n;
     }
     tombstone_set_unref(c->tombstones);
+    keep_end(&c->keep);
     arena_done(&c->work);
     if (rc != 0 && c->err && c->err->code == 0)
         (void)err_set(c->err, rc, "labels: %s", err_name(rc));

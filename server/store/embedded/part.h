@@ -53,7 +53,8 @@ struct part {
     struct part_chunk **chunks; /* slots, as many as the directory has entries; guarded by the
                                  * cache's lock */
     struct erasures *erasures;  /* erase.h; guarded by the store's parts_lock */
-    atomic_ullong applied;      /* generation of the tombstones that it is free of */
+    uint64_t kept;         /* keep_mark that it was looked at with; guarded by the table lock */
+    atomic_ullong applied; /* generation of the tombstones that it is free of */
 };
 
 /* Rows of one stream in a row in the file. */

@@ -72,6 +72,41 @@ static size_t group_end(const struct gather *g, const uint32_t *order, size_t fr
     return i;
 }
 
+static bool is_rolled_up(const struct source *src)
+{
+    return src->part && src->part->resolution_ms;
+}
+
+/* Takes out the sources of a stream that have nothing to be seen. */
+static void limit_sources(const struct gather *g, int64_t keep_min_ms, struct source *sources,
+                          struct selected *one)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < one->n; i++) {
+        struct source *src = &sources[one->first + i];
+        bool rolled_up = is_rolled_up(src);
+        int64_t day = src->part ? src->part->day : day_of(src->block.min_ms);
+        bool seen = src->block.max_ms >= (rolled_up ? one->rolled_min_ms : one->min_ms);
+        if (seen && aggregates_want(g, day, rolled_up, keep_min_ms))
+            sources[one->first + n++] = *src;
+    }
+    one->n = n;
+}
+
+static void limit_stream(const struct gather *g, struct source *sources, struct selected *one)
+{
+    one->min_ms = g->min_ms;
+    one->rolled_min_ms = g->selection->aggregates_min_ms;
+    int64_t asked_ms = g->request ? MIN(g->min_ms, g->request->asked_min_ms) : g->min_ms;
+    if (LIKELY(!g->keep.rules || asked_ms >= g->keep.all_ms))
+        return;
+    int64_t min_ms = keep_min_ms(&g->keep, &one->labels);
+    one->min_ms = MAX(g->min_ms, min_ms);
+    if (min_ms > g->keep.table_min_ms)
+        one->rolled_min_ms = MAX(one->rolled_min_ms, min_ms);
+    limit_sources(g, min_ms, sources, one);
+}
+
 static int unify(struct gather *g, size_t limit)
 {
     struct selection *s = g->selection;
@@ -88,14 +123,16 @@ static int unify(struct gather *g, size_t limit)
 
     uint32_t n_sources = 0;
     size_t n = 0;
-    for (size_t i = 0; i < g->n_candidates && (!limit || n < limit); n++) {
+    for (size_t i = 0; i < g->n_candidates && (!limit || n < limit);) {
         size_t end = group_end(g, order, i);
         struct selected *one = &streams[n];
         *one = (struct selected){.first = n_sources};
         one->labels = make_labels(g, &g->candidates[order[i]], sorted);
         join_sources(g, order + i, end - i, sources, one);
-        n_sources += one->n;
         i = end;
+        limit_stream(g, sources, one);
+        n_sources += one->n;
+        n += one->n > 0;
     }
     s->streams = streams;
     s->n = n;
@@ -145,14 +182,14 @@ static int select_streams(struct store *s, const struct matcher *matchers, size_
     struct tombstone_set *deleted = tombstones_get(&s->tombstones); // before all else
     arena_init_shared(&sel->arena, SELECTION_MAX, memory);
     struct gather g = {.selection = sel,
+                       .keep = keep_begin(s),
                        .matchers = matchers,
                        .n_matchers = n_matchers,
-                       .min_ms = MAX(min_ms, retention_min_ms(s)),
                        .max_ms = max_ms,
                        .request = request,
                        .tombstones = deleted,
                        .err = err};
-    sel->min_ms = g.min_ms;
+    g.min_ms = MAX(min_ms, g.keep.least_ms);
     arena_init_shared(&g.work, SELECTION_MAX, memory);
     label_table_init(&g.table, &sel->arena, &g.work);
     int rc = gather_all(&g, limit);
@@ -160,6 +197,7 @@ static int select_streams(struct store *s, const struct matcher *matchers, size_
         rc = memory ? budget_error(memory, err) : rc;
     arena_done(&g.work);
     tombstone_set_unref(deleted);
+    keep_end(&g.keep);
     if (rc != 0) {
         selection_free(sel);
         return rc;
@@ -208,17 +246,6 @@ const struct labels *selection_labels(const struct selection *sel, size_t i)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-static bool is_rolled_up(const struct source *src)
-{
-    return src->part && src->part->resolution_ms;
-}
-
-/* What has expired is not read. */
-static int64_t source_min_ms(const struct selection *sel, const struct source *src, int64_t min_ms)
-{
-    return MAX(min_ms, is_rolled_up(src) ? sel->aggregates_min_ms : sel->min_ms);
-}
-
 static int read_source(const struct selection *sel, const struct source *src, int64_t min_ms,
                        int64_t max_ms, struct columns *out)
 {
@@ -254,7 +281,7 @@ static int read_sources(const struct selection *sel, size_t i, bool raw_alone, i
     columns_reset(out);
     for (uint32_t k = 0; rc == 0 && k < one->n; k++) {
         const struct source *src = &sel->sources[one->first + k];
-        int64_t from = source_min_ms(sel, src, min_ms);
+        int64_t from = MAX(min_ms, is_rolled_up(src) ? one->rolled_min_ms : one->min_ms);
         bool wanted = !raw_alone || !is_rolled_up(src);
         if (wanted && src->block.max_ms >= from && src->block.min_ms <= max_ms)
             rc = read_source(sel, src, from, max_ms, out);

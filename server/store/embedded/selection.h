@@ -8,6 +8,7 @@
 
 #include "store/aggregates.h"
 #include "store/embedded/engine.h"
+#include "store/embedded/keep.h"
 #include "store/embedded/label_table.h"
 
 /* Rows of one stream in one place: a series of a head, or a block of a part. */
@@ -20,13 +21,14 @@ struct source {
 
 struct selected {
     struct labels labels;
-    uint32_t first, n; /* of sources */
+    int64_t min_ms;        /* samples: not before their retention */
+    int64_t rolled_min_ms; /* what is rolled up: not before that of aggregates */
+    uint32_t first, n;     /* of sources */
 };
 
 struct selection {
     struct store *store;
     struct arena arena; /* owns all below but the counts of references */
-    int64_t min_ms;     /* not before the retention */
     struct selection_aggregates aggregates;
     int64_t aggregates_min_ms; /* not before theirs */
     struct selected *streams;
@@ -47,6 +49,7 @@ struct candidate {
 
 struct gather {
     struct selection *selection;
+    struct keep keep;
     const struct tombstone_set *tombstones; /* taken before anything else is looked at */
     const struct erasures *erasures;        /* of the current part */
     const struct matcher *matchers;
@@ -55,6 +58,8 @@ struct gather {
     const struct aggregate_request *request; /* NULL: samples alone */
     int64_t *taken;                          /* days read rolled up, rising */
     size_t n_taken;
+    int64_t *mixed; /* days read rolled up, but for streams whose samples are kept longer */
+    size_t n_mixed;
     struct arena work;
     struct label_table table;
     struct candidate *candidates;
@@ -73,6 +78,10 @@ struct aggregate_request {
  */
 int aggregates_choose(struct gather *g);
 bool aggregates_took(const struct gather *g, int64_t day);
+
+/* Whether that day of a stream, whose samples are kept from `stream_min_ms` on, is to be read
+ * rolled up, or from its samples. */
+bool aggregates_want(const struct gather *g, int64_t day, bool rolled_up, int64_t stream_min_ms);
 
 /* Joins them with the raw parts of the other days; takes the references to `raw`. */
 int aggregates_put(struct gather *g, struct part **raw, size_t n);

@@ -8,6 +8,7 @@
 #include "log/log.h"
 #include "store/embedded/aggregate_table.h"
 #include "store/embedded/engine.h"
+#include "store/embedded/keep.h"
 #include "store/embedded/records/records.h"
 
 /* DIR/
@@ -29,9 +30,12 @@ enum {
     CHUNK_CACHE_BYTES = 32 << 20, /* the index of some 200,000 streams */
 };
 
-static void set_limits(struct store *s, const struct store_options *o)
+static int set_limits(struct store *s, const struct store_options *o)
 {
-    atomic_set_relaxed(&s->retention_ms, o->retention_ms ? o->retention_ms : 30 * MS_PER_DAY);
+    int rc = keep_set(s, o);
+    if (rc != 0)
+        return rc;
+    atomic_set_relaxed(&s->max_bytes, o->max_bytes);
     atomic_set_relaxed(&s->max_future_ms, o->max_future_ms ? o->max_future_ms : MS_PER_DAY);
     atomic_set_relaxed(&s->flush_after_ms,
                        o->flush_after_ms ? o->flush_after_ms : 10 * 60 * MS_PER_S);
@@ -40,13 +44,18 @@ static void set_limits(struct store *s, const struct store_options *o)
     size_t streams = o->max_streams ? o->max_streams : DEFAULT_MAX_STREAMS;
     atomic_set_relaxed(&s->streams.max, (unsigned)MIN(streams, (size_t)UINT32_MAX / 2));
     aggregates_configure(s, o);
+    return 0;
 }
 
-void store_reconfigure(struct store *s, const struct store_options *options)
+int store_reconfigure(struct store *s, const struct store_options *options, struct err *err)
 {
-    set_limits(s, options);
-    records_set_limits(s, options);
+    int rc = records_set_limits(s, options, err);
+    if (rc != 0)
+        return rc;
+    if (set_limits(s, options) != 0)
+        return err_set(err, ERR_NOMEM, "limits of the store: out of memory");
     background_want_flush(s); // so that a shorter retention or a smaller head is acted upon now
+    return 0;
 }
 
 int64_t store_now_ms(const struct store *s)
@@ -232,7 +241,9 @@ static int init(struct store *s, const struct store_options *o)
     cond_init(&s->wake);
     records_background_init(s);
     int rc = streams_init(&s->streams, 0);
-    set_limits(s, o);
+    keep_init(s);
+    if (rc == 0)
+        rc = set_limits(s, o);
     atomic_set_relaxed(&s->last_flush_mono_ns, time_now_mono_ns());
     if (rc == 0)
         rc = make_paths(s, o->dir);
@@ -293,6 +304,7 @@ void store_abandon(struct store *s)
     exemplars_done(&s->exemplars);
     metadata_done(&s->metadata);
     tombstones_done(&s->tombstones);
+    keep_done(s);
     (void)fs_close(&s->lock_file, NULL); // gives the lock back; its content does not count
     records_background_done(s);
     cond_done(&s->wake);

@@ -43,15 +43,16 @@ static int stream_has_rows(struct finding *f, uint32_t ordinal)
     return rc;
 }
 
-static int find_gone(struct finding *f)
+static int find_erased(struct finding *f)
 {
     roaring_uint32_iterator_t at;
     int rc = 0;
-    f->out->gone = roaring_bitmap_create();
-    if (!f->out->gone)
-        return ERR_NOMEM;
+    if (!f->out->erasures)
+        return 0;
     roaring_init_iterator(f->out->erasures->any, &at);
     for (; rc >= 0 && at.has_value; roaring_advance_uint32_iterator(&at)) {
+        if (roaring_bitmap_contains(f->out->gone, at.current_value))
+            continue;
         rc = stream_has_rows(f, at.current_value);
         if (rc == 0)
             roaring_bitmap_add(f->out->gone, at.current_value);
@@ -78,18 +79,25 @@ static int mark_pairs(struct finding *f)
 
 static int find(struct finding *f)
 {
-    int rc = find_gone(f);
+    int rc = 0;
+    if (!f->out->gone) // else those that are not kept
+        f->out->gone = roaring_bitmap_create();
+    if (!f->out->gone)
+        return ERR_NOMEM;
+    rc = find_erased(f);
     if (rc == 0 && !roaring_bitmap_is_empty(f->out->gone))
         rc = mark_pairs(f);
     return rc;
 }
 
 int survivors_find(struct store *s, struct part_view *v, const struct tombstone_set *set,
-                   struct survivors *out, struct err *err)
+                   const struct keep *keep, struct survivors *out, struct err *err)
 {
     *out = (struct survivors){0};
     int rc = part_erasures(s, v, set, &out->erasures, err);
-    if (rc != 0 || !out->erasures)
+    if (rc == 0)
+        rc = keep_expired(keep, v, v->part->max_ms, &out->gone, err);
+    if (rc != 0 || (!out->erasures && !out->gone))
         return rc;
     struct finding f = {.view = v, .out = out};
     arena_init(&f.histograms, ROWS_ARENA);

@@ -4,6 +4,7 @@
 #define TELLTALE_STORE_EMBEDDED_SURVIVORS_H
 
 #include "store/embedded/erase.h"
+#include "store/embedded/keep.h"
 
 struct survivors {
     struct erasures *erasures;     /* owned reference; NULL: all survive */
@@ -11,11 +12,11 @@ struct survivors {
     bool *pairs;                   /* by ordinal: a survivor has it; NULL: all */
 };
 
-/* Resolves what the set hides of the part, and reads the blocks that are hidden by half.
- * ERR_CORRUPT: the index of the part; ERR_NOMEM, or as match_streams. Even then `out` wants
- * survivors_done. */
+/* Resolves what the set hides of the part and what of it is not kept any more, and reads the blocks
+ * that are hidden by half. ERR_CORRUPT: the index of the part; ERR_NOMEM, or as match_streams. Even
+ * then `out` wants survivors_done. */
 int survivors_find(struct store *s, struct part_view *v, const struct tombstone_set *set,
-                   struct survivors *out, struct err *err);
+                   const struct keep *keep, struct survivors *out, struct err *err);
 void survivors_done(struct survivors *x);
 
 /* The first ordinal from `ordinal` on that survives; the number of streams or more: none. */

@@ -451,7 +451,7 @@ static void test_expired_samples_are_stood_in_for(void **state)
     setup(&w);
     double before = value_of(&w, aligned, QUERY_AGGREGATES_NEVER, false);
     w.h.options.retention_ms = DAY;
-    store_reconfigure(w.h.store, &w.h.options);
+    assert_int_equal(store_reconfigure(w.h.store, &w.h.options, NULL), 0);
     assert_int_equal(store_maintain(w.h.store, true, NULL), 0);
     assert_true(value_of(&w, aligned, QUERY_AGGREGATES_AUTO, false) == before);
     (void)value_of(&w, "count_over_time(m{k=\"plain\"}[7m])", QUERY_AGGREGATES_AUTO, true);

@@ -267,6 +267,23 @@ void harness_matchers_done(struct matcher *v, size_t n)
         matcher_done(&v[i]);
 }
 
+void harness_keep(struct harness_rules *rules, struct store_retention_rules *table,
+                  const char *matchers, int64_t keep_ms)
+{
+    assert_true(rules->n < HARNESS_RULES);
+    struct matcher *v = rules->matchers[rules->n];
+    size_t n = harness_matchers(matchers, v, 2);
+    rules->v[rules->n++] = (struct store_retention_rule){v, n, keep_ms};
+    *table = (struct store_retention_rules){rules->v, rules->n};
+}
+
+void harness_rules_done(struct harness_rules *rules)
+{
+    for (size_t i = 0; i < rules->n; i++)
+        harness_matchers_done(rules->matchers[i], rules->v[i].n_matchers);
+    rules->n = 0;
+}
+
 static void print_row(struct buf *out, const struct columns *c, size_t i)
 {
     buf_printf(out, " %lld=", (long long)(c->t_unix_ms[i] - NOON));

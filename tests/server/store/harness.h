@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "model/batch.h"
+#include "model/matcher.h"
 #include "store/embedded/engine.h"
 #include "support/check.h"
 #include "support/crash_fs.h"
@@ -14,6 +15,15 @@
 #define SECOND INT64_C(1000)
 #define HOUR (3600 * SECOND)
 #define DAY (24 * HOUR)
+
+enum { HARNESS_RULES = 4 };
+
+/* Rules of retention of one table. */
+struct harness_rules {
+    struct store_retention_rule v[HARNESS_RULES];
+    struct matcher matchers[HARNESS_RULES][2];
+    size_t n;
+};
 
 struct harness {
     struct crash_fs *disk;
@@ -62,6 +72,12 @@ void harness_put(struct harness *h, const char *labels, int64_t t, double v);
 /* "a=x", "a!=x", "a=~x", "a!~x" separated by spaces, as matchers; harness_matchers_done. */
 size_t harness_matchers(const char *text, struct matcher *out, size_t max);
 void harness_matchers_done(struct matcher *v, size_t n);
+
+/* Adds the rule to those of a table in h->options: streams that match are kept for `keep_ms`. The
+ * rules live as long as `rules`, until harness_rules_done. */
+void harness_keep(struct harness_rules *rules, struct store_retention_rules *table,
+                  const char *matchers, int64_t keep_ms);
+void harness_rules_done(struct harness_rules *rules);
 
 /* All rows of all streams that match, as text, one stream a line:
  *   up{a=b} 1000=1 2000=2.5

@@ -145,14 +145,14 @@ static void test_a_day_is_rolled_up_after_the_time_set(void **state)
     struct harness h;
     begin(&h);
     h.options.aggregates.after_ms = 2 * DAY;
-    store_reconfigure(h.store, &h.options);
+    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
     for (int day = 0; day < 5; day++)
         fill_day(&h, day, 0);
     maintain(&h);
     assert_int_equal(files(&h, "/aggregates/1h/"), 2); // 3 and 4 days ago: over for 2 days
     h.options.aggregates.enabled = false;
     h.options.aggregates.after_ms = 1;
-    store_reconfigure(h.store, &h.options);
+    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
     maintain(&h);
     assert_int_equal(files(&h, "/aggregates/1h/"), 2);
     harness_done(&h);
@@ -270,7 +270,7 @@ static void test_aggregates_stay_when_samples_expire(void **state)
         fill_day(&h, day, 0);
     maintain(&h);
     h.options.retention_ms = 3 * DAY;
-    store_reconfigure(h.store, &h.options);
+    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
     maintain(&h);
     assert_int_equal(files(&h, "/metrics/2026-11-16/"), 0);
     assert_string_equal(summary(&h, day_start(5), NOON + DAY, false),
@@ -291,6 +291,75 @@ static void test_aggregates_stay_when_samples_expire(void **state)
     harness_done(&h);
 }
 
+static void test_a_limit_of_bytes_takes_aggregates_too_the_oldest_first(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    for (int day = 0; day < 6; day++)
+        fill_day(&h, day, 0);
+    maintain(&h);
+    h.options.retention_ms = 3 * DAY;
+    h.options.max_bytes = (uint64_t)1 << 40;
+    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
+    maintain(&h);
+    assert_int_equal(files(&h, "/aggregates/"), 10);
+    h.options.max_bytes = 1;
+    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
+    maintain(&h);
+    assert_int_equal(files(&h, "/aggregates/"), 0);
+    assert_int_equal(files(&h, "/metrics/"), 1); // today
+    harness_done(&h);
+}
+
+/* A day past the table's retention but not past that of one stream is read from its samples for
+ * this stream, and rolled up for the others; a shorter rule hides aggregates, too. */
+static void test_rules_of_streams_choose_between_samples_and_aggregates(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct harness_rules rules = {0};
+    begin(&h);
+    for (int day = 0; day < 6; day++)
+        fill_day(&h, day, 0);
+    maintain(&h);
+    h.options.retention_ms = 3 * DAY;
+    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
+    harness_keep(&rules, &h.options.retention_rules, "s=2", STORE_RETENTION_FOREVER);
+    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
+    maintain(&h);
+    assert_int_equal(files(&h, "/metrics/2026-11-16/"), 1); // of a{s=2} alone
+    for (int restarts = 0; restarts < 2; restarts++) {
+        assert_string_equal(summary(&h, day_start(5), NOON + DAY, false),
+                            "1236 samples, sum 886830, 3 rolled up, 3 expired");
+        assert_string_equal(harness_read(&h, "__name__=b", day_start(5), day_start(4)), "");
+        struct matcher m[1];
+        struct selection *sel = NULL;
+        size_t n = harness_matchers("s=2", m, 1);
+        assert_int_equal(store_select_aggregated(h.store, m, n, day_start(5), day_start(4) - 1,
+                                                 HOUR, false, NULL, &sel, NULL),
+                         0);
+        struct arena arena;
+        struct columns c;
+        arena_init(&arena, 1 << 20);
+        columns_init(&c, &arena);
+        assert_int_equal(selection_count(sel), 1);
+        assert_int_equal(selection_read(sel, 0, day_start(5), day_start(4) - 1, &c, NULL), 0);
+        assert_int_equal(c.n, 206);
+        columns_done(&c);
+        arena_done(&arena);
+        selection_free(sel);
+        harness_matchers_done(m, n);
+        harness_reopen(&h);
+    }
+    harness_keep(&rules, &h.options.retention_rules, "s=1", 2 * DAY);
+    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
+    assert_string_equal(summary(&h, day_start(5), day_start(3) - 1, false),
+                        "0 samples, sum 0, 3 rolled up, 3 expired");
+    harness_done(&h);
+    harness_rules_done(&rules);
+}
+
 static void test_what_is_left_of_an_expired_day_does_not_replace_its_aggregates(void **state)
 {
     (void)state;
@@ -299,11 +368,11 @@ static void test_what_is_left_of_an_expired_day_does_not_replace_its_aggregates(
     fill_day(&h, 5, 0);
     maintain(&h);
     h.options.retention_ms = 3 * DAY;
-    store_reconfigure(h.store, &h.options);
+    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
     maintain(&h);
     harness_reopen(&h);
     h.options.retention_ms = 30 * DAY;
-    store_reconfigure(h.store, &h.options);
+    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
     harness_put(&h, "a{s=1}", day_start(5) + 1, 77);
     maintain(&h);
     assert_int_equal(files(&h, "/metrics/2026-11-16/"), 1);
@@ -323,14 +392,14 @@ static void test_a_day_is_rolled_up_before_it_expires(void **state)
     struct harness h;
     begin(&h);
     h.options.aggregates.enabled = false;
-    store_reconfigure(h.store, &h.options);
+    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
     fill_day(&h, 9, 0);
     maintain(&h);
     assert_int_equal(files(&h, "/aggregates/"), 0);
     h.options.aggregates.enabled = true;
     h.options.aggregates.after_ms = 20 * DAY;
     h.options.retention_ms = 3 * DAY;
-    store_reconfigure(h.store, &h.options);
+    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
     maintain(&h);
     assert_int_equal(files(&h, "/metrics/"), 0);
     assert_int_equal(files(&h, "/aggregates/"), 2);
@@ -347,7 +416,7 @@ static void test_aggregates_expire_after_their_own_retention(void **state)
     maintain(&h);
     h.options.retention_ms = DAY;
     h.options.aggregates.retention_ms = 3 * DAY;
-    store_reconfigure(h.store, &h.options);
+    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
     assert_string_equal(summary(&h, day_start(5), NOON + DAY, true),
                         "523 samples, sum 412160, 3 rolled up, 3 expired");
     maintain(&h);
@@ -406,7 +475,7 @@ static void begin_with_expired_days(struct harness *h)
         fill_day(h, day, 0);
     maintain(h);
     h->options.retention_ms = 3 * DAY;
-    store_reconfigure(h->store, &h->options);
+    assert_int_equal(store_reconfigure(h->store, &h->options, NULL), 0);
     maintain(h);
 }
 
@@ -481,7 +550,7 @@ static void test_the_view_names_resolutions_of_the_range(void **state)
     begin(&h);
     h.options.aggregates.n_resolutions = 1;
     h.options.aggregates.resolutions_ms[0] = 10 * MINUTE;
-    store_reconfigure(h.store, &h.options);
+    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
     fill_day(&h, 3, 0);
     maintain(&h);
     assert_int_equal(files(&h, "/aggregates/10m/"), 1);
@@ -505,7 +574,7 @@ static void test_too_many_resolutions_are_an_error(void **state)
     h.options.aggregates.n_resolutions = STORE_RESOLUTIONS_MAX;
     for (int i = 0; i < STORE_RESOLUTIONS_MAX; i++)
         h.options.aggregates.resolutions_ms[i] = (i + 1) * 10 * SECOND;
-    store_reconfigure(h.store, &h.options);
+    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
     assert_int_equal(store_maintain(h.store, true, &err), ERR_TOO_BIG);
     assert_string_equal(err.message, "aggregates: more than 8 resolutions");
     harness_done(&h);
@@ -565,6 +634,8 @@ int main(void)
         cmocka_unit_test(test_late_rows_are_seen_at_once_and_rolled_up_later),
         cmocka_unit_test(test_a_day_with_late_rows_is_not_rolled_up_at_each_flush),
         cmocka_unit_test(test_aggregates_stay_when_samples_expire),
+        cmocka_unit_test(test_a_limit_of_bytes_takes_aggregates_too_the_oldest_first),
+        cmocka_unit_test(test_rules_of_streams_choose_between_samples_and_aggregates),
         cmocka_unit_test(test_what_is_left_of_an_expired_day_does_not_replace_its_aggregates),
         cmocka_unit_test(test_a_day_is_rolled_up_before_it_expires),
         cmocka_unit_test(test_aggregates_expire_after_their_own_retention),

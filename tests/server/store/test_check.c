@@ -119,7 +119,7 @@ static void fill_and_roll_up(struct harness *h)
 {
     fill(h);
     h->options.aggregates.enabled = true;
-    store_reconfigure(h->store, &h->options);
+    assert_int_equal(store_reconfigure(h->store, &h->options, NULL), 0);
     harness_set_now(NOON + 3 * DAY);
     assert_int_equal(store_maintain(h->store, true, NULL), 0);
     assert_non_null(crash_fs_path(h->disk, "aggregates/1h/2026-11-21.part", 0));

@@ -1,7 +1,7 @@
 /* The whole engine against a naive model: random appends in and out of order, duplicates, every
- * kind of row, deletions, flushes, merges, clean-ups, restarts and deaths of the process; then
- * random selections, which
- * must give exactly the model's rows. Seeded; TELLTALE_STORE_STEPS sets how many steps. */
+ * kind of row, deletions, retention by stream, flushes, merges, clean-ups, restarts and deaths of
+ * the process; then random selections, which must give exactly the model's rows. Seeded;
+ * TELLTALE_STORE_STEPS sets how many steps. */
 #include "harness.h"
 
 #include <stdio.h>
@@ -24,10 +24,12 @@ struct model_stream {
     struct labels labels;
     struct row *rows; /* by time */
     size_t n, cap;
+    int64_t keep_ms;
 };
 
 struct model {
     struct harness h;
+    struct harness_rules rules;
     struct arena arena;
     struct model_stream streams[STREAMS];
     uint64_t random;
@@ -67,7 +69,53 @@ static void make_streams(struct model *m)
         (void)snprintf(s->text, sizeof s->text, "m%zu{a=v%zu,%s=w%zu,pod=p%zu}", i % 5, i % 7,
                        i % 3 ? "b" : "c", i % 4, i);
         s->labels = harness_labels(&m->arena, s->text);
+        s->keep_ms = STORE_RETENTION_FOREVER;
     }
+}
+
+/* Two days, and rules; the first that matches counts. */
+static void make_rules(struct model *m)
+{
+    static const struct {
+        const char *matchers;
+        int64_t keep_ms;
+    } rules[] = {{"a=v1", DAY},
+                 {"pod=~p1.* b!=", 4 * DAY},
+                 {"c=w3", STORE_RETENTION_FOREVER},
+                 {"__name__=~m[34] pod!~p.*5", DAY + 7 * HOUR}};
+    m->h.options.retention_ms = 2 * DAY;
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        harness_keep(&m->rules, &m->h.options.retention_rules, rules[i].matchers, rules[i].keep_ms);
+    for (size_t k = 0; k < STREAMS; k++) {
+        struct model_stream *s = &m->streams[k];
+        s->keep_ms = m->h.options.retention_ms;
+        for (size_t i = m->rules.n; i-- > 0;)
+            if (matchers_match(m->rules.matchers[i], m->rules.v[i].n_matchers, &s->labels) == 1)
+                s->keep_ms = m->rules.v[i].keep_ms;
+    }
+}
+
+static int64_t stream_min_ms(const struct model *m, const struct model_stream *s)
+{
+    return s->keep_ms == STORE_RETENTION_FOREVER ? INT64_MIN : m->now - s->keep_ms;
+}
+
+static void model_delete(struct model_stream *s, int64_t min_ms, int64_t max_ms)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < s->n; i++)
+        if (s->rows[i].t < min_ms || s->rows[i].t > max_ms)
+            s->rows[kept++] = s->rows[i];
+    s->n = kept;
+}
+
+static void go_on(struct model *m, int64_t ms)
+{
+    m->now += ms;
+    harness_set_now(m->now);
+    for (size_t i = 0; i < STREAMS; i++)
+        if (stream_min_ms(m, &m->streams[i]) > INT64_MIN)
+            model_delete(&m->streams[i], INT64_MIN, stream_min_ms(m, &m->streams[i]) - 1);
 }
 
 /* --- appending -------------------------------------------------------------------------------- */
@@ -106,8 +154,8 @@ static struct row random_row(struct model *m)
 static void append_step(struct model *m)
 {
     size_t n_series = 1 + below(m, 12);
-    m->now += (int64_t)below(m, 20000);
-    harness_set_now(m->now);
+    size_t expected = 0;
+    go_on(m, (int64_t)below(m, 20000));
     for (size_t i = 0; i < n_series; i++) {
         struct model_stream *stream = &m->streams[below(m, STREAMS)];
         size_t n = 1 + below(m, 10) * (below(m, 4) == 0);
@@ -118,7 +166,10 @@ static void append_step(struct model *m)
             memcpy(&v[k].value, &row.bits, sizeof v[k].value);
             if (row.histogram)
                 v[k].histogram = harness_histogram(&m->h.batch.arena, row.bits);
-            model_put(stream, row);
+            bool kept = row.t >= stream_min_ms(m, stream);
+            expected += kept;
+            if (kept)
+                model_put(stream, row);
         }
         struct batch_series *s =
             below(m, 3) ? harness_sent(m->h.store, &m->h.batch, stream->labels, below(m, 10) == 0)
@@ -126,10 +177,11 @@ static void append_step(struct model *m)
         s->samples = v;
         s->n_samples = (uint32_t)n;
     }
-    size_t expected = batch_count_samples(&m->h.batch);
+    size_t sent = batch_count_samples(&m->h.batch);
     struct sink_result result;
     assert_int_equal(harness_append(&m->h, &result, NULL), 0);
     assert_int_equal(result.accepted, expected);
+    assert_int_equal(result.rejected[REJECT_TOO_OLD], sent - expected);
 }
 
 /* --- comparing -------------------------------------------------------------------------------- */
@@ -247,15 +299,6 @@ static void check_all(struct model *m)
 
 /* --- deleting --------------------------------------------------------------------------------- */
 
-static void model_delete(struct model_stream *s, int64_t min_ms, int64_t max_ms)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < s->n; i++)
-        if (s->rows[i].t < min_ms || s->rows[i].t > max_ms)
-            s->rows[kept++] = s->rows[i];
-    s->n = kept;
-}
-
 /* Mostly a small piece, or else there would be nothing left to look at. */
 static void delete_step(struct model *m)
 {
@@ -295,11 +338,13 @@ static void step(struct model *m)
         assert_int_equal(store_maintain(m->h.store, true, NULL), 0);
     else if (dice < 994)
         harness_reopen(&m->h);
-    else
+    else if (dice < 998 || !m->rules.n)
         harness_kill(&m->h);
+    else
+        go_on(m, (int64_t)below(m, 12 * (uint64_t)HOUR));
 }
 
-static void run(uint64_t seed, size_t steps)
+static void run(uint64_t seed, size_t steps, bool rules)
 {
     struct model *m = calloc(1, sizeof *m);
     assert_non_null(m);
@@ -307,8 +352,10 @@ static void run(uint64_t seed, size_t steps)
     m->now = NOON;
     arena_init(&m->arena, 1 << 20);
     harness_init(&m->h);
-    (void)harness_open(&m->h);
     make_streams(m);
+    if (rules)
+        make_rules(m);
+    (void)harness_open(&m->h);
     for (size_t i = 0; i < steps; i++)
         step(m);
     check_all(m);
@@ -324,6 +371,7 @@ static void run(uint64_t seed, size_t steps)
     assert_int_equal(stats.parts, stats.partitions);
     assert_int_equal(stats.damaged_blocks + stats.damaged_parts, 0);
     harness_done(&m->h);
+    harness_rules_done(&m->rules);
     for (size_t i = 0; i < STREAMS; i++)
         free(m->streams[i].rows);
     arena_done(&m->arena);
@@ -340,13 +388,21 @@ static void test_the_engine_agrees_with_a_naive_model(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 4; seed++)
-        run(seed, steps_wanted());
+        run(seed, steps_wanted(), false);
+}
+
+static void test_retention_by_stream_agrees_with_the_model(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 11; seed <= 14; seed++)
+        run(seed, steps_wanted(), true);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_engine_agrees_with_a_naive_model),
+        cmocka_unit_test(test_retention_by_stream_agrees_with_the_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

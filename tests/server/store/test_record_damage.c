@@ -131,7 +131,7 @@ static void test_what_was_set_aside_goes_with_the_retention(void **state)
     assert_int_equal(scan(&h, NOON - 9, NOON + 9, &damaged), 0);
     assert_int_equal(damaged, 1);
     h.options.retention_records_ms[RECORD_LOGS] = 2 * DAY;
-    store_reconfigure(h.store, &h.options);
+    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
     harness_set_now(NOON + 5 * DAY);
     assert_int_equal(store_maintain(h.store, true, NULL), 0);
     assert_null(crash_fs_path(h.disk, ".damaged", 0));

@@ -1,6 +1,6 @@
 /* The record tables against a naive model: random batches of spans with values of every type, in
- * and out of order, flushes, merges, deletions, restarts and deaths of the process; then random
- * predicates, which must find exactly the model's rows with all their values. Seeded;
+ * and out of order, flushes, merges, deletions, retention, restarts and deaths of the process; then
+ * random predicates, which must find exactly the model's rows with all their values. Seeded;
  * TELLTALE_STORE_STEPS sets how many steps. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +17,8 @@ enum { STEPS = 500, ROWS_MAX = 60000, SOURCES = 9, NAMES = 400 };
 
 struct model {
     struct harness h;
+    struct harness_rules rules;
+    int64_t keep_ms[SOURCES];
     struct arena arena; /* of all rows */
     struct record *rows;
     uint32_t *row_sources;
@@ -125,6 +127,43 @@ static void make_sources(struct model *m)
     }
 }
 
+/* --- retention -------------------------------------------------------------------------------- */
+
+/* Of service-0 for a day and some hours, and so on; what no rule names for two days. */
+static void make_rules(struct model *m)
+{
+    struct store_options *o = &m->h.options;
+    struct store_retention_rules *rules = &o->retention_records_rules[RECORD_SPANS];
+    o->retention_records_ms[RECORD_SPANS] = 2 * DAY;
+    harness_keep(&m->rules, rules, "resource.service.name=~service-0.*", DAY + 5 * HOUR);
+    harness_keep(&m->rules, rules, "resource.service.name=~.*[12] scope.name!=lib",
+                 STORE_RETENTION_FOREVER);
+    harness_keep(&m->rules, rules, "resource.pid!=1 scope.name=lib", 2 * HOUR); // pid is no text
+    harness_keep(&m->rules, rules, "resource.none=", DAY);
+    for (size_t i = 0; i < SOURCES; i++) {
+        bool lib = m->sources[i].scope_name.n > 0;
+        bool service_0 = i % 4 == 0 && i > 0;
+        bool service_12 = i % 4 == 1 || i % 4 == 2;
+        m->keep_ms[i] = service_0            ? DAY + 5 * HOUR
+                        : service_12 && !lib ? STORE_RETENTION_FOREVER
+                        : lib                ? 2 * HOUR
+                                             : DAY;
+    }
+}
+
+static bool is_over(const struct model *m, size_t row)
+{
+    int64_t keep_ms = m->keep_ms[m->row_sources[row]];
+    return m->rules.n && keep_ms != STORE_RETENTION_FOREVER &&
+           m->rows[row].t_unix_ns < (m->now_ms - keep_ms) * NS;
+}
+
+static void expire(struct model *m)
+{
+    for (size_t i = 0; i < m->n; i++)
+        m->gone[i] |= is_over(m, i);
+}
+
 /* --- appending -------------------------------------------------------------------------------- */
 
 static void append_step(struct model *m)
@@ -134,7 +173,8 @@ static void append_step(struct model *m)
     record_batch_init(&b, RECORD_SPANS, 64 << 20);
     m->now_ms += (int64_t)below(m, 3000);
     harness_set_now(m->now_ms);
-    size_t groups = 1 + below(m, 3), before = m->n;
+    expire(m);
+    size_t groups = 1 + below(m, 3), expected = 0, sent = 0;
     for (size_t g = 0; g < groups; g++) {
         uint32_t source = (uint32_t)below(m, SOURCES);
         struct record_group *group = record_batch_add_group(&b);
@@ -143,11 +183,15 @@ static void append_step(struct model *m)
             random_record(m, &m->rows[m->n]);
             m->row_sources[m->n] = source;
             *record_batch_add(&b, group) = m->rows[m->n];
+            m->gone[m->n] = is_over(m, m->n);
+            expected += !m->gone[m->n];
+            sent++;
             m->n++;
         }
     }
     assert_int_equal(store_append_records(m->h.store, &b, &result, NULL), 0);
-    assert_int_equal(result.accepted, m->n - before);
+    assert_int_equal(result.accepted, expected);
+    assert_int_equal(result.rejected[REJECT_TOO_OLD], sent - expected);
     record_batch_done(&b);
 }
 
@@ -453,6 +497,13 @@ static void delete_step(struct model *m)
     arena_done(&a);
 }
 
+static void later(struct model *m)
+{
+    m->now_ms += (int64_t)below(m, 8 * (uint64_t)HOUR);
+    harness_set_now(m->now_ms);
+    expire(m);
+}
+
 /* --- steps ------------------------------------------------------------------------------------ */
 
 static void step(struct model *m)
@@ -468,10 +519,12 @@ static void step(struct model *m)
         assert_int_equal(store_maintain(m->h.store, below(m, 3) == 0, NULL), 0);
     else if (dice < 970)
         delete_step(m);
-    else if (dice < 985)
+    else if (dice < 980)
         harness_reopen(&m->h);
-    else
+    else if (dice < 990 || !m->rules.n)
         harness_kill(&m->h);
+    else
+        later(m);
 }
 
 static size_t steps_wanted(void)
@@ -480,7 +533,7 @@ static size_t steps_wanted(void)
     return steps ? strtoul(steps, NULL, 10) : STEPS;
 }
 
-static void run(uint64_t seed)
+static void run(uint64_t seed, bool rules)
 {
     struct model *m = calloc(1, sizeof *m);
     assert_non_null(m);
@@ -491,14 +544,18 @@ static void run(uint64_t seed)
     m->gone = calloc(ROWS_MAX, sizeof *m->gone);
     arena_init(&m->arena, (size_t)1 << 30);
     harness_init(&m->h);
-    (void)harness_open(&m->h);
+    m->h.options.retention_records_ms[RECORD_SPANS] = STORE_RETENTION_FOREVER;
     make_sources(m);
+    if (rules)
+        make_rules(m);
+    (void)harness_open(&m->h);
     for (size_t i = 0; i < steps_wanted(); i++)
         step(m);
     check_scan(m, NULL, INT64_MIN, INT64_MAX);
     assert_int_equal(store_maintain(m->h.store, true, NULL), 0);
     check_scan(m, NULL, INT64_MIN, INT64_MAX);
     harness_done(&m->h);
+    harness_rules_done(&m->rules);
     free(m->rows);
     free(m->row_sources);
     free(m->gone);
@@ -510,13 +567,21 @@ static void test_record_tables_agree_with_a_naive_model(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 3; seed++)
-        run(seed);
+        run(seed, false);
+}
+
+static void test_retention_by_source_agrees_with_the_model(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 11; seed <= 13; seed++)
+        run(seed, true);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_record_tables_agree_with_a_naive_model),
+        cmocka_unit_test(test_retention_by_source_agrees_with_the_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

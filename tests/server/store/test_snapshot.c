@@ -83,7 +83,7 @@ static void test_a_snapshot_outlives_merges_and_retention_of_its_origin(void **s
     const char *dir = take(&h, false);
     assert_int_equal(store_maintain(h.store, true, NULL), 0);
     h.options.retention_ms = DAY;
-    store_reconfigure(h.store, &h.options);
+    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
     harness_set_now(NOON + 10 * DAY);
     assert_int_equal(store_maintain(h.store, true, NULL), 0);
     check_rows(&h, "", "");

@@ -7,6 +7,7 @@
 #include "base/compiler.h"
 #include "base/time.h"
 #include "self/self.h"
+#include "store/embedded/records/record_keep.h"
 #include "store/embedded/records/record_store.h"
 
 static struct self_metric appended_total = SELF_COUNTER("telltale_store_appended_records_total",
@@ -80,7 +81,8 @@ struct append {
     struct record_store *store;
     const struct record_batch *batch;
     struct append_buffers *buffers;
-    int64_t min_ns, max_ns; /* times that are accepted */
+    struct record_keep keep;
+    int64_t min_ns, max_ns; /* times that are accepted; min_ns: of the current group */
     int64_t days[DAYS_MAX];
     size_t n_days;
     struct sink_result result;
@@ -116,6 +118,12 @@ static int note_day(struct append *a, int64_t day)
     return 0;
 }
 
+static void enter_group(struct append *a, const struct record_group *g)
+{
+    if (a->keep.rules)
+        a->min_ns = record_keep_min_ns(&a->keep, &g->source);
+}
+
 static bool is_good(const struct append *a, const struct record *r)
 {
     return r->t_unix_ns >= a->min_ns && r->t_unix_ns <= a->max_ns;
@@ -126,6 +134,7 @@ static int admit(struct append *a)
     int rc = 0;
     for (size_t i = 0; i < a->batch->n_groups; i++) {
         const struct record_group *g = &a->batch->groups[i];
+        enter_group(a, g);
         for (size_t k = 0; rc == 0 && k < g->n; k++) {
             const struct record *r = &g->records[k];
             if (is_good(a, r))
@@ -142,6 +151,7 @@ static int admit(struct append *a)
 static void add_group(struct append *a, const struct record_group *g, int64_t day)
 {
     bool begun = false;
+    enter_group(a, g);
     for (size_t i = 0; i < g->n; i++) {
         const struct record *r = &g->records[i];
         if (!is_good(a, r) || (a->n_days > 1 && day_of_ns(r->t_unix_ns) != day))
@@ -236,7 +246,7 @@ static int append(struct append *a)
 {
     struct record_store *s = a->store;
     int64_t max_ms, future = atomic_get_relaxed(&s->max_future_ms);
-    a->min_ns = record_store_oldest_ns(s);
+    a->min_ns = a->keep.least_ns;
     a->max_ns = INT64_MAX;
     if (!__builtin_add_overflow(record_store_now_ms(s), future, &max_ms) &&
         max_ms < INT64_MAX / NS_PER_MS)
@@ -260,9 +270,11 @@ int record_store_append(struct record_store *s, const struct record_batch *b,
         return err_set(err, ERR_BUSY, "the write-ahead log is being replayed");
     int rc = check_room(s, err);
     if (rc == 0) {
+        a.keep = record_keep_begin(s);
         rwlock_take_read(&s->gate);
         rc = append(&a);
         rwlock_give(&s->gate);
+        record_keep_end(&a.keep);
     }
     if (rc != 0) {
         self_add(&refused_total, 1, record_table_name(s->table));

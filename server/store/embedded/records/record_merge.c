@@ -1,8 +1,8 @@
-/* Merging the parts of a day, rewriting parts without deleted rows, forgetting old days.
+/* Merging the parts of a day, and rewriting one without the rows that are deleted or over.
  *
  * Parts are walked in their common order (source, time); of equal times the row of the earlier part
  * comes first. A merge of one part with a predicate is a deletion. */
-#include "store/embedded/merge.h"
+#include "store/embedded/records/record_merge.h"
 
 #include <stdlib.h>
 #include <zstd.h>
@@ -11,9 +11,10 @@
 #include "base/time.h"
 #include "log/log.h"
 #include "self/self.h"
+#include "store/embedded/merge.h"
 #include "store/embedded/order_sort.h"
 #include "store/embedded/records/assemble.h"
-#include "store/embedded/records/record_store.h"
+#include "store/embedded/records/record_keep.h"
 #include "store/embedded/records/rowset.h"
 #include "store/embedded/records/source.h"
 
@@ -54,9 +55,8 @@ struct merge {
     struct record_writer *writer;
     struct assembler *assembler;
     void *zstd;
-    const struct predicate *drop; /* rows to leave out */
-    int64_t drop_min_ns, drop_max_ns;
-    bool dropping;
+    const struct record_drop *drop; /* rows to leave out; NULL: only those not kept */
+    struct record_keep keep;
     uint64_t n_dropped;
     struct err *err;
 };
@@ -143,18 +143,26 @@ static void free_retired(struct merge *m)
     }
 }
 
+/* Rows to leave out. n_dropped counts those that are deleted and not over anyway. */
 static int find_dropped(struct merge *m, struct decoded *d)
 {
     struct rowset *r = &d->rows;
-    if (!m->dropping || !rowset_may_match(r, m->drop))
+    size_t words = rowset_words(r);
+    bool over = r->group->min_unix_ns < m->keep.all_ns;
+    if (!over && !m->drop)
         return 0;
-    d->dropped = arena_array(&d->arena, rowset_words(r), sizeof *d->dropped);
-    int rc = d->dropped ? rowset_match(r, m->drop, d->dropped) : ERR_NOMEM;
-    for (uint32_t i = 0; rc == 0 && i < r->n; i++) {
-        uint64_t bit = UINT64_C(1) << i % 64;
-        if (r->t_unix_ns[i] < m->drop_min_ns || r->t_unix_ns[i] > m->drop_max_ns)
-            d->dropped[i / 64] &= ~bit;
-        m->n_dropped += (d->dropped[i / 64] & bit) != 0;
+    d->dropped = arena_zalloc(&d->arena, words * sizeof *d->dropped);
+    uint64_t *kept = arena_array(&d->arena, words, sizeof *kept);
+    int rc = d->dropped && kept ? 0 : ERR_NOMEM;
+    if (rc == 0 && m->drop)
+        rc = record_drop_match(m->drop, r, d->dropped);
+    if (rc == 0)
+        memset(kept, 0xff, words * sizeof *kept);
+    if (rc == 0 && over)
+        rc = record_keep_clear(&m->keep, r, kept);
+    for (size_t i = 0; rc == 0 && i < words; i++) {
+        m->n_dropped += (uint64_t)__builtin_popcountll(d->dropped[i] & kept[i]);
+        d->dropped[i] |= ~kept[i];
     }
     return rc;
 }
@@ -205,7 +213,7 @@ static int next_group(struct merge *m, struct input *in)
         in->group = NULL;
     }
     in->row = 0;
-    if (!m->dropping && atomic_get_relaxed(&m->store->stopping))
+    if (!m->drop && atomic_get_relaxed(&m->store->stopping))
         return err_set(m->err, ERR_CANCELLED, "merge: the store is being closed");
     while (!in->group && in->next_group < in->part->n_groups) {
         const struct part_group *g = &in->part->groups[in->next_group++];
@@ -325,6 +333,7 @@ static void close_merge(struct merge *m)
         decoded_free(m->inputs[i].group);
     (void)ZSTD_freeDCtx(m->zstd);
     arena_done(&m->arena);
+    record_keep_end(&m->keep);
 }
 
 static int run(struct merge *m, struct record_part *const *parts, struct record_part **out)
@@ -334,6 +343,7 @@ static int run(struct merge *m, struct record_part *const *parts, struct record_
     for (size_t i = 0; i < m->n; i++)
         m->inputs[i].part = parts[i];
     arena_init(&m->arena, MERGE_ARENA_MAX);
+    m->keep = record_keep_begin(m->store);
     int rc = day_dir(m->store, parts[0]->day, true, &dir, m->err);
     if (rc == 0)
         rc = open_merge(m, dir);
@@ -415,9 +425,9 @@ static int merge_day(struct record_store *s, int64_t day, bool all, struct err *
 }
 
 /* Different days among parts in the order of days. */
-static int for_each_day(struct record_store *s,
-                        int (*each)(struct record_store *s, int64_t day, bool all, struct err *err),
-                        bool all, struct err *err)
+int record_each_day(struct record_store *s,
+                    int (*each)(struct record_store *s, int64_t day, bool all, struct err *err),
+                    bool all, struct err *err)
 {
     struct record_part **parts = NULL;
     size_t n = 0;
@@ -431,118 +441,21 @@ static int for_each_day(struct record_store *s,
     return rc;
 }
 
-/* --- retention -------------------------------------------------------------------------------- */
-
-static void forget_day(struct record_store *s, int64_t day)
+int record_rewrite(struct record_store *s, struct record_part *p, const struct record_drop *drop,
+                   uint64_t *out_rows, struct err *err)
 {
-    lock_take(&s->lists);
-    size_t kept = 0;
-    for (size_t i = 0; i < s->n_parts; i++) {
-        if (s->parts[i]->day == day)
-            record_part_unref(s->parts[i]);
-        else
-            s->parts[kept++] = s->parts[i];
-    }
-    s->n_parts = kept;
-    lock_give(&s->lists);
-}
-
-static int remove_day(struct record_store *s, int64_t day, struct err *err)
-{
-    struct fs_names names = {0};
-    char *dir = NULL;
-    int rc = day_dir(s, day, false, &dir, err);
-    if (rc == 0)
-        rc = fs_list(s->fs, dir, &names, err);
-    for (size_t i = 0; rc == 0 && i < names.n; i++) {
-        char *file = fs_join(dir, names.v[i]);
-        rc = file ? fs_remove(s->fs, file, err) : err_set(err, ERR_NOMEM, "out of memory");
-        free(file);
-    }
-    if (rc == 0)
-        rc = fs_remove_dir(s->fs, dir, err);
-    fs_names_done(&names);
-    free(dir);
-    return rc;
-}
-
-static int expire_day(struct record_store *s, int64_t day, bool all, struct err *err)
-{
-    (void)all;
-    int64_t oldest = record_store_oldest_ns(s);
-    if (oldest == INT64_MIN || day >= day_of_ns(oldest))
-        return 0;
-    forget_day(s, day);
-    record_damage_forget_day(s, day);
-    return remove_day(s, day, err);
-}
-
-/* Of such a day all parts may have been set aside, so that the list of parts does not name it. */
-static int expire_damaged(struct record_store *s, struct err *err)
-{
-    int64_t oldest = record_store_oldest_ns(s), day;
-    int rc = 0;
-    while (rc == 0 && oldest != INT64_MIN && record_damage_oldest_day(s, &day) &&
-           day < day_of_ns(oldest))
-        rc = expire_day(s, day, false, err);
-    return rc;
-}
-
-int record_store_maintain(struct record_store *s, bool all, struct err *err)
-{
-    lock_take(&s->merge_lock);
-    lock_take(&s->table_lock); // a flush may be writing into a day that goes
-    int rc = for_each_day(s, expire_day, all, err);
-    lock_give(&s->table_lock);
-    if (rc == 0)
-        rc = expire_damaged(s, err);
-    if (rc == 0)
-        rc = for_each_day(s, merge_day, all, err);
-    lock_give(&s->merge_lock);
-    return rc;
-}
-
-/* --- deletion --------------------------------------------------------------------------------- */
-
-static int delete_from(struct record_store *s, struct record_part *p, const struct merge *how,
-                       uint64_t *out_rows, struct err *err)
-{
-    struct merge m = *how;
+    struct merge m = {.store = s, .n = 1, .drop = drop, .err = err};
     struct record_part *rewritten = NULL;
-    m.err = err;
-    if (p->max_unix_ns < m.drop_min_ns || p->min_unix_ns > m.drop_max_ns)
-        return 0;
     int rc = run(&m, &p, &rewritten);
     if (rc != 0)
         return rc;
+    rewritten->kept = p->kept;
     parts_replace(s, &p, 1, rewritten);
     *out_rows += m.n_dropped;
     return 0;
 }
 
-/* What is in the log is moved to parts first, so that no replay brings it back. A part that loses
- * all rows stays as an empty file until its day is merged: its name says which log it covers. */
-int record_store_delete(struct record_store *s, const struct predicate *where, int64_t min_unix_ns,
-                        int64_t max_unix_ns, uint64_t *out_rows, struct err *err)
+int record_merge_due(struct record_store *s, bool all, struct err *err)
 {
-    const struct merge how = {.store = s,
-                              .n = 1,
-                              .drop = where,
-                              .drop_min_ns = min_unix_ns,
-                              .drop_max_ns = max_unix_ns,
-                              .dropping = true};
-    struct record_part **parts = NULL;
-    size_t n = 0;
-    uint64_t rows = 0;
-    lock_take(&s->merge_lock);
-    int rc = record_store_flush(s, err);
-    if (rc == 0 && parts_list(s, NULL, &parts, &n) != 0)
-        rc = err_set(err, ERR_NOMEM, "delete: out of memory");
-    for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = delete_from(s, parts[i], &how, &rows, err);
-    parts_list_free(parts, n);
-    lock_give(&s->merge_lock);
-    if (rc == 0)
-        *out_rows = rows;
-    return rc;
+    return record_each_day(s, merge_day, all, err);
 }

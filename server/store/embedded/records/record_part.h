@@ -72,6 +72,7 @@ struct record_part {
     struct str *sources;     /* encoded, in the order of source_cmp */
     uint32_t n_groups, n_names, n_sources;
     char *text;                  /* of names and sources */
+    uint64_t kept;               /* record_keep_mark it was looked at with; by the merge lock */
     atomic_uchar *sound_filters; /* by group: a bit for each filter whose checksum was compared */
     atomic_bool damaged;         /* a group could not be read: the file stays when it is merged */
 };

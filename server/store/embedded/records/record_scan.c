@@ -4,6 +4,7 @@
 #include <zstd.h>
 
 #include "base/compiler.h"
+#include "store/embedded/records/record_keep.h"
 #include "store/embedded/records/record_store.h"
 #include "store/embedded/records/rowset.h"
 #include "store/embedded/records/source.h"
@@ -34,6 +35,7 @@ struct running {
     size_t n_units;
     void *zstd;
     int64_t floor_ns, ceiling_ns; /* what is asked for and within the retention */
+    struct record_keep keep;
     struct err *err;
 };
 
@@ -262,7 +264,7 @@ static int make_vector(struct running *r, struct rowset *rows, const struct colu
         *out = (struct vector){.n_values = n};
         return rowset_attributes(rows, sel, n, &out->values);
     }
-    if (is_source_column(ref))
+    if (column_is_of_source(ref))
         return source_vector(r, rows, ref, sel, n, out);
     const struct column *c = NULL;
     int rc = rowset_column(rows, ref, &c);
@@ -324,6 +326,8 @@ static int scan_rows(struct running *r, const struct unit *u, struct rowset *row
     int rc = bits ? rowset_match(rows, r->scan->where, bits) : ERR_NOMEM;
     if (rc == 0)
         rc = match_times(r, u, rows, bits);
+    if (rc == 0 && r->keep.rules && u->min_unix_ns < r->keep.all_ns)
+        rc = record_keep_clear(&r->keep, rows, bits);
     if (rc != 0)
         return rc;
     uint32_t *sel = selected_rows(r, rows, bits, &n);
@@ -408,6 +412,7 @@ static int scan_units(struct running *r)
 
 static void running_done(struct running *r)
 {
+    record_keep_end(&r->keep);
     for (size_t i = 0; i < r->n_chunks; i++)
         chunk_unref(r->chunks[i]);
     for (size_t i = 0; i < r->n_parts; i++)
@@ -427,9 +432,10 @@ int record_store_scan(struct record_store *s, const struct record_scan *scan,
         return err_set(err, ERR_BUSY, "the write-ahead log is being replayed");
     struct running r = {.store = s,
                         .scan = scan,
-                        .floor_ns = MAX(scan->min_unix_ns, record_store_oldest_ns(s)),
                         .ceiling_ns = scan->max_unix_ns,
+                        .keep = record_keep_begin(s),
                         .err = err};
+    r.floor_ns = MAX(scan->min_unix_ns, r.keep.least_ns);
     arena_init(&r.snapshot, SOURCES_MEMORY);
     arena_init(&r.sources, SOURCES_MEMORY);
     arena_init(&r.block, scan->max_bytes ? scan->max_bytes : BLOCK_MEMORY);

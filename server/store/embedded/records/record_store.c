@@ -10,28 +10,30 @@
 #include "log/log.h"
 #include "store/embedded/part.h"
 #include "store/embedded/partitions.h"
+#include "store/embedded/records/record_keep.h"
 
 int64_t record_store_now_ms(const struct record_store *s)
 {
     return s->now_unix_ms ? s->now_unix_ms() : time_now_unix_ms();
 }
 
-int64_t record_store_oldest_ns(const struct record_store *s)
+int64_t record_store_oldest_ns(struct record_store *s)
 {
-    int64_t retention = atomic_get_relaxed(&s->retention_ms), oldest_ms;
-    const int64_t least_ms = INT64_MIN / NS_PER_MS;
-    if (retention == INT64_MAX ||
-        __builtin_sub_overflow(record_store_now_ms(s), retention, &oldest_ms))
-        return INT64_MIN;
-    return oldest_ms < least_ms ? INT64_MIN : oldest_ms * NS_PER_MS;
+    struct record_keep k = record_keep_begin(s);
+    int64_t least_ns = k.least_ns;
+    record_keep_end(&k);
+    return least_ns;
 }
 
-void record_store_set_limits(struct record_store *s, const struct record_limits *l)
+int record_store_set_limits(struct record_store *s, const struct record_limits *l, struct err *err)
 {
-    atomic_set_relaxed(&s->retention_ms, l->retention_ms);
+    int rc = record_keep_set(s, l->retention_ms, l->rules, err);
+    if (rc != 0)
+        return rc;
     atomic_set_relaxed(&s->max_future_ms, l->max_future_ms);
     atomic_set_relaxed(&s->flush_after_ms, l->flush_after_ms);
     atomic_set_relaxed(&s->head_max_bytes, l->head_max_bytes);
+    return 0;
 }
 
 /* --- heads ------------------------------------------------------------------------------------ */
@@ -347,9 +349,10 @@ int record_store_open(const struct fs *fs, const char *dir, enum record_table ta
     lock_init(&s->table_lock, table == RECORD_SPANS ? LOCK_STORE_SPANS : LOCK_STORE_LOGS);
     rwlock_init(&s->gate, LOCK_STORE_GATE);
     lock_init(&s->lists, LOCK_STORE_HEADS);
-    record_store_set_limits(s, limits);
     atomic_set_relaxed(&s->last_flush_mono_ns, time_now_mono_ns());
-    int rc = make_dirs(s, dir, err);
+    int rc = record_store_set_limits(s, limits, err);
+    if (rc == 0)
+        rc = make_dirs(s, dir, err);
     if (rc == 0)
         rc = open_days(s, err);
     if (rc == 0)
@@ -370,6 +373,7 @@ void record_store_abandon(struct record_store *s)
     for (size_t i = 0; i < s->n_parts; i++)
         record_part_unref(s->parts[i]);
     append_buffers_free(s);
+    record_keep_done(s);
     if (atomic_get_relaxed(&s->replayed))
         wal_done(&s->wal);
     free(s->live);

@@ -2,7 +2,8 @@
  *
  *   record_append.c  batch ──► chunk ──► wal ──► head of its day       on the caller's thread
  *   record_flush.c   heads ──► parts, then the log is cut
- *   record_merge.c   parts ──► fewer parts; deletion; retention removes days
+ *   record_merge.c   parts ──► fewer parts, without rows that nobody is to see
+ *   record_retention.c  what is too old goes, and what is deleted
  *   record_scan.c    heads + parts ──► blocks of columns
  *   record_names.c   heads + parts ──► which sources and attributes there are
  *
@@ -25,7 +26,11 @@
 #include "store/embedded/wal.h"
 #include "store/store.h"
 
+#define DAY_NS INT64_C(86400000000000)
+
+struct store_retention_rules;
 struct append_buffers; /* record_append.c */
+struct record_rules;   /* record_keep.c */
 
 /* Rows of one day that are not in a part yet. */
 struct record_head {
@@ -37,7 +42,8 @@ struct record_head {
 };
 
 struct record_limits {
-    int64_t retention_ms; /* INT64_MAX: for ever */
+    int64_t retention_ms;                      /* INT64_MAX: for ever */
+    const struct store_retention_rules *rules; /* NULL: none */
     int64_t max_future_ms;
     int64_t flush_after_ms;
     size_t head_max_bytes;
@@ -51,7 +57,7 @@ struct record_store {
     int64_t (*now_unix_ms)(void); /* NULL: the real clock */
     void (*want_flush)(void *arg);
     void *want_flush_arg;
-    atomic_llong retention_ms, max_future_ms, flush_after_ms;
+    atomic_llong max_future_ms, flush_after_ms;
     atomic_size_t head_max_bytes;
 
     struct wal wal;
@@ -63,6 +69,9 @@ struct record_store {
     struct record_part **parts; /* by day, then sequence; each holds a reference */
     size_t n_parts, cap_parts;
     struct append_buffers *buffers;
+    int64_t retention_ms;       /* without a rule */
+    struct record_rules *rules; /* NULL: none */
+    uint64_t rules_generation;
 
     int64_t *damaged_days; /* of which a part was set aside */
     size_t n_damaged_days;
@@ -85,7 +94,9 @@ int record_store_open(const struct fs *fs, const char *dir, enum record_table ta
 /* Frees everything without writing anything. NULL is fine. */
 void record_store_abandon(struct record_store *s);
 
-void record_store_set_limits(struct record_store *s, const struct record_limits *limits);
+/* ERR_NOMEM, or ERR_INVALID from record_keep_set: the old ones are in force. */
+int record_store_set_limits(struct record_store *s, const struct record_limits *limits,
+                            struct err *err);
 
 /* Puts the log's rows back into heads; *out_rows how many. */
 int record_store_replay(struct record_store *s, uint64_t *out_rows, struct err *err);
@@ -101,6 +112,15 @@ bool record_store_is_flush_due(struct record_store *s);
 /* Retention, then merges that are due (`all`: each day into one part). ERR_CANCELLED: the table is
  * being closed (`stopping`). */
 int record_store_maintain(struct record_store *s, bool all, struct err *err);
+
+/* Of parts and log. */
+uint64_t record_store_bytes(struct record_store *s);
+
+/* The first and the last day that has parts; false when none has. */
+bool record_store_days(struct record_store *s, int64_t *out_first, int64_t *out_last);
+
+/* Forgets and removes a day's parts. */
+int record_store_drop_day(struct record_store *s, int64_t day, struct err *err);
 
 int record_store_scan(struct record_store *s, const struct record_scan *scan,
                       struct record_scan_stats *stats, struct err *err);
@@ -135,13 +155,12 @@ bool record_damage_oldest_day(struct record_store *s, int64_t *out); /* false: t
 
 int64_t record_store_now_ms(const struct record_store *s);
 
-/* Oldest time that may be written or read now. */
-int64_t record_store_oldest_ns(const struct record_store *s);
+/* Oldest time that may be written or read now, of any source. */
+int64_t record_store_oldest_ns(struct record_store *s);
 
 static inline int64_t day_of_ns(int64_t t_unix_ns)
 {
-    const int64_t day_ns = INT64_C(86400000000000);
-    return t_unix_ns / day_ns - (t_unix_ns % day_ns < 0);
+    return t_unix_ns / DAY_NS - (t_unix_ns % DAY_NS < 0);
 }
 
 /* Adds the chunk to the live head of the day; takes the reference on success. ERR_NOMEM. */

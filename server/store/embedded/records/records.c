@@ -17,6 +17,7 @@ static struct record_limits limits_of(const struct store_options *o, enum record
     int64_t retention = o->retention_records_ms[table];
     return (struct record_limits){
         .retention_ms = retention ? retention : days * MS_PER_DAY,
+        .rules = &o->retention_records_rules[table],
         .max_future_ms = o->max_future_ms ? o->max_future_ms : MS_PER_DAY,
         .flush_after_ms = o->flush_after_ms ? o->flush_after_ms : 10 * 60 * MS_PER_S,
         .head_max_bytes =
@@ -42,13 +43,15 @@ int records_open(struct store *s, const struct store_options *o, struct err *err
     return rc;
 }
 
-void records_set_limits(struct store *s, const struct store_options *o)
+int records_set_limits(struct store *s, const struct store_options *o, struct err *err)
 {
-    for (int i = 0; i < RECORD_TABLES; i++) {
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < RECORD_TABLES; i++) {
         struct record_limits limits = limits_of(o, (enum record_table)i);
         if (s->records[i])
-            record_store_set_limits(s->records[i], &limits);
+            rc = record_store_set_limits(s->records[i], &limits, err);
     }
+    return rc;
 }
 
 int records_replay(struct store *s, uint64_t *out_rows, struct err *err)

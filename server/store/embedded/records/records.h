@@ -6,7 +6,7 @@
 #include "store/store.h"
 
 int records_open(struct store *s, const struct store_options *o, struct err *err);
-void records_set_limits(struct store *s, const struct store_options *o);
+int records_set_limits(struct store *s, const struct store_options *o, struct err *err);
 
 /* `*out_rows`: rows found in the logs. */
 int records_replay(struct store *s, uint64_t *out_rows, struct err *err);

@@ -67,11 +67,4 @@ static inline size_t rowset_words(const struct rowset *r)
     return ((size_t)r->n + 63) / 64;
 }
 
-/* --- columns by reference --------------------------------------------------------------------- */
-
-static inline bool is_source_column(const struct column_ref *ref)
-{
-    return ref->origin >= COLUMN_RESOURCE;
-}
-
 #endif

@@ -118,7 +118,7 @@ static bool leaf_may(struct rowset *r, const struct predicate *p)
 {
     if (p->column.origin == COLUMN_TIME)
         return range_may(p, r->group->min_unix_ns, r->group->max_unix_ns);
-    return is_source_column(&p->column) ? sources_may(r, p) : column_may(r, p);
+    return column_is_of_source(&p->column) ? sources_may(r, p) : column_may(r, p);
 }
 
 bool rowset_may_match(struct rowset *r, const struct predicate *p)
@@ -277,7 +277,7 @@ static int match_leaf(struct rowset *r, const struct predicate *p, uint64_t *out
     memset(out, 0, rowset_words(r) * sizeof *out);
     if (p->column.origin == COLUMN_TIME)
         return match_times(r, p, out);
-    return is_source_column(&p->column) ? match_sources(r, p, out) : match_column(r, p, out);
+    return column_is_of_source(&p->column) ? match_sources(r, p, out) : match_column(r, p, out);
 }
 
 static bool is_empty(const struct rowset *r, const uint64_t *bits)

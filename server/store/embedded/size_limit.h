@@ -1,0 +1,15 @@
+/* The limit of bytes of all tables together: above it the oldest days go, whichever table they are
+ * of. */
+#ifndef TELLTALE_STORE_EMBEDDED_SIZE_LIMIT_H
+#define TELLTALE_STORE_EMBEDDED_SIZE_LIMIT_H
+
+#include "store/embedded/engine.h"
+
+/* Removes days until parts and logs fit. Today is never removed, nor the newest day there is. No
+ * lock may be held. */
+int size_limit_apply(struct store *s, struct err *err);
+
+/* Counts and logs that a table lost a day because of its `reason`, "age" or "size". */
+void size_limit_note(const char *table, int64_t day, const char *reason);
+
+#endif
