@@ -1,7 +1,7 @@
 /* The whole engine against a naive model: random appends in and out of order, duplicates, every
- * kind of row, deletions, retention by stream, flushes, merges, clean-ups, restarts and deaths of
- * the process; then random selections, which must give exactly the model's rows. Seeded;
- * TELLTALE_STORE_STEPS sets how many steps. */
+ * kind of row, deletions, retention by stream, flushes, merges, rolling up, clean-ups, restarts and
+ * deaths of the process; then random selections, which must give exactly the model's rows, or
+ * buckets of them. Seeded; TELLTALE_STORE_STEPS sets how many steps. */
 #include "harness.h"
 
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "model/histogram.h"
 #include "model/matcher.h"
+#include "store/aggregates.h"
 
 enum { STREAMS = 60, STEPS = 3000 };
 
@@ -34,6 +35,7 @@ struct model {
     struct model_stream streams[STREAMS];
     uint64_t random;
     int64_t now;
+    size_t days_rolled_up; /* that selections read */
 };
 
 static uint64_t below(struct model *m, uint64_t n)
@@ -292,6 +294,111 @@ static void select_step(struct model *m)
     harness_matchers_done(matchers, n);
 }
 
+/* --- rolled up -------------------------------------------------------------------------------- */
+
+/* What buckets, or rows, say of a range. */
+struct sum {
+    int64_t floats, histograms;
+    int64_t first_ms, last_ms; /* of floats */
+    uint64_t first, last;
+};
+
+static void add_floats(struct sum *s, int64_t n, int64_t first_ms, uint64_t first, int64_t last_ms,
+                       uint64_t last)
+{
+    if (n && s->floats == 0) {
+        s->first_ms = first_ms;
+        s->first = first;
+    }
+    if (n) {
+        s->last_ms = last_ms;
+        s->last = last;
+    }
+    s->floats += n;
+}
+
+static struct sum sum_of_buckets(const struct selection *sel, size_t i, int64_t min_ms,
+                                 int64_t max_ms)
+{
+    struct arena arena;
+    struct aggregates rows;
+    struct sum sum = {0};
+    arena_init(&arena, 64 << 20);
+    aggregates_init(&rows, AGGREGATE_ENDS, &arena);
+    assert_int_equal(selection_read_aggregates(sel, i, min_ms, max_ms, &rows, NULL), 0);
+    for (size_t k = 0; k < rows.n; k++) {
+        const struct aggregate *a = &rows.v[k];
+        uint64_t first, last;
+        memcpy(&first, &a->first, sizeof first);
+        memcpy(&last, &a->last, sizeof last);
+        add_floats(&sum, a->n, a->first_ms, first, a->last_ms, last);
+        sum.histograms += a->histograms ? a->histograms->n : 0;
+    }
+    aggregates_done(&rows);
+    arena_done(&arena);
+    return sum;
+}
+
+static struct sum sum_of_rows(const struct model_stream *s, int64_t min_ms, int64_t max_ms)
+{
+    struct sum sum = {0};
+    for (size_t i = 0; i < s->n; i++) {
+        const struct row *r = &s->rows[i];
+        if (r->t < min_ms || r->t > max_ms)
+            continue;
+        sum.histograms += r->histogram;
+        if (!r->histogram && r->bits != STALE_NAN_BITS)
+            add_floats(&sum, 1, r->t, r->bits, r->t, r->bits);
+    }
+    return sum;
+}
+
+static void check_sums(struct model *m, const struct selection *sel, size_t i, int64_t min_ms,
+                       int64_t max_ms)
+{
+    size_t k = 0;
+    while (k < STREAMS && !labels_eq(&m->streams[k].labels, selection_labels(sel, i)))
+        k++;
+    assert_true(k < STREAMS);
+    struct sum got = sum_of_buckets(sel, i, min_ms, max_ms);
+    struct sum expected = sum_of_rows(&m->streams[k], min_ms, max_ms);
+    assert_memory_equal(&got, &expected, sizeof got);
+}
+
+/* Whole hours, or whole five minutes, of all streams that match. Late rows keep most days from
+ * being read rolled up, unless they just were. */
+static void rolled_step(struct model *m)
+{
+    struct matcher matchers[4];
+    struct selection *sel = NULL;
+    size_t n = random_matchers(m, matchers);
+    int64_t resolution = below(m, 2) ? HOUR : HOUR / 12;
+    int64_t from = m->now - (int64_t)below(m, 6) * DAY - (int64_t)below(m, (uint64_t)DAY);
+    from = from / resolution * resolution;
+    int64_t to = from + (int64_t)below(m, 60) * resolution;
+    if (below(m, 4) == 0)
+        assert_int_equal(store_maintain(m->h.store, true, NULL), 0);
+    assert_int_equal(store_select_aggregated(m->h.store, matchers, n, from + 1, to, resolution,
+                                             true, NULL, &sel, NULL),
+                     0);
+    m->days_rolled_up += selection_aggregates(sel).days;
+    size_t found = 0, expected = 0;
+    for (size_t i = 0; i < selection_count(sel); i++)
+        check_sums(m, sel, i, from + 1, to);
+    for (size_t i = 0; i < selection_count(sel); i++) {
+        struct sum s = sum_of_buckets(sel, i, from + 1, to);
+        found += s.floats + s.histograms > 0;
+    }
+    for (size_t k = 0; k < STREAMS; k++) {
+        struct sum s = sum_of_rows(&m->streams[k], from + 1, to);
+        expected +=
+            s.floats + s.histograms > 0 && matchers_match(matchers, n, &m->streams[k].labels) == 1;
+    }
+    assert_int_equal(found, expected);
+    selection_free(sel);
+    harness_matchers_done(matchers, n);
+}
+
 static void check_all(struct model *m)
 {
     check_selection(m, NULL, 0, INT64_MIN, INT64_MAX);
@@ -324,8 +431,10 @@ static void step(struct model *m)
     uint64_t dice = below(m, 1000);
     if (dice < 800)
         append_step(m);
-    else if (dice < 970)
+    else if (dice < 930)
         select_step(m);
+    else if (dice < 970)
+        rolled_step(m);
     else if (dice < 976)
         delete_step(m);
     else if (dice < 977)
@@ -352,6 +461,8 @@ static void run(uint64_t seed, size_t steps, bool rules)
     m->now = NOON;
     arena_init(&m->arena, 1 << 20);
     harness_init(&m->h);
+    m->h.options.aggregates.enabled = !rules; // of streams past their time it has buckets
+    m->h.options.aggregates.after_ms = 1;
     make_streams(m);
     if (rules)
         make_rules(m);
@@ -370,6 +481,7 @@ static void run(uint64_t seed, size_t steps, bool rules)
     assert_int_equal(stats.tombstones, 0);
     assert_int_equal(stats.parts, stats.partitions);
     assert_int_equal(stats.damaged_blocks + stats.damaged_parts, 0);
+    assert_true(rules || m->days_rolled_up > steps / 500);
     harness_done(&m->h);
     harness_rules_done(&m->rules);
     for (size_t i = 0; i < STREAMS; i++)
