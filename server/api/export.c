@@ -5,6 +5,7 @@
 #include "api/export_otlp.h"
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/compiler.h"
 #include "base/time.h"
 #include "codec/prom_write.h"
 #include "store/store.h"
@@ -19,11 +20,15 @@ enum {
 
 bool export_format_parse(struct str word, enum export_format *out)
 {
-    bool text = str_eq(word, STR("openmetrics"));
-    if (!text && !str_eq(word, STR("otlp-json")))
-        return false;
-    *out = text ? EXPORT_OPENMETRICS : EXPORT_OTLP_JSON;
-    return true;
+    static const char *const words[] = {[EXPORT_OPENMETRICS] = "openmetrics",
+                                        [EXPORT_PROMETHEUS] = "prometheus",
+                                        [EXPORT_OTLP_JSON] = "otlp-json"};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (str_eq(word, str_c(words[i]))) {
+            *out = (enum export_format)i;
+            return true;
+        }
+    return false;
 }
 
 struct str export_family(struct str metric)
@@ -49,6 +54,12 @@ struct export
     struct err *err;
 };
 
+static struct prom_content content_of(const struct export *x)
+{
+    bool text = x->request->format == EXPORT_PROMETHEUS;
+    return (struct prom_content){text ? PROM_TEXT : PROM_OPENMETRICS, PROM_ALLOW_UTF8};
+}
+
 static int write_out(struct export *x)
 {
     if (buf_failed(&x->text))
@@ -65,9 +76,9 @@ static int write_if_much(struct export *x)
 
 /* --- rows ------------------------------------------------------------------------------------- */
 
-static int put_openmetrics(struct export *x, const struct labels *labels)
+static int put_text(struct export *x, const struct labels *labels)
 {
-    const struct prom_content content = {PROM_OPENMETRICS, PROM_ALLOW_UTF8};
+    const struct prom_content content = content_of(x);
     const struct columns *c = &x->rows;
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < c->n; i++) {
@@ -126,8 +137,7 @@ static int put_series(struct export *x, const struct selection *sel, size_t i)
         rc = selection_read(sel, i, from, to, &x->rows, x->err);
         x->totals->damaged += rc == 0 ? x->rows.damaged : 0;
         if (rc == 0)
-            rc = q->format == EXPORT_OPENMETRICS ? put_openmetrics(x, selection_labels(sel, i))
-                                                 : put_otlp(x, selection_labels(sel, i));
+            rc = (q->format == EXPORT_OTLP_JSON ? put_otlp : put_text)(x, selection_labels(sel, i));
         if (last)
             break;
         from = to + 1;
@@ -157,24 +167,27 @@ static int find_metadata(struct export *x, struct str metric)
     return 0;
 }
 
-/* In OpenMetrics a counter's family is its name without _total, and one without _total is none. */
+/* In OpenMetrics a counter's family is its name without _total, and one without _total is none; in
+ * Prometheus text it is its name. */
 static void put_header(struct export *x, struct str metric)
 {
     struct metric_metadata m = x->metadata;
     bool total = str_ends(metric, STR("_total"));
-    if (m.type == METRIC_COUNTER && total)
+    if (m.type == METRIC_COUNTER && x->request->format == EXPORT_PROMETHEUS)
+        m.family = metric;
+    else if (m.type == METRIC_COUNTER && total)
         m.family = export_family(metric);
     else if (m.type == METRIC_COUNTER)
         m.type = METRIC_UNKNOWN;
     if (m.unit.n && !str_ends(m.family, m.unit))
         m.unit = (struct str){0}; // a unit must be the end of the name
-    prom_write_metadata(&x->text, (struct prom_content){PROM_OPENMETRICS, PROM_ALLOW_UTF8}, &m);
+    prom_write_metadata(&x->text, content_of(x), &m);
 }
 
 static int put_selection(struct export *x, const struct selection *sel, struct str metric)
 {
     int rc = find_metadata(x, metric);
-    if (rc == 0 && x->request->format == EXPORT_OPENMETRICS && selection_count(sel) &&
+    if (rc == 0 && x->request->format != EXPORT_OTLP_JSON && selection_count(sel) &&
         !str_eq(buf_str(&x->family), x->metadata.family)) {
         put_header(x, metric);
         buf_reset(&x->family);
@@ -246,7 +259,7 @@ int export_run(const struct export_request *request, struct export_totals *out, 
     columns_init(&x.rows, &x.histograms);
     int rc = request->metric.p ? put_metric(&x, request->metric) : put_all(&x);
     if (rc == 0 && request->format == EXPORT_OPENMETRICS && !request->piece)
-        prom_write_end(&x.text, (struct prom_content){PROM_OPENMETRICS, PROM_ALLOW_UTF8});
+        prom_write_end(&x.text, content_of(&x));
     if (rc == 0)
         rc = write_out(&x);
     columns_done(&x.rows);

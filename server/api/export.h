@@ -1,6 +1,6 @@
-/* Series as files: OpenMetrics text, or OTLP/JSON with one export request a line. What is written
- * here (but for exemplars, which are not), `telltale store import` and POST /api/v1/import read
- * back to the same rows. */
+/* Series as files: OpenMetrics or Prometheus text, or OTLP/JSON with one export request a line.
+ * What is written here (but for exemplars, which are not), `telltale store import` and POST
+ * /api/v1/import read back to the same rows. */
 #ifndef TELLTALE_API_EXPORT_H
 #define TELLTALE_API_EXPORT_H
 
@@ -14,9 +14,9 @@
 struct budget;
 struct store;
 
-enum export_format { EXPORT_OPENMETRICS, EXPORT_OTLP_JSON };
+enum export_format { EXPORT_OPENMETRICS, EXPORT_PROMETHEUS, EXPORT_OTLP_JSON };
 
-/* "openmetrics", "otlp-json"; false for any other word. */
+/* "openmetrics", "prometheus", "otlp-json"; false for any other word. */
 bool export_format_parse(struct str word, enum export_format *out);
 
 struct export_request {
@@ -35,7 +35,7 @@ struct export_request {
 
 struct export_totals {
     uint64_t series, samples;
-    uint64_t left_out; /* samples that the format has no form for: histograms in OpenMetrics; in
+    uint64_t left_out; /* samples that the format has no form for: histograms in text; in
                         * OTLP fractional histograms, and what was before 1970 */
     uint64_t damaged;  /* blocks that could not be read */
 };

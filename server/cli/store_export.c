@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "api/export.h"
+#include "api/export_records.h"
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "base/num.h"
@@ -22,10 +23,12 @@
 
 struct export_job {
     struct store_target target;
-    const char *match, *from, *to, *format_name;
+    const char *table, *match, *from, *to, *format_name;
     enum export_format format;
+    bool records; /* of which `table` is */
+    enum record_table record_table;
     int64_t min_ms, max_ms;
-    struct export_totals totals;
+    uint64_t samples, series, left_out, damaged;
     struct buf header; /* comments written last: those of a family come once */
 };
 
@@ -39,8 +42,26 @@ static int put(void *arg, struct str text, struct err *err)
 
 /* --- from a directory ------------------------------------------------------------------------- */
 
-static int from_data(struct export_job *x, struct err *err)
+static int records_from_data(struct export_job *x, struct err *err)
 {
+    const int64_t max_ms = INT64_MAX / NS_PER_MS - 1;
+    const struct export_records_request request = {
+        .store = x->target.store,
+        .table = x->record_table,
+        .match = str_c(x->match),
+        .min_unix_ns = MAX(x->min_ms, -max_ms) * NS_PER_MS,
+        .max_unix_ns = MIN(x->max_ms, max_ms) * NS_PER_MS + NS_PER_MS - 1,
+        .write = put};
+    struct export_records_totals totals;
+    int rc = export_records_run(&request, &totals, err);
+    x->samples = totals.rows;
+    x->damaged = totals.damaged;
+    return rc;
+}
+
+static int metrics_from_data(struct export_job *x, struct err *err)
+{
+    struct export_totals totals;
     struct export_request request = {.store = x->target.store,
                                      .min_ms = x->min_ms,
                                      .max_ms = x->max_ms,
@@ -51,8 +72,12 @@ static int from_data(struct export_job *x, struct err *err)
     if (rc != 0)
         return rc;
     request.matchers = v;
-    rc = export_run(&request, &x->totals, err);
+    rc = export_run(&request, &totals, err);
     query_matchers_free(v, request.n_matchers);
+    x->samples = totals.samples;
+    x->series = totals.series;
+    x->left_out = totals.left_out;
+    x->damaged = totals.damaged;
     return rc;
 }
 
@@ -71,7 +96,7 @@ static size_t header_length(struct str text)
 
 static int put_piece(struct export_job *x, struct str text, struct err *err)
 {
-    size_t n = x->format == EXPORT_OPENMETRICS ? header_length(text) : 0;
+    size_t n = x->format != EXPORT_OTLP_JSON ? header_length(text) : 0;
     struct str header = str_sub(text, 0, n);
     if (n && str_eq(header, buf_str(&x->header)))
         text = str_sub(text, n, SIZE_MAX);
@@ -80,17 +105,25 @@ static int put_piece(struct export_job *x, struct str text, struct err *err)
     return text.n ? put(NULL, text, err) : 0;
 }
 
+/* "series=3 samples=120 …" */
 static void add_totals(struct export_job *x, const char *header)
 {
-    uint64_t *const fields[] = {&x->totals.series, &x->totals.samples, &x->totals.left_out,
-                                &x->totals.damaged};
+    const struct {
+        const char *name;
+        uint64_t *field;
+    } fields[] = {{"series", &x->series},
+                  {"samples", &x->samples},
+                  {"rows", &x->samples},
+                  {"left_out", &x->left_out},
+                  {"damaged", &x->damaged}};
     struct str rest = str_c(header);
-    for (size_t i = 0; i < ARRAY_LEN(fields) && rest.p; i++) {
+    while (rest.p) {
         struct str value = str_cut(&rest, ' ');
+        struct str name = str_cut(&value, '=');
         uint64_t n;
-        (void)str_cut(&value, '=');
-        if (num_parse_u64(value, &n) == 0)
-            *fields[i] += n;
+        for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+            if (str_eq(name, str_c(fields[i].name)) && num_parse_u64(value, &n) == 0)
+                *fields[i].field += n;
     }
 }
 
@@ -106,9 +139,11 @@ static int ask(struct export_job *x, const char *call, const char *metric, int64
 {
     struct buf path = BUF_MAX(64 << 10);
     buf_puts(&path, call);
-    store_target_param(&path, "match[]", str_c(x->match));
+    store_target_param(&path, x->records ? "match" : "match[]", str_c(x->match));
     put_seconds(&path, "start", min_ms);
     put_seconds(&path, "end", max_ms);
+    if (x->records)
+        store_target_param(&path, "table", str_c(x->table));
     if (metric) {
         store_target_param(&path, "metric", str_c(metric));
         store_target_param(&path, "format", str_c(x->format_name));
@@ -165,11 +200,9 @@ static int take_metrics(struct export_job *x, const json_t *list, struct err *er
     return rc;
 }
 
-static int from_url(struct export_job *x, struct err *err)
+static int metrics_from_url(struct export_job *x, struct err *err)
 {
     struct http_answer answer = {0};
-    x->min_ms = MAX(x->min_ms, INT64_C(0));
-    x->max_ms = MIN(x->max_ms, time_now_unix_ms() + FAR_AHEAD_MS);
     int rc = ask(x, "/api/v1/label/__name__/values", NULL, x->min_ms, x->max_ms, &answer, err);
     if (rc != 0)
         return rc;
@@ -184,19 +217,34 @@ static int from_url(struct export_job *x, struct err *err)
     return rc;
 }
 
+static int from_url(struct export_job *x, struct err *err)
+{
+    x->min_ms = MAX(x->min_ms, INT64_C(0));
+    x->max_ms = MIN(x->max_ms, time_now_unix_ms() + FAR_AHEAD_MS);
+    return x->records ? take_range(x, NULL, x->min_ms, x->max_ms, err) : metrics_from_url(x, err);
+}
+
+static int from_data(struct export_job *x, struct err *err)
+{
+    return x->records ? records_from_data(x, err) : metrics_from_data(x, err);
+}
+
 /* --- the command ------------------------------------------------------------------------------ */
 
 static void tell(const struct export_job *x)
 {
-    const struct export_totals *t = &x->totals;
-    (void)fprintf(stderr, "%" PRIu64 " samples of %" PRIu64 " series exported\n", t->samples,
-                  t->series);
-    if (t->left_out)
+    if (x->records)
+        (void)fprintf(stderr, "%" PRIu64 " %s exported\n", x->samples,
+                      x->record_table == RECORD_SPANS ? "spans" : "log records");
+    else
+        (void)fprintf(stderr, "%" PRIu64 " samples of %" PRIu64 " series exported\n", x->samples,
+                      x->series);
+    if (x->left_out)
         (void)fprintf(stderr,
                       "telltale: %" PRIu64 " samples are left out: %s has no form for them\n",
-                      t->left_out, x->format_name);
-    if (t->damaged)
-        (void)fprintf(stderr, "telltale: %" PRIu64 " damaged blocks are left out\n", t->damaged);
+                      x->left_out, x->format_name);
+    if (x->damaged)
+        (void)fprintf(stderr, "telltale: %" PRIu64 " damaged blocks are left out\n", x->damaged);
 }
 
 static int export(struct export_job *x)
@@ -220,33 +268,51 @@ static int export(struct export_job *x)
         tell(x);
     else
         (void)fprintf(stderr, "telltale: %s\n", err.message);
-    bool whole = rc == 0 && x->totals.left_out + x->totals.damaged == 0;
+    bool whole = rc == 0 && x->left_out + x->damaged == 0;
     return whole ? CLI_OK : usage ? CLI_USAGE : CLI_FAILED;
+}
+
+static bool wrong(const char *option, const char *expected, const char *found)
+{
+    (void)fprintf(stderr, "telltale: %s is %s, not \"%s\"\n", option, expected, found);
+    return false;
+}
+
+/* What the words of the options mean together. */
+static bool read_words(struct export_job *x)
+{
+    x->records = strcmp(x->table, "metrics") != 0;
+    x->record_table = strcmp(x->table, "logs") == 0 ? RECORD_LOGS : RECORD_SPANS;
+    if (x->records && strcmp(x->table, record_table_name(x->record_table)) != 0)
+        return wrong("--table", "metrics, spans or logs", x->table);
+    x->format_name = x->format_name ? x->format_name : x->records ? "otlp-json" : "openmetrics";
+    if (!export_format_parse(str_c(x->format_name), &x->format))
+        return wrong("--format", "openmetrics, prometheus or otlp-json", x->format_name);
+    if (x->records && x->format != EXPORT_OTLP_JSON)
+        return wrong("--format", "otlp-json for spans and logs", x->format_name);
+    if (!x->match && !x->records) {
+        (void)fputs(cli_store_export.help, stderr);
+        return false;
+    }
+    x->match = x->match ? x->match : "";
+    return true;
 }
 
 static int run(int argc, char **argv)
 {
-    struct export_job x = {.format_name = "openmetrics", .header = BUF_MAX(1 << 20)};
-    struct cli_option options[STORE_TARGET_OPTIONS + 4] = {
+    struct export_job x = {.table = "metrics", .header = BUF_MAX(1 << 20)};
+    struct cli_option options[STORE_TARGET_OPTIONS + 5] = {
         [STORE_TARGET_OPTIONS] = {.name = "--match", .value = &x.match},
         {.name = "--from", .value = &x.from},
         {.name = "--to", .value = &x.to},
         {.name = "--format", .value = &x.format_name},
+        {.name = "--table", .value = &x.table},
     };
     const char *none[1];
     size_t n;
     store_target_options(&x.target, options);
-    if (!cli_options(options, ARRAY_LEN(options), argc, argv, none, 0, &n))
+    if (!cli_options(options, ARRAY_LEN(options), argc, argv, none, 0, &n) || !read_words(&x))
         return CLI_USAGE;
-    if (!x.match) {
-        (void)fputs(cli_store_export.help, stderr);
-        return CLI_USAGE;
-    }
-    if (!export_format_parse(str_c(x.format_name), &x.format)) {
-        (void)fprintf(stderr, "telltale: --format is openmetrics or otlp-json, not \"%s\"\n",
-                      x.format_name);
-        return CLI_USAGE;
-    }
     int status = export(&x);
     buf_done(&x.header);
     return status;
@@ -254,26 +320,33 @@ static int run(int argc, char **argv)
 
 const struct cli_command cli_store_export = {
     .name = "store export",
-    .summary = "write samples of a store as text",
-    .help = "Usage: telltale store export --data DIR | --url URL --match SELECTOR [OPTIONS]\n"
-            "\n"
-            "Writes the samples of all series that match to standard output, from a data\n"
-            "directory that no server has open, or from a running server.\n"
-            "\"telltale store import\" reads them back to the same.\n"
-            "\n"
-            "  --data DIR         the data directory\n"
-            "  --url URL          the server\n"
-            "  --match SELECTOR   as in PromQL: 'up{job=\"api\"}', '{__name__=~\".+\"}'\n"
-            "  --from T, --to T   Unix seconds, RFC 3339, or a duration before now\n"
-            "  --format FORMAT    openmetrics (default), or otlp-json: one OTLP/JSON request a\n"
-            "                     line, with native histograms, start times and stale markers,\n"
-            "                     which text cannot tell\n"
-            "  --token TOKEN, --user NAME:PW, --ca FILE   as for \"telltale query\"\n"
-            "\n"
-            "Exit status: 0 all is exported, 1 not all (the message says what is left out), 2\n"
-            "wrong usage.\n"
-            "\n"
-            "  telltale store export --url http://127.0.0.1:9090 --match '{job=\"api\"}' \\\n"
-            "    --from 7d --format otlp-json | zstd >api.jsonl.zst\n",
+    .summary = "write what a store has as text",
+    .help =
+        "Usage: telltale store export --data DIR | --url URL [--table TABLE]\n"
+        "         --match SELECTION [OPTIONS]\n"
+        "\n"
+        "Writes samples, spans or log records to standard output, from a data directory\n"
+        "that no server has open, or from a running server. \"telltale store import\" reads\n"
+        "them back to the same.\n"
+        "\n"
+        "  --data DIR         the data directory\n"
+        "  --url URL          the server\n"
+        "  --table TABLE      metrics (default), spans or logs\n"
+        "  --match SELECTION  of metrics as in PromQL: 'up{job=\"api\"}', '{__name__=~\".+\"}';\n"
+        "                     of spans and logs as in searches: 'service = shop and\n"
+        "                     status = error'; all of them without it\n"
+        "  --from T, --to T   Unix seconds, RFC 3339, or a duration before now\n"
+        "  --format FORMAT    openmetrics (default), prometheus (text 0.0.4), or otlp-json: one\n"
+        "                     OTLP/JSON request a line, with native histograms, start times\n"
+        "                     and stale markers, which text cannot tell. The format of spans\n"
+        "                     and logs is otlp-json\n"
+        "  --token TOKEN, --user NAME:PW, --ca FILE   as for \"telltale query\"\n"
+        "\n"
+        "Exit status: 0 all is exported, 1 not all (the message says what is left out), 2\n"
+        "wrong usage.\n"
+        "\n"
+        "  telltale store export --url http://127.0.0.1:9090 --match '{job=\"api\"}' \\\n"
+        "    --from 7d --format otlp-json | zstd >api.jsonl.zst\n"
+        "  telltale store export --data /var/lib/telltale --table logs >logs.jsonl\n",
     .run = run,
 };

@@ -19,7 +19,7 @@ enum {
 
 struct import {
     struct store_target target;
-    const char *path;
+    const char *path, *format_name;
     enum import_format format;
     struct import_totals totals;
     uint64_t line; /* of the first one that is not imported yet */
@@ -28,60 +28,79 @@ struct import {
 
 /* --- where it goes ---------------------------------------------------------------------------- */
 
+static struct str without_lines(struct str text, uint64_t n)
+{
+    for (; n > 0; n--)
+        (void)str_cut(&text, '\n');
+    return text;
+}
+
+/* What a refused piece stored of samples comes again, which changes nothing. */
 static int to_data(struct import *m, struct str lines, struct err *err)
 {
     const struct sink sink = store_sink(m->target.store);
     int rc = ERR_BUSY;
     for (int i = 0; rc == ERR_BUSY && i < FLUSH_TRIES; i++) {
-        struct import_totals totals = m->totals; // what a refused piece stored comes again
+        struct import_totals totals = m->totals;
         rc = i ? store_flush(m->target.store, err) : 0;
         if (rc == 0)
             rc = import_piece(&sink, m->format, lines, m->line, &totals, err);
-        if (rc == 0)
-            m->totals = totals;
+        if (rc != 0 && totals.lines == 0)
+            continue;
+        m->totals = totals;
+        m->line += totals.lines;
+        lines = without_lines(lines, totals.lines);
+        i = 0;
     }
     return rc;
 }
 
-static void add_answer(struct import *m, const struct http_answer *answer)
+/* Returns how many lines are stored. */
+static uint64_t add_answer(struct import *m, const struct http_answer *answer)
 {
     json_t *root = json_loadb(answer->body.p ? answer->body.p : "", answer->body.n, 0, NULL);
     const json_t *data = json_object_get(root, "data");
     const char *message = json_string_value(json_object_get(data, "message"));
+    uint64_t lines = (uint64_t)json_integer_value(json_object_get(data, "lines"));
     m->totals.samples += (uint64_t)json_integer_value(json_object_get(data, "samples"));
     m->totals.rejected += (uint64_t)json_integer_value(json_object_get(data, "rejected"));
     if (m->totals.message[0] == '\0' && message)
         (void)snprintf(m->totals.message, sizeof m->totals.message, "%s", message);
     json_decref(root);
+    return lines;
 }
 
-static int to_url(struct import *m, struct str lines, struct err *err)
+static int post(struct import *m, struct str lines, uint64_t *out_lines, struct err *err)
 {
     static const char *const headers[] = {"Content-Type: text/plain; charset=utf-8", NULL};
     char path[96];
     struct http_answer answer = {0};
-    (void)snprintf(path, sizeof path, "/api/v1/import?format=%s&line=%" PRIu64,
-                   m->format == IMPORT_OTLP_JSON ? "otlp-json" : "openmetrics", m->line);
+    (void)snprintf(path, sizeof path, "/api/v1/import?format=%s&line=%" PRIu64, m->format_name,
+                   m->line);
     int rc = store_target_call(&m->target, "POST", path, headers, lines, &answer, err);
     if (rc != 0)
         return rc;
-    add_answer(m, &answer);
+    *out_lines = add_answer(m, &answer);
     buf_done(&answer.body);
     return 0;
 }
 
-/* --- pieces ----------------------------------------------------------------------------------- */
-
-static uint64_t count_lines(struct str text)
+/* A busy server may take some of the lines. */
+static int to_url(struct import *m, struct str lines, struct err *err)
 {
-    uint64_t n = 0;
-    while (text.n) {
-        size_t at = str_index(text, '\n');
-        n += at < text.n;
-        text = str_sub(text, at + 1, SIZE_MAX);
+    int rc = 0;
+    while (rc == 0 && lines.n) {
+        uint64_t stored = 0;
+        rc = post(m, lines, &stored, err);
+        if (rc == 0 && stored == 0)
+            rc = err_set(err, ERR_INVALID, "%s: an answer that stores nothing", m->target.url);
+        m->line += stored;
+        lines = without_lines(lines, stored);
     }
-    return n;
+    return rc;
 }
+
+/* --- pieces ----------------------------------------------------------------------------------- */
 
 static bool ends_with_mark(struct str lines)
 {
@@ -97,9 +116,7 @@ static int take_piece(struct import *m, struct str lines, struct err *err)
     if (m->ended)
         return err_set(err, ERR_INVALID, "line %" PRIu64 ": text behind # EOF", m->line);
     m->ended = m->format == IMPORT_OPENMETRICS && ends_with_mark(lines);
-    int rc = m->target.store ? to_data(m, lines, err) : to_url(m, lines, err);
-    m->line += count_lines(lines);
-    return rc;
+    return m->target.store ? to_data(m, lines, err) : to_url(m, lines, err);
 }
 
 static size_t last_line(struct str text)
@@ -118,7 +135,7 @@ static size_t cut(const struct import *m, struct str text)
     while (end > 0 && text.p[end - 1] != '\n')
         end--;
     size_t whole = end;
-    while (m->format == IMPORT_OPENMETRICS && end > 0) {
+    while (m->format != IMPORT_OTLP_JSON && end > 0) {
         size_t at = last_line(str_sub(text, 0, end));
         if (text.p[at] != '#')
             return end;
@@ -177,7 +194,8 @@ static int import_file(struct import *m, struct err *err)
 
 static void tell(const struct import *m)
 {
-    (void)fprintf(stderr, "%" PRIu64 " samples imported", m->totals.samples);
+    (void)fprintf(stderr, "%" PRIu64 " %s imported", m->totals.samples,
+                  m->format == IMPORT_OTLP_JSON ? "samples, spans and log records" : "samples");
     if (m->totals.rejected)
         (void)fprintf(stderr, ", %" PRIu64 " rejected; first: %s", m->totals.rejected,
                       m->totals.message);
@@ -202,21 +220,22 @@ static int import(struct import *m)
 
 static int run(int argc, char **argv)
 {
-    struct import m = {.line = 1};
-    const char *format = "openmetrics";
+    struct import m = {.line = 1, .format_name = "openmetrics"};
     struct cli_option options[STORE_TARGET_OPTIONS + 1];
     size_t n;
     store_target_options(&m.target, options);
-    options[STORE_TARGET_OPTIONS] = (struct cli_option){.name = "--format", .value = &format};
+    options[STORE_TARGET_OPTIONS] =
+        (struct cli_option){.name = "--format", .value = &m.format_name};
     if (!cli_options(options, ARRAY_LEN(options), argc, argv, &m.path, 1, &n))
         return CLI_USAGE;
     if (n == 0) {
         (void)fputs(cli_store_import.help, stderr);
         return CLI_USAGE;
     }
-    if (!import_format_parse(str_c(format), &m.format)) {
-        (void)fprintf(stderr, "telltale: --format is openmetrics or otlp-json, not \"%s\"\n",
-                      format);
+    if (!import_format_parse(str_c(m.format_name), &m.format)) {
+        (void)fprintf(stderr,
+                      "telltale: --format is openmetrics, prometheus or otlp-json, not \"%s\"\n",
+                      m.format_name);
         return CLI_USAGE;
     }
     return import(&m);
@@ -224,25 +243,28 @@ static int run(int argc, char **argv)
 
 const struct cli_command cli_store_import = {
     .name = "store import",
-    .summary = "read samples from a file into a store",
-    .help = "Usage: telltale store import --data DIR | --url URL [OPTIONS] FILE|-\n"
-            "\n"
-            "Reads a file of any length, or standard input, into a data directory that no\n"
-            "server has open, or into a running server. Importing twice changes nothing.\n"
-            "\n"
-            "  --data DIR         the data directory; made when there is none\n"
-            "  --url URL          the server\n"
-            "  --format FORMAT    openmetrics (default): OpenMetrics text in which every sample\n"
-            "                     has its timestamp, ending with \"# EOF\"; or otlp-json: one\n"
-            "                     OTLP/JSON request of metrics a line, not of delta temporality\n"
-            "  --token TOKEN, --user NAME:PW, --ca FILE   as for \"telltale query\"\n"
-            "\n"
-            "A wrong line is named, and what came before it is imported. A server leaves out\n"
-            "samples that are older than its retention; a directory takes all, and the server\n"
-            "that is started on it applies its retention.\n"
-            "\n"
-            "Exit status: 0 all is imported, 1 not all, 2 wrong usage.\n"
-            "\n"
-            "  telltale store import --data /var/lib/telltale dump.txt\n",
+    .summary = "read a file into a store",
+    .help =
+        "Usage: telltale store import --data DIR | --url URL [OPTIONS] FILE|-\n"
+        "\n"
+        "Reads a file of any length, or standard input, into a data directory that no\n"
+        "server has open, or into a running server. Importing samples twice changes nothing;\n"
+        "spans and log records are there twice then, for nothing tells them apart.\n"
+        "\n"
+        "  --data DIR         the data directory; made when there is none\n"
+        "  --url URL          the server\n"
+        "  --format FORMAT    openmetrics (default): OpenMetrics text in which every sample\n"
+        "                     has its timestamp, ending with \"# EOF\"; prometheus: text 0.0.4,\n"
+        "                     timestamps in ms; or otlp-json: one OTLP/JSON request of metrics\n"
+        "                     (not of delta temporality), traces or logs a line\n"
+        "  --token TOKEN, --user NAME:PW, --ca FILE   as for \"telltale query\"\n"
+        "\n"
+        "A wrong line is named, and what came before it is imported. A server leaves out\n"
+        "what is older than its retention; a directory takes all, and the server\n"
+        "that is started on it applies its retention.\n"
+        "\n"
+        "Exit status: 0 all is imported, 1 not all, 2 wrong usage.\n"
+        "\n"
+        "  telltale store import --data /var/lib/telltale dump.txt\n",
     .run = run,
 };

@@ -10,6 +10,7 @@
 #include "codec/otlp.h"
 #include "codec/prom_text.h"
 #include "model/batch.h"
+#include "receive/import_records.h"
 #include "receive/otlp_translate.h"
 
 enum {
@@ -20,11 +21,15 @@ enum {
 
 bool import_format_parse(struct str word, enum import_format *out)
 {
-    bool text = str_eq(word, STR("openmetrics"));
-    if (!text && !str_eq(word, STR("otlp-json")))
-        return false;
-    *out = text ? IMPORT_OPENMETRICS : IMPORT_OTLP_JSON;
-    return true;
+    static const char *const words[] = {[IMPORT_OPENMETRICS] = "openmetrics",
+                                        [IMPORT_PROMETHEUS] = "prometheus",
+                                        [IMPORT_OTLP_JSON] = "otlp-json"};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (str_eq(word, str_c(words[i]))) {
+            *out = (enum import_format)i;
+            return true;
+        }
+    return false;
 }
 
 static int append(const struct sink *sink, const struct batch *b, struct import_totals *totals,
@@ -193,14 +198,14 @@ static int take_rows(struct text_import *t, struct arena *keep)
     return rc == 0 ? end_batch(t) : rc;
 }
 
-static int import_text(const struct sink *sink, struct str body, struct import_totals *totals,
-                       struct err *err)
+static int import_text(const struct sink *sink, enum prom_format format, struct str body,
+                       struct import_totals *totals, struct err *err)
 {
     struct text_import t = {.sink = sink, .totals = totals, .err = err};
     struct arena keep;
     arena_init(&keep, BATCH_BYTES);
     batch_init(&t.batch, BATCH_BYTES);
-    prom_parser_init(&t.parser, body, PROM_OPENMETRICS, &t.batch.arena);
+    prom_parser_init(&t.parser, body, format, &t.batch.arena);
     int rc = take_rows(&t, &keep);
     batch_done(&t.batch);
     arena_done(&keep);
@@ -216,14 +221,15 @@ static int import_openmetrics(const struct sink *sink, struct str lines,
     while (trimmed.n && trimmed.p[trimmed.n - 1] == '\n')
         trimmed.n--;
     if (str_ends(trimmed, STR("# EOF")))
-        return import_text(sink, lines, totals, err);
+        return import_text(sink, PROM_OPENMETRICS, lines, totals, err);
     struct buf marked = BUF_MAX(lines.n + sizeof mark + 1);
     buf_put_str(&marked, lines);
     if (lines.n && lines.p[lines.n - 1] != '\n')
         buf_putc(&marked, '\n');
     buf_puts(&marked, mark);
-    int rc = buf_failed(&marked) ? err_set(err, ERR_NOMEM, "out of memory")
-                                 : import_text(sink, buf_str(&marked), totals, err);
+    int rc = buf_failed(&marked)
+                 ? err_set(err, ERR_NOMEM, "out of memory")
+                 : import_text(sink, PROM_OPENMETRICS, buf_str(&marked), totals, err);
     buf_done(&marked);
     return rc;
 }
@@ -236,6 +242,7 @@ struct otlp_import {
     struct otlp_rules rules;
     struct otlp_delta *delta;
     struct batch batch;
+    struct import_records records;
 };
 
 /* A gauge without a word about it says nothing that is worth keeping: what the export writes for
@@ -285,15 +292,41 @@ static int import_line(struct otlp_import *o, struct str line, struct err *err)
     return append(o->sink, &o->batch, o->totals, err);
 }
 
+/* A line of spans or log records waits for those that follow it. */
+static int take_line(struct otlp_import *o, struct str line, uint64_t before, struct err *err)
+{
+    enum import_kind kind = line.n ? import_kind_of(line) : o->records.kind;
+    int rc = 0;
+    if (import_records_must_end(&o->records, kind)) {
+        rc = import_records_end(&o->records, err);
+        o->totals->lines = rc == 0 ? before : o->totals->lines;
+    }
+    if (rc != 0 || line.n == 0)
+        return rc;
+    if (kind != IMPORT_METRICS)
+        return import_records_add(&o->records, kind, line, err);
+    rc = import_line(o, line, err);
+    o->totals->lines = rc == 0 ? before + 1 : o->totals->lines;
+    return rc;
+}
+
+/* What was added before a wrong line is stored all the same. */
 static int import_lines(struct otlp_import *o, struct str lines, struct err *err)
 {
+    struct err why = {0};
+    uint64_t n = 0;
     int rc = 0;
-    for (uint64_t before = 0; rc == 0 && lines.p; before++) {
-        struct str line = str_trim(str_cut(&lines, '\n'));
-        rc = line.n ? import_line(o, line, err) : 0;
+    for (; rc == 0 && lines.n; n += rc == 0) {
+        rc = take_line(o, str_trim(str_cut(&lines, '\n')), n, err);
         if (rc != 0)
-            err_prefix(err, rc, "line %llu", (unsigned long long)before + 1);
+            err_prefix(err, rc, "line %llu", (unsigned long long)n + 1);
     }
+    if (rc != 0 && rc != ERR_INVALID && rc != ERR_TOO_BIG && rc != ERR_UNSUPPORTED)
+        return rc;
+    int end = import_records_end(&o->records, &why);
+    if (end != 0)
+        return err_set(err, end, "%s", why.message);
+    o->totals->lines = n;
     return rc;
 }
 
@@ -311,21 +344,35 @@ static int import_otlp(const struct sink *sink, struct str lines, struct import_
         return err_set(err, ERR_NOMEM, "out of memory");
     o.rules.exact_zero_threshold = true;
     batch_init(&o.batch, BATCH_BYTES);
+    import_records_init(&o.records, sink, totals);
     int rc = otlp_delta_new(&delta, &o.delta);
     rc = rc == 0 ? import_lines(&o, lines, err) : err_set(err, rc, "out of memory");
     otlp_delta_free(o.delta);
+    import_records_done(&o.records);
     batch_done(&o.batch);
     otlp_rules_done(&o.rules);
     return rc;
+}
+
+uint64_t import_count_lines(struct str text)
+{
+    uint64_t n = 0;
+    for (; text.n; n++)
+        (void)str_cut(&text, '\n');
+    return n;
 }
 
 int import_piece(const struct sink *sink, enum import_format format, struct str lines,
                  uint64_t first_line, struct import_totals *totals, struct err *err)
 {
     struct err why = {0};
-    int rc = format == IMPORT_OTLP_JSON ? import_otlp(sink, lines, totals, &why)
-                                        : import_openmetrics(sink, lines, totals, &why);
+    totals->lines = 0;
+    int rc = format == IMPORT_OTLP_JSON    ? import_otlp(sink, lines, totals, &why)
+             : format == IMPORT_PROMETHEUS ? import_text(sink, PROM_TEXT, lines, totals, &why)
+                                           : import_openmetrics(sink, lines, totals, &why);
     if (rc == ERR_INVALID || rc == ERR_TOO_BIG || rc == ERR_UNSUPPORTED)
         rc = in_line(&why, rc, first_line - 1);
+    if (rc == 0 && format != IMPORT_OTLP_JSON)
+        totals->lines = import_count_lines(lines);
     return rc == 0 ? 0 : err_set(err, rc, "%s", why.message[0] ? why.message : err_name(rc));
 }

@@ -1,9 +1,11 @@
-/* Importing what an export or another server wrote: OpenMetrics text in which every sample has its
- * time, or OTLP/JSON, one export request a line. A file of any length is taken piece by piece, each
- * of whole lines. Names and labels are taken as they stand.
+/* Importing what an export or another server wrote: OpenMetrics or Prometheus text in which every
+ * sample has its time, or OTLP/JSON of metrics, traces and logs, one export request a line. A file
+ * of any length is taken piece by piece, each of whole lines. Names and labels are taken as they
+ * stand.
  *
- * Importing something twice changes nothing. After an error the piece is stored in part, and may be
- * given again. */
+ * Importing samples twice changes nothing; spans and log records are then there twice. After an
+ * error the piece is stored in part: of spans and log records up to import_totals.lines, from which
+ * on the rest may be given again. */
 #ifndef TELLTALE_RECEIVE_IMPORT_H
 #define TELLTALE_RECEIVE_IMPORT_H
 
@@ -14,15 +16,19 @@
 #include "model/sink.h"
 #include "net/http.h"
 
-enum import_format { IMPORT_OPENMETRICS, IMPORT_OTLP_JSON };
+enum import_format { IMPORT_OPENMETRICS, IMPORT_PROMETHEUS, IMPORT_OTLP_JSON };
 
-/* "openmetrics", "otlp-json"; false for any other word. */
+/* "openmetrics", "prometheus", "otlp-json"; false for any other word. */
 bool import_format_parse(struct str word, enum import_format *out);
 
 struct import_totals {
-    uint64_t samples, rejected; /* added up over calls */
+    uint64_t samples, rejected; /* and spans, log records; added up over calls */
+    uint64_t lines;             /* stored of this piece, from its begin */
     char message[256];          /* the first rejection */
 };
+
+/* Lines, whole or not. */
+uint64_t import_count_lines(struct str text);
 
 /* Stores the lines; `first_line` is the number of the first of them, for messages. An end mark ("#
  * EOF") may be the last line and need not be. ERR_INVALID: "line N: …"; ERR_BUSY: give it again

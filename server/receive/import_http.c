@@ -27,7 +27,8 @@ static int read_params(const struct http_request *q, enum import_format *format,
     *format = IMPORT_OPENMETRICS;
     *line = 1;
     if (word.n && !import_format_parse(word, format))
-        return err_set(err, ERR_INVALID, "format: \"%.*s\"; expected openmetrics or otlp-json",
+        return err_set(err, ERR_INVALID,
+                       "format: \"%.*s\"; expected openmetrics, prometheus or otlp-json",
                        STR_ARG(str_sub(word, 0, 50)));
     if (number.n && (num_parse_u64(number, line) != 0 || *line == 0))
         return err_set(err, ERR_INVALID, "line: \"%.*s\"; expected a number from 1",
@@ -63,6 +64,7 @@ static void answer(struct http_response *r, const struct import_totals *totals)
     json_object(&j);
     json_member_i64(&j, "samples", (int64_t)totals->samples);
     json_member_i64(&j, "rejected", (int64_t)totals->rejected);
+    json_member_i64(&j, "lines", (int64_t)totals->lines);
     json_member_str(&j, "message", str_c(totals->message));
     json_object_end(&j);
     json_object_end(&j);
@@ -86,6 +88,8 @@ void import_handle(void *self, const struct http_request *q, struct http_respons
     struct import_totals totals = {0};
     struct err err = {0};
     int rc = take(s, q, &totals, &err);
+    if (rc == ERR_BUSY && totals.lines)
+        rc = 0; // the client sends the lines behind these again, and only them
     const struct sink_result stored = {.accepted = totals.samples};
     intake_count(INTAKE_IMPORT, q->body.n, rc, rc == 0 ? &stored : NULL);
     r->status = status_of(rc);

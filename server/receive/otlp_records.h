@@ -16,7 +16,7 @@ struct otlp_records_outcome {
 /* The attribute of a row that says how many of its texts were cut. */
 #define TRUNCATED_ATTRIBUTE "telltale.truncated"
 
-/* Fills `batch`, which is empty and of the request's table; what it holds is borrowed from the
+/* Adds to `batch`, which is of the request's table; what it holds is borrowed from the
  * request or of the batch's arena. `max_text`: longest text of an attribute or body, in bytes.
  * `now_unix_ns`: the time of records that come without one. ERR_NOMEM.
  *

@@ -6,6 +6,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FOREVER, T0 } from "./support/fixture.js";
 import { run } from "./support/process.js";
+import { attributes, writeLogs, writeSpans } from "./support/records.js";
 import * as rw from "./support/remote_write.js";
 import { Telltale, TELLTALE, temporaryDirectory } from "./support/server.js";
 import { after, before, describe, it } from "./support/test.js";
@@ -105,7 +106,7 @@ describe("export and import", () => {
 
   it("is the same again by way of a directory, in OTLP", async () => {
     const data = join(temporaryDirectory(), "data");
-    assert.match(await imported(["--data", data], "otlp-json", otlp), /^3021 samples imported$/m);
+    assert.match(await imported(["--data", data], "otlp-json", otlp), /^3021 samples, spans and log records imported$/m);
     await imported(["--data", data], "otlp-json", otlp); // a second time changes nothing
     assertSame(await exported(["--data", data], "otlp-json"), otlp);
     assert.equal((await telltale(["check", data])).code, 0);
@@ -144,6 +145,18 @@ describe("export and import", () => {
     assert.match(classic, /^hits_total\{job="a"\} 1 \d+$/m);
   });
 
+  it("is the same again in Prometheus text, which promtool takes", async () => {
+    const prometheus = await exported(["--url", server.url], "prometheus", FLOAT_METRICS);
+    assert.match(prometheus, /^# TYPE hits_total counter$/m);
+    assert.match(prometheus, new RegExp(`^hits_total\\{job="a"\\} 1 ${ms(0)}$`, "m"));
+    assert.doesNotMatch(prometheus, /# EOF/);
+    const data = join(temporaryDirectory(), "data");
+    assert.match(await imported(["--data", data], "prometheus", prometheus), /^3015 samples imported$/m);
+    assert.equal(await exported(["--data", data], "prometheus", FLOAT_METRICS), prometheus);
+    const { stderr } = await telltale(["import", "--data", data, "--format", "prometheus", "-"], "up 1\n");
+    assert.match(stderr, /line 1: the sample has no timestamp/);
+  });
+
   it("tells what the format has no form for", async () => {
     const { code, stderr, stdout } = await telltale(["export", "--url", server.url, "--match", "latency"]);
     assert.equal(code, 1);
@@ -164,6 +177,122 @@ describe("export and import", () => {
     assert.equal(busy.code, 1);
     assert.match(busy.stderr, /in use by another process/);
     assert.equal((await telltale(["export", "--url", server.url, "--match", "up{"])).code, 1);
+  });
+});
+
+/** The rows of all lines with where they came from, in an order of their own. */
+function rows(text) {
+  const out = [];
+  for (const line of text.split("\n").filter(Boolean)) {
+    const request = JSON.parse(line);
+    for (const r of request.resourceSpans ?? request.resourceLogs)
+      for (const s of r.scopeSpans ?? r.scopeLogs)
+        for (const row of s.spans ?? s.logRecords) {
+          row.attributes?.sort((a, b) => (a.key < b.key ? -1 : 1));
+          out.push(JSON.stringify([r.resource, r.schemaUrl, s.scope, s.schemaUrl, row]));
+        }
+  }
+  return out.sort();
+}
+
+describe("export and import of spans and logs", () => {
+  const NOW = Math.floor(Date.now() / 1000) - 3600;
+  const NESTED = { text: "a \"b\" \n ü 🙂", int: -5, double: 1.5, yes: true, list: [1, "b", [true], {}], map: { a: { b: [] } } };
+  const SPANS = Array.from({ length: 2500 }, (_, i) => ({
+    trace: "0af7651916cd43dd8448eb211c80319c",
+    id: String(i + 1).padStart(16, "0"),
+    parent: i ? "0000000000000001" : undefined,
+    name: `step ${i % 7}`,
+    kind: "server",
+    start: NOW + i,
+    ms: i % 9 ? i : null,
+    error: i % 5 ? undefined : "no",
+    attributes: i % 100 ? { i } : NESTED,
+    events: i % 50 ? [] : [{ name: "e", at: NOW + i, attributes: { a: 1 } }],
+    links: i % 60 ? [] : [{ trace: "11111111111111111111111111111111", id: "2222222222222222", attributes: { b: [2] } }],
+    more: i % 70 ? {} : { traceState: "a=b", flags: 257, droppedAttributesCount: 3, droppedEventsCount: 4, droppedLinksCount: 5 },
+  }));
+  const LOGS = Array.from({ length: 300 }, (_, i) => ({
+    at: NOW + i,
+    severity: i % 24,
+    level: "INFO",
+    body: i % 3 === 0 ? NESTED : i % 3 === 1 ? `line ${i}` : undefined,
+    trace: i % 4 ? undefined : "0af7651916cd43dd8448eb211c80319c",
+    id: i % 4 ? undefined : "0000000000000001",
+    attributes: { i },
+    more: i % 10 ? {} : { timeUnixNano: undefined, observedTimeUnixNano: `${NOW + i}000000001`, eventName: "e", flags: 1, droppedAttributesCount: 2, attributes: [{ key: "bytes", value: { bytesValue: "AAH/" } }, { key: "none", value: {} }, { key: "inf", value: { doubleValue: "-Infinity" } }] },
+  }));
+  let server;
+  const text = {};
+  const from = async (where, table, more = []) => {
+    const { code, stdout, stderr } = await telltale(["export", ...where, "--table", table, ...more]);
+    assert.equal(code, 0, stderr);
+    return stdout;
+  };
+
+  before(async () => {
+    server = await Telltale.start();
+    for (let i = 0; i < SPANS.length; i += 500) await writeSpans(server.api, i ? "shop" : "stock", SPANS.slice(i, i + 500), { "host.name": "h", list: [1, "a"] });
+    await writeLogs(server.api, "shop", LOGS);
+    for (const table of ["spans", "logs"]) text[table] = await from(["--url", server.url], table);
+  });
+  after(() => server?.dispose());
+
+  it("says all of it", () => {
+    const spans = rows(text.spans).map((row) => JSON.parse(row).at(-1));
+    assert.equal(spans.length, 2500);
+    const first = spans.find(({ spanId }) => spanId === "0000000000000001");
+    assert.deepEqual([...first.attributes].sort((a, b) => (a.key < b.key ? -1 : 1)), attributes(NESTED).sort((a, b) => (a.key < b.key ? -1 : 1)));
+    assert.deepEqual([first.flags, first.traceState, first.droppedLinksCount, first.endTimeUnixNano], [257, "a=b", 5, undefined]);
+    assert.equal(first.events[0].name, "e");
+    const logs = rows(text.logs).map((row) => JSON.parse(row).at(-1));
+    assert.equal(logs.length, 300);
+    const tenth = logs.find(({ observedTimeUnixNano }) => observedTimeUnixNano === `${NOW + 10}000000001`);
+    assert.deepEqual([tenth.timeUnixNano, tenth.eventName, tenth.flags], [undefined, "e", 1]);
+    assert.deepEqual(tenth.attributes, [{ key: "bytes", value: { bytesValue: "AAH/" } }, { key: "inf", value: { doubleValue: "-Infinity" } }, { key: "none", value: {} }]);
+  });
+
+  for (const way of ["a directory", "a server"])
+    it(`is the same again by way of ${way}, both signals in one file`, async () => {
+      const other = way === "a server" ? await Telltale.start() : null;
+      const data = join(temporaryDirectory(), "data");
+      const where = other ? ["--url", other.url] : ["--data", data];
+      try {
+        assert.match(await imported(where, "otlp-json", text.spans + text.logs), /^2800 samples, spans and log records imported$/m);
+        for (const table of ["spans", "logs"]) assert.deepEqual(rows(await from(where, table)), rows(text[table]));
+        if (!other) assert.equal((await telltale(["check", data])).code, 0);
+      } finally {
+        await other?.dispose();
+      }
+    });
+
+  it("cuts a selection out", async () => {
+    const where = ["--url", server.url];
+    assert.equal(rows(await from(where, "spans", ["--match", "service = stock and status = error"])).length, 100);
+    assert.equal(rows(await from(where, "logs", ["--from", String(NOW + 10), "--to", String(NOW + 19.5)])).length, 10);
+  });
+
+  it("is asked for by HTTP, too", async () => {
+    const answer = await server.api.get("/api/v1/export", { table: "logs", match: "i < 5" });
+    assert.equal(answer.status, 200, answer.text);
+    assert.equal(answer.headers.get("content-type"), "application/x-ndjson");
+    assert.match(answer.headers.get("x-telltale-export"), /^rows=4 lines=1 damaged=0$/);
+    for (const wrong of [{ table: "x" }, { table: "logs", format: "openmetrics" }, { table: "spans", match: "name = " }]) assert.equal((await server.api.get("/api/v1/export", wrong)).status, 400, JSON.stringify(wrong));
+  });
+
+  it("stores what stands before a wrong line, and says where that is", async () => {
+    const data = join(temporaryDirectory(), "data");
+    const wrong = `${text.logs.trimEnd()}\n{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":7,"traceId":"x"}]}]}]}\n`;
+    const { code, stderr } = await telltale(["import", "--data", data, "--format", "otlp-json", "-"], wrong);
+    assert.equal(code, 1);
+    assert.match(stderr, new RegExp(`^300 samples.*\n.*<stdin>: line ${wrong.trimEnd().split("\n").length}: `, "m"));
+    assert.equal(rows(await from(["--data", data], "logs")).length, 300);
+  });
+
+  it("is used with words that fit", async () => {
+    for (const more of [["--table", "x"], ["--table", "logs", "--format", "prometheus"]]) assert.equal((await telltale(["export", "--url", server.url, ...more])).code, 2, more.join(" "));
+    const { code, stderr } = await telltale(["export", "--url", server.url, "--table", "logs", "--match", "a = "]);
+    assert.equal(code, 1, stderr);
   });
 });
 

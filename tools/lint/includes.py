@@ -32,7 +32,7 @@ EDGES = {
 }
 
 PUBLIC = {
-    "api": ["api.h", "export.h"],
+    "api": ["api.h", "export.h", "export_records.h"],
     "config": ["config.h", "scrape_config.h"],
     "net": ["address.h", "auth.h", "client.h", "grpc.h", "http.h", "tls.h"],
     "query": ["query.h", "script/script.h", "records/records.h", "records/filter.h", "records/facets.h", "traces/traces.h", "traces/tree.h", "traces/sessions.h", "logs/logs.h"],

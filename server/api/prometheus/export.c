@@ -4,8 +4,10 @@
 #include "api/export.h"
 #include "api/prometheus/answer.h"
 #include "api/prometheus/params.h"
+#include "api/records/export.h"
 #include "base/budget.h"
 #include "base/memory.h"
+#include "codec/prom_format.h"
 #include "query/query.h"
 #include "store/store.h"
 
@@ -41,39 +43,60 @@ static void run(const struct export_request *request, const struct http_request 
         answer_error(r, &err);
         return;
     }
-    bool text = request->format == EXPORT_OPENMETRICS;
-    r->content_type = text ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    bool text = request->format != EXPORT_OTLP_JSON;
+    enum prom_format form = request->format == EXPORT_PROMETHEUS ? PROM_TEXT : PROM_OPENMETRICS;
+    r->content_type = text ? prom_content_type((struct prom_content){form, PROM_ALLOW_UTF8})
                            : "application/x-ndjson";
     set_totals(q, r, &totals);
 }
 
-void api_export(void *self, const struct http_request *q, struct http_response *r)
+static void export_metrics(struct api_context *api, struct export_request *request,
+                           const struct http_request *q, struct http_response *r)
 {
-    const struct api_context *api = self;
-    struct budget memory;
-    struct export_request request = {.store = api->store,
-                                     .memory = &memory,
-                                     .metric = http_param(q, "metric"),
-                                     .piece = http_param(q, "piece").n > 0,
-                                     .write = put_text,
-                                     .arg = &r->body};
-    struct str format = http_param(q, "format");
     struct selectors selectors;
-    if (!export_format_parse(format.n ? format : STR("openmetrics"), &request.format)) {
-        answer_bad_param(r, "format", "expected openmetrics or otlp-json");
-        return;
-    }
-    if (!param_time(q, r, "start", TIME_MIN_MS, &request.min_ms) ||
-        !param_time(q, r, "end", TIME_MAX_MS, &request.max_ms) ||
-        !param_selectors(q, r, "match[]", &selectors))
+    struct budget memory;
+    if (!param_selectors(q, r, "match[]", &selectors))
         return;
     if (selectors.n == 1) {
-        request.matchers = selectors.v[0].v;
-        request.n_matchers = selectors.v[0].n;
+        request->matchers = selectors.v[0].v;
+        request->n_matchers = selectors.v[0].n;
+        request->memory = &memory;
         query_engine_budget(api->engine, &memory);
-        run(&request, q, r);
+        run(request, q, r);
     } else {
         answer_bad_param(r, "match[]", "expected exactly one selector");
     }
     selectors_done(&selectors);
+}
+
+void api_export(void *self, const struct http_request *q, struct http_response *r)
+{
+    struct api_context *api = self;
+    struct export_request request = {.store = api->store,
+                                     .metric = http_param(q, "metric"),
+                                     .piece = http_param(q, "piece").n > 0,
+                                     .write = put_text,
+                                     .arg = &r->body};
+    struct str format = http_param(q, "format"), table = http_param(q, "table");
+    bool spans = str_eq(table, STR("spans")), metrics = !table.n || str_eq(table, STR("metrics"));
+    if (format.n && !export_format_parse(format, &request.format)) {
+        answer_bad_param(r, "format", "expected openmetrics, prometheus or otlp-json");
+        return;
+    }
+    if (!metrics && !spans && !str_eq(table, STR("logs"))) {
+        answer_bad_param(r, "table", "expected metrics, spans or logs");
+        return;
+    }
+    if (!metrics && format.n && request.format != EXPORT_OTLP_JSON) {
+        answer_bad_param(r, "format", "expected otlp-json, the only one for spans and logs");
+        return;
+    }
+    if (!param_time(q, r, "start", TIME_MIN_MS, &request.min_ms) ||
+        !param_time(q, r, "end", TIME_MAX_MS, &request.max_ms))
+        return;
+    if (metrics)
+        export_metrics(api, &request, q, r);
+    else
+        record_export(api, spans ? RECORD_SPANS : RECORD_LOGS, request.min_ms, request.max_ms, q,
+                      r);
 }

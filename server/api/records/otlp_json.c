@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/records/request.h"
 
@@ -162,39 +163,82 @@ static void write_list(struct json *j, const char *name, const struct any *list,
     json_array_end(j);
 }
 
-/* --- spans ------------------------------------------------------------------------------------ */
+/* --- rows ------------------------------------------------------------------------------------- */
 
-static void write_status(struct json *j, const struct span *s)
+static void member_int(struct json *j, const char *name, const struct any *v)
+{
+    json_member_i64(j, name, v->type == ANY_INT ? v->as.integer : 0);
+}
+
+static void member_id_if_any(struct json *j, const char *name, const struct any *v)
+{
+    if (v->type != ANY_NONE)
+        member_id(j, name, any_text(v));
+}
+
+static void write_status(struct json *j, const struct any *f)
 {
     json_key(j, "status");
     json_object(j);
-    if (s->status)
-        json_member_i64(j, "code", s->status);
-    member_text(j, "message", any_text(&s->fields[SPAN_STATUS_MESSAGE]));
+    member_count(j, "code", &f[SPAN_STATUS_CODE]);
+    member_text(j, "message", any_text(&f[SPAN_STATUS_MESSAGE]));
     json_object_end(j);
 }
 
-static void write_span(struct json *j, const struct span *s)
+static void write_span(struct json *j, const struct record *r)
 {
+    const struct any *f = r->fields, *duration = &f[SPAN_DURATION_NS];
     json_object(j);
-    member_id(j, "traceId", s->trace_id);
-    member_id(j, "spanId", s->span_id);
-    member_text(j, "traceState", any_text(&s->fields[SPAN_TRACE_STATE]));
-    if (s->parent_id.n)
-        member_id(j, "parentSpanId", s->parent_id);
-    member_count(j, "flags", &s->fields[SPAN_FLAGS]);
-    json_member_str(j, "name", s->name);
-    json_member_i64(j, "kind", s->kind);
-    member_u64(j, "startTimeUnixNano", (uint64_t)s->start_unix_ns);
-    if (s->has_end)
-        member_u64(j, "endTimeUnixNano", (uint64_t)s->start_unix_ns + (uint64_t)s->duration_ns);
-    member_attributes(j, s->attributes, s->n_attributes);
-    member_count(j, "droppedAttributesCount", &s->fields[SPAN_DROPPED_ATTRIBUTES]);
-    write_list(j, "events", &s->fields[SPAN_EVENTS], write_event);
-    member_count(j, "droppedEventsCount", &s->fields[SPAN_DROPPED_EVENTS]);
-    write_list(j, "links", &s->fields[SPAN_LINKS], write_link);
-    member_count(j, "droppedLinksCount", &s->fields[SPAN_DROPPED_LINKS]);
-    write_status(j, s);
+    member_id(j, "traceId", any_text(&f[SPAN_TRACE_ID]));
+    member_id(j, "spanId", any_text(&f[SPAN_SPAN_ID]));
+    member_text(j, "traceState", any_text(&f[SPAN_TRACE_STATE]));
+    member_id_if_any(j, "parentSpanId", &f[SPAN_PARENT_ID]);
+    member_count(j, "flags", &f[SPAN_FLAGS]);
+    json_member_str(j, "name", any_text(&f[SPAN_NAME]));
+    member_int(j, "kind", &f[SPAN_KIND]);
+    member_u64(j, "startTimeUnixNano", (uint64_t)r->t_unix_ns);
+    if (duration->type == ANY_INT)
+        member_u64(j, "endTimeUnixNano", (uint64_t)r->t_unix_ns + (uint64_t)duration->as.integer);
+    member_attributes(j, r->attributes, r->n_attributes);
+    member_count(j, "droppedAttributesCount", &f[SPAN_DROPPED_ATTRIBUTES]);
+    write_list(j, "events", &f[SPAN_EVENTS], write_event);
+    member_count(j, "droppedEventsCount", &f[SPAN_DROPPED_EVENTS]);
+    write_list(j, "links", &f[SPAN_LINKS], write_link);
+    member_count(j, "droppedLinksCount", &f[SPAN_DROPPED_LINKS]);
+    write_status(j, f);
+    json_object_end(j);
+}
+
+/* Of a record that came without any time the one it was given is told as the observed one. */
+static void write_log_times(struct json *j, const struct record *r)
+{
+    const struct any *observed = &r->fields[LOG_OBSERVED_NS];
+    bool given = r->fields[LOG_NO_TIME].type == ANY_NONE;
+    if (given)
+        member_u64(j, "timeUnixNano", (uint64_t)r->t_unix_ns);
+    if (observed->type == ANY_INT || !given)
+        member_u64(j, "observedTimeUnixNano",
+                   (uint64_t)r->t_unix_ns +
+                       (observed->type == ANY_INT ? (uint64_t)observed->as.integer : 0));
+}
+
+static void write_log(struct json *j, const struct record *r)
+{
+    const struct any *f = r->fields;
+    json_object(j);
+    write_log_times(j, r);
+    member_count(j, "severityNumber", &f[LOG_SEVERITY]);
+    member_text(j, "severityText", any_text(&f[LOG_SEVERITY_TEXT]));
+    if (f[LOG_BODY].type != ANY_NONE) {
+        json_key(j, "body");
+        write_value(j, &f[LOG_BODY]);
+    }
+    member_attributes(j, r->attributes, r->n_attributes);
+    member_count(j, "droppedAttributesCount", &f[LOG_DROPPED_ATTRIBUTES]);
+    member_count(j, "flags", &f[LOG_FLAGS]);
+    member_id_if_any(j, "traceId", &f[LOG_TRACE_ID]);
+    member_id_if_any(j, "spanId", &f[LOG_SPAN_ID]);
+    member_text(j, "eventName", any_text(&f[LOG_EVENT_NAME]));
     json_object_end(j);
 }
 
@@ -228,25 +272,48 @@ static void write_scope(struct json *j, const struct record_source *s)
     member_text(j, "schemaUrl", s->scope_schema_url);
 }
 
+void json_otlp_group(struct json *j, enum record_table table, const struct record_source *source)
+{
+    static const struct record_source none = {0};
+    bool spans = table == RECORD_SPANS;
+    source = source ? source : &none;
+    json_object(j);
+    write_resource(j, source);
+    json_key(j, spans ? "scopeSpans" : "scopeLogs");
+    json_array(j);
+    json_object(j);
+    write_scope(j, source);
+    json_key(j, spans ? "spans" : "logRecords");
+    json_array(j);
+}
+
+void json_otlp_row(struct json *j, enum record_table table, const struct record *r)
+{
+    (table == RECORD_SPANS ? write_span : write_log)(j, r);
+}
+
+void json_otlp_group_end(struct json *j)
+{
+    json_array_end(j);
+    json_object_end(j);
+    json_array_end(j);
+    json_object_end(j);
+}
+
+/* --- traces ----------------------------------------------------------------------------------- */
+
 /* Spans [from, to) of one source. */
 static void write_group(struct json *j, const struct span *spans, size_t from, size_t to)
 {
-    static const struct record_source none = {0};
-    const struct record_source *s = spans[from].source ? spans[from].source : &none;
-    json_object(j);
-    write_resource(j, s);
-    json_key(j, "scopeSpans");
-    json_array(j);
-    json_object(j);
-    write_scope(j, s);
-    json_key(j, "spans");
-    json_array(j);
-    for (size_t i = from; i < to && !buf_failed(j->out); i++)
-        write_span(j, &spans[i]);
-    json_array_end(j);
-    json_object_end(j);
-    json_array_end(j);
-    json_object_end(j);
+    json_otlp_group(j, RECORD_SPANS, spans[from].source);
+    for (size_t i = from; i < to && !buf_failed(j->out); i++) {
+        struct record r = {.t_unix_ns = spans[i].start_unix_ns,
+                           .attributes = spans[i].attributes,
+                           .n_attributes = (uint32_t)spans[i].n_attributes};
+        memcpy(r.fields, spans[i].fields, sizeof spans[i].fields);
+        write_span(j, &r);
+    }
+    json_otlp_group_end(j);
 }
 
 static int by_source(const void *a, const void *b)

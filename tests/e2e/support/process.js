@@ -4,13 +4,14 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { within } from "./until.js";
 
-const KEPT_CHARS = 256 * 1024; // of each output: enough for a test, bounded for a runaway
+const KEPT_CHARS = 256 * 1024; // of each output of a server: enough for a test, bounded for a runaway
+const RUN_CHARS = 64 * 1024 * 1024; // of a command that is run to its end
 
 export class Process {
   /** Started processes that are still alive; the test wrapper shows their logs on failure. */
   static alive = new Set();
 
-  constructor(command, args, { env = {}, cwd } = {}) {
+  constructor(command, args, { env = {}, cwd, keptChars = KEPT_CHARS } = {}) {
     this.title = [command, ...args].join(" ");
     this.stdout = "";
     this.stderr = "";
@@ -22,7 +23,7 @@ export class Process {
     this.child.stdin.on("error", () => {}); // a child that exits early does not read its input
     for (const name of ["stdout", "stderr"]) {
       this.child[name].setEncoding("utf8").on("data", (text) => {
-        this[name] = (this[name] + text).slice(-KEPT_CHARS);
+        this[name] = (this[name] + text).slice(-keptChars);
       });
     }
     // "close" comes once the outputs are read to their end, "exit" may come before.
@@ -75,7 +76,7 @@ export class Process {
 
 /** Runs a command to its end. */
 export async function run(command, args, { input = "", env, cwd, timeoutMs = 30_000 } = {}) {
-  const process = new Process(command, args, { env, cwd });
+  const process = new Process(command, args, { env, cwd, keptChars: RUN_CHARS });
   process.child.stdin.end(input);
   try {
     const { code, signal } = await within(process.exited, timeoutMs, process.title);

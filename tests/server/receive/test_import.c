@@ -7,6 +7,7 @@
 #include "base/num.h"
 #include "base/time.h"
 #include "model/batch.h"
+#include "model/record.h"
 #include "support/check.h"
 
 /* What the sink was given, one line a series: "labels time=value …", batches apart by "--". */
@@ -35,7 +36,23 @@ static int keep(void *self, const struct batch *b, struct sink_result *out, stru
     return 0;
 }
 
-static const struct sink sink = {.append = keep};
+/* "spans 2", "logs 1": a line a batch of records; those behind the first `take_records` are
+ * refused. */
+static int take_records;
+
+static int keep_records(void *self, const struct record_batch *b, struct sink_result *out,
+                        struct err *err)
+{
+    (void)self;
+    if (take_records == 0)
+        return err_set(err, ERR_BUSY, "the store is busy");
+    take_records--;
+    *out = (struct sink_result){.accepted = record_batch_count(b)};
+    buf_printf(&got, "%s %zu\n", record_table_name(b->table), record_batch_count(b));
+    return 0;
+}
+
+static const struct sink sink = {.append = keep, .append_records = keep_records};
 static struct import_totals totals;
 static struct err err;
 
@@ -46,6 +63,7 @@ static int import(enum import_format format, const char *text, uint64_t line)
     batches = 0;
     totals = (struct import_totals){0};
     err = (struct err){0};
+    take_records = 99;
     return import_piece(&sink, format, str_c(text), line, &totals, &err);
 }
 
@@ -132,6 +150,61 @@ static void test_what_the_sink_says_is_passed_on(void **state)
     refuse = 0;
 }
 
+/* --- spans and log records -------------------------------------------------------------------- */
+
+#define SPAN                                                                                       \
+    "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":"                               \
+    "\"0af7651916cd43dd8448eb211c80319c\",\"spanId\":\"b7ad6b7169203331\","                        \
+    "\"startTimeUnixNano\":\"7\"}]}]}]}\n"
+#define RECORD                                                                                     \
+    "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"timeUnixNano\":\"7\"}]}]}]}\n"
+#define GAUGE                                                                                      \
+    "{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"name\":\"x\",\"gauge\":{"           \
+    "\"dataPoints\":[{\"timeUnixNano\":\"5000000\",\"asDouble\":1}]}}]}]}]}\n"
+
+static void test_lines_of_one_kind_that_follow_each_other_are_one_batch(void **state)
+{
+    (void)state;
+    assert_int_equal(import(IMPORT_OTLP_JSON, SPAN SPAN "\n" SPAN RECORD GAUGE SPAN, 1), 0);
+    check_str(buf_str(&got), "spans 3\nlogs 1\nx 5=1\nspans 1\n");
+    assert_int_equal(totals.samples, 6);
+    assert_int_equal(totals.lines, 7);
+}
+
+static void test_a_busy_sink_leaves_the_lines_that_are_to_come_again(void **state)
+{
+    (void)state;
+    buf_done(&got);
+    got = BUF_MAX(1 << 20);
+    totals = (struct import_totals){0};
+    take_records = 1;
+    assert_int_equal(
+        import_piece(&sink, IMPORT_OTLP_JSON, STR(SPAN SPAN RECORD SPAN), 1, &totals, &err),
+        ERR_BUSY);
+    check_str(buf_str(&got), "spans 2\n");
+    assert_int_equal(totals.lines, 2);
+    assert_int_equal(totals.samples, 2);
+}
+
+static void test_what_stands_before_a_wrong_line_is_stored(void **state)
+{
+    (void)state;
+    check_refused(IMPORT_OTLP_JSON, RECORD RECORD "{\"resourceLogs\":3}\n" RECORD, 11, "line 13: ");
+    check_str(buf_str(&got), "logs 2\n");
+    assert_int_equal(totals.lines, 2);
+}
+
+static void test_rows_that_are_wrong_are_left_out_and_told(void **state)
+{
+    (void)state;
+    assert_int_equal(import(IMPORT_OTLP_JSON,
+                            SPAN "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{}]}]}]}\n", 1),
+                     0);
+    assert_int_equal(totals.samples, 1);
+    assert_int_equal(totals.rejected, 1);
+    assert_non_null(strstr(totals.message, "trace_id"));
+}
+
 static int teardown(void **state)
 {
     (void)state;
@@ -148,6 +221,10 @@ int main(void)
         cmocka_unit_test(test_messages_name_the_line_in_the_whole_file),
         cmocka_unit_test(test_otlp_keeps_names_and_attributes_as_they_stand),
         cmocka_unit_test(test_what_the_sink_says_is_passed_on),
+        cmocka_unit_test(test_lines_of_one_kind_that_follow_each_other_are_one_batch),
+        cmocka_unit_test(test_a_busy_sink_leaves_the_lines_that_are_to_come_again),
+        cmocka_unit_test(test_what_stands_before_a_wrong_line_is_stored),
+        cmocka_unit_test(test_rows_that_are_wrong_are_left_out_and_told),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
 }
