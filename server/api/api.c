@@ -95,6 +95,10 @@ static const struct http_route table[] = {
      "delete_series", true},
     {POST_PUT, V1("admin/tsdb/clean_tombstones"), AUTH_ADMIN, HTTP_QUERY, api_clean_tombstones,
      NULL, "clean_tombstones", true},
+    {POST_PUT, V1("admin/traces/delete"), AUTH_ADMIN, HTTP_QUERY, api_delete_traces, NULL,
+     "delete_traces", true},
+    {POST_PUT, V1("admin/logs/delete"), AUTH_ADMIN, HTTP_QUERY, api_delete_logs, NULL,
+     "delete_logs", true},
     /* GET, too, which is all that benchmarks can send: flushing twice does no harm. */
     {HTTP_GET | POST_PUT, V1("admin/telltale/flush"), AUTH_ADMIN, HTTP_QUERY, api_flush, NULL,
      "flush", true},

@@ -26,7 +26,7 @@ struct api_context {
     const char *version, *revision; /* of the build */
     int64_t start_unix_ms;
     const char *working_dir;
-    bool admin_api; /* series may be deleted */
+    bool admin_api; /* data may be deleted */
 
     atomic_bool ready;              /* the log is replayed: /-/ready says 200 */
     atomic_bool reload_ok;          /* the last reload went well */

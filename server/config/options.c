@@ -237,7 +237,8 @@ static const struct option options[] = {
      .like = "--web.enable-lifecycle", .help = "Allow POST /-/quit to stop the server."},
     {"http.admin_api", OPT_BOOL, AT(http.admin_api), .fallback = "false", .flags = OPTION_RESTART,
      .like = "--web.enable-admin-api",
-     .help = "Allow /api/v1/admin/tsdb/delete_series and clean_tombstones, which destroy data."},
+     .help = "Allow /api/v1/admin/tsdb/delete_series and clean_tombstones, admin/traces/delete and "
+             "admin/logs/delete, which destroy data."},
 
     /* otlp */
     {"otlp.http.address", OPT_ADDRESS, AT(otlp.http_address), .fallback = "127.0.0.1:4318",

@@ -1,4 +1,4 @@
-/* Both are off unless the configuration allows them, as in Prometheus: who may ask for a reload
+/* These are off unless the configuration allows them, as in Prometheus: who may ask for a reload
  * need not be able to destroy data. A selector that is wrong stops the request before the first
  * deletion.
  */
@@ -10,7 +10,7 @@
 #include "log/log.h"
 #include "store/store.h"
 
-static bool allowed(const struct api_context *api, struct http_response *r)
+bool api_admin_allowed(const struct api_context *api, struct http_response *r)
 {
     struct err err;
     if (api->admin_api)
@@ -58,7 +58,7 @@ void api_delete_series(void *self, const struct http_request *q, struct http_res
     struct selectors which;
     struct range range;
     struct err err = {0};
-    if (!allowed(api, r) || !param_selectors(q, r, "match[]", &which))
+    if (!api_admin_allowed(api, r) || !param_selectors(q, r, "match[]", &which))
         return;
     if (which.n == 0) {
         err_set(&err, ERR_INVALID, "no match[] parameter provided");
@@ -78,7 +78,7 @@ void api_clean_tombstones(void *self, const struct http_request *q, struct http_
     struct api_context *api = self;
     struct err err = {0};
     (void)q;
-    if (!allowed(api, r))
+    if (!api_admin_allowed(api, r))
         return;
     r->status = 204;
     if (store_clean_tombstones(api->store, &err) != 0)

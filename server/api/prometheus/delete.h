@@ -4,6 +4,11 @@
 
 #include "net/http.h"
 
+struct api_context;
+
 http_handler api_delete_series, api_clean_tombstones;
+
+/* Whether data may be deleted; otherwise the request is answered. */
+bool api_admin_allowed(const struct api_context *api, struct http_response *r);
 
 #endif
