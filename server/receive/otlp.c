@@ -185,6 +185,8 @@ static int store_batch(struct export *e, const struct otlp_rules *rules, struct 
         e->err = (struct err){0};
         rc = store_metrics(e, rules, body, false, batch);
     }
+    if (rc != 0)
+        otlp_told_forget(rules->told);
     return rc;
 }
 

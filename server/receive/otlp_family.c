@@ -76,7 +76,10 @@ static int make(struct otlp_families *f, const struct otlp_metric *m, struct otl
         .help = utf8_or_nothing(m->description),
         .type = metric_type(m),
     };
-    return m->data.n_points ? batch_add_metadata(f->batch, &metadata) : 0;
+    if (m->data.n_points == 0)
+        return 0;
+    otlp_told_put(f->rules->told, otlp_told_key(m));
+    return batch_add_metadata(f->batch, &metadata);
 }
 
 const struct otlp_family *otlp_families_get(struct otlp_families *f, const struct otlp_metric *m)

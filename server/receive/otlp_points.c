@@ -107,26 +107,34 @@ static int add_series(struct otlp_translator *t, size_t i, struct labels labels,
     return 0;
 }
 
+static int reject_series(struct otlp_translator *t)
+{
+    char reason[64];
+    (void)snprintf(reason, sizeof reason, "the request has more than %zu series",
+                   t->rules->limits.max_series_per_request);
+    return otlp_reject(t, 1, OTLP_REJECT_SERIES, reason);
+}
+
+/* 1, or 0: the point was rejected. */
+static int make_labels(struct otlp_translator *t, const struct otlp_point *p,
+                       struct otlp_label_set *set)
+{
+    struct err err = {0};
+    const struct otlp_attributes *attributes = t->at ? &t->at->attributes : &p->attributes;
+    int rc = otlp_labels_join(&t->labels, attributes, set, &err);
+    return rc ? reject_or_fail(t, rc, OTLP_REJECT_LABELS, &err) : 1;
+}
+
 /* What is looked at first in a point of any kind: 1 and, unless it is known, its labels; 0: it was
  * rejected. */
 static int begin_point(struct otlp_translator *t, const struct otlp_point *p, size_t n_series,
                        struct otlp_label_set *set)
 {
-    struct err err = {0};
     if (UNLIKELY(p->time_unix_ns == 0))
         return otlp_reject(t, 1, OTLP_REJECT_TIME, "time_unix_nano: 0; expected the point's time");
-    if (UNLIKELY(t->batch->n_series + n_series > t->rules->limits.max_series_per_request)) {
-        (void)err_set(&err, ERR_TOO_BIG, "the request has more than %zu series",
-                      t->rules->limits.max_series_per_request);
-        return otlp_reject(t, 1, OTLP_REJECT_SERIES, err.message);
-    }
-    if (is_known(t))
-        return 1;
-    const struct otlp_attributes *attributes = t->at ? &t->at->attributes : &p->attributes;
-    int rc = otlp_labels_join(&t->labels, attributes, set, &err);
-    if (UNLIKELY(rc != 0))
-        return reject_or_fail(t, rc, OTLP_REJECT_LABELS, &err);
-    return 1;
+    if (UNLIKELY(t->batch->n_series + n_series > t->rules->limits.max_series_per_request))
+        return reject_series(t);
+    return is_known(t) ? 1 : make_labels(t, p, set);
 }
 
 /* The set itself as the series of the family's own name: for points that have just one. */

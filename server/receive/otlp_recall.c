@@ -55,7 +55,8 @@ static struct hash128 of_scope(struct hash128 resource, const struct otlp_scope_
 static struct hash128 of_metric(struct hash128 scope, const struct otlp_metric *m)
 {
     struct hash128 h = join_bytes(join_bytes(scope, m->name), m->unit);
-    return join_number(h, (uint64_t)m->kind * 2 + m->data.monotonic);
+    uint64_t rest = (uint64_t)m->data.temporality << 8 | (uint64_t)m->kind << 1 | m->data.monotonic;
+    return join_number(h, rest);
 }
 
 /* Adds what tells a point's series apart besides its attributes; returns their number. */

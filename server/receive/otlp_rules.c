@@ -62,9 +62,10 @@ int otlp_rules_init(struct otlp_rules *r, const struct receiver_options *o)
     set_limits(&r->limits);
     const struct str *names =
         r->promote_all ? o->otlp.ignore_resource_attributes : o->otlp.promote_resource_attributes;
+    r->told = calloc(1, sizeof *r->told);
     size_t n = r->promote_all ? o->otlp.n_ignore_resource_attributes
                               : o->otlp.n_promote_resource_attributes;
-    int rc = 0;
+    int rc = r->told ? 0 : ERR_NOMEM;
     for (size_t i = 0; i < n && rc == 0; i++)
         rc = add_name(&r->named, names[i]);
     if (rc != 0)
@@ -78,5 +79,6 @@ void otlp_rules_done(struct otlp_rules *r)
     for (const struct map_entry *e; (e = map_next(&r->named, &cursor)) != NULL;)
         free(e->value);
     map_done(&r->named);
+    free(r->told);
     *r = (struct otlp_rules){0};
 }

@@ -4,10 +4,12 @@
 #define TELLTALE_RECEIVE_OTLP_RULES_H
 
 #include "base/map.h"
+#include "receive/otlp_told.h"
 #include "receive/receive.h"
 
 struct otlp_rules {
-    unsigned number; /* no other rules of this process have it */
+    unsigned number;        /* no other rules of this process have it */
+    struct otlp_told *told; /* owned; the one thing that changes */
     enum otlp_translation translation;
     bool promote_all, promote_scope, keep_identifying, nhcb;
     bool exact_zero_threshold;    /* 0 is 0, not "use a small one"; for imports */

@@ -76,11 +76,28 @@ static void begin_metric(struct otlp_translator *t, const struct otlp_metric *m)
     t->out->points = t->n_points;
 }
 
+/* Whether the sink knows all series of the metric, and has its metadata. */
+static bool is_known(const struct otlp_translator *t)
+{
+    const struct otlp_recalled_point *v = t->recalled.points;
+    if (!v)
+        return false;
+    for (size_t i = t->n_points - t->m->data.n_points; i < t->n_points; i++)
+        if (!v[i].known)
+            return false;
+    return otlp_told_has(t->rules->told, otlp_told_key(t->m));
+}
+
 static int translate_metric(struct otlp_translator *t, const struct otlp_metric *m)
 {
+    static const struct otlp_family nameless = {.family = {"", 0}};
     begin_metric(t, m);
     if (m->data.n_points == 0)
         return 0; // nothing was sent that could be lost
+    if (is_known(t)) {
+        t->family = &nameless;
+        return translate_points(t);
+    }
     t->family = otlp_families_get(&t->families, m);
     if (!t->family)
         return ERR_NOMEM;

@@ -89,7 +89,7 @@ static void note_heads(struct store *s, struct choices *c)
     lock_take(&s->heads_lock);
     for (size_t i = 0; i < s->n_live + s->n_frozen; i++) {
         const struct head *h = i < s->n_live ? s->live[i] : s->frozen[i - s->n_live];
-        for (size_t k = 0; k < c->n && atomic_get_relaxed(&h->rows); k++)
+        for (size_t k = 0; k < c->n && !head_is_empty(h); k++)
             c->v[k].head |= c->v[k].part->day == h->day;
     }
     lock_give(&s->heads_lock);

@@ -97,8 +97,10 @@ static int apply_shard(struct append *a, size_t from, size_t to, struct applier 
     int rc = 0;
     lock_take(&shard->lock);
     for (size_t i = from; rc == 0 && i < to; i++) {
-        if (i + APPLY_AHEAD < to)
-            apply_soon(v[order[i + APPLY_AHEAD]].stream);
+        if (i + APPLY_EARLY < to)
+            apply_early(v[order[i + APPLY_EARLY]].stream);
+        if (i + APPLY_SOON < to)
+            apply_soon(v[order[i + APPLY_SOON]].stream);
         const struct resolved *r = &v[order[i]];
         rc = apply_rows(to_heads, r->stream, r->samples, r->n_samples, a->err);
     }

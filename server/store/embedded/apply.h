@@ -7,8 +7,8 @@
 /* Most bytes of one sealed chunk or histogram. */
 enum { SEAL_MAX = 64 << 20 };
 
-/* How many streams before its turn apply_soon is worth calling. */
-enum { APPLY_AHEAD = 4 };
+/* How many streams before their turn apply_early and apply_soon are worth calling. */
+enum { APPLY_EARLY = 8, APPLY_SOON = 4 };
 
 /* One batch's way into the heads. */
 struct applier {
@@ -24,14 +24,22 @@ struct applier {
 int apply_rows(struct applier *a, struct stream *st, const struct sample *samples, size_t n,
                struct err *err);
 
-/* Asks for the memory that apply_rows will look at. The lock of the stream's shard must be held. */
-static inline void apply_soon(const struct stream *st)
+/* Ask for the memory that apply_rows will look at, early for what tells where the rest is. The lock
+ * of the stream's shard must be held. */
+static inline void apply_early(const struct stream *st)
 {
     const struct head_series *hs = st->rows;
     if (hs) {
         PREFETCH(hs);
         PREFETCH((const char *)hs + 64);
     }
+}
+
+static inline void apply_soon(const struct stream *st)
+{
+    const struct head_series *hs = st->rows;
+    if (hs)
+        PREFETCH(hs->tail_end);
 }
 
 #endif

@@ -227,7 +227,7 @@ static bool is_expired(const struct store *s, int64_t day)
 
 static int flush_head(struct store *s, struct head *h, struct err *err)
 {
-    if (atomic_get_relaxed(&h->rows) && !is_expired(s, h->day)) {
+    if (!head_is_empty(h) && !is_expired(s, h->day)) {
         struct part *p = NULL;
         int rc = head_to_part(s, h, &p, err);
         if (rc != 0)

@@ -356,7 +356,8 @@ int head_append(struct head *h, struct stream *st, const struct head_row *row, s
     struct head_series *hs = series_of(h, st);
     if (!hs)
         return ERR_NOMEM;
-    struct head_arena *a = &h->shards[st->id % STREAM_SHARDS].arena;
+    struct head_shard *shard = &h->shards[st->id % STREAM_SHARDS];
+    struct head_arena *a = &shard->arena;
     if (hs->tail_rows == TAIL_ROWS || hs->tail_bytes > TAIL_BYTES) {
         int rc = seal(h, a, hs, scratch);
         if (rc != 0)
@@ -373,7 +374,7 @@ int head_append(struct head *h, struct stream *st, const struct head_row *row, s
     int rc = put_row(h, a, hs, &raw);
     if (rc != 0)
         return rc;
-    atomic_add_relaxed(&h->rows, 1);
+    atomic_set_relaxed(&shard->rows, atomic_get_relaxed(&shard->rows) + 1);
     note_time(h, hs, row->t);
     return 0;
 }

@@ -66,13 +66,14 @@ struct head_shard {
     struct head_arena arena;
     struct head_slab *slabs; /* newest first */
     size_t n;                /* series */
+    atomic_ullong rows;      /* set with the shard's lock, read without */
 };
 
 struct head {
     struct refcount refs;
     int64_t day;       /* days since 1970-01-01 */
     atomic_ullong seq; /* number of its part, once frozen; UINT64_MAX while live */
-    atomic_ullong rows, bytes;
+    atomic_ullong bytes;
     atomic_uint min_t, max_t;   /* ms since the start of the day, nearly exact: for statistics */
     atomic_ullong *total_bytes; /* of all heads of the table; borrowed */
     struct head_shard shards[STREAM_SHARDS];
@@ -89,6 +90,22 @@ struct head_row {
 static inline int64_t day_of(int64_t t_unix_ms)
 {
     return t_unix_ms / MS_PER_DAY - (t_unix_ms % MS_PER_DAY < 0);
+}
+
+/* Without a row. */
+static inline bool head_is_empty(const struct head *h)
+{
+    return atomic_get_relaxed(&h->min_t) == UINT32_MAX;
+}
+
+/* How many it has: counted by shard, since one atomic addition for each row would take longer than
+ * all else here (it waits until what was written before has reached the caches). */
+static inline uint64_t head_rows(const struct head *h)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < STREAM_SHARDS; i++)
+        n += atomic_get_relaxed(&h->shards[i].rows);
+    return n;
 }
 
 struct head *head_new(int64_t day, atomic_ullong *total_bytes);

@@ -106,7 +106,7 @@ static int find_tops(struct store *s, size_t top, struct arena *arena, struct st
 
 static void add_head(struct store_stats *out, const struct head *h)
 {
-    uint64_t rows = atomic_get_relaxed(&h->rows);
+    uint64_t rows = head_rows(h);
     if (rows == 0)
         return;
     int64_t from = h->day * MS_PER_DAY;
