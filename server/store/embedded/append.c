@@ -93,10 +93,12 @@ static int apply_shard(struct append *a, size_t from, size_t to, struct applier 
 {
     const struct resolved *v = a->x->v;
     const uint32_t *order = a->x->order;
-    struct stream_shard *shard = streams_shard(&a->store->streams, v[order[from]].stream->id);
+    struct stream_shard *shard = streams_shard(&a->store->streams, v[order[from]].id);
     int rc = 0;
     lock_take(&shard->lock);
     for (size_t i = from; rc == 0 && i < to; i++) {
+        if (i + APPLY_FIRST < to)
+            PREFETCH(v[order[i + APPLY_FIRST]].stream);
         if (i + APPLY_EARLY < to)
             apply_early(v[order[i + APPLY_EARLY]].stream);
         if (i + APPLY_SOON < to)

@@ -13,6 +13,7 @@ struct resolved {
     const struct sample *samples;     /* the good ones */
     const struct exemplar *exemplars; /* the new ones */
     uint32_t n_samples, n_exemplars;
+    uint32_t id; /* of the stream: its memory is far */
     bool define; /* the record carries its definition */
 };
 

@@ -11,7 +11,7 @@ static void encode_definitions(const struct append *a, struct buf *out)
     for (size_t i = 0; i < a->x->n; i++)
         if (a->x->v[i].define) {
             const struct labels labels = append_labels(a, a->x->v[i].series);
-            wal_put_stream(out, a->x->v[i].stream->id, &labels);
+            wal_put_stream(out, a->x->v[i].id, &labels);
         }
 }
 
@@ -29,7 +29,7 @@ static void encode_rows(const struct append *a, struct buf *out)
     for (size_t i = first; i < a->x->n; i++) {
         const struct resolved *r = &v[order[i]];
         if (r->n_samples)
-            wal_put_series(out, r->stream->id, r->samples, r->n_samples, &state);
+            wal_put_series(out, r->id, r->samples, r->n_samples, &state);
     }
 }
 
@@ -40,7 +40,7 @@ static void encode_exemplars(const struct append *a, struct buf *out)
     wal_put_exemplars(out, a->n_exemplars);
     for (size_t i = 0; i < a->x->n; i++)
         for (uint32_t k = 0; k < a->x->v[i].n_exemplars; k++)
-            wal_put_exemplar(out, a->x->v[i].stream->id, &a->x->v[i].exemplars[k]);
+            wal_put_exemplar(out, a->x->v[i].id, &a->x->v[i].exemplars[k]);
 }
 
 static void encode_metadata(const struct append *a, struct buf *out)

@@ -206,14 +206,17 @@ static void order_by_shard(struct append_scratch *x)
     uint32_t *from = x->shard_from, at[STREAM_SHARDS];
     memset(from, 0, sizeof x->shard_from);
     for (size_t i = 0; i < x->n; i++)
-        from[x->v[i].stream->id % STREAM_SHARDS + 1]++;
+        from[x->v[i].id % STREAM_SHARDS + 1]++;
     for (size_t i = 0; i < STREAM_SHARDS; i++) {
         from[i + 1] += from[i];
         at[i] = from[i];
     }
     for (uint32_t i = 0; i < x->n; i++)
-        x->order[at[x->v[i].stream->id % STREAM_SHARDS]++] = i;
+        x->order[at[x->v[i].id % STREAM_SHARDS]++] = i;
 }
+
+/* How many series before its turn a stream's memory is asked for. */
+enum { RESOLVE_AHEAD = 8 };
 
 int append_resolve(struct append *a)
 {
@@ -225,6 +228,8 @@ int append_resolve(struct append *a)
     uint32_t segment = a->store->wal.segment; // constant while we hold the gate
     for (size_t i = 0; i < a->batch->n_series; i++) {
         const struct batch_series *series = &a->batch->series[i];
+        if (i + RESOLVE_AHEAD < a->batch->n_series)
+            PREFETCH(series[RESOLVE_AHEAD].known);
         struct resolved *r = &a->x->v[a->x->n];
         *r = (struct resolved){.series = series};
         admit(a, series, r);
@@ -236,6 +241,7 @@ int append_resolve(struct append *a)
             return rc;
         if (rc == 1)
             continue;
+        r->id = r->stream->id;
         r->define = atomic_get_relaxed(&r->stream->segment) != segment;
         a->n_definitions += r->define;
         a->n_with_rows += r->n_samples > 0;

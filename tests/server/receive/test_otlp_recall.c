@@ -208,6 +208,31 @@ static void test_a_request_that_comes_again_is_known_whole(void **state)
     }
 }
 
+/* The families of the request that the batch tells of, without target_info. */
+static size_t families_told(unsigned which)
+{
+    assert_true(make_request(which, OTLP_CUMULATIVE));
+    assert_int_equal(translate(&batch, true, &memory.sink, NULL), 0);
+    return batch.n_metadata - 1;
+}
+
+static void test_metadata_is_told_once_and_again_when_it_changed_or_did_not_arrive(void **state)
+{
+    (void)state;
+    for (unsigned unit = 0; unit <= UNIT; unit += UNIT) {
+        assert_true(make_request(OTLP_SUM | unit, OTLP_CUMULATIVE));
+        expect_the_same();
+    }
+    assert_int_equal(families_told(OTLP_SUM | UNIT), 0);
+    assert_int_equal(batch.n_known, batch.n_series);
+    assert_int_equal(families_told(OTLP_SUM), 1);
+    assert_int_equal(families_told(OTLP_SUM), 0);
+    assert_int_equal(families_told(OTLP_SUM | UNIT), 1);
+    otlp_told_forget(rules.told);
+    assert_int_equal(families_told(OTLP_SUM | UNIT), 1);
+    assert_int_equal(batch.n_known, batch.n_series);
+}
+
 static void test_custom_buckets_are_known_too(void **state)
 {
     (void)state;
@@ -297,6 +322,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
         T(test_a_request_that_comes_again_is_known_whole),
+        T(test_metadata_is_told_once_and_again_when_it_changed_or_did_not_arrive),
         T(test_custom_buckets_are_known_too),
         T(test_other_rules_make_other_labels_of_the_same_bytes),
         T(test_series_of_delta_temporality_are_not_recalled),
