@@ -1,4 +1,4 @@
-/* A YAML document as a tree whose nodes know their line and column. Private to the folder.
+/* A YAML document as a tree whose nodes know their line and column.
  *
  * Aliases are resolved to the node they name and `<<` merges are carried out, so a reader sees
  * plain scalars, lists and maps. The tree is a graph where aliases share nodes; TREE_NODES_MAX

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { END, FOREVER, writeFixture } from "./support/fixture.js";
 import { run } from "./support/process.js";
 import { Telltale, TELLTALE, temporaryDirectory } from "./support/server.js";
-import { after, before, describe, it } from "./support/test.js";
+import { after, before, describe, it, missing } from "./support/test.js";
 
 const telltale = (...args) => run(TELLTALE, args);
 const output = ({ stdout, stderr }) => stdout + stderr;
@@ -216,5 +216,92 @@ describe("telltale test promql", () => {
     assert.equal(done.code, 1);
     assert.match(done.stderr, /line 1: unknown command "lode"/);
     assert.equal((await telltale("test", "promql", "--enable-feature=promql-magic", "x")).code, 2);
+  });
+});
+
+describe("telltale test rules", () => {
+  const dir = temporaryDirectory();
+  const file = join(dir, "tests.yml");
+  const test = (text) => {
+    writeFileSync(file, text);
+    return telltale("test", "rules", file);
+  };
+  const input = `evaluation_interval: 1m
+tests:
+  - name: requests
+    interval: 1m
+    input_series:
+      - series: 'requests{path="/a"}'
+        values: 0+10x4
+      - series: 'requests{path="/b"}'
+        values: 0+10x1 _ stale
+`;
+  const check = (expr, ...samples) => `      - expr: ${expr}\n        eval_time: 4m\n        exp_samples:\n${samples.map(([labels, value]) => `          - {labels: '${labels}', value: ${value}}\n`).join("")}`;
+  const expressions = (...list) => `${input}    promql_expr_test:\n${list.join("")}`;
+
+  it("takes what promtool takes", async () => {
+    const text = expressions(
+      check('sum_over_time(requests{path="/a"}[2m1s])', ['{path="/a"}', 90]),
+      check("requests", ['requests{path="/a"}', 40]),
+      check("1 / 0", ["{}", ".inf"]),
+      check("requests > 100"),
+      check("|\n          sum(requests)", ["{}", "4e1"]),
+    );
+    const done = await test(text);
+    assert.equal(done.code, 0, output(done));
+    assert.match(done.stdout, /5 of 5 checks pass/);
+    if (!missing("promtool")) assert.equal((await run("promtool", ["test", "rules", file])).code, 0);
+  });
+
+  it("takes native histograms", async () => {
+    const done = await test(`tests:
+  - input_series:
+      - {series: h, values: '{{schema:0 count:3 sum:2 buckets:[1 2]}}+{{schema:0 count:3 sum:2 buckets:[1 2]}}x2'}
+    promql_expr_test:
+      - {expr: h, eval_time: 1m, exp_samples: [{labels: h, histogram: '{{schema:0 count:6 sum:4 buckets:[2 4]}}'}]}
+`);
+    assert.equal(done.code, 0, output(done));
+  });
+
+  for (const [what, samples] of [
+    ["another value", [['requests{path="/a"}', 41]]],
+    ["a value in the last digits", [['requests{path="/a"}', 40.000001]]],
+    ["a missing series", []],
+    ["a series too many", [['requests{path="/a"}', 40], ['requests{path="/c"}', 1]]],
+  ]) {
+    it(`names the place of ${what}, where promtool fails, too`, async () => {
+      const done = await test(expressions(check("requests", ...samples)));
+      assert.equal(done.code, 1);
+      assert.match(done.stderr, /tests\.yml:11:9: test "requests": requests at 240000 ms: .*requests\{path=/);
+      if (!missing("promtool")) assert.equal((await run("promtool", ["test", "rules", file])).code, 1);
+    });
+  }
+
+  it("is less exact where the file asks for it", async () => {
+    const text = `fuzzy_compare: true\n${expressions(check("requests", ['requests{path="/a"}', 40.000001]))}`;
+    assert.equal((await test(text)).code, 0);
+  });
+
+  it("tells that rules and alerts are not evaluated, and fails", async () => {
+    const done = await test(`rule_files: [a.yml]\n${expressions(check("requests", ['requests{path="/a"}', 40]))}    alert_rule_test:\n      - {alertname: A, eval_time: 1m}\n`);
+    assert.equal(done.code, 1);
+    assert.match(done.stderr, /tests\.yml:1:14: rule_files: not read, because this version evaluates no rules/);
+    assert.match(done.stderr, /alert_rule_test: not checked, because this version evaluates no alerting rules/);
+    assert.match(done.stdout, /1 of 2 checks pass/);
+  });
+
+  it("refuses what is no such file", async () => {
+    for (const [text, message] of [
+      ["tests: [{interva: 1m}]", /tests has no field "interva"; expected one of name interval/],
+      ["tests: {}", /tests: expected a list, found a map/],
+      ["tests: [{interval: 1 parsec}]", /tests\.yml:1:20: interval: /],
+      ["tests: [{input_series: [{series: 'a{', values: 1}]}]", /tests\.yml:1:25: /],
+      ["tests: [{promql_expr_test: [{expr: 'sum(', eval_time: 1m}]}]", /parse error/],
+      ["a: [", /telltale: /],
+    ]) {
+      const done = await test(text);
+      assert.equal(done.code, 1, text);
+      assert.match(done.stderr, message);
+    }
   });
 });

@@ -123,9 +123,10 @@ int expect_line(struct expectation *e, struct str line, struct err *err)
 
 /* --- values ----------------------------------------------------------------------------------- */
 
-static bool almost_equal(double a, double b)
+#define TOLERANCE 1e-6
+
+static bool equal_within(double a, double b, double tolerance)
 {
-    const double tolerance = 1e-6;
     if (isnan(a) || isnan(b))
         return isnan(a) && isnan(b);
     if (a == b)
@@ -134,6 +135,11 @@ static bool almost_equal(double a, double b)
     if (a == 0 || b == 0 || sum < DBL_MIN)
         return difference < tolerance * DBL_MIN;
     return difference / fmin(sum, DBL_MAX) < tolerance;
+}
+
+static bool almost_equal(double a, double b)
+{
+    return equal_within(a, b, TOLERANCE);
 }
 
 static bool same_spans(const struct histogram_span *a, size_t na, const struct histogram_span *b,
@@ -202,7 +208,8 @@ static int same_point(const struct expectation *e, const struct labels *l,
 {
     bool same;
     if (!want->h || !got->histogram)
-        same = !want->h && !got->histogram && almost_equal(want->v, got->value);
+        same = !want->h && !got->histogram &&
+               equal_within(want->v, got->value, e->tolerance > 0 ? e->tolerance : TOLERANCE);
     else if (e->same_histogram)
         same = e->same_histogram(want->h, got->histogram);
     else

@@ -16,6 +16,7 @@ struct expect_text {
 struct expectation {
     struct arena *arena;
     bool (*same_histogram)(const struct histogram *expected, const struct histogram *got);
+    double tolerance; /* of floats; 0: that of the scripts */
     bool fail, ordered, no_warn, no_info, is_string, is_scalar, is_matrix;
     struct expect_text fail_text, warn[EXPECT_NOTES_MAX], info[EXPECT_NOTES_MAX];
     size_t n_warn, n_info;
