@@ -113,6 +113,7 @@ static const struct http_route table[] = {
     ASK(V1("logs"), api_logs, "logs"),
     ASK(V1("logs/histogram"), api_log_histogram, "log_histogram"),
     ASK(V1("logs/context"), api_log_context, "log_context"),
+    READ(V1("logs/tail"), api_log_tail, "log_tail"),
     ASK(V1("logs/fields"), api_log_fields, "log_fields"),
     ASK(V1("logs/values"), api_log_values, "log_values"),
     JAEGER("/jaeger/api/"),

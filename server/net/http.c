@@ -19,6 +19,7 @@
 #include "log/log.h"
 #include "net/http_serve.h"
 #include "net/http_server.h"
+#include "net/http_stream.h"
 #include "net/http_watch.h"
 #include "net/tls.h"
 #include "net/workers.h"
@@ -253,6 +254,8 @@ static int start_threads(struct http_server *s, struct err *err)
         rc = workers_new("http-password", 1, PASSWORD_QUEUE, exchange_check_password, &s->passwords,
                          err);
     if (rc == 0)
+        rc = http_streams_new(s, &s->streams, err);
+    if (rc == 0)
         rc = http_watch_new(on_tick, s, &s->watch, err);
     return rc;
 }
@@ -280,6 +283,7 @@ static void stop_workers(struct http_server *s)
 static void server_free(struct http_server *s)
 {
     stop_workers(s);
+    http_streams_free(s->streams);
     http_watch_free(s->watch);
     tls_context_free(s->tls);
     regex_free(s->cors);
@@ -346,6 +350,7 @@ void http_server_stop(struct http_server *s, int64_t grace_ms)
     int64_t deadline = time_now_mono_ns() + grace_ms * NS_PER_MS;
     MHD_socket fd = MHD_quiesce_daemon(s->daemon);
     atomic_set_relaxed(&s->leaving, true);
+    http_streams_stop(s->streams);
     lock_take(&s->lock);
     while (s->busy + s->away > 0 && cond_wait_until(&s->idle, &s->lock, deadline)) {
     }

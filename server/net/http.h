@@ -68,6 +68,19 @@ bool http_client_gone(const struct http_request *r);
 bool http_is_quick(const struct http_request *r);
 void http_run_later(const struct http_request *r);
 
+/* An answer that comes bit by bit, for as long as the client listens. */
+struct http_stream {
+    /* Appends what there is to say now, if anything; negative: that was the end. Called every
+     * `period_ms`, the first time at once, on a thread that all streams of a server share: it
+     * should not take long. */
+    int (*next)(void *self, struct buf *out);
+    void (*done)(void *self); /* after the last call of next; exactly once */
+    void *self;               /* lives until done: the request does not */
+    int64_t period_ms;
+};
+
+enum { HTTP_STREAMS_MAX = 32 }; /* of a server at once; more are refused with 503 */
+
 /* What a handler fills. The server adds Content-Length, Date and gzip when the client accepts it
  * and the body is over 1 KiB. */
 struct http_response {
@@ -80,6 +93,7 @@ struct http_response {
     } headers[12];
     size_t n_headers;
     bool no_gzip;
+    struct http_stream stream; /* with `next` set: in place of a body */
 };
 
 void http_set_header(struct http_response *r, const char *name, struct str value);

@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "log/log.h"
 #include "net/http_server.h"
+#include "net/http_stream.h"
 #include "self/self.h"
 
 enum { GZIP_FROM_BYTES = 1024, GZIP_LEVEL = 1 };
@@ -200,6 +201,11 @@ void exchange_finish(struct http_exchange *x)
                         "the answer is over the server's limit, or memory ran out");
     if (r->status == 0)
         r->status = 200;
+    if (r->stream.next && (x->answer = http_stream_begin(x)) != NULL) {
+        count(x);
+        put_headers(x, x->answer);
+        return;
+    }
     compress_response(x);
     count(x);
 

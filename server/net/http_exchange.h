@@ -48,6 +48,11 @@ struct http_exchange {
     bool close;        /* the connection ends with the answer */
 };
 
+/* Until resumed, the connection is not libmicrohttpd's to handle; the server waits for it when it
+ * stops. On the event thread. */
+void exchange_give_away(struct http_exchange *x);
+void exchange_get_back(struct http_exchange *x);
+
 /* Fills path, raw_path and the URL's parameters. ERR_TOO_BIG, ERR_NOMEM, ERR_INVALID. */
 int exchange_read_url(struct http_exchange *x, const struct http_limits *limits);
 

@@ -229,7 +229,7 @@ static enum MHD_Result expect_body(struct http_exchange *x, bool chunked)
 
 /* --- to the workers and back ------------------------------------------------------------------ */
 
-static void give_away(struct http_exchange *x)
+void exchange_give_away(struct http_exchange *x)
 {
     struct http_server *s = x->server;
     x->away = true;
@@ -239,7 +239,7 @@ static void give_away(struct http_exchange *x)
     MHD_suspend_connection(x->mhd);
 }
 
-static void get_back(struct http_exchange *x)
+void exchange_get_back(struct http_exchange *x)
 {
     struct http_server *s = x->server;
     if (!x->away)
@@ -265,7 +265,7 @@ static void set_busy(struct http_exchange *x, bool busy)
 
 void exchange_settle(struct http_exchange *x)
 {
-    get_back(x);
+    exchange_get_back(x);
     set_busy(x, false);
 }
 
@@ -326,6 +326,8 @@ static bool run_quick(struct http_exchange *x)
     x->later = false;
     http_costs_note(&x->server->costs, x->likeness, SLOW_NS);
     buf_reset(&r->body);
+    if (r->stream.next)
+        r->stream.done(r->stream.self);
     *r = (struct http_response){.body = r->body};
     return false;
 }
@@ -353,7 +355,7 @@ static enum MHD_Result dispatch(struct http_exchange *x)
     }
     if (is_quick(x) && run_quick(x))
         return answer(x);
-    give_away(x);
+    exchange_give_away(x);
     if (workers_submit(x->route->class == HTTP_INGEST ? s->ingest : s->query, x))
         return MHD_YES;
     exchange_refuse(x, 503, "queue",
@@ -438,7 +440,7 @@ static enum MHD_Result check_credential(struct http_exchange *x, bool chunked)
         return answer_early(x, chunked);
     }
     x->stage = STAGE_PASSWORD;
-    give_away(x);
+    exchange_give_away(x);
     if (workers_submit(s->passwords, x))
         return MHD_YES;
     x->credential = AUTH_SLOW; // nobody looked
@@ -464,7 +466,7 @@ static enum MHD_Result begin(struct http_exchange *x, const char *method)
 static enum MHD_Result password_checked(struct http_exchange *x)
 {
     bool chunked = read_framing(x).chunked;
-    get_back(x);
+    exchange_get_back(x);
     if (x->credential == AUTH_OK)
         return expect_body(x, chunked);
     if (x->credential == AUTH_SLOW)
@@ -488,7 +490,7 @@ enum MHD_Result exchange_step(struct http_exchange *x, const char *method, const
             return taken;
         }
         return x->stage == STAGE_BODY ? dispatch(x) : answer(x);
-    case STAGE_WORK: get_back(x); return answer(x);
+    case STAGE_WORK: exchange_get_back(x); return answer(x);
     default: *n = 0; return MHD_YES;
     }
 }

@@ -24,6 +24,7 @@ struct http_server {
     atomic_size_t buffered;  /* bytes of bodies */
     atomic_bool leaving;     /* connections end with their answer */
     atomic_bool stopping;    /* clients count as gone */
+    struct http_streams *streams;
     struct http_costs costs;
     struct lock lock;
     struct cond idle;

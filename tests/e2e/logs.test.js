@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { writeLogs } from "./support/records.js";
 import { Telltale } from "./support/server.js";
+import { within } from "./support/until.js";
 import { after, before, describe, it } from "./support/test.js";
 
 const NOW = Math.floor(Date.now() / 60_000) * 60 - 120;
@@ -132,6 +133,71 @@ describe("the API of logs", () => {
     const none = await data("logs/context", { id: line.id, before: 0, behind: 0 });
     assert.deepEqual([none.before, none.behind], [[], []]);
     assert.equal((await api.get("/api/v1/logs/context", { id: "1.2.3" })).status, 404);
+  });
+
+  describe("follows", () => {
+    /** Reads events until `n` have come. */
+    async function follow(params, n, act = async () => {}) {
+      const leave = new AbortController();
+      const answer = await fetch(`${server.url}/api/v1/logs/tail?${new URLSearchParams(params)}`, { signal: leave.signal });
+      assert.equal(answer.status, 200);
+      assert.equal(answer.headers.get("content-type"), "text/event-stream");
+      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      const events = [];
+      let text = (await within(reader.read(), 10_000, "the first bytes")).value;
+      await act();
+      for (;;) {
+        const parts = text.split("\n\n");
+        text = parts.pop();
+        for (const part of parts) {
+          const [, event, json] = part.match(/^event: (\w+)\ndata: (.*)$/s) ?? [];
+          if (event) events.push([event, JSON.parse(json)]);
+        }
+        if (events.length >= n) break;
+        const { value, done } = await within(reader.read(), 10_000, "more events");
+        if (done) break;
+        text += value;
+      }
+      leave.abort();
+      return events;
+    }
+
+    it("what arrives and matches, in order, and nothing that was there", async () => {
+      const now = Date.now() / 1000;
+      const events = await follow({ where: "service = live and severity >= warn" }, 2, async () => {
+        await writeLogs(api, "live", [
+          { at: now + 0.002, severity: 17, body: "two" },
+          { at: now, severity: 9, body: "quiet" },
+          { at: now + 0.001, severity: 13, body: "one" },
+        ]);
+      });
+      assert.deepEqual(events.map(([event, record]) => [event, record.body]), [["log", "one"], ["log", "two"]]);
+    });
+
+    it("and shows the last lines first, when asked", async () => {
+      const events = await follow({ where: "service = shop", lines: 2 }, 2);
+      assert.deepEqual(events.map(([, record]) => record.body), [AGAIN, ODD]);
+    });
+
+    it("no faster than the rate allows", async () => {
+      const now = Date.now() / 1000;
+      const events = await follow({ where: "service = flood", rate: 10 }, 6, async () => {
+        await writeLogs(api, "flood", Array.from({ length: 200 }, (_, i) => ({ at: now + i / 1000, body: `n ${i}` })));
+      });
+      assert.deepEqual(events.map(([event]) => event), ["dropped", "log", "log", "log", "log", "log"]);
+      assert.equal(events[5][1].body, "n 199");
+    });
+
+    it("a wrong filter is refused, and streams do not hold up the end", async () => {
+      assert.equal((await api.get("/api/v1/logs/tail", { where: "(" })).status, 400);
+      const other = await Telltale.start();
+      const open = await Promise.all(Array.from({ length: 33 }, () => fetch(`${other.url}/api/v1/logs/tail`)));
+      assert.deepEqual(open.map((one) => one.status).sort().slice(-2), [200, 503]);
+      const began = Date.now();
+      assert.deepEqual(await other.stop(), { code: 0, signal: null });
+      assert.ok(Date.now() - began < 4000);
+      await other.dispose();
+    });
   });
 
   it("says what is wrong", async () => {

@@ -14,7 +14,7 @@ void record_request_begin(struct record_request *r, struct api_context *api,
                           const struct http_request *http)
 {
     struct query_options options = query_engine_options(api->engine);
-    *r = (struct record_request){.http = http};
+    *r = (struct record_request){.api = api, .http = http};
     query_engine_budget(api->engine, &r->memory);
     arena_init_shared(&r->arena, options.max_memory_bytes, &r->memory);
     r->q = (struct record_query){.store = api->store,

@@ -14,6 +14,7 @@ struct record_request {
     struct record_query q;
     struct arena arena; /* the query's */
     struct budget memory;
+    struct api_context *api;
     const struct http_request *http;
 };
 
