@@ -76,6 +76,69 @@ describe("a snapshot", () => {
   });
 });
 
+describe("a snapshot of all signals, under load", () => {
+  const AT = Math.floor(Date.now() / 1000) - 3600;
+  const BATCH = 20;
+  const hex = (n, digits) => n.toString(16).padStart(digits, "0");
+  const SENDERS = [
+    (api, batch) => writeSpans(api, "shop", Array.from({ length: BATCH }, (_, i) => ({ trace: hex(batch + 1, 32), id: hex(batch * BATCH + i + 1, 16), name: "step", start: AT + i, attributes: { batch } }))),
+    (api, batch) => writeLogs(api, "shop", Array.from({ length: BATCH }, (_, i) => ({ at: AT + i, body: `line ${i}`, attributes: { batch } }))),
+    (api, batch) => rw.write(api, [{ labels: { __name__: "m" }, samples: Array.from({ length: BATCH }, (_, i) => [AT * 1000 + batch * BATCH + i, batch]) }]),
+  ];
+  let server;
+  let name;
+  const known = []; // batches acknowledged before the snapshot was asked for
+  const everSent = []; // … and sent at all
+
+  before(async () => {
+    server = await Telltale.start();
+    let stop = false;
+    const sent = [0, 0, 0];
+    const writers = SENDERS.map(async (send, w) => {
+      while (!stop) await send(server.api, sent[w]++);
+    });
+    while (Math.min(...sent) < 20) await new Promise((resolve) => setImmediate(resolve));
+    known.push(...sent.map((n) => n - 1));
+    const answer = await server.api.post(SNAPSHOT, "");
+    assert.equal(answer.status, 200, answer.text);
+    name = answer.json.data.name;
+    everSent.push(...sent);
+    stop = true;
+    await Promise.all(writers);
+  });
+  after(() => server?.dispose());
+  const snapshot = () => join(server.data, "snapshots", name);
+
+  it("is sound", async () => {
+    const { code, stdout } = await run(TELLTALE, ["store", "check", "--json", snapshot()]);
+    assert.equal(code, 0, stdout);
+    assert.deepEqual(JSON.parse(stdout).findings, []);
+  });
+
+  it("has all tables", () => {
+    const tables = (dir) => readdirSync(dir, { withFileTypes: true }).filter((one) => one.isDirectory() && one.name !== "snapshots").map((one) => one.name).sort();
+    assert.deepEqual(tables(snapshot()), tables(server.data));
+  });
+
+  it("gives back what was acknowledged before it, each batch whole, when it is copied", async () => {
+    const dir = temporaryDirectory();
+    cpSync(snapshot(), join(dir, "data"), { recursive: true });
+    const copy = await Telltale.start({ dir });
+    try {
+      const rows = async (table) => Number((await copy.api.get("/api/v1/export", { table })).headers.get("x-telltale-export").match(/rows=(\d+)/)[1]);
+      const found = [await rows("spans"), await rows("logs"), await copy.api.value("count_over_time(m[3h])", AT + 7000)];
+      for (const [w, n] of found.entries()) {
+        assert.equal(n % BATCH, 0, `${found}`);
+        assert.ok(n >= known[w] * BATCH && n <= everSent[w] * BATCH, `${found}, ${known}, ${everSent}`);
+      }
+      await SENDERS[0](copy.api, 1e6); // and it goes on
+      assert.equal(await rows("spans"), found[0] + BATCH);
+    } finally {
+      await copy.dispose();
+    }
+  });
+});
+
 describe("telltale store", () => {
   const telltale = (...args) => run(TELLTALE, args);
   let server;
