@@ -9,9 +9,9 @@
 #include "base/str.h"
 
 const struct cli_command *const cli_commands[] = {
-    &cli_serve,       &cli_query,       &cli_format,       &cli_check_config, &cli_check_metrics,
-    &cli_store_check, &cli_store_stats, &cli_store_import, &cli_store_export, &cli_test_promql,
-    &cli_test_rules,  &cli_version,     &cli_help,
+    &cli_serve,        &cli_query,         &cli_traces,      &cli_logs,        &cli_format,
+    &cli_check_config, &cli_check_metrics, &cli_store_check, &cli_store_stats, &cli_store_import,
+    &cli_store_export, &cli_test_promql,   &cli_test_rules,  &cli_version,     &cli_help,
 };
 const size_t cli_commands_n = ARRAY_LEN(cli_commands);
 

@@ -15,8 +15,8 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_serve, cli_check_config, cli_check_metrics, cli_format,
-    cli_query, cli_store_check, cli_store_export, cli_store_import, cli_store_stats,
-    cli_test_promql, cli_test_rules, cli_version, cli_help;
+    cli_logs, cli_query, cli_store_check, cli_store_export, cli_store_import, cli_store_stats,
+    cli_test_promql, cli_traces, cli_test_rules, cli_version, cli_help;
 
 extern const struct cli_command *const cli_commands[];
 extern const size_t cli_commands_n;

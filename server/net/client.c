@@ -21,7 +21,7 @@ struct transfer {
     CURL *curl;
     const struct http_call *call;
     struct http_answer *answer;
-    bool too_big, bomb;
+    bool too_big, bomb, enough;
 };
 
 /* A smaller answer hurts nobody, however well it is compressed. */
@@ -43,9 +43,20 @@ static bool is_bomb(const struct transfer *t)
     return n / t->call->max_ratio > (size_t)arrived;
 }
 
+static bool is_ok(const struct transfer *t)
+{
+    long status = 0;
+    (void)curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status); // else it stays 0
+    return status == 200;
+}
+
 static size_t take_body(char *bytes, size_t size, size_t n, void *self)
 {
     struct transfer *t = self;
+    if (t->call->take && is_ok(t)) {
+        t->enough = !t->call->take(t->call->take_self, str_of(bytes, size * n));
+        return t->enough ? 0 : size * n;
+    }
     buf_put(&t->answer->body, bytes, size * n);
     t->too_big = buf_failed(&t->answer->body);
     t->bomb = is_bomb(t);
@@ -199,6 +210,8 @@ static int failure(const struct http_client *c, CURLcode rc, const struct transf
     case CURLE_ABORTED_BY_CALLBACK: return err_set(err, ERR_CANCELLED, "cancelled");
     case CURLE_OUT_OF_MEMORY: return err_set(err, ERR_NOMEM, "out of memory");
     case CURLE_WRITE_ERROR:
+        if (t->enough)
+            return err_set(err, ERR_CANCELLED, "cancelled");
         if (t->bomb)
             return err_set(err, ERR_TOO_BIG,
                            "the answer's body is over %u times its size as sent "

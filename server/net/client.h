@@ -31,10 +31,14 @@ struct http_call {
     const char *url;
     const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
     struct str body;
-    int64_t timeout_ms;
+    int64_t timeout_ms;       /* 0: none */
     size_t max_body_bytes;    /* of the answer, decompressed; ERR_TOO_BIG above */
     const char *max_body_key; /* NULL or the option that says so, for the message */
     unsigned max_ratio; /* of it to its size as sent, looked at above 1 MiB; 0: any; ERR_TOO_BIG */
+    /* NULL, or gets the body bit by bit as it comes, in place of the answer's buffer; false: that
+     * is enough (ERR_CANCELLED). Bodies of other statuses than 200 come as ever. */
+    bool (*take)(void *self, struct str bytes);
+    void *take_self;
     const char *want_header; /* NULL, or a header of the answer to give back */
     const atomic_bool *stop; /* NULL or: give up (ERR_CANCELLED) soon after it becomes true */
 };

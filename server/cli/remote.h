@@ -1,0 +1,58 @@
+/* Asking a running server: the options that say which one, its API, its errors. */
+#ifndef TELLTALE_CLI_REMOTE_H
+#define TELLTALE_CLI_REMOTE_H
+
+#include <jansson.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "cli/options.h"
+#include "net/client.h"
+
+struct remote {
+    const char *url, *token, *user, *ca_file;
+};
+
+#define REMOTE_DEFAULT                                                                             \
+    {                                                                                              \
+        .url = "http://127.0.0.1:9090"                                                             \
+    }
+
+/* Rows of a table of options. */
+#define REMOTE_OPTIONS(r)                                                                          \
+    {.name = "--url", .value = &(r)->url}, {.name = "--token", .value = &(r)->token},              \
+        {.name = "--user", .value = &(r)->user},                                                   \
+    {                                                                                              \
+        .name = "--ca", .value = &(r)->ca_file                                                     \
+    }
+
+#define REMOTE_HELP                                                                                \
+    "  --url URL       the server (http://127.0.0.1:9090)\n"                                       \
+    "  --token TOKEN   a bearer token\n"                                                           \
+    "  --user NAME:PW  basic authentication\n"                                                     \
+    "  --ca FILE       trust certificates of this CA\n"
+
+/* Appends "name=value" to a form or query, escaped; nothing for a NULL value. */
+void remote_param(struct buf *form, const char *name, const char *value);
+
+/* "1h" before now as Unix seconds, or a time as the server takes it: `text` itself. */
+const char *remote_time(const char *text, char room[32]);
+
+/* POSTs the form to `path`. *out: call buf_done on its body. */
+int remote_post(const struct remote *r, const char *path, const struct buf *form,
+                struct http_answer *out, struct err *err);
+
+/* GETs path?form, the body bit by bit. */
+int remote_stream(const struct remote *r, const char *path, const struct buf *form,
+                  bool (*take)(void *self, struct str bytes), void *self, struct http_answer *out,
+                  struct err *err);
+
+/* The "data" of an answer (a new reference in *out), or the server's error with its status. */
+int remote_data(const struct http_answer *answer, json_t **out, struct err *err);
+
+/* POSTs; the data as an object, or with `json` the answer printed. CLI_OK, or CLI_FAILED with a
+ * message on stderr; *out NULL when it was printed. */
+int remote_ask(const struct remote *r, const char *path, const struct buf *form, bool json,
+               json_t **out);
+
+#endif
