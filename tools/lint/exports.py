@@ -15,6 +15,11 @@ from pathlib import Path
 from tree import ROOT
 
 SDK_BYTES_MAX = 120_000
+# The SDK's libraries, and what each may link beside the C library.
+SDK_LIBRARIES = {
+    "telltale": set(),
+    "telltale-prometheus": {"libtelltale", "libmicrohttpd"},
+}
 PROGRAM = ROOT / "build/release/server/telltale"
 # What the linker puts there for every program.
 LINKER = {"_IO_stdin_used", "_start", "__bss_start", "_edata", "_end", "__data_start"}
@@ -50,23 +55,33 @@ def check_libraries(tree):
                 yield f"{library.name}: {name} is global but stands in no header: make it static"
 
 
-def check_sdk(tree):
-    folder = ROOT / "build/release/sdk"
-    shared, archive = folder / "libtelltale.so", folder / "libtelltale.a"
-    public = [h for h in tree.headers() if h.startswith("sdk/include/")]
-    declared = set(re.findall(r"\btt_\w+", "\n".join(tree.code(path) for path in public)))
+def needed(shared):
+    done = subprocess.run(["readelf", "-d", shared], capture_output=True, text=True, check=True)
+    return set(re.findall(r"NEEDED.*\[(.*?)\.so", done.stdout))
+
+
+def check_sdk_library(declared, folder, name):
+    shared, archive = folder / f"lib{name}.so", folder / f"lib{name}.a"
     exported = {f[-1].split("@")[0] for f in symbols(shared, "-D", "--defined-only")}
     linked = {f[-1] for f in symbols(archive, "-g", "--defined-only")}
-    for name in sorted((exported | linked) - declared):
-        yield f"libtelltale shows {name}, which stands in no public header"
-    for name in sorted(exported ^ linked):
-        yield f"only one of libtelltale.so and libtelltale.a has {name}"
-    dynamic = subprocess.run(["readelf", "-d", shared], capture_output=True, text=True, check=True)
-    for name in re.findall(r"NEEDED.*\[(.*)\]", dynamic.stdout):
-        if name != "libc.so.6":
-            yield f"libtelltale.so needs {name}"
+    for symbol in sorted((exported | linked) - declared):
+        yield f"lib{name} shows {symbol}, which stands in no public header"
+    for symbol in sorted(exported ^ linked):
+        yield f"only one of lib{name}.so and lib{name}.a has {symbol}"
+    for library in sorted(needed(shared) - SDK_LIBRARIES[name] - {"libc"}):
+        yield f"lib{name}.so needs {library}"
+
+
+def check_sdk(tree):
+    folder = ROOT / "build/release/sdk"
+    public = [h for h in tree.headers() if h.startswith("sdk/include/")]
+    declared = set(re.findall(r"\btt_\w+", "\n".join(tree.code(path) for path in public)))
+    for name in SDK_LIBRARIES:
+        exporter = name.removeprefix("telltale").removeprefix("-")
+        inside = folder / "exporters" / exporter if exporter else folder
+        yield from check_sdk_library(declared, inside, name)
     with tempfile.NamedTemporaryFile() as stripped:
-        subprocess.run(["strip", "-o", stripped.name, shared], check=True)
+        subprocess.run(["strip", "-o", stripped.name, folder / "libtelltale.so"], check=True)
         size = Path(stripped.name).stat().st_size
     print(f"# libtelltale.so, stripped: {size} bytes")
     if size > SDK_BYTES_MAX:

@@ -1,0 +1,217 @@
+/* The endpoint: one thread of libmicrohttpd, which waits for connections and renders. */
+#include <errno.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/compiler.h"
+#include "base/num.h"
+#include "base/str.h"
+#include "prometheus/accept.h"
+#include "telltale/prometheus.h"
+
+enum { CONNECTIONS_MAX = 16, TIMEOUT_S = 10, MEMORY_MAX = 16 << 10, PORT_DEFAULT = 9464 };
+
+static const size_t ANSWER_MAX = (size_t)64 << 20;
+
+struct tt_prometheus_endpoint {
+    tt_meter_provider *provider; /* borrowed */
+    tt_prometheus_endpoint_options options;
+    char *token; /* owned; NULL: none */
+    struct MHD_Daemon *daemon;
+    uint16_t port;
+};
+
+/* --- answering ------------------------------------------------------------------------------- */
+
+/* `text` is a literal. */
+static enum MHD_Result answer_text(struct MHD_Connection *c, unsigned status, const char *text)
+{
+    struct MHD_Response *r = MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text,
+                                                             MHD_RESPMEM_PERSISTENT);
+    if (!r)
+        return MHD_NO;
+    if (status == MHD_HTTP_UNAUTHORIZED)
+        (void)MHD_add_response_header(r, "WWW-Authenticate", "Bearer");
+    (void)MHD_add_response_header(r, "Content-Type", "text/plain; charset=utf-8");
+    enum MHD_Result queued = MHD_queue_response(c, status, r);
+    MHD_destroy_response(r);
+    return queued;
+}
+
+static enum MHD_Result answer_metrics(tt_prometheus_endpoint *e, struct MHD_Connection *c)
+{
+    const char *accept = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Accept");
+    tt_prometheus_options o = {
+        .size = sizeof o,
+        .format = accept_format(accept),
+        .names = e->options.names,
+        .without_scope = e->options.without_scope,
+        .without_target = e->options.without_target,
+    };
+    char *text;
+    size_t n;
+    int rc = tt_prometheus_render_new(e->provider, &o, ANSWER_MAX, &text, &n);
+    if (rc != TT_OK)
+        return answer_text(c, MHD_HTTP_INTERNAL_SERVER_ERROR, tt_status_text(rc));
+    struct MHD_Response *r = MHD_create_response_from_buffer(n, text, MHD_RESPMEM_MUST_FREE);
+    if (!r) {
+        free(text);
+        return MHD_NO;
+    }
+    (void)MHD_add_response_header(r, "Content-Type", tt_prometheus_content_type(o.format));
+    enum MHD_Result queued = MHD_queue_response(c, MHD_HTTP_OK, r);
+    MHD_destroy_response(r);
+    return queued;
+}
+
+/* In a time that does not tell how much of the token was right. */
+static bool is_allowed(const tt_prometheus_endpoint *e, struct MHD_Connection *c)
+{
+    if (!e->token)
+        return true;
+    const char *given = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Authorization");
+    struct str text = str_c(given), expected = str_c(e->token);
+    if (!str_eq_nocase(str_sub(text, 0, 7), STR("Bearer ")) || text.n - 7 != expected.n)
+        return false;
+    unsigned char differs = 0;
+    for (size_t i = 0; i < expected.n; i++)
+        differs |= (unsigned char)(text.p[7 + i] ^ expected.p[i]);
+    return differs == 0;
+}
+
+static enum MHD_Result answer(void *arg, struct MHD_Connection *c, const char *url,
+                              const char *method, const char *version, const char *body,
+                              size_t *body_n, void **state)
+{
+    (void)version;
+    (void)body;
+    static const char begun;
+    if (!*state) { // first the headers, then, once or more, the body
+        *state = (void *)(uintptr_t)&begun;
+        return MHD_YES;
+    }
+    if (*body_n) {
+        *body_n = 0;
+        return MHD_YES;
+    }
+    tt_prometheus_endpoint *e = arg;
+    if (!is_allowed(e, c))
+        return answer_text(c, MHD_HTTP_UNAUTHORIZED, "a bearer token is required\n");
+    if (strcmp(url, "/metrics") != 0)
+        return answer_text(c, MHD_HTTP_NOT_FOUND, "only /metrics is here\n");
+    if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
+        return answer_text(c, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n");
+    return answer_metrics(e, c);
+}
+
+/* --- starting and stopping ------------------------------------------------------------------- */
+
+tt_prometheus_endpoint_options tt_prometheus_endpoint_defaults(void)
+{
+    return (tt_prometheus_endpoint_options){.size = sizeof(tt_prometheus_endpoint_options),
+                                            .port = -1};
+}
+
+static int choose_port(const tt_prometheus_endpoint_options *o, uint16_t *out)
+{
+    uint64_t port = o->port >= 0 ? (uint64_t)o->port : PORT_DEFAULT;
+    const char *given = o->port < 0 ? getenv("OTEL_EXPORTER_PROMETHEUS_PORT") : NULL;
+    if (given && *given && num_parse_u64(str_c(given), &port) != 0)
+        return TT_ERR_INVALID;
+    if (port > UINT16_MAX)
+        return TT_ERR_INVALID;
+    *out = (uint16_t)port;
+    return TT_OK;
+}
+
+static const char *choose_host(const tt_prometheus_endpoint_options *o)
+{
+    const char *given = o->host ? o->host : getenv("OTEL_EXPORTER_PROMETHEUS_HOST");
+    return given && *given ? given : "localhost";
+}
+
+static void set_port(struct sockaddr *address, uint16_t port)
+{
+    if (address->sa_family == AF_INET6)
+        ((struct sockaddr_in6 *)(void *)address)->sin6_port = htons(port);
+    else
+        ((struct sockaddr_in *)(void *)address)->sin_port = htons(port);
+}
+
+static struct MHD_Daemon *listen_at(tt_prometheus_endpoint *e, struct addrinfo *a, uint16_t port)
+{
+    unsigned flags = MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD;
+    if (a->ai_family == AF_INET6)
+        flags |= MHD_USE_IPv6;
+    set_port(a->ai_addr, port);
+    return MHD_start_daemon(flags, port, NULL, NULL, answer, e, MHD_OPTION_SOCK_ADDR, a->ai_addr,
+                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S,
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_MAX, MHD_OPTION_END);
+}
+
+static int listen_on(tt_prometheus_endpoint *e, const char *host, uint16_t port)
+{
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *list;
+    hints.ai_flags = AI_PASSIVE;
+    if (getaddrinfo(host, NULL, &hints, &list) != 0)
+        return TT_ERR_IO;
+    // IPv4 first: that is what "localhost" means to most scrape configurations.
+    for (int pass = 0; pass < 2 && !e->daemon; pass++) {
+        for (struct addrinfo *a = list; a && !e->daemon; a = a->ai_next) {
+            if ((a->ai_family == AF_INET) == (pass == 0))
+                e->daemon = listen_at(e, a, port);
+        }
+    }
+    freeaddrinfo(list);
+    if (!e->daemon)
+        return TT_ERR_IO;
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(e->daemon, MHD_DAEMON_INFO_BIND_PORT);
+    e->port = info ? info->port : port;
+    return TT_OK;
+}
+
+int tt_prometheus_endpoint_start(tt_meter_provider *provider,
+                                 const tt_prometheus_endpoint_options *options,
+                                 tt_prometheus_endpoint **out)
+{
+    tt_prometheus_endpoint_options o = tt_prometheus_endpoint_defaults();
+    uint16_t port;
+    if (options)
+        memcpy(&o, options, MIN(options->size, sizeof o));
+    if (!provider || !out || choose_port(&o, &port) != TT_OK)
+        return TT_ERR_INVALID;
+    tt_prometheus_endpoint *e = calloc(1, sizeof *e);
+    if (!e)
+        return TT_ERR_NOMEM;
+    e->provider = provider;
+    e->options = o;
+    e->token = o.bearer_token ? str_dup(str_c(o.bearer_token)) : NULL;
+    int rc = o.bearer_token && !e->token ? TT_ERR_NOMEM : listen_on(e, choose_host(&o), port);
+    if (rc == TT_OK) {
+        *out = e;
+        return TT_OK;
+    }
+    int reason = errno;
+    tt_prometheus_endpoint_stop(e);
+    errno = reason;
+    return rc;
+}
+
+uint16_t tt_prometheus_endpoint_port(const tt_prometheus_endpoint *e)
+{
+    return e ? e->port : 0;
+}
+
+void tt_prometheus_endpoint_stop(tt_prometheus_endpoint *e)
+{
+    if (!e)
+        return;
+    if (e->daemon)
+        MHD_stop_daemon(e->daemon);
+    free(e->token);
+    free(e);
+}

@@ -1,0 +1,50 @@
+/* An HTTP endpoint that Prometheus scrapes. In the library libtelltale-prometheus, which adds
+ * libmicrohttpd. */
+#ifndef TELLTALE_PROMETHEUS_H
+#define TELLTALE_PROMETHEUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "telltale/api.h"
+#include "telltale/metrics.h"
+#include "telltale/prometheus_text.h"
+
+TT_BEGIN
+
+typedef struct tt_prometheus_endpoint tt_prometheus_endpoint;
+
+typedef struct tt_prometheus_endpoint_options {
+    size_t size; /* sizeof(tt_prometheus_endpoint_options) */
+    /* NULL: OTEL_EXPORTER_PROMETHEUS_HOST, or else "localhost". A name or address. */
+    const char *host;
+    /* -1 or less: OTEL_EXPORTER_PROMETHEUS_PORT, or else 9464. 0: any free one. */
+    int32_t port;
+    enum tt_prometheus_names names;
+    bool without_scope, without_target; /* see tt_prometheus_options */
+    /* Asked of every request, as "Authorization: Bearer …"; NULL: none is asked for. Copied. */
+    const char *bearer_token;
+} tt_prometheus_endpoint_options;
+
+/* The options with their defaults, to be changed. */
+TT_API tt_prometheus_endpoint_options tt_prometheus_endpoint_defaults(void);
+
+/* Serves GET /metrics of the provider from a thread of its own: text 0.0.4 or, where the client
+ * prefers it, OpenMetrics 1.0. At most 16 connections, answers of at most 64 MiB.
+ * The provider must outlive the endpoint. `options` may be NULL. TT_ERR_IO when the address cannot
+ * be had, with errno telling why; TT_ERR_INVALID for a port that is none.
+ * After fork() only the parent serves. */
+TT_API int tt_prometheus_endpoint_start(tt_meter_provider *provider,
+                                        const tt_prometheus_endpoint_options *options,
+                                        tt_prometheus_endpoint **out_endpoint);
+
+/* The port it listens at. */
+TT_API uint16_t tt_prometheus_endpoint_port(const tt_prometheus_endpoint *endpoint);
+
+/* Ends the thread and frees it; waits for answers that are under way. NULL is fine. */
+TT_API void tt_prometheus_endpoint_stop(tt_prometheus_endpoint *endpoint);
+
+TT_END
+
+#endif

@@ -1,0 +1,178 @@
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "prometheus/accept.h"
+#include "support/check.h"
+#include "telltale/prometheus.h"
+
+static tt_meter_provider *provider;
+static tt_prometheus_endpoint *endpoint;
+
+static int start(const char *token)
+{
+    tt_prometheus_endpoint_options o = tt_prometheus_endpoint_defaults();
+    o.port = 0;
+    o.bearer_token = token;
+    provider = tt_meter_provider_new(NULL);
+    tt_counter_add(tt_counter_new(tt_meter_get(provider, "t", NULL), "c", NULL), 7, NULL, 0);
+    return tt_prometheus_endpoint_start(provider, &o, &endpoint);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    return start(NULL);
+}
+
+static int begin_guarded(void **state)
+{
+    (void)state;
+    return start("secret");
+}
+
+static int end(void **state)
+{
+    (void)state;
+    tt_prometheus_endpoint_stop(endpoint);
+    tt_meter_provider_free(provider);
+    return 0;
+}
+
+/* The whole answer to a request that closes its connection. */
+static const char *ask(const char *request_line, const char *headers)
+{
+    static char answer[65536];
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons(tt_prometheus_endpoint_port(endpoint)),
+                             .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    char request[1024];
+    int n =
+        snprintf(request, sizeof request, "%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\n",
+                 request_line, headers);
+    assert_int_equal(write(fd, request, (size_t)n), n);
+    size_t at = 0;
+    for (ssize_t got; (got = read(fd, answer + at, sizeof answer - at - 1)) > 0;)
+        at += (size_t)got;
+    answer[at] = '\0';
+    (void)close(fd);
+    return answer;
+}
+
+static void check_has(const char *text, const char *part)
+{
+    if (!strstr(text, part))
+        print_error("no \"%s\" in:\n%s", part, text);
+    assert_non_null(strstr(text, part));
+}
+
+static void test_metrics_are_served_as_text(void **state)
+{
+    (void)state;
+    const char *answer = ask("GET /metrics", "");
+    check_has(answer, "HTTP/1.1 200 ");
+    check_has(answer, "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n");
+    check_has(answer, "c_total{otel_scope_name=\"t\"} 7\n");
+}
+
+static void test_openmetrics_is_served_to_those_who_prefer_it(void **state)
+{
+    (void)state;
+    const char *answer = ask("GET /metrics", "Accept: application/openmetrics-text;version=1.0.0,"
+                                             "text/plain;version=0.0.4;q=0.5\r\n");
+    check_has(answer, "Content-Type: application/openmetrics-text; version=1.0.0");
+    check_has(answer, "# TYPE c counter\n");
+    check_has(answer, "# EOF\n");
+}
+
+static void test_other_paths_and_methods_are_refused(void **state)
+{
+    (void)state;
+    check_has(ask("GET /", ""), "HTTP/1.1 404 ");
+    check_has(ask("POST /metrics", "Content-Length: 0\r\n"), "HTTP/1.1 405 ");
+}
+
+static void test_token_is_asked_for(void **state)
+{
+    (void)state;
+    check_has(ask("GET /metrics", ""), "HTTP/1.1 401 ");
+    check_has(ask("GET /metrics", "Authorization: Bearer secreT\r\n"), "HTTP/1.1 401 ");
+    check_has(ask("GET /metrics", "Authorization: Bearer secret2\r\n"), "HTTP/1.1 401 ");
+    check_has(ask("GET /metrics", "Authorization: bearer secret\r\n"), "HTTP/1.1 200 ");
+}
+
+static void test_address_in_use_is_an_error(void **state)
+{
+    (void)state;
+    tt_prometheus_endpoint_options o = tt_prometheus_endpoint_defaults();
+    o.port = tt_prometheus_endpoint_port(endpoint);
+    tt_prometheus_endpoint *second;
+    assert_int_equal(tt_prometheus_endpoint_start(provider, &o, &second), TT_ERR_IO);
+    assert_int_equal(errno, EADDRINUSE);
+    o.port = 70000;
+    assert_int_equal(tt_prometheus_endpoint_start(provider, &o, &second), TT_ERR_INVALID);
+    o.host = "no.such.host.invalid";
+    o.port = 0;
+    assert_int_equal(tt_prometheus_endpoint_start(provider, &o, &second), TT_ERR_IO);
+}
+
+static void test_environment_names_the_address(void **state)
+{
+    (void)state;
+    tt_prometheus_endpoint *second;
+    assert_int_equal(setenv("OTEL_EXPORTER_PROMETHEUS_HOST", "127.0.0.2", 1), 0);
+    assert_int_equal(setenv("OTEL_EXPORTER_PROMETHEUS_PORT", "0", 1), 0);
+    assert_int_equal(tt_prometheus_endpoint_start(provider, NULL, &second), TT_OK);
+    assert_true(tt_prometheus_endpoint_port(second) > 0);
+    tt_prometheus_endpoint_stop(second);
+    assert_int_equal(setenv("OTEL_EXPORTER_PROMETHEUS_PORT", "many", 1), 0);
+    assert_int_equal(tt_prometheus_endpoint_start(provider, NULL, &second), TT_ERR_INVALID);
+    assert_int_equal(unsetenv("OTEL_EXPORTER_PROMETHEUS_HOST"), 0);
+    assert_int_equal(unsetenv("OTEL_EXPORTER_PROMETHEUS_PORT"), 0);
+}
+
+static void test_preference_is_read_from_accept(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *accept;
+        enum tt_prometheus_format format;
+    } cases[] = {
+        {NULL, TT_PROMETHEUS_TEXT},
+        {"*/*", TT_PROMETHEUS_TEXT},
+        {"", TT_PROMETHEUS_TEXT},
+        {",;,=;q=,", TT_PROMETHEUS_TEXT},
+        {"application/openmetrics-text", TT_PROMETHEUS_OPENMETRICS},
+        {"application/openmetrics-text;q=0", TT_PROMETHEUS_TEXT},
+        {"application/openmetrics-text;version=0.0.1;q=1,text/plain;q=0.3", TT_PROMETHEUS_TEXT},
+        {"text/plain;q=0.9, Application/OpenMetrics-Text ; q=0.5", TT_PROMETHEUS_TEXT},
+        {"text/plain;q=0.499,application/openmetrics-text;q=0.5", TT_PROMETHEUS_OPENMETRICS},
+        {"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;"
+         "encoding=delimited;q=0.7,application/openmetrics-text;version=1.0.0;q=0.6,"
+         "text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+         TT_PROMETHEUS_OPENMETRICS},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(accept_format(cases[i].accept), cases[i].format);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_metrics_are_served_as_text, begin, end),
+        cmocka_unit_test_setup_teardown(test_openmetrics_is_served_to_those_who_prefer_it, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(test_other_paths_and_methods_are_refused, begin, end),
+        cmocka_unit_test_setup_teardown(test_token_is_asked_for, begin_guarded, end),
+        cmocka_unit_test_setup_teardown(test_address_in_use_is_an_error, begin, end),
+        cmocka_unit_test_setup_teardown(test_environment_names_the_address, begin, end),
+        cmocka_unit_test(test_preference_is_read_from_accept),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
