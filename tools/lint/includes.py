@@ -13,6 +13,7 @@ EDGES = {
     "sdk/include/telltale": [],
     "sdk/src/core": ["base", "telltale"],
     "sdk/src/metrics": ["base", "telltale", "core"],
+    "sdk/src/trace": ["base", "telltale", "core"],
     "sdk/exporters/prometheus": ["base", "telltale"],
     "server/self": ["base"],
     "server/log": ["base", "self"],
@@ -41,7 +42,7 @@ PUBLIC = {
     "store": ["store.h", "aggregates.h", "inspect.h", "records.h"],
 }
 
-LIBRARIES = ["base", "model", "codec", "telltale", "core", "metrics", "prometheus"]
+LIBRARIES = ["base", "model", "codec", "telltale", "core", "metrics", "trace", "prometheus"]
 
 _INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 

@@ -27,7 +27,7 @@ static struct {
     struct shard *shards;
     uint32_t next;               /* first position never given away; 0 means "none" */
     uint32_t single, single_end; /* left over at a chunk's end: single words come from there */
-    size_t memory;                              /* bytes of chunks */
+    size_t memory;               /* bytes of chunks */
 } cells = {.lock = MUTEX_INIT, .next = 1};
 
 static struct free_cell *free_cells[CELL_WORDS_MAX + 1]; /* given back, by words; cells.lock */

@@ -1,0 +1,86 @@
+/* Context: which span is current, and the baggage that goes along.
+ *
+ * Each thread has a current context. Spans that are started without a parent become children of its
+ * span. A tt_context is an immutable picture of one, for handing it to another thread and for what
+ * came in from another process. */
+#ifndef TELLTALE_CONTEXT_H
+#define TELLTALE_CONTEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "telltale/api.h"
+
+TT_BEGIN
+
+enum { TT_FLAG_SAMPLED = 1, TT_FLAG_RANDOM = 2 };
+
+/* What of a span travels between processes. All zeros: none. */
+typedef struct tt_span_context {
+    uint8_t trace_id[16];
+    uint8_t span_id[8];
+    uint8_t flags;
+    bool remote; /* came from another process */
+} tt_span_context;
+
+/* Whether both ids are set. */
+TT_API bool tt_span_context_is_valid(const tt_span_context *c);
+
+/* Ids as lower-case hexadecimal with a NUL. */
+TT_API void tt_trace_id_format(const tt_span_context *c, char out[33]);
+TT_API void tt_span_id_format(const tt_span_context *c, char out[17]);
+
+/* A handle of a span; by value. It may outlive the span: what is done to an ended span does nothing
+ * and is told as TT_PROBLEM_MISUSE. {0} is a span that records nothing. */
+typedef struct tt_span {
+    struct tt_span_memory *memory;
+    uint64_t generation;
+} tt_span;
+
+typedef struct tt_context tt_context;
+
+/* A picture of this thread's context; NULL, which is a valid empty one, when out of memory. Free it
+ * by tt_context_free. */
+TT_API tt_context *tt_context_current(void);
+
+/* One with a span of another process. `tracestate` may be NULL. */
+TT_API tt_context *tt_context_remote(const tt_span_context *span, const char *tracestate);
+
+TT_API tt_context *tt_context_ref(tt_context *c);
+TT_API void tt_context_free(tt_context *c);
+
+/* The span in it; all zeros when there is none. */
+TT_API tt_span_context tt_context_span(const tt_context *c);
+
+/* Its tracestate, "" when there is none; lives as long as the context. */
+TT_API const char *tt_context_tracestate(const tt_context *c);
+
+/* What was current before; to be given back. */
+typedef struct tt_token {
+    tt_span span;
+    tt_context *context;
+} tt_token;
+
+/* Makes a span, or a context, current in this thread until tt_leave gives back the token. Pairs
+ * nest; both are of one thread. The context must live until then. */
+TT_API tt_token tt_span_enter(tt_span span);
+TT_API tt_token tt_context_enter(tt_context *c);
+TT_API void tt_leave(tt_token token);
+
+/* --- baggage: names and values that travel with the context --- */
+
+/* The value of a name, or NULL; lives as long as the context. */
+TT_API const char *tt_baggage_get(const tt_context *c, const char *name);
+
+/* A new context like `c` (may be NULL) with the name set, or removed by a NULL value. At most 64
+ * names and 8192 bytes; beyond, and for a name that is no token, the new one is like `c`. */
+TT_API tt_context *tt_baggage_with(tt_context *c, const char *name, const char *value);
+
+/* The n-th pair in order of insertion; false beyond the last. `out_metadata` may be NULL. */
+TT_API bool tt_baggage_at(const tt_context *c, size_t n, const char **out_name,
+                          const char **out_value, const char **out_metadata);
+
+TT_END
+
+#endif

@@ -1,0 +1,197 @@
+/* Traces: spans, the tracers that start them, and the provider that samples and exports.
+ *
+ *     tt_span span = tt_span_start(tracer, "handle", NULL);
+ *     tt_token token = tt_span_enter(span);
+ *     …                                           spans started here are its children
+ *     tt_leave(token);
+ *     tt_span_end(span);
+ *
+ * or, with gcc and clang, ended and left with the block:
+ *
+ *     TT_SPAN(span, tracer, "handle");
+ *
+ * A finished span is encoded into a ring of the calling thread: neither a lock shared with others
+ * nor an allocation, as long as its attributes take less than 1 KiB. A thread of the provider
+ * exports. */
+#ifndef TELLTALE_TRACE_H
+#define TELLTALE_TRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "telltale/api.h"
+#include "telltale/attribute.h"
+#include "telltale/context.h"
+#include "telltale/exporter.h"
+#include "telltale/resource.h"
+#include "telltale/scope.h"
+
+TT_BEGIN
+
+/* --- samplers --- */
+
+typedef struct tt_sampler tt_sampler;
+
+/* Each returns a new one, NULL when out of memory; given to a provider or another sampler it is
+ * theirs. */
+TT_API tt_sampler *tt_sampler_always_on(void);
+TT_API tt_sampler *tt_sampler_always_off(void);
+
+/* A share of the traces (0 to 1), chosen by the trace id so that all services choose the same; the
+ * threshold is told in the tracestate ("ot=th:…"). */
+TT_API tt_sampler *tt_sampler_ratio(double share);
+
+/* At most so many traces a second, evenly. */
+TT_API tt_sampler *tt_sampler_rate(double per_second);
+
+/* As the parent was; `root` decides where there is none. The others, which may be NULL, decide for
+ * a parent that is remote or local, sampled or not, instead of doing as it did. */
+TT_API tt_sampler *tt_sampler_parent_based(tt_sampler *root, tt_sampler *remote_sampled,
+                                           tt_sampler *remote_not_sampled,
+                                           tt_sampler *local_sampled,
+                                           tt_sampler *local_not_sampled);
+
+enum tt_decision {
+    TT_DROP,             /* not recorded */
+    TT_RECORD,           /* recorded, seen by nobody but the program, not exported */
+    TT_RECORD_AND_SAMPLE /* recorded, exported, and children are told */
+};
+enum tt_span_kind {
+    TT_SPAN_INTERNAL = 1,
+    TT_SPAN_SERVER,
+    TT_SPAN_CLIENT,
+    TT_SPAN_PRODUCER,
+    TT_SPAN_CONSUMER
+};
+typedef struct tt_sampling {
+    const tt_span_context *parent; /* all zeros: a root */
+    const uint8_t *trace_id;
+    const char *name;
+    enum tt_span_kind kind;
+    const tt_attr *attrs;
+    size_t attrs_n;
+} tt_sampling;
+typedef enum tt_decision (*tt_sampler_function)(void *arg, const tt_sampling *sampling);
+
+/* `decide` is called by the thread that starts a span. */
+TT_API tt_sampler *tt_sampler_custom(tt_sampler_function decide, void *arg);
+
+TT_API void tt_sampler_free(tt_sampler *sampler);
+
+/* --- providers and tracers --- */
+
+typedef struct tt_tracer_provider tt_tracer_provider;
+typedef struct tt_tracer tt_tracer;
+
+typedef struct tt_tracer_provider_options {
+    size_t size;           /* sizeof(tt_tracer_provider_options) */
+    tt_resource *resource; /* borrowed, copied; NULL: tt_resource_default() */
+    tt_sampler *sampler;   /* taken; NULL: parent based, always on for roots */
+    tt_exporter exporter;  /* taken; without `send` spans are not recorded */
+    /* Spans wait in a ring of each thread; what does not fit is dropped and counted. 0: 2 MiB. */
+    size_t queue_bytes;
+    size_t batch_spans;      /* of a request at most. 0: 512 */
+    int64_t delay_ms;        /* before spans are sent. 0: 5000 */
+    int64_t send_timeout_ms; /* 0: 30000 */
+    bool simple;             /* each span is sent at its end, by the thread that ends it */
+    size_t attributes_max;   /* of a span, at most 128. 0: 128 */
+    size_t events_max;       /* 0: 128 */
+    size_t links_max;        /* 0: 128 */
+    size_t value_bytes_max;  /* text values are cut to this. 0: not cut */
+} tt_tracer_provider_options;
+
+/* Starts its thread unless `simple`. NULL when out of memory. */
+TT_API tt_tracer_provider *tt_tracer_provider_new(const tt_tracer_provider_options *options);
+
+/* Sends what was ended before. TT_ERR_TIMEOUT when that takes longer. */
+TT_API int tt_tracer_provider_flush(tt_tracer_provider *provider, int64_t timeout_ms);
+
+/* Flushes, ends the thread and closes the exporter. Spans go nowhere after. Once. */
+TT_API int tt_tracer_provider_shutdown(tt_tracer_provider *provider, int64_t timeout_ms);
+
+/* Frees it with its tracers, none of which may be used afterwards; spans that did not end are lost.
+ * Shuts down first when that was not done, with 5 seconds. NULL is fine. */
+TT_API void tt_tracer_provider_free(tt_tracer_provider *provider);
+
+/* Spans that were dropped because a ring was full or an export failed. */
+TT_API uint64_t tt_tracer_provider_lost(const tt_tracer_provider *provider);
+
+TT_API tt_tracer *tt_tracer_get(tt_tracer_provider *provider, const char *name,
+                                const char *version);
+TT_API tt_tracer *tt_tracer_get_scope(tt_tracer_provider *provider, const tt_scope *scope);
+
+/* --- spans --- */
+
+typedef struct tt_link {
+    tt_span_context span;
+    const char *tracestate; /* NULL: none */
+    const tt_attr *attrs;
+    size_t attrs_n;
+} tt_link;
+
+typedef struct tt_span_options {
+    size_t size;              /* sizeof(tt_span_options) */
+    enum tt_span_kind kind;   /* 0: internal */
+    const tt_context *parent; /* NULL: this thread's current context */
+    bool root;                /* no parent at all */
+    int64_t start_unix_ns;    /* 0: now */
+    const tt_attr *attrs;     /* known at the start: samplers see these */
+    size_t attrs_n;
+    const tt_link *links;
+    size_t links_n;
+} tt_span_options;
+
+enum tt_span_status { TT_STATUS_UNSET, TT_STATUS_OK, TT_STATUS_ERROR };
+
+/* A NULL tracer gives a span that records nothing. `options` may be NULL. */
+TT_API tt_span tt_span_start(tt_tracer *tracer, const char *name, const tt_span_options *options);
+
+/* Ends it; once. _at: with a time of your own, nanoseconds since 1970. */
+TT_API void tt_span_end(tt_span span);
+TT_API void tt_span_end_at(tt_span span, int64_t end_unix_ns);
+
+/* Whether what is set on it is kept: false after its end, and for spans that are not sampled. */
+TT_API bool tt_span_is_recording(tt_span span);
+
+/* All zeros when the span has ended. */
+TT_API tt_span_context tt_span_context_of(tt_span span);
+
+/* Sets attributes; a key that is there is replaced. */
+TT_API void tt_span_set(tt_span span, const tt_attr *attrs, size_t n);
+TT_API void tt_span_rename(tt_span span, const char *name);
+
+/* OK holds for good; ERROR holds against UNSET. `description` (of an error) may be NULL. */
+TT_API void tt_span_set_status(tt_span span, enum tt_span_status status, const char *description);
+
+/* time_unix_ns 0: now. */
+TT_API void tt_span_add_event(tt_span span, const char *name, int64_t time_unix_ns,
+                              const tt_attr *attrs, size_t n);
+TT_API void tt_span_add_link(tt_span span, const tt_link *link);
+
+/* The event "exception" with exception.type and exception.message (either may be NULL), and the
+ * status ERROR. */
+TT_API void tt_span_record_error(tt_span span, const char *type, const char *message);
+
+/* --- with the block --- */
+
+typedef struct tt_span_block {
+    tt_span span;
+    tt_token token;
+} tt_span_block;
+
+TT_API tt_span_block tt_span_block_begin(tt_tracer *tracer, const char *name);
+TT_API void tt_span_block_end(tt_span_block *block);
+
+#if defined(__GNUC__) || defined(__clang__)
+/* Declares `name_` as a tt_span that is current until the end of the block and ends with it. */
+#define TT_SPAN(name_, tracer_, text_)                                                             \
+    __attribute__((cleanup(tt_span_block_end))) tt_span_block name_##_block =                      \
+        tt_span_block_begin((tracer_), (text_));                                                   \
+    const tt_span name_ = name_##_block.span;                                                      \
+    (void)name_
+#endif
+
+TT_END
+
+#endif

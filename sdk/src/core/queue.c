@@ -1,0 +1,282 @@
+#include "core/queue.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/atomic.h"
+#include "base/compiler.h"
+#include "core/mutex.h"
+
+enum { HEAD = 8, MARK = -1, RINGS_KNOWN = 4, RING_MIN = 1 << 12, RING_MAX = 1 << 30 };
+
+struct ring {
+    struct ring *next;                           /* guarded by the list's lock */
+    bool owned;                                  /* by a living thread; guarded by the same */
+    char *bytes;                                 /* owned */
+    _Alignas(CACHE_LINE) _Atomic(uint64_t) head; /* stored by the writer */
+    uint64_t seen_tail;                          /* the writer's last look at tail */
+    uint64_t room_at;                            /* where the reserved record begins */
+    _Alignas(CACHE_LINE) _Atomic(uint64_t) tail; /* stored by the reader */
+};
+
+struct queue {
+    struct queue *next;
+    uint64_t id; /* never used again */
+    size_t cap;  /* of each ring, a power of two */
+    struct ring *rings;
+    void (*wake)(void *arg);
+    void *arg;
+};
+
+/* All queues and who owns which ring. */
+static struct {
+    struct mutex lock;
+    struct queue *queues;
+    uint64_t last_id;
+} all = {.lock = MUTEX_INIT};
+
+/* The rings of this thread. A queue's id tells whether it is still the same. */
+struct known {
+    uint64_t id;
+    struct ring *ring;
+};
+static _Thread_local struct known known[RINGS_KNOWN];
+static pthread_key_t thread_end;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static bool usable; /* set by prepare, once */
+
+/* --- threads and processes that come and go -------------------------------------------------- */
+
+/* Under the lock. NULL when it was freed. */
+static struct queue *find_queue(uint64_t id)
+{
+    struct queue *q = all.queues;
+    while (q && q->id != id)
+        q = q->next;
+    return q;
+}
+
+static void leave_ring(struct known *k)
+{
+    if (k->ring && find_queue(k->id))
+        k->ring->owned = false;
+    *k = (struct known){0};
+}
+
+static void end_thread(void *arg)
+{
+    (void)arg;
+    mutex_lock(&all.lock);
+    for (size_t i = 0; i < RINGS_KNOWN; i++)
+        leave_ring(&known[i]);
+    mutex_unlock(&all.lock);
+}
+
+static void before_fork(void)
+{
+    mutex_lock(&all.lock);
+}
+
+static void after_fork_in_parent(void)
+{
+    mutex_unlock(&all.lock);
+}
+
+static void after_fork_in_child(void)
+{
+    for (struct queue *q = all.queues; q; q = q->next) {
+        for (struct ring *r = q->rings; r; r = r->next) {
+            atomic_set_relaxed(&r->tail, atomic_get_relaxed(&r->head));
+            r->owned = false;
+        }
+    }
+    memset(known, 0, sizeof known);
+    mutex_unlock(&all.lock);
+}
+
+static void prepare(void)
+{
+    usable = pthread_key_create(&thread_end, end_thread) == 0 &&
+             pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) == 0;
+}
+
+/* --- queues ---------------------------------------------------------------------------------- */
+
+struct queue *queue_new(size_t bytes, void (*wake)(void *arg), void *arg)
+{
+    (void)pthread_once(&once, prepare);
+    struct queue *q = usable ? calloc(1, sizeof *q) : NULL;
+    if (!q)
+        return NULL;
+    q->cap = RING_MIN;
+    while (q->cap < bytes && q->cap < RING_MAX)
+        q->cap *= 2;
+    q->wake = wake;
+    q->arg = arg;
+    mutex_lock(&all.lock);
+    q->id = ++all.last_id;
+    q->next = all.queues;
+    all.queues = q;
+    mutex_unlock(&all.lock);
+    return q;
+}
+
+void queue_free(struct queue *q)
+{
+    if (!q)
+        return;
+    mutex_lock(&all.lock);
+    struct queue **at = &all.queues;
+    while (*at != q)
+        at = &(*at)->next;
+    *at = q->next;
+    mutex_unlock(&all.lock);
+    for (struct ring *r = q->rings, *next; r; r = next) {
+        next = r->next;
+        free(r->bytes);
+        free(r);
+    }
+    free(q);
+}
+
+/* --- rings ----------------------------------------------------------------------------------- */
+
+static struct ring *ring_new(size_t cap)
+{
+    struct ring *r = aligned_alloc(CACHE_LINE, sizeof *r);
+    if (!r)
+        return NULL;
+    memset(r, 0, sizeof *r);
+    r->bytes = malloc(cap);
+    if (r->bytes)
+        return r;
+    free(r);
+    return NULL;
+}
+
+/* Under the lock: one that a thread left, or a new one. */
+static struct ring *take_ring(struct queue *q)
+{
+    struct ring *r = q->rings;
+    while (r && r->owned)
+        r = r->next;
+    if (!r && (r = ring_new(q->cap))) {
+        r->next = q->rings;
+        q->rings = r;
+    }
+    if (r)
+        r->owned = true;
+    return r;
+}
+
+static struct ring *own_ring_slow(struct queue *q)
+{
+    struct ring *r = NULL;
+    if (pthread_setspecific(thread_end, known) != 0)
+        return NULL;
+    mutex_lock(&all.lock);
+    size_t at = 0;
+    while (at < RINGS_KNOWN - 1 && known[at].ring && find_queue(known[at].id))
+        at++;
+    leave_ring(&known[at]);
+    r = take_ring(q);
+    if (r)
+        known[at] = (struct known){q->id, r};
+    mutex_unlock(&all.lock);
+    if (r)
+        q->wake(q->arg);
+    return r;
+}
+
+static inline struct ring *own_ring(struct queue *q)
+{
+    for (size_t i = 0; i < RINGS_KNOWN; i++) {
+        if (LIKELY(known[i].id == q->id))
+            return known[i].ring;
+    }
+    return own_ring_slow(q);
+}
+
+static size_t padded(size_t n)
+{
+    return (HEAD + n + HEAD - 1) & ~(size_t)(HEAD - 1);
+}
+
+static void put_size(struct ring *r, size_t cap, uint64_t at, int64_t size)
+{
+    memcpy(r->bytes + (at & (cap - 1)), &size, sizeof size);
+}
+
+char *queue_reserve(struct queue *q, size_t n)
+{
+    struct ring *r = own_ring(q);
+    size_t need = padded(n);
+    if (!r || n > q->cap / 2)
+        return NULL;
+    uint64_t head = atomic_get_relaxed(&r->head), at = head;
+    size_t before_end = q->cap - (size_t)(head & (q->cap - 1));
+    if (need > before_end)
+        at += before_end;
+    if (at + need - r->seen_tail > q->cap) {
+        r->seen_tail = atomic_get_acquire(&r->tail); // pairs with drain_ring: it is done with these
+        if (at + need - r->seen_tail > q->cap)
+            return NULL;
+    }
+    if (at != head)
+        put_size(r, q->cap, head, MARK);
+    r->room_at = at;
+    return r->bytes + (at & (q->cap - 1)) + HEAD;
+}
+
+void queue_commit(struct queue *q, size_t n)
+{
+    struct ring *r = own_ring(q);
+    uint64_t before = atomic_get_relaxed(&r->head), after = r->room_at + padded(n);
+    put_size(r, q->cap, r->room_at, (int64_t)n);
+    atomic_set_release(&r->head, after); // pairs with drain_ring
+    size_t half = q->cap / 2;
+    if (UNLIKELY(after - r->seen_tail > half && before - r->seen_tail <= half)) {
+        r->seen_tail = atomic_get_acquire(&r->tail); // as in queue_reserve
+        if (after - r->seen_tail > half)
+            q->wake(q->arg);
+    }
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+static bool drain_ring(struct queue *q, struct ring *r,
+                       bool (*visit)(void *arg, const char *record, size_t n), void *arg)
+{
+    uint64_t tail = atomic_get_relaxed(&r->tail);
+    uint64_t head = atomic_get_acquire(&r->head); // pairs with queue_commit
+    bool more = true;
+    while (more && tail != head) {
+        int64_t size;
+        size_t at = (size_t)(tail & (q->cap - 1));
+        memcpy(&size, r->bytes + at, sizeof size);
+        if (size == MARK) {
+            tail += q->cap - at;
+            continue;
+        }
+        more = visit(arg, r->bytes + at + HEAD, (size_t)size);
+        tail += padded((size_t)size);
+        atomic_set_release(&r->tail, tail); // pairs with queue_reserve
+    }
+    return more;
+}
+
+static struct ring *next_ring(struct queue *q, struct ring *r)
+{
+    mutex_lock(&all.lock);
+    struct ring *next = r ? r->next : q->rings;
+    mutex_unlock(&all.lock);
+    return next;
+}
+
+void queue_drain(struct queue *q, bool (*visit)(void *arg, const char *record, size_t n), void *arg)
+{
+    struct ring *r = NULL;
+    while ((r = next_ring(q, r)) && drain_ring(q, r, visit, arg)) {
+    }
+}

@@ -1,0 +1,41 @@
+/* A thread that does one thing from time to time, or when it is woken. */
+#ifndef TELLTALE_CORE_WORKER_H
+#define TELLTALE_CORE_WORKER_H
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/atomic.h"
+#include "core/mutex.h"
+
+struct worker {
+    struct mutex lock; /* guards start and stop */
+    pthread_t thread;
+    sem_t wake;
+    bool running;         /* there is a thread to join; guarded by lock */
+    atomic_bool stopping; /* set once */
+    int64_t interval_ns;
+    void (*work)(void *arg);
+    void *arg;
+};
+
+/* Nothing runs before worker_start. */
+void worker_init(struct worker *w, int64_t interval_ns, void (*work)(void *arg), void *arg);
+
+/* Makes the thread, with all signals blocked. True when there is one already; false after
+ * worker_stop, and when the system refuses. */
+bool worker_start(struct worker *w);
+
+/* Has it work now. Async-signal-safe when the thread runs. */
+void worker_wake(struct worker *w);
+
+/* In a child after fork(), where there is no thread. */
+void worker_restart(struct worker *w);
+
+/* Ends the thread; waits for work that is under way. */
+void worker_stop(struct worker *w);
+void worker_done(struct worker *w);
+
+#endif

@@ -1,0 +1,206 @@
+#include "trace/context.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/problem.h"
+#include "trace/span.h"
+
+_Thread_local tt_token current_context;
+
+static const char HEX[] = "0123456789abcdef";
+
+/* --- span contexts --------------------------------------------------------------------------- */
+
+bool tt_span_context_is_valid(const tt_span_context *c)
+{
+    static const uint8_t none[16];
+    return c && memcmp(c->trace_id, none, 16) != 0 && memcmp(c->span_id, none, 8) != 0;
+}
+
+static void format_hex(const uint8_t *bytes, size_t n, char *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        out[2 * i] = HEX[bytes[i] >> 4];
+        out[2 * i + 1] = HEX[bytes[i] & 15];
+    }
+    out[2 * n] = '\0';
+}
+
+void tt_trace_id_format(const tt_span_context *c, char out[33])
+{
+    format_hex(c->trace_id, 16, out);
+}
+
+void tt_span_id_format(const tt_span_context *c, char out[17])
+{
+    format_hex(c->span_id, 8, out);
+}
+
+/* --- contexts -------------------------------------------------------------------------------- */
+
+tt_context *context_new(const tt_span_context *span, const char *state, size_t state_n,
+                        const char *baggage, size_t baggage_bytes, size_t pairs)
+{
+    tt_context *c = malloc(sizeof *c + state_n + 1 + baggage_bytes);
+    if (!c) {
+        problem_add(TT_PROBLEM_MEMORY, 1);
+        return NULL;
+    }
+    refcount_init(&c->refs);
+    c->span = *span;
+    c->state_n = (uint32_t)state_n;
+    c->baggage_n = (uint32_t)pairs;
+    c->baggage_bytes = (uint32_t)baggage_bytes;
+    if (state_n)
+        memcpy(c->text, state, state_n);
+    c->text[state_n] = '\0';
+    if (baggage_bytes)
+        memcpy(c->text + state_n + 1, baggage, baggage_bytes);
+    return c;
+}
+
+tt_context *tt_context_current(void)
+{
+    const tt_context *base = current_context.context;
+    tt_span_context span = {0};
+    char state[TRACESTATE_MAX];
+    size_t state_n = 0;
+    if (!span_context_read(current_context.span, &span, state, &state_n) && base) {
+        span = base->span;
+        state_n = base->state_n;
+        memcpy(state, base->text, state_n);
+    }
+    return context_new(&span, state, state_n, base ? context_baggage(base) : NULL,
+                       base ? base->baggage_bytes : 0, base ? base->baggage_n : 0);
+}
+
+tt_context *tt_context_remote(const tt_span_context *span, const char *tracestate)
+{
+    tt_span_context remote = span ? *span : (tt_span_context){0};
+    remote.remote = true;
+    size_t n = tracestate ? strnlen(tracestate, TRACESTATE_MAX + 1) : 0;
+    return context_new(&remote, tracestate, n > TRACESTATE_MAX ? 0 : n, NULL, 0, 0);
+}
+
+/* An object is changed by its count alone, so sharing takes it as not constant. */
+tt_context *tt_context_ref(tt_context *c)
+{
+    if (c)
+        refcount_get(&c->refs);
+    return c;
+}
+
+void tt_context_free(tt_context *c)
+{
+    if (c && refcount_put(&c->refs))
+        free(c);
+}
+
+tt_span_context tt_context_span(const tt_context *c)
+{
+    return c ? c->span : (tt_span_context){0};
+}
+
+const char *tt_context_tracestate(const tt_context *c)
+{
+    return c ? c->text : "";
+}
+
+/* --- current --------------------------------------------------------------------------------- */
+
+tt_token tt_span_enter(tt_span span)
+{
+    tt_token before = current_context;
+    current_context.span = span;
+    return before;
+}
+
+tt_token tt_context_enter(tt_context *c)
+{
+    tt_token before = current_context;
+    current_context = (tt_token){.context = c};
+    return before;
+}
+
+void tt_leave(tt_token token)
+{
+    current_context = token;
+}
+
+/* --- baggage --------------------------------------------------------------------------------- */
+
+bool baggage_is_name(const char *name, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)name[i];
+        if (c <= 0x20 || c >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", c))
+            return false;
+    }
+    return n > 0;
+}
+
+static const char *after(const char *text)
+{
+    return text + strlen(text) + 1;
+}
+
+bool tt_baggage_at(const tt_context *c, size_t n, const char **out_name, const char **out_value,
+                   const char **out_metadata)
+{
+    if (!c || n >= c->baggage_n)
+        return false;
+    const char *name = context_baggage(c);
+    while (n--)
+        name = after(after(after(name)));
+    *out_name = name;
+    *out_value = after(name);
+    if (out_metadata)
+        *out_metadata = after(*out_value);
+    return true;
+}
+
+const char *tt_baggage_get(const tt_context *c, const char *name)
+{
+    const char *found, *value;
+    for (size_t i = 0; name && tt_baggage_at(c, i, &found, &value, NULL); i++) {
+        if (strcmp(found, name) == 0)
+            return value;
+    }
+    return NULL;
+}
+
+/* Appends a text with its NUL; false when it does not fit. */
+static bool put(char *to, size_t *inout_n, const char *text)
+{
+    size_t n = strlen(text) + 1;
+    if (n > BAGGAGE_BYTES_MAX - *inout_n)
+        return false;
+    memcpy(to + *inout_n, text, n);
+    *inout_n += n;
+    return true;
+}
+
+tt_context *tt_baggage_with(tt_context *c, const char *name, const char *value)
+{
+    char bytes[BAGGAGE_BYTES_MAX];
+    size_t n = 0, pairs = 0;
+    bool valid = name && baggage_is_name(name, strlen(name)), ok = true;
+    const char *old, *old_value, *metadata;
+    for (size_t i = 0; tt_baggage_at(c, i, &old, &old_value, &metadata); i++) {
+        if (valid && strcmp(old, name) == 0)
+            continue;
+        ok = ok && put(bytes, &n, old) && put(bytes, &n, old_value) && put(bytes, &n, metadata);
+        pairs++;
+    }
+    if (valid && value) {
+        ok = ok && put(bytes, &n, name) && put(bytes, &n, value) && put(bytes, &n, "");
+        pairs++;
+    }
+    if (!valid || !ok || pairs > BAGGAGE_MAX) {
+        problem(TT_PROBLEM_MISUSE, "baggage with a bad name, or too much of it", name);
+        return c ? tt_context_ref(c) : context_new(&(tt_span_context){0}, NULL, 0, NULL, 0, 0);
+    }
+    tt_span_context span = tt_context_span(c);
+    return context_new(&span, tt_context_tracestate(c), c ? c->state_n : 0, bytes, n, pairs);
+}

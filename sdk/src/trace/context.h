@@ -1,0 +1,34 @@
+/* What a thread's current context is made of. */
+#ifndef TELLTALE_TRACE_CONTEXT_H
+#define TELLTALE_TRACE_CONTEXT_H
+
+#include "base/atomic.h"
+#include "telltale/context.h"
+
+enum { TRACESTATE_MAX = 512, BAGGAGE_MAX = 64, BAGGAGE_BYTES_MAX = 8192 };
+
+/* Immutable once made. Texts stand behind it. */
+struct tt_context {
+    struct refcount refs;
+    tt_span_context span;
+    uint32_t state_n;
+    uint32_t baggage_n,
+        baggage_bytes; /* pairs, and bytes of: name, value, metadata, each with NUL */
+    char text[];       /* tracestate, NUL, baggage */
+};
+
+extern _Thread_local tt_token current_context; /* `context`: borrowed */
+
+/* A new one of these parts. NULL when out of memory. */
+tt_context *context_new(const tt_span_context *span, const char *state, size_t state_n,
+                        const char *baggage, size_t baggage_bytes, size_t pairs);
+
+static inline const char *context_baggage(const tt_context *c)
+{
+    return c->text + c->state_n + 1;
+}
+
+/* Whether it may be the name of a baggage entry: a token of RFC 7230. */
+bool baggage_is_name(const char *name, size_t n);
+
+#endif

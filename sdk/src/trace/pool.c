@@ -1,0 +1,199 @@
+/* The pool of spans: a free list of each thread, refilled from a common one. */
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+
+#include "base/compiler.h"
+#include "core/mutex.h"
+#include "core/problem.h"
+#include "trace/span.h"
+
+enum { LIVE_MAX = 1 << 16, KEPT_MAX = 64, REFILL = 16, YIELDS_MAX = 1 << 20 };
+
+static struct {
+    struct mutex lock;
+    struct tt_span_memory *free;
+    size_t made;
+} pool = {.lock = MUTEX_INIT};
+
+static _Thread_local struct {
+    struct tt_span_memory *free;
+    size_t n;
+    bool known; /* to the thread's end */
+} own;
+
+static pthread_key_t thread_end;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static bool usable; /* set by prepare, once */
+
+/* --- threads and processes that come and go -------------------------------------------------- */
+
+static void give_back(size_t keep)
+{
+    mutex_lock(&pool.lock);
+    while (own.n > keep) {
+        struct tt_span_memory *s = own.free;
+        own.free = s->next;
+        own.n--;
+        s->next = pool.free;
+        pool.free = s;
+    }
+    mutex_unlock(&pool.lock);
+}
+
+static void end_thread(void *arg)
+{
+    (void)arg;
+    give_back(0);
+    own.known = false;
+}
+
+static void before_fork(void)
+{
+    mutex_lock(&pool.lock);
+}
+
+static void after_fork(void)
+{
+    mutex_unlock(&pool.lock);
+}
+
+static void prepare(void)
+{
+    usable = pthread_key_create(&thread_end, end_thread) == 0 &&
+             pthread_atfork(before_fork, after_fork, after_fork) == 0;
+}
+
+/* --- taking and giving ----------------------------------------------------------------------- */
+
+/* Under the lock. */
+static struct tt_span_memory *make(void)
+{
+    struct tt_span_memory *s = pool.made < LIVE_MAX ? calloc(1, sizeof *s) : NULL;
+    if (s)
+        pool.made++;
+    return s;
+}
+
+static void refill(void)
+{
+    (void)pthread_once(&once, prepare);
+    if (!own.known && usable)
+        own.known = pthread_setspecific(thread_end, &own) == 0;
+    mutex_lock(&pool.lock);
+    for (int i = 0; i < REFILL; i++) {
+        struct tt_span_memory *s = pool.free;
+        if (s)
+            pool.free = s->next;
+        else if (own.n || !(s = make()))
+            break;
+        s->next = own.free;
+        own.free = s;
+        own.n++;
+    }
+    mutex_unlock(&pool.lock);
+}
+
+struct tt_span_memory *span_take(void)
+{
+    if (UNLIKELY(!own.free)) {
+        refill();
+        if (!own.free) {
+            problem(TT_PROBLEM_LIMIT, "more than 65536 spans that have not ended", NULL);
+            return NULL;
+        }
+    }
+    struct tt_span_memory *s = own.free;
+    own.free = s->next;
+    own.n--;
+    s->attrs_n = s->attrs_dropped = s->events_n = s->events_dropped = 0;
+    s->links_n = s->links_dropped = 0;
+    s->state_n = 0;
+    s->status = TT_STATUS_UNSET;
+    s->name.n = s->message.n = 0;
+    s->bytes = s->room;
+    s->n = 0;
+    s->cap = SPAN_INLINE_BYTES;
+    return s;
+}
+
+void span_release(struct tt_span_memory *s)
+{
+    if (UNLIKELY(s->bytes != s->room))
+        free(s->bytes);
+    // The handle becomes stale before the lock is open to who waits with it.
+    atomic_set_release(&s->generation, atomic_get_relaxed(&s->generation) + 1);
+    span_unlock(s);
+    s->next = own.free;
+    own.free = s;
+    if (UNLIKELY(++own.n > KEPT_MAX))
+        give_back(KEPT_MAX / 2);
+}
+
+/* --- the lock of a span ---------------------------------------------------------------------- */
+
+struct tt_span_memory *span_lock(tt_span span)
+{
+    struct tt_span_memory *s = span.memory;
+    if (!s)
+        return NULL;
+    // Held for a few dozen nanoseconds, and mostly by the one thread that knows the span. For ever
+    // only in a child, by a thread that is not there.
+    for (int i = 0; UNLIKELY(atomic_exchange_explicit(&s->busy, true, memory_order_acquire)); i++) {
+        (void)sched_yield();
+        if (i == YIELDS_MAX)
+            return NULL;
+    }
+    if (LIKELY(atomic_get_relaxed(&s->generation) == span.generation))
+        return s;
+    span_unlock(s);
+    problem(TT_PROBLEM_MISUSE, "a span was used after its end", NULL);
+    return NULL;
+}
+
+void span_unlock(struct tt_span_memory *s)
+{
+    atomic_set_release(&s->busy, false); // pairs with span_lock
+}
+
+bool span_context_read(tt_span span, tt_span_context *out, char *state, size_t *out_state_n)
+{
+    struct tt_span_memory *s = span.memory ? span_lock(span) : NULL;
+    if (!s)
+        return false;
+    *out = s->context;
+    if (out_state_n) {
+        *out_state_n = s->state_n;
+        if (s->state_n)
+            memcpy(state, s->bytes + s->state_at, s->state_n);
+    }
+    span_unlock(s);
+    return true;
+}
+
+static bool grow(struct tt_span_memory *s, size_t n)
+{
+    size_t need = s->n + n, cap = s->cap;
+    if (n > SPAN_BYTES_MAX || need > SPAN_BYTES_MAX)
+        return false;
+    while (cap < need)
+        cap *= 2;
+    char *bytes = malloc(cap);
+    if (!bytes)
+        return false;
+    memcpy(bytes, s->bytes, s->n);
+    if (s->bytes != s->room)
+        free(s->bytes);
+    s->bytes = bytes;
+    s->cap = (uint32_t)cap;
+    return true;
+}
+
+char *span_append(struct tt_span_memory *s, size_t n)
+{
+    if (UNLIKELY(n > s->cap - s->n) && !grow(s, n)) {
+        problem(TT_PROBLEM_LIMIT, "a span of more than 1 MiB, or no memory for it", NULL);
+        return NULL;
+    }
+    return s->bytes + s->n;
+}

@@ -1,0 +1,174 @@
+#include "trace/sampler.h"
+
+#include <stdlib.h>
+
+#include "base/atomic.h"
+#include "core/clock.h"
+#include "core/problem.h"
+#include "trace/context.h"
+
+enum kind { ALWAYS_ON, ALWAYS_OFF, RATIO, RATE, PARENT_BASED, CUSTOM };
+enum child { ROOT, REMOTE_SAMPLED, REMOTE_NOT, LOCAL_SAMPLED, LOCAL_NOT, CHILDREN };
+enum { THRESHOLD_BITS = 56 };
+
+static const uint64_t THRESHOLD_ALL = UINT64_C(1) << THRESHOLD_BITS;
+
+struct tt_sampler {
+    enum kind kind;
+    uint64_t threshold;             /* RATIO: randomness from here on is sampled */
+    char state[32];                 /* RATIO: "ot=th:…", or empty */
+    int64_t interval_ns;            /* RATE */
+    _Atomic(int64_t) next_ns;       /* RATE: when the next may be taken */
+    tt_sampler *children[CHILDREN]; /* PARENT_BASED, owned */
+    tt_sampler_function decide;     /* CUSTOM */
+    void *arg;
+};
+
+static tt_sampler *new_kind(enum kind kind)
+{
+    tt_sampler *s = calloc(1, sizeof *s);
+    if (s)
+        s->kind = kind;
+    else
+        problem_add(TT_PROBLEM_MEMORY, 1);
+    return s;
+}
+
+tt_sampler *tt_sampler_always_on(void)
+{
+    return new_kind(ALWAYS_ON);
+}
+
+tt_sampler *tt_sampler_always_off(void)
+{
+    return new_kind(ALWAYS_OFF);
+}
+
+/* The threshold in hexadecimal without zeros at its end: "ot=th:c" samples a quarter. */
+static void format_threshold(char out[32], uint64_t threshold)
+{
+    static const char hex[] = "0123456789abcdef";
+    memcpy(out, "ot=th:", 6);
+    char *to = out + 6;
+    for (int shift = THRESHOLD_BITS - 4; shift >= 0; shift -= 4)
+        *to++ = hex[threshold >> shift & 15];
+    while (to > out + 7 && to[-1] == '0')
+        to--;
+    *to = '\0';
+}
+
+tt_sampler *tt_sampler_ratio(double share)
+{
+    tt_sampler *s = new_kind(RATIO);
+    if (!s)
+        return NULL;
+    if (!(share >= 0 && share <= 1)) {
+        problem(TT_PROBLEM_MISUSE, "a sampler's share is between 0 and 1", NULL);
+        share = share > 1 ? 1 : 0;
+    }
+    s->threshold = THRESHOLD_ALL - (uint64_t)(share * (double)THRESHOLD_ALL);
+    if (s->threshold < THRESHOLD_ALL)
+        format_threshold(s->state, s->threshold);
+    return s;
+}
+
+tt_sampler *tt_sampler_rate(double per_second)
+{
+    tt_sampler *s = new_kind(per_second > 0 ? RATE : ALWAYS_OFF);
+    if (s && per_second > 0)
+        s->interval_ns = per_second > 1e-9 ? (int64_t)(1e9 / per_second) : INT64_MAX / 2;
+    return s;
+}
+
+tt_sampler *tt_sampler_parent_based(tt_sampler *root, tt_sampler *remote_sampled,
+                                    tt_sampler *remote_not, tt_sampler *local_sampled,
+                                    tt_sampler *local_not)
+{
+    tt_sampler *s = new_kind(PARENT_BASED);
+    tt_sampler *children[] = {root, remote_sampled, remote_not, local_sampled, local_not};
+    if (s) {
+        memcpy(s->children, children, sizeof children);
+        return s;
+    }
+    for (int i = 0; i < CHILDREN; i++)
+        tt_sampler_free(children[i]);
+    return NULL;
+}
+
+tt_sampler *tt_sampler_custom(tt_sampler_function decide, void *arg)
+{
+    tt_sampler *s = decide ? new_kind(CUSTOM) : NULL;
+    if (s) {
+        s->decide = decide;
+        s->arg = arg;
+    }
+    return s;
+}
+
+void tt_sampler_free(tt_sampler *s)
+{
+    if (!s)
+        return;
+    for (int i = 0; i < CHILDREN; i++)
+        tt_sampler_free(s->children[i]);
+    free(s);
+}
+
+/* --- deciding -------------------------------------------------------------------------------- */
+
+/* The last 7 bytes of a trace id are random (W3C trace context, level 2). */
+static uint64_t randomness(const uint8_t *trace_id)
+{
+    uint64_t r = 0;
+    for (int i = 9; i < 16; i++)
+        r = r << 8 | trace_id[i];
+    return r;
+}
+
+/* One a slot of `interval_ns`; unused slots do not add up beyond one. */
+static bool take_slot(tt_sampler *s)
+{
+    int64_t now = clock_mono_ns(), next = atomic_get_relaxed(&s->next_ns);
+    if (now < next)
+        return false;
+    return atomic_compare_exchange_strong(&s->next_ns, &next, now + s->interval_ns);
+}
+
+static tt_sampler *child_for(tt_sampler *s, const tt_span_context *parent)
+{
+    bool sampled = parent->flags & TT_FLAG_SAMPLED;
+    if (parent->remote)
+        return s->children[sampled ? REMOTE_SAMPLED : REMOTE_NOT];
+    return s->children[sampled ? LOCAL_SAMPLED : LOCAL_NOT];
+}
+
+static enum tt_decision as_parent(tt_sampler *s, const tt_sampling *sampling,
+                                  const char **out_state)
+{
+    const tt_span_context *parent = sampling->parent;
+    bool has_parent = tt_span_context_is_valid(parent);
+    tt_sampler *child = has_parent ? child_for(s, parent) : s->children[ROOT];
+    if (child)
+        return sampler_decide(child, sampling, out_state);
+    if (!has_parent)
+        return TT_RECORD_AND_SAMPLE;
+    return parent->flags & TT_FLAG_SAMPLED ? TT_RECORD_AND_SAMPLE : TT_DROP;
+}
+
+enum tt_decision sampler_decide(tt_sampler *s, const tt_sampling *sampling, const char **out_state)
+{
+    bool yes;
+    switch (s->kind) {
+    case ALWAYS_ON: return TT_RECORD_AND_SAMPLE;
+    case ALWAYS_OFF: return TT_DROP;
+    case PARENT_BASED: return as_parent(s, sampling, out_state);
+    case CUSTOM: return s->decide(s->arg, sampling);
+    case RATE: yes = take_slot(s); break;
+    default:
+        yes = randomness(sampling->trace_id) >= s->threshold;
+        if (yes)
+            *out_state = s->state;
+        break;
+    }
+    return yes ? TT_RECORD_AND_SAMPLE : TT_DROP;
+}

@@ -1,0 +1,138 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "support/check.h"
+#include "support/otlp_sink.h"
+#include "telltale/trace.h"
+
+static struct otlp_sink sink;
+
+static size_t sampled_of(tt_sampler *sampler, const tt_context *parent, size_t n)
+{
+    otlp_sink_init(&sink);
+    tt_tracer_provider_options o = {.size = sizeof o, .simple = true, .sampler = sampler};
+    o.exporter = otlp_sink_exporter(&sink);
+    tt_tracer_provider *p = tt_tracer_provider_new(&o);
+    tt_tracer *t = tt_tracer_get(p, "t", NULL);
+    tt_span_options so = {.size = sizeof so, .parent = parent};
+    for (size_t i = 0; i < n; i++) {
+        tt_span span = tt_span_start(t, "s", &so);
+        tt_span_context c = tt_span_context_of(span);
+        assert_true(tt_span_context_is_valid(&c)); // sampled or not
+        assert_int_equal(c.flags & TT_FLAG_SAMPLED, tt_span_is_recording(span));
+        tt_span_end(span);
+    }
+    tt_tracer_provider_free(p);
+    size_t items = sink.items;
+    otlp_sink_done(&sink);
+    return items;
+}
+
+static void test_always_on_and_off(void **state)
+{
+    (void)state;
+    assert_int_equal(sampled_of(tt_sampler_always_on(), NULL, 10), 10);
+    assert_int_equal(sampled_of(tt_sampler_always_off(), NULL, 10), 0);
+    assert_int_equal(sampled_of(NULL, NULL, 10), 10);
+}
+
+static void test_ratio_samples_its_share(void **state)
+{
+    (void)state;
+    assert_int_equal(sampled_of(tt_sampler_ratio(0), NULL, 100), 0);
+    assert_int_equal(sampled_of(tt_sampler_ratio(1), NULL, 100), 100);
+    size_t quarter = sampled_of(tt_sampler_ratio(0.25), NULL, 4000);
+    assert_true(quarter > 800 && quarter < 1200); // 7 standard deviations
+}
+
+static void test_ratio_decides_by_the_trace_id_alone(void **state)
+{
+    (void)state;
+    tt_span_context c = {.trace_id = {[9] = 0xbf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+                         .span_id = {1}};
+    tt_context *below = tt_context_remote(&c, NULL);
+    assert_int_equal(sampled_of(tt_sampler_ratio(0.25), below, 5), 0);
+    c.trace_id[9] = 0xc0;
+    memset(c.trace_id + 10, 0, 6);
+    tt_context *above = tt_context_remote(&c, NULL);
+    assert_int_equal(sampled_of(tt_sampler_ratio(0.25), above, 5), 5);
+    tt_context_free(below);
+    tt_context_free(above);
+}
+
+static void test_ratio_tells_its_threshold(void **state)
+{
+    (void)state;
+    otlp_sink_init(&sink);
+    tt_tracer_provider_options o = {.size = sizeof o, .simple = true};
+    o.sampler = tt_sampler_parent_based(tt_sampler_ratio(0.25), NULL, NULL, NULL, NULL);
+    o.exporter = otlp_sink_exporter(&sink);
+    tt_tracer_provider *p = tt_tracer_provider_new(&o);
+    tt_tracer *t = tt_tracer_get(p, "t", NULL);
+    for (int i = 0; i < 100; i++)
+        tt_span_end(tt_span_start(t, "s", NULL));
+    otlp_sink_has(&sink, "\"traceState\":\"ot=th:c\"");
+    tt_tracer_provider_free(p);
+    otlp_sink_done(&sink);
+}
+
+static tt_context *parent_of(bool sampled)
+{
+    tt_span_context c = {.trace_id = {1}, .span_id = {1}, .flags = sampled};
+    return tt_context_remote(&c, NULL);
+}
+
+static void test_children_do_as_their_parent(void **state)
+{
+    (void)state;
+    tt_context *yes = parent_of(true), *no = parent_of(false);
+    assert_int_equal(
+        sampled_of(tt_sampler_parent_based(tt_sampler_always_off(), NULL, NULL, NULL, NULL), yes,
+                   3),
+        3);
+    assert_int_equal(sampled_of(NULL, no, 3), 0);
+    assert_int_equal(sampled_of(tt_sampler_parent_based(NULL, tt_sampler_always_off(),
+                                                        tt_sampler_always_on(), NULL, NULL),
+                                yes, 3),
+                     0);
+    assert_int_equal(sampled_of(tt_sampler_parent_based(NULL, tt_sampler_always_off(),
+                                                        tt_sampler_always_on(), NULL, NULL),
+                                no, 3),
+                     3);
+    tt_context_free(yes);
+    tt_context_free(no);
+}
+
+static void test_rate_takes_one_and_then_waits(void **state)
+{
+    (void)state;
+    assert_int_equal(sampled_of(tt_sampler_rate(0.001), NULL, 50), 1);
+    assert_int_equal(sampled_of(tt_sampler_rate(0), NULL, 50), 0);
+}
+
+static enum tt_decision only_named(void *arg, const tt_sampling *s)
+{
+    return strcmp(s->name, arg) == 0 ? TT_RECORD_AND_SAMPLE : TT_DROP;
+}
+
+static void test_program_may_decide_itself(void **state)
+{
+    (void)state;
+    static char this_one[] = "s", that_one[] = "t";
+    assert_int_equal(sampled_of(tt_sampler_custom(only_named, this_one), NULL, 3), 3);
+    assert_int_equal(sampled_of(tt_sampler_custom(only_named, that_one), NULL, 3), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_always_on_and_off),
+        cmocka_unit_test(test_ratio_samples_its_share),
+        cmocka_unit_test(test_ratio_decides_by_the_trace_id_alone),
+        cmocka_unit_test(test_ratio_tells_its_threshold),
+        cmocka_unit_test(test_children_do_as_their_parent),
+        cmocka_unit_test(test_rate_takes_one_and_then_waits),
+        cmocka_unit_test(test_program_may_decide_itself),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,423 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/check.h"
+#include "support/otlp_sink.h"
+#include "telltale/trace.h"
+
+static struct otlp_sink sink;
+static tt_tracer_provider *provider;
+static tt_tracer *tracer;
+
+static void start(tt_tracer_provider_options o)
+{
+    tt_attr attr = tt_str("service.name", "shop");
+    tt_resource *resource = tt_resource_new(&attr, 1, NULL);
+    otlp_sink_init(&sink);
+    o.size = sizeof o;
+    o.resource = resource;
+    o.exporter = otlp_sink_exporter(&sink);
+    provider = tt_tracer_provider_new(&o);
+    tt_resource_free(resource);
+    tracer = tt_tracer_get(provider, "lib", "1");
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    start((tt_tracer_provider_options){.simple = true});
+    return tracer ? 0 : -1;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    tt_tracer_provider_free(provider);
+    assert_true(sink.closed);
+    otlp_sink_done(&sink);
+    return 0;
+}
+
+static uint64_t misuses(void)
+{
+    return tt_problem_count(TT_PROBLEM_MISUSE);
+}
+
+/* --- what is exported --- */
+
+static void test_span_is_exported_with_all_its_parts(void **state)
+{
+    (void)state;
+    tt_attr start_attr = tt_int("n", 7);
+    tt_span_options o = {.size = sizeof o,
+                         .kind = TT_SPAN_SERVER,
+                         .start_unix_ns = 1000,
+                         .attrs = &start_attr,
+                         .attrs_n = 1};
+    tt_span span = tt_span_start(tracer, "work", &o);
+    tt_value items[] = {tt_value_bool(true), tt_value_str("x")};
+    tt_attr attrs[] = {tt_str("route", "/"), tt_double("d", 0.5), tt_bool("b", true),
+                       tt_attr_of("list", tt_value_array(items, 2)),
+                       tt_bytes("raw", "\xff\x00", 2)};
+    tt_span_set(span, attrs, 5);
+    tt_attr event_attr = tt_str("k", "v");
+    tt_span_add_event(span, "happened", 1500, &event_attr, 1);
+    tt_span_set_status(span, TT_STATUS_ERROR, "broke");
+    tt_span_end_at(span, 2000);
+    otlp_sink_has(&sink, "\"stringValue\":\"shop\"");
+    otlp_sink_has(&sink, "\"name\":\"lib\",\"version\":\"1\"");
+    otlp_sink_has(&sink, "\"name\":\"work\"");
+    otlp_sink_has(&sink, "\"kind\":2");
+    otlp_sink_has(&sink, "\"startTimeUnixNano\":\"1000\",\"endTimeUnixNano\":\"2000\"");
+    otlp_sink_has(&sink, "{\"key\":\"n\",\"value\":{\"intValue\":\"7\"}}");
+    otlp_sink_has(&sink, "{\"key\":\"route\",\"value\":{\"stringValue\":\"/\"}}");
+    otlp_sink_has(&sink, "{\"key\":\"d\",\"value\":{\"doubleValue\":0.5}}");
+    otlp_sink_has(&sink, "{\"key\":\"b\",\"value\":{\"boolValue\":true}}");
+    otlp_sink_has(&sink, "{\"arrayValue\":{\"values\":[{\"boolValue\":true},"
+                         "{\"stringValue\":\"x\"}]}}");
+    otlp_sink_has(&sink, "{\"bytesValue\":\"/wA=\"}");
+    otlp_sink_has(&sink, "\"timeUnixNano\":\"1500\",\"name\":\"happened\"");
+    otlp_sink_has(&sink, "\"message\":\"broke\",\"code\":2");
+    assert_int_equal(sink.items, 1);
+}
+
+static void test_attribute_set_again_is_replaced(void **state)
+{
+    (void)state;
+    tt_span span = tt_span_start(tracer, "first name", NULL);
+    for (int i = 0; i < 50; i++) {
+        tt_attr attrs[] = {tt_int("a", i), tt_str("b", i % 2 ? "long text" : ""), tt_int("c", -i)};
+        tt_span_set(span, attrs, 3);
+    }
+    tt_span_rename(span, "second");
+    tt_attr last = tt_str("a", "end");
+    tt_span_set(span, &last, 1);
+    tt_span_end(span);
+    otlp_sink_has(&sink, "{\"key\":\"a\",\"value\":{\"stringValue\":\"end\"}}");
+    otlp_sink_has(&sink, "{\"key\":\"b\",\"value\":{\"stringValue\":\"long text\"}}");
+    otlp_sink_has(&sink, "{\"key\":\"c\",\"value\":{\"intValue\":\"-49\"}}");
+    otlp_sink_has(&sink, "\"name\":\"second\"");
+    otlp_sink_lacks(&sink, "first name");
+    otlp_sink_lacks(&sink, "-48");
+}
+
+static void test_what_is_beyond_the_limits_is_counted(void **state)
+{
+    (void)state;
+    tt_span span = tt_span_start(tracer, "s", NULL);
+    for (int i = 0; i < 130; i++) {
+        char key[8];
+        (void)snprintf(key, sizeof key, "k%d", i);
+        tt_attr attr = tt_int(key, i);
+        tt_link link = {.span = {.trace_id = {1}, .span_id = {2}}};
+        tt_span_set(span, &attr, 1);
+        tt_span_add_event(span, "e", 0, NULL, 0);
+        tt_span_add_link(span, &link);
+    }
+    tt_span_end(span);
+    otlp_sink_has(&sink, "\"key\":\"k127\"");
+    otlp_sink_lacks(&sink, "\"key\":\"k128\"");
+    otlp_sink_has(&sink, "\"droppedAttributesCount\":2");
+    otlp_sink_has(&sink, "\"droppedEventsCount\":2");
+    otlp_sink_has(&sink, "\"droppedLinksCount\":2");
+}
+
+static void test_long_values_are_cut_between_characters(void **state)
+{
+    (void)state;
+    (void)end(NULL);
+    start((tt_tracer_provider_options){.simple = true, .value_bytes_max = 4});
+    tt_span span = tt_span_start(tracer, "s", NULL);
+    tt_attr attrs[] = {tt_str("a", "abcdef"), tt_str("b", "abc\xc3\xa9"), tt_str("c", "abcd")};
+    tt_span_set(span, attrs, 3);
+    tt_span_end(span);
+    otlp_sink_has(&sink, "{\"key\":\"a\",\"value\":{\"stringValue\":\"abcd\"}}");
+    otlp_sink_has(&sink, "{\"key\":\"b\",\"value\":{\"stringValue\":\"abc\"}}");
+    otlp_sink_has(&sink, "{\"key\":\"c\",\"value\":{\"stringValue\":\"abcd\"}}");
+}
+
+static void test_text_that_is_not_utf8_becomes_bytes(void **state)
+{
+    (void)state;
+    tt_span span = tt_span_start(tracer,
+                                 "a\xff"
+                                 "b",
+                                 NULL);
+    tt_attr attr = tt_str("k", "\xff");
+    tt_span_set(span, &attr, 1);
+    tt_span_end(span);
+    otlp_sink_has(&sink, "\"name\":\"a?b\"");
+    otlp_sink_has(&sink, "{\"bytesValue\":\"/w==\"}");
+}
+
+static void test_large_span_is_exported_whole(void **state)
+{
+    (void)state;
+    static char text[100001];
+    memset(text, 'x', sizeof text - 1);
+    tt_span span = tt_span_start(tracer, "large", NULL);
+    tt_attr attr = tt_str("k", text);
+    tt_span_set(span, &attr, 1);
+    tt_span_record_error(span, "EIO", "disk");
+    tt_span_end(span);
+    otlp_sink_has(&sink, text);
+    otlp_sink_has(&sink, "\"exception.message\",\"value\":{\"stringValue\":\"disk\"}");
+    otlp_sink_has(&sink, "\"message\":\"disk\",\"code\":2");
+}
+
+static void test_ok_holds_for_good(void **state)
+{
+    (void)state;
+    tt_span span = tt_span_start(tracer, "s", NULL);
+    tt_span_set_status(span, TT_STATUS_ERROR, "one");
+    tt_span_set_status(span, TT_STATUS_OK, "ignored");
+    tt_span_set_status(span, TT_STATUS_ERROR, "two");
+    tt_span_end(span);
+    otlp_sink_has(&sink, "\"code\":1");
+    otlp_sink_lacks(&sink, "ignored");
+    otlp_sink_lacks(&sink, "two");
+}
+
+/* --- parents --- */
+
+static void check_child_of(tt_span_context parent)
+{
+    char text[64], id[17];
+    tt_span_id_format(&parent, id);
+    (void)snprintf(text, sizeof text, "\"parentSpanId\":\"%s\"", id);
+    otlp_sink_has(&sink, text);
+}
+
+static void test_span_is_a_child_of_the_current_one(void **state)
+{
+    (void)state;
+    tt_span outer = tt_span_start(tracer, "outer", NULL);
+    tt_span_context context = tt_span_context_of(outer);
+    tt_token token = tt_span_enter(outer);
+    tt_span inner = tt_span_start(tracer, "inner", NULL);
+    tt_span_context inner_context = tt_span_context_of(inner);
+    assert_memory_equal(inner_context.trace_id, context.trace_id, 16);
+    assert_memory_not_equal(inner_context.span_id, context.span_id, 8);
+    tt_span_end(inner);
+    check_child_of(context);
+    tt_leave(token);
+    tt_span other = tt_span_start(tracer, "other", NULL);
+    tt_span_context other_context = tt_span_context_of(other);
+    assert_memory_not_equal(other_context.trace_id, context.trace_id, 16);
+    tt_span_end(other);
+    tt_span_end(outer);
+}
+
+static void test_block_ends_and_leaves_its_span(void **state)
+{
+    (void)state;
+    tt_span_context context;
+    {
+        TT_SPAN(span, tracer, "block");
+        context = tt_span_context_of(span);
+        TT_SPAN(child, tracer, "child");
+    }
+    check_child_of(context);
+    otlp_sink_has(&sink, "\"name\":\"block\"");
+    tt_span root = tt_span_start(tracer, "root", NULL);
+    assert_memory_not_equal(tt_span_context_of(root).trace_id, context.trace_id, 16);
+    tt_span_end(root);
+}
+
+static void test_parent_may_be_a_context_of_another_process(void **state)
+{
+    (void)state;
+    tt_span_context remote = {.trace_id = {1, 2}, .span_id = {3}, .flags = TT_FLAG_SAMPLED};
+    tt_context *c = tt_context_remote(&remote, "vendor=1");
+    tt_span_options o = {.size = sizeof o, .parent = c};
+    tt_span span = tt_span_start(tracer, "s", &o);
+    assert_memory_equal(tt_span_context_of(span).trace_id, remote.trace_id, 16);
+    assert_false(tt_span_context_of(span).remote);
+    tt_span_end(span);
+    check_child_of(remote);
+    otlp_sink_has(&sink, "\"traceState\":\"vendor=1\"");
+    otlp_sink_has(&sink, "\"flags\":769"); // sampled, and: the parent is remote
+    o.root = true;
+    tt_span root = tt_span_start(tracer, "r", &o);
+    assert_memory_not_equal(tt_span_context_of(root).trace_id, remote.trace_id, 16);
+    tt_span_end(root);
+    tt_context_free(c);
+}
+
+static void *continue_there(void *arg)
+{
+    tt_token token = tt_context_enter(arg);
+    tt_span span = tt_span_start(tracer, "there", NULL);
+    tt_span_end(span);
+    tt_leave(token);
+    return NULL;
+}
+
+static void test_context_is_handed_to_another_thread(void **state)
+{
+    (void)state;
+    tt_span span = tt_span_start(tracer, "here", NULL);
+    tt_span_context context = tt_span_context_of(span);
+    tt_token token = tt_span_enter(span);
+    tt_context *c = tt_context_current();
+    tt_leave(token);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, continue_there, c), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    tt_context_free(c);
+    check_child_of(context);
+    tt_span_end(span);
+}
+
+/* --- mistakes --- */
+
+static void test_ended_span_may_be_used_without_harm(void **state)
+{
+    (void)state;
+    tt_span span = tt_span_start(tracer, "s", NULL);
+    tt_span_end(span);
+    tt_span next = tt_span_start(tracer, "next", NULL); // in the same memory
+    uint64_t before = misuses();
+    tt_attr attr = tt_str("wrong", "x");
+    tt_span_set(span, &attr, 1);
+    tt_span_rename(span, "wrong");
+    tt_span_end(span);
+    assert_int_equal(misuses() - before, 3);
+    assert_false(tt_span_is_recording(span));
+    assert_true(tt_span_is_recording(next));
+    tt_span_end(next);
+    otlp_sink_lacks(&sink, "wrong");
+    otlp_sink_has(&sink, "\"name\":\"next\"");
+}
+
+static void test_nothing_is_a_valid_span(void **state)
+{
+    (void)state;
+    tt_span none = tt_span_start(NULL, "s", NULL);
+    tt_attr attr = tt_str("k", "v");
+    tt_span_set(none, &attr, 1);
+    tt_span_add_event(none, "e", 0, NULL, 0);
+    tt_leave(tt_span_enter(none));
+    tt_span_end(none);
+    tt_span_context c = tt_span_context_of(none);
+    assert_false(tt_span_context_is_valid(&c));
+    assert_int_equal(tt_tracer_provider_flush(NULL, 0), TT_OK);
+    tt_tracer_provider_free(NULL);
+}
+
+/* --- processing --- */
+
+static void test_failed_exports_are_counted(void **state)
+{
+    (void)state;
+    sink.outcome = TT_ERR_IO;
+    tt_span_end(tt_span_start(tracer, "s", NULL));
+    tt_span_end(tt_span_start(tracer, "s", NULL));
+    assert_int_equal(tt_tracer_provider_lost(provider), 2);
+}
+
+static void test_spans_after_shutdown_are_lost_and_counted(void **state)
+{
+    (void)state;
+    assert_int_equal(tt_tracer_provider_shutdown(provider, 1000), TT_OK);
+    assert_true(sink.closed);
+    tt_span_end(tt_span_start(tracer, "late", NULL));
+    assert_int_equal(tt_tracer_provider_lost(provider), 1);
+    assert_int_equal(tt_tracer_provider_flush(provider, 1000), TT_ERR_SHUTDOWN);
+    assert_int_equal(tt_tracer_provider_shutdown(provider, 1000), TT_ERR_SHUTDOWN);
+    otlp_sink_lacks(&sink, "late");
+}
+
+static void test_batches_hold_as_many_as_asked_for(void **state)
+{
+    (void)state;
+    (void)end(NULL);
+    start((tt_tracer_provider_options){.batch_spans = 10, .delay_ms = 3600000});
+    tt_tracer *other = tt_tracer_get(provider, "other", NULL);
+    for (int i = 0; i < 25; i++)
+        tt_span_end(tt_span_start(i % 2 ? tracer : other, "s", NULL));
+    assert_int_equal(tt_tracer_provider_flush(provider, 10000), TT_OK);
+    assert_int_equal(sink.items, 25);
+    assert_true(sink.requests >= 3);
+    assert_int_equal(tt_tracer_provider_lost(provider), 0);
+    otlp_sink_has(&sink, "\"name\":\"other\"");
+}
+
+enum { THREADS = 4, SPANS = 5000 };
+
+static void *make_spans(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < SPANS; i++) {
+        tt_span span = tt_span_start(tracer, "s", NULL);
+        tt_attr attr = tt_int("i", i);
+        tt_span_set(span, &attr, 1);
+        tt_span_end(span);
+    }
+    return NULL;
+}
+
+static void test_spans_of_many_threads_all_arrive_or_are_counted(void **state)
+{
+    (void)state;
+    (void)end(NULL);
+    start((tt_tracer_provider_options){.queue_bytes = 1 << 16, .delay_ms = 3600000});
+    for (int round = 0; round < 3; round++) {
+        pthread_t threads[THREADS];
+        for (int i = 0; i < THREADS; i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, make_spans, NULL), 0);
+        for (int i = 0; i < THREADS; i++)
+            assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+    assert_int_equal(tt_tracer_provider_flush(provider, 60000), TT_OK);
+    assert_int_equal(sink.items + tt_tracer_provider_lost(provider), 3 * THREADS * SPANS);
+}
+
+static void test_child_after_fork_sends_its_own_spans(void **state)
+{
+    (void)state;
+    (void)end(NULL);
+    start((tt_tracer_provider_options){.delay_ms = 3600000});
+    tt_span_end(tt_span_start(tracer, "parent", NULL));
+    pid_t child = fork();
+    if (child == 0) {
+        tt_span_end(tt_span_start(tracer, "child", NULL));
+        bool ok = tt_tracer_provider_flush(provider, 10000) == TT_OK && sink.items == 1;
+        _exit(ok ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(tt_tracer_provider_flush(provider, 10000), TT_OK);
+    assert_int_equal(sink.items, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_span_is_exported_with_all_its_parts),
+        TEST(test_attribute_set_again_is_replaced),
+        TEST(test_what_is_beyond_the_limits_is_counted),
+        TEST(test_long_values_are_cut_between_characters),
+        TEST(test_text_that_is_not_utf8_becomes_bytes),
+        TEST(test_large_span_is_exported_whole),
+        TEST(test_ok_holds_for_good),
+        TEST(test_span_is_a_child_of_the_current_one),
+        TEST(test_block_ends_and_leaves_its_span),
+        TEST(test_parent_may_be_a_context_of_another_process),
+        TEST(test_context_is_handed_to_another_thread),
+        TEST(test_ended_span_may_be_used_without_harm),
+        TEST(test_nothing_is_a_valid_span),
+        TEST(test_failed_exports_are_counted),
+        TEST(test_spans_after_shutdown_are_lost_and_counted),
+        TEST(test_batches_hold_as_many_as_asked_for),
+        TEST(test_spans_of_many_threads_all_arrive_or_are_counted),
+        TEST(test_child_after_fork_sends_its_own_spans),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
