@@ -1,28 +1,17 @@
 /* Nanoseconds per operation of the SDK's metrics. Prints a line for each: name, threads, median and
  * spread of the runs. bench/sdk/run sets them beside prometheus-cpp's. */
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "measure.h"
 #include "telltale/metrics.h"
 #include "telltale/prometheus_text.h"
-
-enum { RUNS = 7, THREADS_MAX = 2 };
 
 static tt_meter_provider *provider;
 static tt_bound_counter *bound;
 static tt_counter *counter;
 static tt_bound_histogram *explicit_12, *exponential;
-static size_t operations;
-
-static double now_ns(clockid_t clock)
-{
-    struct timespec t;
-    (void)clock_gettime(clock, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
 
 static void add_bound(void)
 {
@@ -72,65 +61,6 @@ static void set_up(void)
     bound = tt_counter_bind(tt_counter_new(meter, "bound", NULL), NULL, 0);
     explicit_12 = tt_histogram_bind(tt_histogram_new(meter, "explicit", &o), NULL, 0);
     exponential = tt_histogram_bind(tt_histogram_new(meter, "exponential", &e), NULL, 0);
-}
-
-/* --- running --- */
-
-struct job {
-    void (*run)(void);
-    double ns; /* of this thread's processor time */
-};
-
-static void *work(void *arg)
-{
-    struct job *job = arg;
-    job->run();
-    double start = now_ns(CLOCK_THREAD_CPUTIME_ID);
-    job->run();
-    job->ns = now_ns(CLOCK_THREAD_CPUTIME_ID) - start;
-    return NULL;
-}
-
-/* The mean of the threads' nanoseconds per operation. */
-static double run_once(void (*run)(void), int threads)
-{
-    pthread_t ids[THREADS_MAX];
-    struct job jobs[THREADS_MAX];
-    double sum = 0;
-    for (int i = 0; i < threads; i++) {
-        jobs[i] = (struct job){.run = run};
-        if (pthread_create(&ids[i], NULL, work, &jobs[i]) != 0)
-            abort();
-    }
-    for (int i = 0; i < threads; i++) {
-        (void)pthread_join(ids[i], NULL);
-        sum += jobs[i].ns;
-    }
-    return sum / threads / (double)operations;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static void print(const char *name, int threads, double ns[RUNS])
-{
-    qsort(ns, RUNS, sizeof *ns, by_value);
-    printf("telltale\t%s\t%d\t%.2f\t%.2f\t%.2f\n", name, threads, ns[RUNS / 2], ns[0],
-           ns[RUNS - 1]);
-}
-
-static void measure(const char *name, void (*run)(void), size_t n)
-{
-    operations = n;
-    for (int threads = 1; threads <= THREADS_MAX; threads++) {
-        double ns[RUNS];
-        for (int i = 0; i < RUNS; i++)
-            ns[i] = run_once(run, threads);
-        print(name, threads, ns);
-    }
 }
 
 /* Of 10,000 series with three labels, a series. */

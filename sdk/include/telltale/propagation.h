@@ -1,0 +1,53 @@
+/* Context across processes: written into and read from the headers of whatever carries a call.
+ *
+ *     static void set_header(void *carrier, const char *name, const char *value) { … }
+ *     tt_inject(TT_W3C | TT_BAGGAGE, NULL, set_header, request);
+ *
+ *     static const char *get_header(void *carrier, const char *name) { … }
+ *     tt_context *parent = tt_extract(TT_W3C | TT_BAGGAGE, get_header, request);
+ */
+#ifndef TELLTALE_PROPAGATION_H
+#define TELLTALE_PROPAGATION_H
+
+#include <stddef.h>
+
+#include "telltale/api.h"
+#include "telltale/context.h"
+
+TT_BEGIN
+
+enum tt_propagator {
+    TT_W3C = 1,      /* traceparent, tracestate */
+    TT_BAGGAGE = 2,  /* baggage */
+    TT_B3 = 4,       /* b3 */
+    TT_B3_MULTI = 8, /* X-B3-TraceId, X-B3-SpanId, X-B3-Sampled */
+    TT_JAEGER = 16   /* uber-trace-id, uberctx-… */
+};
+
+/* The propagators named by OTEL_PROPAGATORS ("tracecontext,baggage,b3,b3multi,jaeger,none"), or W3C
+ * and baggage. An unknown name is told as TT_PROBLEM_MISUSE. */
+TT_API unsigned tt_propagators_from_environment(void);
+
+/* Calls `set` for each header. `c` NULL: this thread's current context. Nothing is set for a
+ * context without span or baggage. `value` is valid during the call. */
+typedef void (*tt_set_header)(void *carrier, const char *name, const char *value);
+TT_API void tt_inject(unsigned propagators, const tt_context *c, tt_set_header set, void *carrier);
+
+/* `get` returns the value of a header, whose names do not depend on case, or NULL; it must be valid
+ * until the next call of `get`. The first of W3C, B3, B3_MULTI and JAEGER that finds a valid span
+ * gives the span; what is malformed is as if it were not there. Never NULL but when out of memory;
+ * free it by tt_context_free. Jaeger's uberctx- headers are not read, since their names are not
+ * known beforehand. */
+typedef const char *(*tt_get_header)(void *carrier, const char *name);
+TT_API tt_context *tt_extract(unsigned propagators, tt_get_header get, void *carrier);
+
+/* The carrier of child processes: TRACEPARENT, TRACESTATE and BAGGAGE. tt_extract_environment reads
+ * them from this process's environment, and where there is no TRACEPARENT from TRACE_CONTEXT, which
+ * holds the same text. tt_inject_environment sets or removes them with setenv(): before threads
+ * start, or between fork() and exec(). */
+TT_API tt_context *tt_extract_environment(void);
+TT_API void tt_inject_environment(const tt_context *c);
+
+TT_END
+
+#endif
