@@ -41,12 +41,12 @@ static int send(void *arg, enum tt_signal signal, const void *request, size_t n,
 {
     (void)timeout_ms;
     struct otlp_sink *s = arg;
-    pthread_mutex_lock(&s->lock);
+    mutex_lock(&s->lock);
     if (s->outcome == TT_OK)
         append(&s->json, signal, str_of(request, n));
     s->requests++;
     s->items += items;
-    pthread_mutex_unlock(&s->lock);
+    mutex_unlock(&s->lock);
     return s->outcome;
 }
 
@@ -59,13 +59,13 @@ static void close_sink(void *arg)
 void otlp_sink_init(struct otlp_sink *s)
 {
     *s = (struct otlp_sink){.json = BUF_MAX(512 << 20)};
-    pthread_mutex_init(&s->lock, NULL);
+    mutex_init(&s->lock);
 }
 
 void otlp_sink_done(struct otlp_sink *s)
 {
     buf_done(&s->json);
-    pthread_mutex_destroy(&s->lock);
+    mutex_done(&s->lock);
 }
 
 tt_exporter otlp_sink_exporter(struct otlp_sink *s)
@@ -75,9 +75,9 @@ tt_exporter otlp_sink_exporter(struct otlp_sink *s)
 
 static bool contains(struct otlp_sink *s, const char *text)
 {
-    pthread_mutex_lock(&s->lock);
+    mutex_lock(&s->lock);
     bool found = str_find(buf_str(&s->json), str_c(text)) < s->json.n;
-    pthread_mutex_unlock(&s->lock);
+    mutex_unlock(&s->lock);
     return found;
 }
 

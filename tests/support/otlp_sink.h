@@ -6,10 +6,11 @@
 #include <pthread.h>
 
 #include "base/buf.h"
+#include "core/mutex.h"
 #include "telltale/exporter.h"
 
 struct otlp_sink {
-    pthread_mutex_t lock;
+    struct mutex lock;
     struct buf json; /* a line for each request */
     size_t requests, items;
     int outcome; /* what `send` returns */
