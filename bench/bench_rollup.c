@@ -13,6 +13,7 @@
 
 #include "base/compiler.h"
 #include "base/fs.h"
+#include "base/num.h"
 #include "base/time.h"
 #include "model/batch.h"
 #include "query/query.h"
@@ -236,9 +237,11 @@ static void read_options(int argc, char **argv)
                                           {0}};
     int c;
     while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
-        int number = c == 'p' || c == '?' ? 1 : atoi(optarg);
-        if (c == '?' || number <= 0 || (c == 's' && number > (int)ARRAY_LEN(values)))
+        uint64_t given = 1;
+        if (c == '?' || (c != 'p' && num_parse_u64(str_c(optarg), &given) != 0) || given == 0 ||
+            given > ARRAY_LEN(values))
             exit(2);
+        int number = (int)given;
         if (c == 's')
             options.series = number;
         else if (c == 'd')

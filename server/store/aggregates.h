@@ -65,18 +65,23 @@ void aggregates_done(struct aggregates *a);
 struct aggregates_view {
     int64_t resolutions_ms[STORE_RESOLUTIONS_MAX]; /* rising */
     size_t n;                                      /* 0: nothing is rolled up in the range */
-    int64_t raw_min_ms;                            /* samples before this have expired */
+    int64_t raw_min_ms; /* some samples before this have expired, or are gone */
 };
 
 void store_aggregates_view(struct store *s, int64_t min_ms, int64_t max_ms,
                            struct aggregates_view *out);
 
-/* As store_select, with days rolled up in place of their samples: where these have expired, and, if
- * `prefer`, wherever the aggregates are up to date. Of a day that has not `resolution_ms` another
- * one that divides it is taken, or whatever there is. */
+/* As store_select, with days rolled up in place of their samples: where these have expired or are
+ * gone, and, if `prefer`, wherever the aggregates are up to date. Of a day that has not
+ * `resolution_ms` another one that divides it is taken, or whatever there is. */
 int store_select_aggregated(struct store *s, const struct matcher *matchers, size_t n_matchers,
                             int64_t min_ms, int64_t max_ms, int64_t resolution_ms, bool prefer,
                             struct budget *memory, struct selection **out, struct err *err);
+
+/* As store_select, of all streams that there is anything of, rolled up or not; to list them. */
+int store_select_known(struct store *s, const struct matcher *matchers, size_t n_matchers,
+                       int64_t min_ms, int64_t max_ms, size_t limit, struct budget *memory,
+                       struct selection **out, struct err *err);
 
 /* What a selection found rolled up. */
 struct selection_aggregates {

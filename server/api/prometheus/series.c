@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/time.h"
 #include "query/query.h"
+#include "store/aggregates.h"
 #include "store/store.h"
 
 enum { ARENA_MAX = 512 << 20 };
@@ -103,8 +104,8 @@ static int collect_series(struct store *store, const struct question *question, 
     for (size_t i = 0; i < question->selectors.n; i++) {
         const struct selector *s = &question->selectors.v[i];
         struct selection *sel;
-        int rc = store_select(store, s->v, s->n, question->start_ms, question->end_ms,
-                              store_limit(question->limit), arena->shared, &sel, err);
+        int rc = store_select_known(store, s->v, s->n, question->start_ms, question->end_ms,
+                                    store_limit(question->limit), arena->shared, &sel, err);
         if (rc != 0)
             return rc;
         size_t more = selection_count(sel);

@@ -25,12 +25,28 @@ static bool meets(const struct part *p, int64_t min_ms, int64_t max_ms)
            !atomic_get_relaxed(&p->damaged);
 }
 
-static bool any_meets(const struct aggregate_list *l, int64_t min_ms, int64_t max_ms)
+/* Samples that the day was made of are gone, whatever the retention says: a limit of bytes took
+ * them. With parts_lock. */
+static bool is_gone(struct store *s, const struct part *p)
 {
-    for (size_t i = 0; i < l->n; i++)
-        if (meets(l->parts[i], min_ms, max_ms))
-            return true;
-    return false;
+    const struct partition *raw = partition_get(s, p->day);
+    return !raw || !raw->n || raw->parts[0]->seq_lo > p->seq_lo;
+}
+
+/* Does any day meet the range? Up to the end of those that are gone *raw_min_ms rises. */
+static bool any_meets(struct store *s, const struct aggregate_list *l, int64_t min_ms,
+                      int64_t max_ms, int64_t *raw_min_ms)
+{
+    bool any = false;
+    for (size_t i = 0; i < l->n; i++) {
+        const struct part *p = l->parts[i];
+        if (!meets(p, min_ms, max_ms))
+            continue;
+        any = true;
+        if (is_gone(s, p))
+            *raw_min_ms = MAX(*raw_min_ms, (p->day + 1) * MS_PER_DAY);
+    }
+    return any;
 }
 
 void store_aggregates_view(struct store *s, int64_t min_ms, int64_t max_ms,
@@ -40,12 +56,12 @@ void store_aggregates_view(struct store *s, int64_t min_ms, int64_t max_ms,
     *out = (struct aggregates_view){.raw_min_ms = keep_table_min_ms(s)};
     lock_take(&s->parts_lock);
     for (size_t i = 0; i < s->n_aggregates; i++)
-        if (any_meets(&s->aggregates[i], min_ms, max_ms))
+        if (any_meets(s, &s->aggregates[i], min_ms, max_ms, &out->raw_min_ms))
             out->resolutions_ms[out->n++] = s->aggregates[i].resolution_ms;
     lock_give(&s->parts_lock);
 }
 
-/* --- choosing --------------------------------------------------------------------------------- */
+/* --- one of several resolutions --------------------------------------------------------------- */
 
 /* What was found for one day. */
 struct choice {
@@ -71,9 +87,14 @@ static bool is_better(const struct choices *c, int64_t a, int64_t b)
 
 static void offer(struct choices *c, struct part *p)
 {
-    size_t i = c->n;
-    while (i > 0 && c->v[i - 1].part->day >= p->day)
-        i--;
+    size_t i = 0;
+    for (size_t end = c->n; i < end;) {
+        size_t middle = i + (end - i) / 2;
+        if (c->v[middle].part->day < p->day)
+            i = middle + 1;
+        else
+            end = middle;
+    }
     if (i < c->n && c->v[i].part->day == p->day) {
         if (is_better(c, p->resolution_ms, c->v[i].part->resolution_ms))
             c->v[i].part = p;
@@ -83,6 +104,44 @@ static void offer(struct choices *c, struct part *p)
     c->v[i] = (struct choice){.part = p};
     c->n++;
 }
+
+/* --- days that stand alone -------------------------------------------------------------------- */
+
+static bool has_expired(struct store *s, const struct part *p, int64_t raw_min_ms)
+{
+    return p->day * MS_PER_DAY < raw_min_ms || is_gone(s, p);
+}
+
+int aggregates_expired(struct store *s, int64_t min_ms, int64_t max_ms, struct part ***out,
+                       size_t *out_n)
+{
+    int64_t raw_min_ms = keep_table_min_ms(s);
+    struct choices c = {.resolution_ms = MS_PER_DAY};
+    size_t total = 0;
+    min_ms = MAX(min_ms, aggregates_min_ms(s));
+    lock_take(&s->parts_lock);
+    for (size_t i = 0; i < s->n_aggregates; i++)
+        total += s->aggregates[i].n;
+    c.v = calloc(total + 1, sizeof *c.v);
+    struct part **v = calloc(total + 1, sizeof(struct part *));
+    for (size_t i = 0; c.v && i < s->n_aggregates; i++)
+        for (size_t k = 0; k < s->aggregates[i].n; k++)
+            if (meets(s->aggregates[i].parts[k], min_ms, max_ms) &&
+                has_expired(s, s->aggregates[i].parts[k], raw_min_ms))
+                offer(&c, s->aggregates[i].parts[k]);
+    for (size_t i = 0; v && i < c.n; i++) {
+        v[i] = c.v[i].part;
+        part_ref(v[i]);
+    }
+    lock_give(&s->parts_lock);
+    bool ok = v && c.v;
+    free(c.v);
+    *out = v;
+    *out_n = v ? c.n : 0;
+    return ok ? 0 : ERR_NOMEM;
+}
+
+/* --- choosing --------------------------------------------------------------------------------- */
 
 static void note_heads(struct store *s, struct choices *c)
 {
@@ -104,8 +163,10 @@ static enum taken is_taken(struct gather *g, const struct choice *c)
     const struct partition *raw = partition_get(g->selection->store, p->day);
     bool parts = raw && raw->n;
     int64_t begin_ms = MAX(p->day * MS_PER_DAY, g->request->asked_min_ms);
-    bool none = begin_ms < g->keep.least_ms || !(parts || c->head);
-    bool expired = none || begin_ms < g->keep.table_min_ms;
+    bool over = begin_ms < g->keep.table_min_ms;
+    bool none = begin_ms < g->keep.least_ms || (!over && is_gone(g->selection->store, p)) ||
+                !(parts || c->head);
+    bool expired = none || over;
     bool current = !c->head && (!parts || raw->parts[raw->n - 1]->seq_hi <= p->seq_hi);
     bool exact = g->request->resolution_ms % p->resolution_ms == 0;
     g->selection->aggregates.expired += expired;

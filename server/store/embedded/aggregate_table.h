@@ -59,6 +59,10 @@ int aggregates_publish(struct store *s, struct part *p, struct err *err);
 /* References to all of them, in an array that the caller frees. ERR_NOMEM. */
 int aggregates_snapshot(struct store *s, struct part ***out, size_t *out_n);
 
+/* The same of days in [min, max] whose samples have expired or are gone, one for each day. */
+int aggregates_expired(struct store *s, int64_t min_ms, int64_t max_ms, struct part ***out,
+                       size_t *out_n);
+
 /* Are all the samples that the day was made of still there? */
 bool aggregates_can_be_made(struct store *s, const struct part *p);
 

@@ -5,6 +5,7 @@
 
 #include "base/compiler.h"
 #include "base/time.h"
+#include "store/embedded/aggregate_table.h"
 #include "store/embedded/damage.h"
 #include "store/embedded/erase.h"
 #include "store/embedded/part_view.h"
@@ -22,7 +23,8 @@ struct collect {
     const struct matcher *matchers;
     size_t n_matchers;
     int64_t min_ms, max_ms;
-    struct arena *arena; /* of the answer */
+    int64_t asked_min_ms; /* before the retention: of aggregates */
+    struct arena *arena;  /* of the answer */
     struct arena work;
     struct texts found; /* of one source, with their array in `work` */
     struct texts all;   /* sorted, each once, in `arena` */
@@ -188,13 +190,18 @@ static int visible(struct collect *c, struct part_view *v, roaring_bitmap_t **ou
     return rc;
 }
 
+static int visit_texts(struct collect *c, struct part_view *v, const roaring_bitmap_t *within)
+{
+    return c->label.n ? part_each_value(v, c->label, within, add, c)
+                      : part_each_name(v, within, add, c);
+}
+
 static int visit_part(struct collect *c, struct part_view *v)
 {
     roaring_bitmap_t *within = NULL;
     int rc = visible(c, v, &within);
     if (rc == 0)
-        rc = c->label.n ? part_each_value(v, c->label, within, add, c)
-                        : part_each_name(v, within, add, c);
+        rc = visit_texts(c, v, within);
     if (within)
         roaring_bitmap_free(within);
     return rc;
@@ -233,6 +240,49 @@ static int from_parts(struct collect *c)
     return rc;
 }
 
+/* --- days whose samples have expired ---------------------------------------------------------- */
+
+/* What is deleted is not in these. Streams that a rule keeps for less than the table are listed
+ * until their aggregates go. */
+static int from_day(struct collect *c, struct part *p)
+{
+    struct part_view v;
+    roaring_bitmap_t *within = NULL;
+    forget_found(c);
+    int rc = part_view_init(&v, p, &c->store->chunks, &c->work);
+    if (rc != 0)
+        return rc;
+    struct posting_source postings = part_postings(&v);
+    if (c->n_matchers)
+        rc = match_streams(&postings, c->matchers, c->n_matchers, &within, c->err);
+    if (rc == 0)
+        rc = visit_texts(c, &v, within);
+    if (rc == 0)
+        rc = merge_found(c);
+    if (within)
+        roaring_bitmap_free(within);
+    part_view_done(&v);
+    return rc;
+}
+
+static int from_aggregates(struct collect *c)
+{
+    struct part **v = NULL;
+    size_t n = 0;
+    int rc = aggregates_expired(c->store, c->asked_min_ms, c->max_ms, &v, &n);
+    for (size_t i = 0; i < n; i++) {
+        if (rc == 0)
+            rc = from_day(c, v[i]);
+        if (rc == ERR_CORRUPT) {
+            damage_note_part(c->store, v[i]);
+            rc = 0;
+        }
+        part_unref(v[i]);
+    }
+    free(v);
+    return rc;
+}
+
 /* --- the answer ------------------------------------------------------------------------------- */
 
 static int collect(struct collect *c, size_t limit, struct str **out, size_t *out_n)
@@ -240,12 +290,15 @@ static int collect(struct collect *c, size_t limit, struct str **out, size_t *ou
     if (!atomic_get_acquire(&c->store->replayed)) // pairs with the release in store_replay
         return err_set(c->err, ERR_BUSY, "the write-ahead log is being replayed");
     c->keep = keep_begin(c->store);
+    c->asked_min_ms = c->min_ms;
     c->min_ms = MAX(c->min_ms, c->keep.least_ms);
     arena_init(&c->work, 1u << 30);
     c->tombstones = tombstones_get(&c->store->tombstones); // before all else
     int rc = from_heads(c);
     if (rc == 0)
         rc = from_parts(c);
+    if (rc == 0)
+        rc = from_aggregates(c);
     if (rc == 0) {
         *out = c->all.v;
         *out_n = limit ? MIN(limit, c->all.n) : c->all.n;

@@ -222,6 +222,15 @@ int store_select_aggregated(struct store *s, const struct matcher *matchers, siz
     return select_streams(s, matchers, n_matchers, min_ms, max_ms, 0, &request, memory, out, err);
 }
 
+int store_select_known(struct store *s, const struct matcher *matchers, size_t n_matchers,
+                       int64_t min_ms, int64_t max_ms, size_t limit, struct budget *memory,
+                       struct selection **out, struct err *err)
+{
+    /* Of several resolutions of a day the coarsest tells of the same streams for the least. */
+    const struct aggregate_request any = {MAX(min_ms, aggregates_min_ms(s)), MS_PER_DAY, false};
+    return select_streams(s, matchers, n_matchers, min_ms, max_ms, limit, &any, memory, out, err);
+}
+
 void selection_free(struct selection *sel)
 {
     if (!sel)

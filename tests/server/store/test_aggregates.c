@@ -9,6 +9,8 @@
 #include "store/aggregates.h"
 #include "store/embedded/aggregate_table.h"
 #include "store/embedded/columns.h"
+#include "store/embedded/head.h"
+#include "store/embedded/partitions.h"
 
 #define MINUTE (60 * SECOND)
 #define TODAY (NOON - 12 * HOUR) // its first millisecond
@@ -494,6 +496,67 @@ static void delete_rows(struct harness *h, const char *text, int64_t min_ms, int
     harness_matchers_done(m, n);
 }
 
+static void test_streams_of_expired_days_are_listed(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct matcher m[2];
+    struct selection *sel = NULL;
+    struct arena arena;
+    struct str *names = NULL;
+    size_t count = 0;
+    begin(&h);
+    harness_put(&h, "old{s=9,once=upon}", day_start(4) + HOUR, 1);
+    fill_day(&h, 4, 0);
+    maintain(&h);
+    h.options.retention_ms = 2 * DAY;
+    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
+    maintain(&h);
+    arena_init(&arena, 1 << 20);
+    size_t n = harness_matchers("s=9", m, 2);
+    assert_int_equal(store_select_known(h.store, m, n, 0, NOON, 0, NULL, &sel, NULL), 0);
+    assert_int_equal(selection_count(sel), 1);
+    check_str(labels_get(selection_labels(sel, 0), STR("once")), "upon");
+    selection_free(sel);
+    assert_int_equal(store_label_names(h.store, m, n, 0, NOON, 0, &arena, &names, &count, NULL), 0);
+    assert_int_equal(count, 3);
+    check_str(names[1], "once");
+    assert_int_equal(
+        store_label_values(h.store, STR("s"), NULL, 0, 0, NOON, 0, &arena, &names, &count, NULL),
+        0);
+    assert_int_equal(count, 3);
+    check_str(names[2], "9");
+    assert_int_equal(store_label_values(h.store, STR("s"), NULL, 0, day_start(3) + 1, NOON, 0,
+                                        &arena, &names, &count, NULL),
+                     0);
+    assert_int_equal(count, 0);
+    harness_matchers_done(m, n);
+    arena_done(&arena);
+    harness_done(&h);
+}
+
+/* As a limit of bytes does: not because of their age, so that late rows are still taken. */
+static void test_days_that_were_dropped_are_stood_in_for(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct aggregates_view v;
+    begin(&h);
+    for (int day = 1; day < 5; day++)
+        fill_day(&h, day, 0);
+    maintain(&h);
+    assert_int_equal(partition_drop(h.store, day_of(day_start(3)), NULL), 0);
+    store_aggregates_view(h.store, day_start(4), NOON, &v);
+    assert_int_equal(v.raw_min_ms, day_start(2));
+    assert_true(has_day(&h, 3, "206 samples, sum 147805"));
+    harness_put(&h, "a{s=1}", day_start(3) + 1, 1000);
+    assert_true(has_day(&h, 3, "206 samples, sum 147805"));
+    maintain(&h);
+    assert_true(has_day(&h, 3, "206 samples, sum 147805"));
+    assert_true(has_day(&h, 2, "206 samples, sum 147805"));
+    harness_done(&h);
+}
+
 static void test_a_deleted_stream_is_gone_from_aggregates(void **state)
 {
     (void)state;
@@ -641,6 +704,8 @@ int main(void)
         cmocka_unit_test(test_aggregates_expire_after_their_own_retention),
         cmocka_unit_test(test_damaged_aggregates_are_set_aside_and_made_again),
         cmocka_unit_test(test_a_damaged_block_is_counted),
+        cmocka_unit_test(test_streams_of_expired_days_are_listed),
+        cmocka_unit_test(test_days_that_were_dropped_are_stood_in_for),
         cmocka_unit_test(test_a_deleted_stream_is_gone_from_aggregates),
         cmocka_unit_test(test_a_deletion_leaves_the_other_streams_and_times),
         cmocka_unit_test(test_a_day_with_samples_is_rolled_up_again_after_a_deletion),
