@@ -268,7 +268,8 @@ int main(int argc, char **argv)
     if (store_maintain(store, true, &err) != 0)
         die("merge", &err);
     o.aggregates.enabled = true;
-    store_reconfigure(store, &o);
+    if (store_reconfigure(store, &o, &err) != 0)
+        die("reconfigure", &err);
     roll_up(store, samples);
     double raw = bytes_of_folder("metrics"), fine = bytes_of_folder("aggregates/5m");
     double coarse = bytes_of_folder("aggregates/1h");

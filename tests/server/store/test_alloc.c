@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "harness.h"
+#include "store/aggregates.h"
 #include "store/records.h"
 #include "support/fail_alloc.h"
 
@@ -19,9 +20,10 @@ struct life {
     bool samples_acknowledged, spans_acknowledged;
 };
 
-static int64_t noon(void)
+/* The day of the rows is over: they are rolled up. */
+static int64_t later(void)
 {
-    return NOON;
+    return NOON + 2 * DAY;
 }
 
 static int append_samples(struct life *l)
@@ -98,6 +100,28 @@ static int count_streams(struct store *s)
     return n;
 }
 
+/* The same, rolled up where it can be. */
+static int count_rolled_up(struct store *s)
+{
+    struct selection *sel = NULL;
+    struct arena arena;
+    struct aggregates rows;
+    int n = -1;
+    arena_init(&arena, 1 << 20);
+    aggregates_init(&rows, AGGREGATE_ALL, &arena);
+    if (store_select_aggregated(s, NULL, 0, 0, NOON + DAY, HOUR, true, NULL, &sel, NULL) == 0) {
+        n = 0;
+        for (size_t i = 0; n >= 0 && i < selection_count(sel); i++) {
+            int rc = selection_read_aggregates(sel, i, 0, NOON + DAY, &rows, NULL);
+            n = rc == 0 ? n + (rows.n > 0) : -1;
+        }
+    }
+    aggregates_done(&rows);
+    arena_done(&arena);
+    selection_free(sel);
+    return n;
+}
+
 static int count(void *arg, const struct record_block *b)
 {
     *(int *)arg += (int)b->n;
@@ -139,6 +163,8 @@ static void live(struct life *l)
         (void)count_streams(l->store);
         (void)count_spans(l->store);
         (void)store_maintain(l->store, true, NULL);
+        streams = count_rolled_up(l->store);
+        assert_true(streams == -1 || streams == ROWS || !l->samples_acknowledged);
     }
     (void)store_close(l->store, NULL);
 }
@@ -150,6 +176,7 @@ static void check_afterwards(struct life *l)
     int streams = count_streams(l->store), spans = count_spans(l->store);
     assert_true(streams == ROWS || (streams == 0 && !l->samples_acknowledged));
     assert_true(spans == ROWS || (spans == 0 && !l->spans_acknowledged));
+    assert_int_equal(count_rolled_up(l->store), streams);
     assert_int_equal(store_close(l->store, NULL), 0);
 }
 
@@ -163,7 +190,8 @@ static void test_any_allocation_may_fail_and_nothing_is_lost(void **state)
             .options = {.dir = dir,
                         .retention_ms = STORE_RETENTION_FOREVER,
                         .retention_records_ms = {STORE_RETENTION_FOREVER, STORE_RETENTION_FOREVER},
-                        .now_unix_ms = noon}};
+                        .aggregates = {.enabled = true, .after_ms = 1},
+                        .now_unix_ms = later}};
         fail_alloc_at(n);
         live(&l);
         failed = fail_alloc_happened();

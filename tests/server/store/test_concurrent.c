@@ -1,10 +1,12 @@
 /* Appends, selections, flushes, merges and deletions at the same time. What a reader sees must
- * always be a beginning of each stream's rows, and in the end all of them. Meant for TSan too. */
+ * always be a beginning of each stream's rows, and in the end all of them; rolled up, too. Meant
+ * for TSan too. */
 #include "harness.h"
 
 #include <stdio.h>
 
 #include "base/thread.h"
+#include "store/aggregates.h"
 
 enum { WRITERS = 3, STREAMS_EACH = 20, ROUNDS = 150 };
 
@@ -14,6 +16,7 @@ struct worker {
     int number;
     atomic_bool *stop;
     bool ok;
+    size_t days; /* read rolled up */
 };
 
 static int append_round(struct worker *w, struct batch *b, int round)
@@ -83,16 +86,44 @@ static bool read_all(struct store *s, size_t *out_rows)
     return ok;
 }
 
+/* How many rows the same streams have, in buckets wherever there are any. */
+static bool count_rolled_up(struct store *s, size_t *out_rows, size_t *io_days)
+{
+    struct matcher m;
+    struct selection *sel = NULL;
+    struct arena arena;
+    struct aggregates rows;
+    bool ok = matcher_init(&m, MATCH_EQUAL, STR("gen"), STR("g0"), NULL) == 0;
+    arena_init(&arena, 16 << 20);
+    aggregates_init(&rows, 0, &arena);
+    *out_rows = 0;
+    ok = ok && store_select_aggregated(s, &m, 1, 0, NOON * 2, HOUR, true, NULL, &sel, NULL) == 0;
+    for (size_t i = 0; ok && i < selection_count(sel); i++) {
+        ok = selection_read_aggregates(sel, i, 0, NOON * 2, &rows, NULL) == 0;
+        for (size_t k = 0; k < rows.n; k++)
+            *out_rows += (size_t)rows.v[k].n;
+    }
+    *io_days += ok ? selection_aggregates(sel).days : 0;
+    aggregates_done(&rows);
+    arena_done(&arena);
+    selection_free(sel);
+    matcher_done(&m);
+    return ok;
+}
+
 static void read_rows(void *arg)
 {
     struct worker *w = arg;
-    size_t last = 0;
+    size_t last = 0, last_rolled_up = 0;
     w->ok = true;
     while (!atomic_get_relaxed(w->stop)) {
         size_t rows;
         w->ok &= read_all(w->h->store, &rows);
         w->ok &= rows >= last; // nothing that was seen goes away
         last = rows;
+        w->ok &= count_rolled_up(w->h->store, &rows, &w->days);
+        w->ok &= rows >= last_rolled_up;
+        last_rolled_up = rows;
         struct arena arena;
         struct str *v;
         size_t n;
@@ -178,6 +209,28 @@ static void test_readers_see_a_growing_prefix_while_all_goes_on(void **state)
     harness_done(&h);
 }
 
+/* The day of the rows is over: each round of maintenance rolls up what there is of it. */
+static void test_the_same_while_the_day_is_rolled_up(void **state)
+{
+    (void)state;
+    struct harness h;
+    size_t rows, days = 0;
+    harness_init(&h);
+    h.options.aggregates.enabled = true;
+    h.options.aggregates.after_ms = 1;
+    harness_set_now(NOON + 2 * DAY);
+    (void)harness_open(&h);
+    run_all(&h);
+    assert_int_equal(store_maintain(h.store, true, NULL), 0);
+    assert_true(count_rolled_up(h.store, &rows, &days));
+    assert_int_equal(rows, rows_of_g0);
+    assert_int_equal(days, 1);
+    harness_kill(&h);
+    assert_true(count_rolled_up(h.store, &rows, &days));
+    assert_int_equal(rows, rows_of_g0);
+    harness_done(&h);
+}
+
 static void test_the_same_with_group_sync_and_the_background_thread(void **state)
 {
     (void)state;
@@ -199,6 +252,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_readers_see_a_growing_prefix_while_all_goes_on),
+        cmocka_unit_test(test_the_same_while_the_day_is_rolled_up),
         cmocka_unit_test(test_the_same_with_group_sync_and_the_background_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
