@@ -4,13 +4,14 @@
  *   bench_records DIR [--repeat N]
  *
  * DIR was filled by the load generator (bench/README.md says how) and is not open elsewhere. Prints
- * a line a question: median and least milliseconds, rows and bytes read, the answer. Questions and
- * answers are those of the comparison with ClickHouse, so that the answers can be held against
- * each other. */
+ * a line a question: median and least milliseconds of CPU, rows and bytes read, the answer.
+ * Questions and answers are those of the comparison with ClickHouse, so that the answers can be
+ * held against each other. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/arena.h"
 #include "base/hash.h"
@@ -385,7 +386,7 @@ static void ask_regex(struct answer *a, const char *pattern)
 {
     struct regex *regex = NULL;
     struct err err = {0};
-    if (regex_new(str_c(pattern), &regex, &err) != 0)
+    if (regex_new_search(str_c(pattern), &regex, &err) != 0)
         die(pattern, &err);
     struct predicate where = body(PREDICATE_REGEX, "");
     where.regex = regex;
@@ -395,12 +396,12 @@ static void ask_regex(struct answer *a, const char *pattern)
 
 static void ask_regex_with_literal(struct answer *a)
 {
-    ask_regex(a, "(?s:.*took [0-9]{2} us.*)");
+    ask_regex(a, "took [0-9]{2} us");
 }
 
 static void ask_regex_without_literal(struct answer *a)
 {
-    ask_regex(a, "(?s:.*[a-z]=[a-z][0-9]{4,}( |$).*)");
+    ask_regex(a, "[a-z]=[a-z][0-9]{4,}( |$)");
 }
 
 static void ask_severity(struct answer *a)
@@ -517,16 +518,24 @@ static int rising(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Of this thread: what else the machine does is left out. */
+static double cpu_ms(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
 static void run(size_t which, int repeat)
 {
     double ms[REPEAT_MAX];
     struct answer a;
     for (int i = -1; i < repeat; i++) { // the first one warms up
         a = (struct answer){0};
-        int64_t begin = time_now_mono_ns();
+        double begin = cpu_ms();
         questions[which].run(&a);
         if (i >= 0)
-            ms[i] = (double)(time_now_mono_ns() - begin) / 1e6;
+            ms[i] = cpu_ms() - begin;
     }
     qsort(ms, (size_t)repeat, sizeof *ms, rising);
     (void)printf("%-52s %9.2f ms  least %9.2f  read %9llu rows %7.1f MB  answer: %.0f rows, sum "

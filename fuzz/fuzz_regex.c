@@ -32,6 +32,18 @@ static void check_expand(const struct regex *r, struct str subject)
     buf_done(&out);
 }
 
+static void check_search(struct str pattern, struct str subject, int whole)
+{
+    struct regex *r = NULL;
+    if (regex_new_search(pattern, &r, NULL) != 0)
+        return;
+    int rc = regex_match(r, subject);
+    struct str required = regex_required(r);
+    check(rc != 1 || required.n == 0 || str_find(subject, required) < subject.n);
+    check(whole != 1 || rc != 0); // what matches whole is found
+    regex_free(r);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct str subject = str_of((const char *)data, size);
@@ -43,6 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     int rc = regex_match(r, subject);
+    check_search(pattern, subject, rc);
     if (rc == 1) {
         check(str_starts(subject, regex_prefix(r)));
         check(is_literal(r, subject));

@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/num.h"
+#include "base/regex_required.h"
 
 enum {
     PATTERN_MAX = 64 << 10,
@@ -26,10 +27,12 @@ enum {
 struct regex {
     pcre2_code *code;
     pcre2_match_context *limits;
-    bool utf;             /* subjects must be UTF-8 */
+    bool utf;             /* subjects are UTF-8 */
+    bool search;          /* matches may lie within the subject */
+    bool unchecked;       /* any subject may go to the JIT's code without a look at its UTF-8 */
     struct str *literals; /* owned, text included */
     size_t n_literals;
-    struct str prefix; /* owned */
+    struct str prefix, required; /* owned */
 };
 
 /* --- what RE2 would refuse -------------------------------------------------------------------- */
@@ -247,12 +250,16 @@ static void find_prefix(struct regex *r, struct str pattern)
 
 /* --- compiling -------------------------------------------------------------------------------- */
 
-static int compile(struct regex *r, struct str pattern, bool anchored, struct err *err)
+static int compile(struct regex *r, struct str pattern, struct err *err)
 {
     int code = 0;
     PCRE2_SIZE at = 0;
-    uint32_t options = (anchored ? PCRE2_ANCHORED | PCRE2_ENDANCHORED : 0) | PCRE2_DOTALL |
-                       PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C | (r->utf ? PCRE2_UTF : 0);
+    uint32_t options =
+        PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C | (r->utf ? PCRE2_UTF : 0);
+    if (!r->search)
+        options |= PCRE2_ANCHORED | PCRE2_ENDANCHORED;
+    else if (r->utf)
+        options |= PCRE2_MATCH_INVALID_UTF;
     r->code = pcre2_compile((PCRE2_SPTR)(pattern.p ? pattern.p : ""), pattern.n, options, &code,
                             &at, NULL);
     if (!r->code) {
@@ -260,7 +267,8 @@ static int compile(struct regex *r, struct str pattern, bool anchored, struct er
         (void)pcre2_get_error_message(code, (PCRE2_UCHAR *)reason, sizeof reason);
         return refuse(pattern, at, reason, err);
     }
-    (void)pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE); // without a JIT the interpreter matches
+    bool jit = pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE) == 0; // else the interpreter matches
+    r->unchecked = jit && (r->search || !r->utf);
     r->limits = pcre2_match_context_create(NULL);
     if (!r->limits)
         return err_set(err, ERR_NOMEM, "out of memory for a regular expression");
@@ -299,7 +307,7 @@ static bool needs_utf(struct str pattern)
     return false;
 }
 
-static int make(struct str pattern, bool anchored, struct regex **out, struct err *err)
+static int make(struct str pattern, bool search, struct regex **out, struct err *err)
 {
     if (pattern.n > PATTERN_MAX)
         return err_set(err, ERR_TOO_BIG, "regular expression of %zu bytes; the limit is %d",
@@ -313,28 +321,30 @@ static int make(struct str pattern, bool anchored, struct regex **out, struct er
     struct regex *r = calloc(1, sizeof *r);
     if (!r)
         return err_set(err, ERR_NOMEM, "out of memory for a regular expression");
+    r->search = search;
     r->utf = needs_utf(pattern);
-    rc = compile(r, pattern, anchored, err);
+    rc = compile(r, pattern, err);
     if (rc != 0) {
         regex_free(r);
         return rc;
     }
-    if (anchored) {
+    if (!search) {
         find_literals(r, pattern);
         find_prefix(r, pattern);
     }
+    r->required = regex_find_required(pattern);
     *out = r;
     return 0;
 }
 
 int regex_new(struct str pattern, struct regex **out, struct err *err)
 {
-    return make(pattern, true, out, err);
+    return make(pattern, false, out, err);
 }
 
 int regex_new_search(struct str pattern, struct regex **out, struct err *err)
 {
-    return make(pattern, false, out, err);
+    return make(pattern, true, out, err);
 }
 
 void regex_free(struct regex *r)
@@ -343,6 +353,7 @@ void regex_free(struct regex *r)
         return;
     drop_literals(r);
     free((void *)(uintptr_t)r->prefix.p);
+    free((void *)(uintptr_t)r->required.p);
     pcre2_match_context_free(r->limits);
     pcre2_code_free(r->code);
     free(r);
@@ -395,7 +406,8 @@ static int outcome(int rc)
 static int run(const struct regex *r, struct str subject, pcre2_match_data *data)
 {
     PCRE2_SPTR text = (PCRE2_SPTR)(subject.p ? subject.p : "");
-    int rc = pcre2_match(r->code, text, subject.n, 0, 0, data, r->limits);
+    int rc = r->unchecked ? pcre2_jit_match(r->code, text, subject.n, 0, 0, data, r->limits)
+                          : pcre2_match(r->code, text, subject.n, 0, 0, data, r->limits);
     if (rc == PCRE2_ERROR_JIT_STACKLIMIT) // its stack is 32 KiB; the interpreter has the heap
         rc = pcre2_match(r->code, text, subject.n, 0, PCRE2_NO_JIT, data, r->limits);
     return outcome(rc);
@@ -498,4 +510,9 @@ size_t regex_literals(const struct regex *r, const struct str **out)
 struct str regex_prefix(const struct regex *r)
 {
     return r->prefix;
+}
+
+struct str regex_required(const struct regex *r)
+{
+    return r->required;
 }

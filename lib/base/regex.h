@@ -21,7 +21,8 @@ int regex_new(struct str pattern, struct regex **out, struct err *err);
 void regex_free(struct regex *r);
 
 /* The same, but a match anywhere within the subject is one, as who searches text expects; ^ and $
- * are the ends of the subject. It has no literals and no prefix. */
+ * are the ends of the subject. It has no literals and no prefix. Of a subject that is not UTF-8 the
+ * sound stretches are searched. */
 int regex_new_search(struct str pattern, struct regex **out, struct err *err);
 
 /* 1 match, 0 no match, ERR_TOO_BIG when the match ran into its limit. */
@@ -37,5 +38,9 @@ size_t regex_literals(const struct regex *r, const struct str **out);
 
 /* The literal text that every match starts with (may be empty); borrowed from `r`. */
 struct str regex_prefix(const struct regex *r);
+
+/* Literal text that every subject contains which matches, the longest that is easily found (may be
+ * empty); borrowed from `r`. */
+struct str regex_required(const struct regex *r);
 
 #endif

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE // memmem
 #include "base/str.h"
 
 #include <stdint.h>
@@ -43,17 +44,10 @@ size_t str_index(struct str s, char c)
 
 size_t str_find(struct str s, struct str needle)
 {
-    if (needle.n == 0)
+    if (needle.n == 0 || s.n == 0)
         return 0;
-    for (size_t i = 0; i + needle.n <= s.n;) {
-        const char *at = memchr(s.p + i, needle.p[0], s.n - needle.n - i + 1);
-        if (!at)
-            break;
-        if (memcmp(at, needle.p, needle.n) == 0)
-            return (size_t)(at - s.p);
-        i = (size_t)(at - s.p) + 1;
-    }
-    return s.n;
+    const char *at = memmem(s.p, s.n, needle.p, needle.n);
+    return at ? (size_t)(at - s.p) : s.n;
 }
 
 struct str str_cut(struct str *s, char sep)

@@ -75,6 +75,68 @@ static void test_dot_and_classes_match_characters_not_bytes(void **state)
     assert_int_equal(match(".*x", "üüx"), 1);
 }
 
+static void test_a_search_looks_around_what_is_not_utf8(void **state)
+{
+    (void)state;
+    assert_int_equal(search("[a-z]+=ü", "\xff bad k=ü"), 1);
+    assert_int_equal(search("a.b", "a\xff"
+                                   "b"),
+                     0);
+    assert_int_equal(search("ab", "\xff"
+                                  "ab"),
+                     1);
+}
+
+static void check_required(const char *pattern, const char *expected)
+{
+    struct regex *r = NULL;
+    struct err err;
+    if (regex_new_search(str_c(pattern), &r, &err) != 0)
+        fail_msg("%s: %s", pattern, err.message);
+    struct str found = regex_required(r);
+    if (!str_eq(found, str_c(expected)))
+        fail_msg("%s: requires \"%.*s\", not \"%s\"", pattern, STR_ARG(found), expected);
+    regex_free(r);
+}
+
+static void test_text_that_must_be_there_is_known(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pattern, *required;
+    } cases[] = {
+        {"took [0-9]{2} us", "took "},
+        {"abc", "abc"},
+        {"a.bcd.e", "bcd"},
+        {"abc*de", "ab"},
+        {"ab+c", "ab"},
+        {"abx?", "ab"},
+        {"abü?", "ab"},
+        {"ab{0,2}cd", "cd"},
+        {"a|b", ""},
+        {"(abcdef)?gh", "gh"},
+        {"(a|b)cd", "cd"},
+        {"(?i)abc", ""},
+        {"(?:abc)+xy", "xy"},
+        {"(?P<name>abc)xyz", "xyz"},
+        {"\\.abc\\d", ".abc"},
+        {"\\x41bc", ""},
+        {"\\Qa|b\\E", ""},
+        {"[]abc]de", "de"},
+        {"[[:alpha:]]de", "de"},
+        {"[^\\]x]de", "de"},
+        {"^begin", "begin"},
+        {"(a(b)c|d)ef(g", ""},
+        {"", ""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct regex *r = NULL;
+        if (regex_new(str_c(cases[i].pattern), &r, NULL) == 0)
+            check_required(cases[i].pattern, cases[i].required);
+        regex_free(r);
+    }
+}
+
 static void test_what_re2_refuses_is_refused(void **state)
 {
     (void)state;
@@ -214,6 +276,8 @@ int main(void)
         cmocka_unit_test(test_templates_expand_as_in_go),
         cmocka_unit_test(test_expand_appends_nothing_without_a_match),
         cmocka_unit_test(test_overlong_patterns_are_too_big),
+        cmocka_unit_test(test_a_search_looks_around_what_is_not_utf8),
+        cmocka_unit_test(test_text_that_must_be_there_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,13 +6,14 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/regex.h"
 #include "harness.h"
 #include "store/embedded/records/any_bytes.h"
 #include "store/embedded/records/predicate.h"
 #include "store/embedded/records/source.h"
 #include "store/records.h"
 
-enum { STEPS = 500, ROWS_MAX = 60000, SOURCES = 9, NAMES = 400 };
+enum { REGEXES = 4, STEPS = 500, ROWS_MAX = 60000, SOURCES = 9, NAMES = 400 };
 #define NS INT64_C(1000000)
 
 struct model {
@@ -26,6 +27,7 @@ struct model {
     size_t n;
     struct record_source sources[SOURCES];
     struct str names[NAMES];
+    struct regex *regexes[REGEXES];
     uint64_t random;
     int64_t now_ms;
 };
@@ -125,6 +127,13 @@ static void make_sources(struct model *m)
                                                .scope_name = i % 2 ? STR("lib") : (struct str){0},
                                                .resource_dropped = (uint32_t)i};
     }
+}
+
+static void make_regexes(struct model *m)
+{
+    static const char *const patterns[REGEXES] = {"value 1?7", "[Ww]ord.*[05] ", "^The", "a|out$"};
+    for (size_t i = 0; i < REGEXES; i++)
+        assert_int_equal(regex_new_search(str_c(patterns[i]), &m->regexes[i], NULL), 0);
 }
 
 /* --- retention -------------------------------------------------------------------------------- */
@@ -274,10 +283,12 @@ static struct predicate random_leaf(struct model *m)
     }
     p.column = (struct column_ref){.origin = COLUMN_ATTRIBUTE,
                                    .name = m->names[below(m, below(m, 3) ? 12 : NAMES)]};
-    static const enum predicate_op ops[] = {PREDICATE_EXISTS,   PREDICATE_EQ,
-                                            PREDICATE_CONTAINS, PREDICATE_CONTAINS_NOCASE,
-                                            PREDICATE_PHRASE,   PREDICATE_GT};
+    static const enum predicate_op ops[] = {
+        PREDICATE_EXISTS, PREDICATE_EQ, PREDICATE_CONTAINS, PREDICATE_CONTAINS_NOCASE,
+        PREDICATE_PHRASE, PREDICATE_GT, PREDICATE_REGEX};
     p.op = ops[below(m, sizeof ops / sizeof *ops)];
+    if (p.op == PREDICATE_REGEX)
+        p.regex = m->regexes[below(m, REGEXES)];
     p.value = predicate_is_search(p.op) ? any_string(below(m, 2) ? STR("timed") : STR("e 1"))
               : below(m, 2)             ? any_int((int64_t)below(m, 100))
                                         : any_string(text(m, "value ", below(m, 20)));
@@ -546,6 +557,7 @@ static void run(uint64_t seed, bool rules)
     harness_init(&m->h);
     m->h.options.retention_records_ms[RECORD_SPANS] = STORE_RETENTION_FOREVER;
     make_sources(m);
+    make_regexes(m);
     if (rules)
         make_rules(m);
     (void)harness_open(&m->h);
@@ -559,6 +571,8 @@ static void run(uint64_t seed, bool rules)
     free(m->rows);
     free(m->row_sources);
     free(m->gone);
+    for (size_t i = 0; i < REGEXES; i++)
+        regex_free(m->regexes[i]);
     arena_done(&m->arena);
     free(m);
 }

@@ -9,9 +9,19 @@ static char fold(char c)
     return (char)(c + ((unsigned char)(c - 'A') < 26 ? 32 : 0));
 }
 
+/* Sixteen bytes at a time: a loop of a fixed length becomes a few vector instructions. */
+static void fold_piece(const char *restrict from, char *restrict to)
+{
+    for (size_t i = 0; i < 16; i++)
+        to[i] = fold(from[i]);
+}
+
 void text_fold(struct str text, char *out)
 {
-    for (size_t i = 0; i < text.n; i++)
+    size_t i = 0;
+    for (; i + 16 <= text.n; i += 16)
+        fold_piece(text.p + i, out + i);
+    for (; i < text.n; i++)
         out[i] = fold(text.p[i]);
 }
 
@@ -45,6 +55,13 @@ size_t predicate_find(const struct predicate *p, struct str text, size_t at)
         at++;
     }
     return text.n;
+}
+
+struct str predicate_needle(const struct predicate *p)
+{
+    if (p->op == PREDICATE_REGEX)
+        return regex_required(p->regex);
+    return predicate_is_search(p->op) ? any_text(&p->value) : (struct str){0};
 }
 
 static bool starts_folded(struct str text, struct str needle)

@@ -12,6 +12,10 @@ int predicate_matches(const struct predicate *p, const struct any *v);
  * `text` is in small letters already where the case does not count, and so is p's value. */
 size_t predicate_find(const struct predicate *p, struct str text, size_t at);
 
+/* Text that must be in a value that satisfies `p`: what is searched, or what a regex cannot do
+ * without. Empty: unknown. */
+struct str predicate_needle(const struct predicate *p);
+
 static inline bool predicate_is_search(enum predicate_op op)
 {
     return op >= PREDICATE_CONTAINS && op <= PREDICATE_PHRASE;

@@ -58,7 +58,7 @@ static bool ask_word(void *arg, uint64_t hash)
 static bool words_may(struct rowset *r, const struct predicate *p)
 {
     struct words_ask ask = {r, true};
-    struct str text = any_text(&p->value);
+    struct str text = predicate_needle(p);
     if (p->op == PREDICATE_PHRASE)
         (void)words_each(text, ask_word, &ask); // stops at the first that is not there
     else
@@ -89,7 +89,7 @@ static bool column_may(struct rowset *r, const struct predicate *p)
         bool words = is_field(r, &p->column, RECORD_LOGS, LOG_BODY);
         return words || c->kind == COLUMN_ANY || group_column_may_contain(r->part, c, hash);
     }
-    if (predicate_is_search(p->op) && is_field(r, &p->column, RECORD_LOGS, LOG_BODY))
+    if (predicate_needle(p).n && is_field(r, &p->column, RECORD_LOGS, LOG_BODY))
         return words_may(r, p);
     return true;
 }
@@ -140,6 +140,12 @@ static inline void set_bit(uint64_t *bits, uint32_t row)
     bits[row / 64] |= UINT64_C(1) << row % 64;
 }
 
+/* Whether the row is still of interest. */
+static inline bool is_within(const uint64_t *within, uint32_t row)
+{
+    return !within || within[row / 64] >> row % 64 & 1;
+}
+
 static inline uint32_t row_of(const struct column *c, uint32_t value)
 {
     return c->rows ? c->rows[value] : value;
@@ -179,9 +185,11 @@ static int match_sources(struct rowset *r, const struct predicate *p, uint64_t *
 }
 
 static int match_each(struct rowset *r, const struct predicate *p, const struct column *c,
-                      uint64_t *out)
+                      const uint64_t *within, uint64_t *out)
 {
     for (uint32_t i = 0; i < c->n; i++) {
+        if (!is_within(within, row_of(c, i)))
+            continue;
         struct any v = column_any(c, i, r->arena);
         int rc = predicate_matches(p, &v);
         if (rc < 0)
@@ -226,11 +234,41 @@ static uint32_t text_at(const struct column *c, uint32_t from, size_t at)
     return lo;
 }
 
-/* All texts of the column in one go, as they lie behind each other. A place that spans two texts is
- * none. */
-static int match_search(struct rowset *r, const struct predicate *p, const struct column *c,
-                        uint64_t *out)
+/* The string that value `text` of the column is, as it stands in `all`, which is the column's text
+ * or a copy with small letters; p is NULL when the value is none. */
+static struct str string_in(const struct column *c, uint32_t text, const char *all)
 {
+    struct str own = column_text(c, text);
+    if (c->kind == COLUMN_ANY) {
+        struct reader r = reader_of(own.p, own.n);
+        own = get_byte(&r) == ANY_STRING ? get_text(&r) : (struct str){0};
+        if (r.bad)
+            own = (struct str){0};
+    } else if (c->kind != COLUMN_STRING) {
+        own = (struct str){0};
+    }
+    return own.p ? str_of(all + (own.p - c->text), own.n) : own;
+}
+
+/* Whether the value that has the needle at `at` satisfies `p`: 1, 0, ERR_…. */
+static int decide(struct rowset *r, const struct predicate *p, const struct column *c,
+                  uint32_t text, const char *all, size_t at)
+{
+    struct str own = string_in(c, text, all);
+    if (own.p && predicate_is_search(p->op)) {
+        size_t begin = (size_t)(own.p - all);
+        return predicate_find(p, own, at > begin ? at - begin : 0) < own.n;
+    }
+    struct any v = own.p ? any_string(own) : column_text_any(c, text, r->arena);
+    return predicate_matches(p, &v);
+}
+
+/* All texts of the column in one go, as they lie behind each other; where the needle is, the value
+ * decides. (Values of several types have their texts as they are within their bytes.) */
+static int match_search(struct rowset *r, const struct predicate *p, const struct column *c,
+                        const uint64_t *within, uint64_t *out)
+{
+    struct str needle = predicate_needle(p);
     struct str all = str_of(c->text, c->n_texts ? c->ends[c->n_texts - 1] : 0);
     if (predicate_folds_case(p->op)) {
         char *small = arena_alloc(r->arena, all.n);
@@ -239,22 +277,22 @@ static int match_search(struct rowset *r, const struct predicate *p, const struc
         text_fold(all, small);
         all.p = small;
     }
-    struct predicate plain = *p;
-    plain.op = PREDICATE_CONTAINS; // edges of words are those of its own text
+    int rc = 0;
     uint32_t text = 0;
-    for (size_t at = predicate_find(&plain, all, 0); at < all.n;
-         at = predicate_find(&plain, all, at)) {
+    for (size_t at = str_find(all, needle); rc >= 0 && at < all.n;
+         at = c->ends[text] + str_find(str_sub(all, c->ends[text], SIZE_MAX), needle)) {
         text = text_at(c, text, at);
-        size_t begin = text ? c->ends[text - 1] : 0;
-        struct str own = str_of(all.p + begin, c->ends[text] - begin);
-        if (predicate_find(p, own, at - begin) < own.n)
+        if (!is_within(within, row_of(c, text)))
+            continue;
+        rc = decide(r, p, c, text, all.p, at);
+        if (rc > 0)
             set_bit(out, row_of(c, text));
-        at = c->ends[text];
     }
-    return 0;
+    return rc < 0 ? rc : arena_failed(r->arena) ? ERR_NOMEM : 0;
 }
 
-static int match_column(struct rowset *r, const struct predicate *p, uint64_t *out)
+static int match_column(struct rowset *r, const struct predicate *p, const uint64_t *within,
+                        uint64_t *out)
 {
     const struct column *c = NULL;
     int rc = rowset_column(r, &p->column, &c);
@@ -267,17 +305,19 @@ static int match_column(struct rowset *r, const struct predicate *p, uint64_t *o
     }
     if (c->codes)
         return match_dictionary(r, p, c, out);
-    if (c->kind == COLUMN_STRING && predicate_is_search(p->op) && p->value.n)
-        return match_search(r, p, c, out);
-    return match_each(r, p, c, out);
+    if (column_is_text(c) && predicate_needle(p).n)
+        return match_search(r, p, c, within, out);
+    return match_each(r, p, c, within, out);
 }
 
-static int match_leaf(struct rowset *r, const struct predicate *p, uint64_t *out)
+static int match_leaf(struct rowset *r, const struct predicate *p, const uint64_t *within,
+                      uint64_t *out)
 {
     memset(out, 0, rowset_words(r) * sizeof *out);
     if (p->column.origin == COLUMN_TIME)
         return match_times(r, p, out);
-    return column_is_of_source(&p->column) ? match_sources(r, p, out) : match_column(r, p, out);
+    return column_is_of_source(&p->column) ? match_sources(r, p, out)
+                                           : match_column(r, p, within, out);
 }
 
 static bool is_empty(const struct rowset *r, const uint64_t *bits)
@@ -288,7 +328,11 @@ static bool is_empty(const struct rowset *r, const uint64_t *bits)
     return true;
 }
 
-static int match_children(struct rowset *r, const struct predicate *p, uint64_t *out)
+static int match(struct rowset *r, const struct predicate *p, const uint64_t *within,
+                 uint64_t *out);
+
+static int match_children(struct rowset *r, const struct predicate *p, const uint64_t *within,
+                          uint64_t *out)
 {
     size_t words = rowset_words(r);
     bool and = p->op == PREDICATE_AND;
@@ -299,7 +343,7 @@ static int match_children(struct rowset *r, const struct predicate *p, uint64_t 
     else
         memset(out, 0, words * sizeof *out);
     for (size_t i = 0; rc == 0 && i < p->n_children; i++) {
-        rc = rowset_match(r, &p->children[i], child);
+        rc = match(r, &p->children[i], and? out : within, child);
         for (size_t k = 0; rc == 0 && k < words; k++)
             out[k] = and? out[k] & child[k] : out[k] | child[k];
         if (rc == 0 && and&&is_empty(r, out))
@@ -308,22 +352,28 @@ static int match_children(struct rowset *r, const struct predicate *p, uint64_t 
     return rc;
 }
 
-int rowset_match(struct rowset *r, const struct predicate *p, uint64_t *out)
+/* Rows outside `within` (NULL: none) may get any bit: who asks does not look at them, and what
+ * costs much is not asked of them. */
+static int match(struct rowset *r, const struct predicate *p, const uint64_t *within, uint64_t *out)
 {
-    if (!p) {
-        match_all(r, out);
-        return 0;
-    }
     if (p->op == PREDICATE_AND || p->op == PREDICATE_OR)
-        return match_children(r, p, out);
+        return match_children(r, p, within, out);
     if (p->op != PREDICATE_NOT)
-        return match_leaf(r, p, out);
+        return match_leaf(r, p, within, out);
     uint64_t *all = arena_array(r->arena, rowset_words(r), sizeof *all);
-    int rc = all ? rowset_match(r, &p->children[0], out) : ERR_NOMEM;
+    int rc = all ? match(r, &p->children[0], within, out) : ERR_NOMEM;
     if (rc != 0)
         return rc;
     match_all(r, all);
     for (size_t i = 0; i < rowset_words(r); i++)
         out[i] = all[i] & ~out[i];
+    return 0;
+}
+
+int rowset_match(struct rowset *r, const struct predicate *p, uint64_t *out)
+{
+    if (p)
+        return match(r, p, NULL, out);
+    match_all(r, out);
     return 0;
 }

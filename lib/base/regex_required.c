@@ -1,0 +1,112 @@
+#include "base/regex_required.h"
+
+#include "base/buf.h"
+
+static bool is_meta(char c)
+{
+    return c != '\0' && strchr("\\.+*?()|[]{}^$", c) != NULL;
+}
+
+/* Runs of literal text between the operators of a pattern, outside all groups. */
+struct runs {
+    struct buf run, longest;
+    size_t last; /* where the last character of the run begins */
+};
+
+static void end_run(struct runs *r)
+{
+    if (r->run.n > r->longest.n) {
+        buf_reset(&r->longest);
+        buf_put_str(&r->longest, buf_str(&r->run));
+    }
+    buf_reset(&r->run);
+    r->last = 0;
+}
+
+static void add_to_run(struct runs *r, char c)
+{
+    if (((unsigned char)c & 0xC0) != 0x80) // not inside a UTF-8 sequence
+        r->last = r->run.n;
+    buf_putc(&r->run, c);
+}
+
+/* Behind the class that begins at `at`. */
+static size_t skip_class(struct str pattern, size_t at)
+{
+    size_t i = at + 1;
+    i += i < pattern.n && pattern.p[i] == '^';
+    i += i < pattern.n && pattern.p[i] == ']';
+    for (; i < pattern.n && pattern.p[i] != ']'; i++) {
+        if (pattern.p[i] == '\\') {
+            i++;
+        } else if (pattern.p[i] == '[' && i + 1 < pattern.n && pattern.p[i + 1] == ':') {
+            struct str rest = str_sub(pattern, i, pattern.n);
+            size_t end = str_find(rest, STR(":]"));
+            i += end < rest.n ? end + 1 : 0;
+        }
+    }
+    return i;
+}
+
+/* False: the pattern has something that this does not understand. `*at` is moved to the last byte
+ * of what was read. */
+static bool read_escape(struct runs *r, struct str pattern, size_t *at, bool in_group)
+{
+    if (*at + 1 >= pattern.n)
+        return false;
+    char c = pattern.p[++*at];
+    if (!in_group && is_meta(c))
+        add_to_run(r, c);
+    else
+        end_run(r);
+    return is_meta(c) || strchr("dDsSwWbBAznrtfv", c);
+}
+
+static bool find_runs(struct runs *r, struct str pattern)
+{
+    size_t depth = 0;
+    for (size_t i = 0; i < pattern.n; i++) {
+        char c = pattern.p[i];
+        if (c == '\\') {
+            if (!read_escape(r, pattern, &i, depth > 0))
+                return false;
+        } else if (c == '|' && depth == 0) {
+            return false;
+        } else if (c == '(') {
+            if (i + 2 < pattern.n && pattern.p[i + 1] == '?' && !strchr(":P<", pattern.p[i + 2]))
+                return false; // flags
+            end_run(r);
+            depth++;
+        } else if (c == ')') {
+            depth -= depth > 0;
+        } else if (c == '[') {
+            end_run(r);
+            i = skip_class(pattern, i);
+        } else if (depth > 0) {
+            continue;
+        } else if (c == '*' || c == '?' || c == '{') {
+            r->run.n = r->last; // the character before may be absent
+            end_run(r);
+            i += c == '{' ? str_index(str_sub(pattern, i, pattern.n), '}') : 0;
+        } else if (is_meta(c)) {
+            end_run(r);
+        } else {
+            add_to_run(r, c);
+        }
+    }
+    end_run(r);
+    return true;
+}
+
+struct str regex_find_required(struct str pattern)
+{
+    struct runs runs = {BUF_MAX(pattern.n + 1), BUF_MAX(pattern.n + 1), 0};
+    struct str found = {0};
+    if (find_runs(&runs, pattern) && runs.longest.n && !buf_failed(&runs.run)) {
+        char *copy = str_dup(buf_str(&runs.longest));
+        found = str_of(copy, copy ? runs.longest.n : 0);
+    }
+    buf_done(&runs.run);
+    buf_done(&runs.longest);
+    return found;
+}
