@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "memory_file.h"
+#include "store/embedded/check.h"
 #include "store/embedded/part_format.h"
 #include "store/embedded/records/predicate.h"
 #include "store/embedded/records/record_format.h"
@@ -81,6 +82,18 @@ static void read_group(struct record_part *p, const struct part_group *g, struct
         (void)rowset_match(&rows, &where, bits);
 }
 
+static void forget(void *arg, bool damage, const char *path, const char *what)
+{
+    (void)arg, (void)damage, (void)path, (void)what;
+}
+
+static void check_file(const struct fs *fs)
+{
+    struct store_check_totals totals = {0};
+    struct check c = {.fs = fs, .finding = forget, .totals = &totals};
+    (void)check_span_part(&c, "fuzz", 0, 1, 1);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < INPUT_HEAD)
@@ -97,6 +110,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (uint32_t i = 0; i < p->n_groups; i++)
             read_group(p, &p->groups[i], &file, zstd, &arena);
         record_part_unref(p);
+        check_file(&fs);
     }
     arena_done(&arena);
     (void)ZSTD_freeDCtx(zstd);
