@@ -19,6 +19,9 @@ typedef struct tt_exporter {
      * valid during the call. Called from one thread at a time for each provider. */
     int (*send)(void *arg, enum tt_signal signal, const void *request, size_t n, size_t items,
                 int64_t timeout_ms);
+    /* Makes a `send` that is under way return soon, and those to come fail: the deadline of a
+     * shutdown has passed. Any thread; may be NULL. */
+    void (*cancel)(void *arg);
     void (*close)(void *arg); /* called once, by whoever owns the exporter; may be NULL */
     void *arg;
 } tt_exporter;

@@ -22,4 +22,13 @@ static inline int64_t clock_mono_ns(void)
     return clock_read_ns(CLOCK_MONOTONIC);
 }
 
+/* Of the monotonic clock, so many milliseconds from now; INT64_MAX when that is too far. */
+static inline int64_t clock_deadline_ns(int64_t timeout_ms)
+{
+    int64_t now = clock_mono_ns(), ns_per_ms = 1000000;
+    if (timeout_ms > (INT64_MAX - now) / ns_per_ms)
+        return INT64_MAX;
+    return timeout_ms > 0 ? now + timeout_ms * ns_per_ms : now;
+}
+
 #endif

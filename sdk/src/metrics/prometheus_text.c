@@ -196,7 +196,7 @@ static bool keep_family(struct writer *w, struct stream *s)
     return true;
 }
 
-static void scope_labels(struct buf *out, const tt_meter *m, enum tt_prometheus_names names)
+static void scope_labels(struct buf *out, const struct scope *m, enum tt_prometheus_names names)
 {
     if (*m->name) {
         buf_puts(out, "otel_scope_name=");
@@ -222,7 +222,7 @@ static bool keep_scope(struct writer *w, tt_meter *m)
     if (m->text_form == form_of(w))
         return true;
     struct buf text = BUF_MAX(4 * ATTR_SET_BYTES_MAX);
-    scope_labels(&text, m, w->options.names);
+    scope_labels(&text, &m->scope, w->options.names);
     size_t n;
     char *made = buf_take(&text, &n);
     buf_done(&text);

@@ -5,7 +5,6 @@
 
 #include "core/clock.h"
 #include "core/problem.h"
-#include "core/text.h"
 
 enum { LIMIT_DEFAULT = 2000 };
 
@@ -123,10 +122,7 @@ static void meter_free(tt_meter *m)
         next = i->next;
         instrument_free(i);
     }
-    free(m->name);
-    free(m->version);
-    free(m->schema_url);
-    free(m->attrs);
+    scope_done(&m->scope);
     free(m->text);
     free(m);
 }
@@ -162,20 +158,10 @@ static tt_meter *meter_new(tt_meter_provider *p, const tt_scope *scope)
     if (!m)
         return NULL;
     m->provider = p;
-    m->name = text_dup(text_or_empty(scope->name));
-    m->version = text_dup(text_or_empty(scope->version));
-    m->schema_url = text_dup(text_or_empty(scope->schema_url));
-    m->attrs = attr_set_new(scope->attrs, scope->attrs_n, NULL, NULL);
-    if (m->name && m->version && m->schema_url && m->attrs)
+    if (scope_init(&m->scope, scope))
         return m;
     meter_free(m);
     return NULL;
-}
-
-static bool is_same_scope(const tt_meter *a, const tt_meter *b)
-{
-    return strcmp(a->name, b->name) == 0 && strcmp(a->version, b->version) == 0 &&
-           strcmp(a->schema_url, b->schema_url) == 0 && attr_set_eq(a->attrs, b->attrs);
 }
 
 tt_meter *tt_meter_get_scope(tt_meter_provider *p, const tt_scope *scope)
@@ -191,7 +177,7 @@ tt_meter *tt_meter_get_scope(tt_meter_provider *p, const tt_scope *scope)
     }
     mutex_lock(&p->lock);
     tt_meter *m = p->meters;
-    while (m && !is_same_scope(m, made))
+    while (m && !scope_eq(&m->scope, &made->scope))
         m = m->next;
     if (!m) {
         made->next = p->meters;

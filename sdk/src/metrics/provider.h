@@ -3,6 +3,7 @@
 #define TELLTALE_METRICS_PROVIDER_H
 
 #include "core/mutex.h"
+#include "core/otlp_head.h"
 #include "metrics/instrument.h"
 #include "telltale/metrics.h"
 
@@ -16,8 +17,7 @@ struct callback {
 struct tt_meter {
     struct tt_meter *next;
     struct tt_meter_provider *provider;
-    char *name, *version, *schema_url; /* owned; empty or NULL: none */
-    struct attr_set *attrs;            /* owned */
+    struct scope scope;
     struct instrument *instruments;
     char *text; /* owned; its labels for Prometheus, guarded by the collect lock */
     uint8_t text_form;

@@ -113,7 +113,8 @@ static bool take_span(void *arg, const char *record, size_t n)
 /* False when the deadline passed before all was sent. */
 static bool send_all(tt_tracer_provider *p, int64_t deadline_mono_ns)
 {
-    mutex_lock(&p->sending);
+    if (!mutex_lock_until(&p->sending, deadline_mono_ns))
+        return false;
     p->deadline_mono_ns = deadline_mono_ns;
     p->timed_out = false;
     queue_drain(p->queue, take_span, p);
@@ -219,13 +220,6 @@ tt_tracer_provider *tt_tracer_provider_new(const tt_tracer_provider_options *opt
     return NULL;
 }
 
-static int64_t deadline(int64_t timeout_ms)
-{
-    int64_t now = clock_mono_ns();
-    return timeout_ms > (INT64_MAX - now) / NS_PER_MS ? INT64_MAX
-                                                      : now + MAX(timeout_ms, 0) * NS_PER_MS;
-}
-
 int tt_tracer_provider_flush(tt_tracer_provider *p, int64_t timeout_ms)
 {
     if (!p)
@@ -234,7 +228,7 @@ int tt_tracer_provider_flush(tt_tracer_provider *p, int64_t timeout_ms)
         return TT_ERR_SHUTDOWN;
     if (!p->options.exporter.send)
         return TT_OK;
-    return send_all(p, deadline(timeout_ms)) ? TT_OK : TT_ERR_TIMEOUT;
+    return send_all(p, clock_deadline_ns(timeout_ms)) ? TT_OK : TT_ERR_TIMEOUT;
 }
 
 int tt_tracer_provider_shutdown(tt_tracer_provider *p, int64_t timeout_ms)
@@ -244,6 +238,8 @@ int tt_tracer_provider_shutdown(tt_tracer_provider *p, int64_t timeout_ms)
     int rc = tt_tracer_provider_flush(p, timeout_ms);
     if (atomic_exchange(&p->closed, true))
         return TT_ERR_SHUTDOWN;
+    if (rc == TT_ERR_TIMEOUT && p->options.exporter.cancel)
+        p->options.exporter.cancel(p->options.exporter.arg);
     worker_stop(&p->worker);
     close_exporter(p);
     return rc;

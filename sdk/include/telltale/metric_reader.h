@@ -1,0 +1,39 @@
+/* Metrics that are sent from time to time, rather than scraped. */
+#ifndef TELLTALE_METRIC_READER_H
+#define TELLTALE_METRIC_READER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "telltale/api.h"
+#include "telltale/exporter.h"
+#include "telltale/metrics.h"
+
+TT_BEGIN
+
+typedef struct tt_metric_reader tt_metric_reader;
+
+typedef struct tt_metric_reader_options {
+    size_t size;          /* sizeof(tt_metric_reader_options) */
+    tt_exporter exporter; /* taken, also on failure */
+    int64_t interval_ms;  /* 0: OTEL_METRIC_EXPORT_INTERVAL, or else 60000 */
+    int64_t timeout_ms;   /* of one send. 0: OTEL_METRIC_EXPORT_TIMEOUT, or else 30000 */
+} tt_metric_reader_options;
+
+/* Collects the provider and sends all of it, with cumulative values, at every interval, from a
+ * thread of its own. The provider must outlive it. NULL when out of memory or threads, and without
+ * `send`. A child after fork() does not go on sending. */
+TT_API tt_metric_reader *tt_metric_reader_start(tt_meter_provider *provider,
+                                                const tt_metric_reader_options *options);
+
+/* Collects and sends now. TT_ERR_TIMEOUT when a send under way does not end in time; else what the
+ * exporter says. */
+TT_API int tt_metric_reader_flush(tt_metric_reader *reader, int64_t timeout_ms);
+
+/* Flushes, ends the thread, closes the exporter and frees the reader. Returns what the flush did.
+ * NULL is fine. */
+TT_API int tt_metric_reader_stop(tt_metric_reader *reader, int64_t timeout_ms);
+
+TT_END
+
+#endif

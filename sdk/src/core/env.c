@@ -1,0 +1,19 @@
+#include "core/env.h"
+
+#include <stdlib.h>
+
+#include "base/num.h"
+#include "base/str.h"
+#include "core/problem.h"
+
+int64_t env_ms(const char *name, int64_t otherwise)
+{
+    const char *text = getenv(name);
+    int64_t value;
+    if (!text || !*text)
+        return otherwise;
+    if (num_parse_i64(str_trim(str_c(text)), &value) == 0 && value > 0)
+        return value;
+    problem(TT_PROBLEM_MISUSE, "a variable of the environment is not a number above 0", name);
+    return otherwise;
+}

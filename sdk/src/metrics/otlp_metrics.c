@@ -1,0 +1,247 @@
+/* Messages in messages, written in one pass: the length of each is left open as a varint of five
+ * bytes, which the protocol allows to be longer than it needs to be, and filled in at its end. */
+#include "metrics/otlp_metrics.h"
+
+#include <stdlib.h>
+
+#include "core/clock.h"
+#include "core/proto.h"
+
+enum { RESOURCE_METRICS = 1, RESOURCE = 1, SCOPE_METRICS = 2, SCOPE = 1, METRICS = 2 };
+enum { SCHEMA_URL = 3, METRIC_NAME = 1, METRIC_DESCRIPTION = 2, METRIC_UNIT = 3 };
+enum { METRIC_GAUGE = 5, METRIC_SUM = 7, METRIC_HISTOGRAM = 9, METRIC_EXPONENTIAL = 10 };
+enum { POINTS = 1, TEMPORALITY = 2, MONOTONIC = 3, CUMULATIVE = 2 };
+enum { START = 2, TIME = 3 }; /* of points of all kinds */
+enum { NUMBER_DOUBLE = 4, NUMBER_INT = 6, NUMBER_ATTRIBUTES = 7 };
+enum { COUNT = 4, SUM = 5, COUNTS = 6, BOUNDS = 7, ATTRIBUTES = 9, LEAST = 11, MOST = 12 };
+enum { EXP_ATTRIBUTES = 1, EXP_SCALE_FIELD = 6, EXP_ZEROS = 7, EXP_POSITIVE = 8 };
+enum { EXP_NEGATIVE = 9, EXP_LEAST = 12, EXP_MOST = 13, RANGE_OFFSET = 1, RANGE_COUNTS = 2 };
+enum { LENGTH_BYTES = 5, BATCH = 64 };
+
+struct writer {
+    tt_meter_provider *provider;
+    struct buf *out;
+    struct point *point; /* scratch */
+    uint64_t now_unix_ns;
+    size_t points;
+};
+
+/* --- fields ---------------------------------------------------------------------------------- */
+
+/* Begins a message; returns what close_message wants. */
+static size_t open_message(struct buf *out, unsigned field)
+{
+    char *to = buf_reserve(out, 1 + LENGTH_BYTES);
+    if (!to)
+        return 0;
+    (void)put_tag(to, field, WIRE_BYTES);
+    buf_advance(out, 1 + LENGTH_BYTES);
+    return out->n;
+}
+
+static void close_message(struct buf *out, size_t at)
+{
+    if (buf_failed(out))
+        return;
+    size_t n = out->n - at;
+    char *to = out->p + at - LENGTH_BYTES;
+    for (int i = 0; i < LENGTH_BYTES; i++, n >>= 7)
+        to[i] = (char)((n & 0x7f) | (i < LENGTH_BYTES - 1 ? 0x80 : 0));
+}
+
+static void put_u64(struct buf *out, unsigned field, uint64_t v)
+{
+    char *to = buf_reserve(out, PROTO_HEAD_MAX);
+    if (to)
+        buf_advance(out, (size_t)(put_fixed64_field(to, field, v) - to));
+}
+
+static void put_double(struct buf *out, unsigned field, double v)
+{
+    put_u64(out, field, double_word(v));
+}
+
+static void put_int(struct buf *out, unsigned field, uint64_t v)
+{
+    char *to = buf_reserve(out, PROTO_HEAD_MAX);
+    if (to)
+        buf_advance(out, (size_t)(put_varint_field(to, field, v) - to));
+}
+
+static uint64_t zigzag(int32_t v)
+{
+    return ((uint32_t)v << 1) ^ (uint32_t)(v >> 31);
+}
+
+static void put_attributes(struct buf *out, unsigned field, const struct attr_set *set)
+{
+    char *to = buf_reserve(out, proto_set_size(set));
+    if (to)
+        buf_advance(out, (size_t)(put_proto_set(to, field, set) - to));
+}
+
+/* --- points ---------------------------------------------------------------------------------- */
+
+static void put_times(struct writer *w, const struct series *s)
+{
+    put_u64(w->out, START, (uint64_t)s->start_unix_ns);
+    put_u64(w->out, TIME, w->now_unix_ns);
+}
+
+static void put_number(struct writer *w, const struct point *p)
+{
+    put_attributes(w->out, NUMBER_ATTRIBUTES, p->series->attrs);
+    if (p->series->stream->gauge)
+        put_u64(w->out, TIME, w->now_unix_ns);
+    else
+        put_times(w, p->series);
+    if (p->kind == SERIES_SUM || p->kind == SERIES_LAST)
+        put_u64(w->out, NUMBER_INT, (uint64_t)p->integer);
+    else
+        put_double(w->out, NUMBER_DOUBLE, p->number);
+}
+
+/* A sum of values of both signs says nothing about their number, and readers take it for a counter:
+ * left out where there were values below 0, as OTLP wants it. */
+static void put_totals(struct writer *w, const struct point *p, unsigned least, unsigned most)
+{
+    put_u64(w->out, COUNT, p->count);
+    if (!(p->min < 0))
+        put_double(w->out, SUM, p->sum);
+    if (p->min <= p->max) {
+        put_double(w->out, least, p->min);
+        put_double(w->out, most, p->max);
+    }
+}
+
+static void put_explicit(struct writer *w, const struct point *p)
+{
+    const struct stream *s = p->series->stream;
+    put_attributes(w->out, ATTRIBUTES, p->series->attrs);
+    put_times(w, p->series);
+    put_totals(w, p, LEAST, MOST);
+    otlp_put_bytes(w->out, COUNTS, p->buckets, (s->bounds_n + 1) * sizeof *p->buckets);
+    otlp_put_bytes(w->out, BOUNDS, s->bounds, s->bounds_n * sizeof *s->bounds);
+}
+
+static void put_range(struct writer *w, unsigned field, const struct exp_buckets *b)
+{
+    if (!b->used)
+        return;
+    size_t at = open_message(w->out, field);
+    put_int(w->out, RANGE_OFFSET, zigzag(b->low));
+    size_t counts = open_message(w->out, RANGE_COUNTS);
+    for (int32_t i = b->low; i <= b->high; i++) {
+        char *to = buf_reserve(w->out, PROTO_HEAD_MAX);
+        if (to)
+            buf_advance(w->out, (size_t)(put_varint(to, exp_get(b, i)) - to));
+    }
+    close_message(w->out, counts);
+    close_message(w->out, at);
+}
+
+static void put_exponential(struct writer *w, const struct point *p)
+{
+    const struct exp_buckets *b = p->positive.used ? &p->positive : &p->negative;
+    put_attributes(w->out, EXP_ATTRIBUTES, p->series->attrs);
+    put_times(w, p->series);
+    put_totals(w, p, EXP_LEAST, EXP_MOST);
+    put_int(w->out, EXP_SCALE_FIELD, zigzag(b->used ? b->scale : 0));
+    put_u64(w->out, EXP_ZEROS, p->zeros);
+    put_range(w, EXP_POSITIVE, &p->positive);
+    put_range(w, EXP_NEGATIVE, &p->negative);
+}
+
+static void put_point(struct writer *w, const struct series *s)
+{
+    cell_read_begin();
+    point_read(w->point, s);
+    cell_read_end();
+    size_t at = open_message(w->out, POINTS);
+    if (s->kind == SERIES_HISTOGRAM)
+        put_explicit(w, w->point);
+    else if (s->kind == SERIES_EXPONENTIAL)
+        put_exponential(w, w->point);
+    else
+        put_number(w, w->point);
+    close_message(w->out, at);
+    w->points++;
+}
+
+/* --- metrics --------------------------------------------------------------------------------- */
+
+static unsigned data_field(const struct stream *s)
+{
+    switch (s->kind) {
+    case SERIES_HISTOGRAM: return METRIC_HISTOGRAM;
+    case SERIES_EXPONENTIAL: return METRIC_EXPONENTIAL;
+    default: return s->gauge ? METRIC_GAUGE : METRIC_SUM;
+    }
+}
+
+/* The metric with its points; nothing at all when there are none. */
+static void put_stream(struct writer *w, struct stream *s)
+{
+    struct series *batch[BATCH];
+    size_t from = 0, n, before = w->out->n, points = w->points;
+    size_t metric = open_message(w->out, METRICS);
+    otlp_put_text(w->out, METRIC_NAME, s->name);
+    otlp_put_text(w->out, METRIC_DESCRIPTION, s->description);
+    otlp_put_text(w->out, METRIC_UNIT, s->unit);
+    size_t data = open_message(w->out, data_field(s));
+    while ((n = stream_series(s, &from, batch, BATCH))) {
+        for (size_t i = 0; i < n; i++)
+            put_point(w, batch[i]);
+    }
+    if (!s->gauge)
+        put_int(w->out, TEMPORALITY, CUMULATIVE);
+    if (s->monotonic)
+        put_int(w->out, MONOTONIC, 1);
+    close_message(w->out, data);
+    close_message(w->out, metric);
+    if (w->points == points)
+        w->out->n = before;
+}
+
+static void put_meter(struct writer *w, tt_meter *m)
+{
+    size_t before = w->out->n, points = w->points;
+    size_t at = open_message(w->out, SCOPE_METRICS);
+    otlp_put_scope(w->out, SCOPE, &m->scope);
+    for (struct stream *s = NULL; (s = provider_next_stream(w->provider, s));) {
+        if (s->instrument->meter == m)
+            put_stream(w, s);
+    }
+    otlp_put_text(w->out, SCHEMA_URL, m->scope.schema_url);
+    close_message(w->out, at);
+    if (w->points == points)
+        w->out->n = before;
+}
+
+static tt_meter *first_meter(tt_meter_provider *p)
+{
+    mutex_lock(&p->lock);
+    tt_meter *m = p->meters; // new ones are put in front, so what follows is there to stay
+    mutex_unlock(&p->lock);
+    return m;
+}
+
+int otlp_metrics_collect(tt_meter_provider *p, struct buf *out, size_t *out_points)
+{
+    struct writer w = {.provider = p, .out = out, .point = malloc(sizeof *w.point)};
+    if (!w.point)
+        return TT_ERR_NOMEM;
+    provider_collect_begin(p);
+    w.now_unix_ns = (uint64_t)clock_unix_ns();
+    size_t at = open_message(out, RESOURCE_METRICS);
+    otlp_put_resource(out, RESOURCE, p->resource);
+    for (tt_meter *m = first_meter(p); m; m = m->next)
+        put_meter(&w, m);
+    if (tt_resource_schema_url(p->resource))
+        otlp_put_text(out, SCHEMA_URL, tt_resource_schema_url(p->resource));
+    close_message(out, at);
+    provider_collect_end(p);
+    free(w.point);
+    *out_points = w.points;
+    return buf_failed(out) ? TT_ERR_NOMEM : TT_OK;
+}
