@@ -18,6 +18,7 @@ SDK_BYTES_MAX = 120_000
 # The SDK's libraries, and what each may link beside the C library.
 SDK_LIBRARIES = {
     "telltale": set(),
+    "telltale-otlp": {"libtelltale", "libcurl-gnutls", "libcurl"},
     "telltale-prometheus": {"libtelltale", "libmicrohttpd"},
 }
 PROGRAM = ROOT / "build/release/server/telltale"

@@ -14,6 +14,7 @@ EDGES = {
     "sdk/src/core": ["base", "telltale"],
     "sdk/src/metrics": ["base", "telltale", "core"],
     "sdk/src/trace": ["base", "telltale", "core"],
+    "sdk/exporters/otlp": ["base", "telltale"],
     "sdk/exporters/prometheus": ["base", "telltale"],
     "server/self": ["base"],
     "server/log": ["base", "self"],
@@ -42,7 +43,7 @@ PUBLIC = {
     "store": ["store.h", "aggregates.h", "inspect.h", "records.h"],
 }
 
-LIBRARIES = ["base", "model", "codec", "telltale", "core", "metrics", "trace", "prometheus"]
+LIBRARIES = ["base", "model", "codec", "telltale", "core", "metrics", "trace", "prometheus", "otlp"]
 
 _INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 

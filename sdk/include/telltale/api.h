@@ -59,6 +59,10 @@ typedef void (*tt_problem_handler)(enum tt_problem kind, const char *text, void 
 /* Sets the one handler; NULL (the default) only counts. */
 TT_API void tt_problem_set_handler(tt_problem_handler handler, void *arg);
 
+/* For exporters: counts a problem, and tells it when `text`, a literal, is told for the first time.
+ * `detail` may be NULL. */
+TT_API void tt_problem_tell(enum tt_problem kind, const char *text, const char *detail);
+
 TT_END
 
 #endif

@@ -51,6 +51,12 @@ uint64_t tt_problem_count(enum tt_problem kind)
     return (unsigned)kind < TT_PROBLEM_KINDS_SIZE ? atomic_get_relaxed(&counts[kind]) : 0;
 }
 
+void tt_problem_tell(enum tt_problem kind, const char *text, const char *detail)
+{
+    if ((unsigned)kind < TT_PROBLEM_KINDS_SIZE && text)
+        problem(kind, text, detail);
+}
+
 void tt_problem_set_handler(tt_problem_handler call, void *arg)
 {
     atomic_set_relaxed(&handler_arg, arg);

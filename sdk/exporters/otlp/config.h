@@ -1,0 +1,22 @@
+/* What the exporter is told, by options and environment. */
+#ifndef TELLTALE_SDK_EXPORTERS_OTLP_CONFIG_H
+#define TELLTALE_SDK_EXPORTERS_OTLP_CONFIG_H
+
+#include "telltale/otlp.h"
+
+enum { OTLP_HEADERS_MAX = 32 };
+
+/* All owned. */
+struct otlp_config {
+    char *url, *ca_file, *key_file, *certificate_file; /* but the URL NULL where not given */
+    char *headers[OTLP_HEADERS_MAX];                   /* "Name: value" */
+    size_t n_headers;
+    int64_t timeout_ms;
+};
+
+/* TT_ERR_INVALID or TT_ERR_NOMEM; `*out_problem` says what is wrong, as a literal. */
+int otlp_config_init(struct otlp_config *c, enum tt_signal signal, const tt_otlp_options *o,
+                     const char **out_problem);
+void otlp_config_done(struct otlp_config *c);
+
+#endif

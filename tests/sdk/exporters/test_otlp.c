@@ -1,0 +1,284 @@
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/atomic.h"
+#include "otlp/answer.h"
+#include "otlp/config.h"
+#include "support/check.h"
+#include "telltale/otlp.h"
+#include "telltale/trace.h"
+
+/* --- a collector that answers what it is told, one connection after the other --- */
+
+enum { ANSWERS_MAX = 4 };
+
+static struct {
+    int fd;
+    uint16_t port;
+    pthread_t thread;
+    const char *answers[ANSWERS_MAX]; /* NULL: hangs up; the last one again and again */
+    size_t n;
+    atomic_size_t asked;
+    atomic_bool stop;
+    char request[65536]; /* the last one */
+} collector;
+
+static size_t content_length(const char *head)
+{
+    const char *at = strstr(head, "Content-Length: ");
+    return at ? strtoul(at + 16, NULL, 10) : 0;
+}
+
+static void read_request(int fd)
+{
+    size_t n = 0;
+    char *body = NULL;
+    do {
+        ssize_t got = read(fd, collector.request + n, sizeof collector.request - n - 1);
+        if (got <= 0)
+            return;
+        n += (size_t)got;
+        collector.request[n] = '\0';
+        body = strstr(collector.request, "\r\n\r\n");
+    } while (!body ||
+             n < (size_t)(body + 4 - collector.request) + content_length(collector.request));
+}
+
+static void *serve(void *arg)
+{
+    (void)arg;
+    int fd;
+    while ((fd = accept(collector.fd, NULL, NULL)) >= 0 && !atomic_load(&collector.stop)) {
+        size_t i = atomic_load(&collector.asked);
+        const char *answer = collector.answers[i < collector.n ? i : collector.n - 1];
+        if (answer) {
+            read_request(fd);
+            (void)!write(fd, answer, strlen(answer));
+        }
+        atomic_fetch_add(&collector.asked, 1);
+        (void)close(fd);
+    }
+    return NULL;
+}
+
+static void collector_start(const char *first, const char *second)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t n = sizeof at;
+    collector.fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(collector.fd, (struct sockaddr *)&at, n), 0);
+    assert_int_equal(listen(collector.fd, 8), 0);
+    assert_int_equal(getsockname(collector.fd, (struct sockaddr *)&at, &n), 0);
+    collector.port = ntohs(at.sin_port);
+    collector.answers[0] = first;
+    collector.answers[1] = second;
+    collector.n = 2;
+    atomic_store(&collector.asked, 0);
+    atomic_store(&collector.stop, false);
+    assert_int_equal(pthread_create(&collector.thread, NULL, serve, NULL), 0);
+}
+
+static void collector_stop(void)
+{
+    atomic_store(&collector.stop, true);
+    (void)shutdown(collector.fd, SHUT_RDWR);
+    assert_int_equal(pthread_join(collector.thread, NULL), 0);
+    (void)close(collector.fd);
+}
+
+#define OK_EMPTY "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+#define LATER                                                                                      \
+    "HTTP/1.1 503 Later\r\nRetry-After: 0\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+#define REFUSED "HTTP/1.1 400 Bad\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+static tt_exporter exporter_for(const char *headers)
+{
+    char url[64];
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/v1/traces", collector.port);
+    tt_otlp_options o = {.size = sizeof o, .url = url, .headers = headers, .timeout_ms = 60000};
+    tt_exporter e = {0};
+    assert_int_equal(tt_otlp_exporter_new(TT_SIGNAL_TRACES, &o, &e), TT_OK);
+    return e;
+}
+
+static int send_text(tt_exporter e, int64_t timeout_ms)
+{
+    return e.send(e.arg, TT_SIGNAL_TRACES, "hello", 5, 1, timeout_ms);
+}
+
+/* --- sending --- */
+
+static void test_request_is_posted_with_its_headers(void **state)
+{
+    (void)state;
+    collector_start(OK_EMPTY, OK_EMPTY);
+    tt_exporter e = exporter_for("api-key=s%20ecret, x-tenant = 7");
+    assert_int_equal(send_text(e, 60000), TT_OK);
+    e.close(e.arg);
+    collector_stop();
+    static const char *const parts[] = {"POST /v1/traces HTTP/1.1\r\n", "\r\n\r\nhello",
+                                        "Content-Type: application/x-protobuf\r\n",
+                                        "api-key: s ecret\r\n", "x-tenant: 7\r\n"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        assert_non_null(strstr(collector.request, parts[i]));
+}
+
+static void test_busy_collector_is_asked_again(void **state)
+{
+    (void)state;
+    collector_start(LATER, OK_EMPTY);
+    tt_exporter e = exporter_for(NULL);
+    assert_int_equal(send_text(e, 60000), TT_OK);
+    e.close(e.arg);
+    assert_int_equal(atomic_load(&collector.asked), 2);
+    collector_stop();
+}
+
+static void test_refused_request_is_not_sent_again(void **state)
+{
+    (void)state;
+    collector_start(REFUSED, OK_EMPTY);
+    tt_exporter e = exporter_for(NULL);
+    assert_int_equal(send_text(e, 60000), TT_ERR_IO);
+    e.close(e.arg);
+    collector_stop();
+    assert_int_equal(atomic_load(&collector.asked), 1);
+}
+
+static void test_dead_collector_costs_no_more_than_the_time_given(void **state)
+{
+    (void)state;
+    collector_start(NULL, NULL);
+    tt_exporter e = exporter_for(NULL);
+    assert_int_equal(send_text(e, 100), TT_ERR_IO); // the first wait is longer than that
+    e.close(e.arg);
+    collector_stop();
+}
+
+static void *cancel_it(void *arg)
+{
+    const tt_exporter *e = arg;
+    e->cancel(e->arg);
+    return NULL;
+}
+
+static void test_cancelled_exporter_does_not_wait(void **state)
+{
+    (void)state;
+    collector_start(NULL, NULL);
+    tt_exporter e = exporter_for(NULL);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, cancel_it, &e), 0);
+    assert_int_equal(send_text(e, 3600000), TT_ERR_SHUTDOWN);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    e.close(e.arg);
+    collector_stop();
+}
+
+static void test_partial_success_is_told(void **state)
+{
+    (void)state;
+    collector_start("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 8\r\n\r\n"
+                    "\x0a\x06\x08\x02\x12\x02no",
+                    OK_EMPTY);
+    tt_exporter e = exporter_for(NULL);
+    uint64_t before = tt_problem_count(TT_PROBLEM_EXPORT);
+    assert_int_equal(send_text(e, 60000), TT_OK);
+    assert_int_equal(tt_problem_count(TT_PROBLEM_EXPORT) - before, 1);
+    e.close(e.arg);
+    collector_stop();
+}
+
+static void test_spans_go_through_a_provider_to_the_collector(void **state)
+{
+    (void)state;
+    collector_start(OK_EMPTY, OK_EMPTY);
+    tt_tracer_provider_options o = {.size = sizeof o, .exporter = exporter_for(NULL)};
+    tt_tracer_provider *p = tt_tracer_provider_new(&o);
+    tt_span_end(tt_span_start(tt_tracer_get(p, "lib", NULL), "a span of mine", NULL));
+    assert_int_equal(tt_tracer_provider_shutdown(p, 60000), TT_OK);
+    assert_int_equal(tt_tracer_provider_lost(p), 0);
+    tt_tracer_provider_free(p);
+    collector_stop();
+    assert_int_equal(atomic_load(&collector.asked), 1);
+}
+
+/* --- configuration --- */
+
+static void check_url(enum tt_signal signal, const char *expected)
+{
+    struct otlp_config c;
+    const char *reason;
+    tt_otlp_options o = {0};
+    assert_int_equal(otlp_config_init(&c, signal, &o, &reason), TT_OK);
+    assert_string_equal(c.url, expected);
+    otlp_config_done(&c);
+}
+
+static void test_endpoint_is_taken_from_the_environment(void **state)
+{
+    (void)state;
+    check_url(TT_SIGNAL_TRACES, "http://localhost:4318/v1/traces");
+    assert_int_equal(setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "https://c.example/base/", 1), 0);
+    check_url(TT_SIGNAL_METRICS, "https://c.example/base/v1/metrics");
+    assert_int_equal(setenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://l.example", 1), 0);
+    check_url(TT_SIGNAL_LOGS, "http://l.example");
+    assert_int_equal(unsetenv("OTEL_EXPORTER_OTLP_ENDPOINT"), 0);
+    assert_int_equal(unsetenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"), 0);
+}
+
+static void check_refused(const char *variable, const char *value)
+{
+    tt_exporter e;
+    assert_int_equal(setenv(variable, value, 1), 0);
+    uint64_t before = tt_problem_count(TT_PROBLEM_MISUSE);
+    assert_int_equal(tt_otlp_exporter_new(TT_SIGNAL_TRACES, NULL, &e), TT_ERR_INVALID);
+    assert_int_equal(tt_problem_count(TT_PROBLEM_MISUSE) - before, 1);
+    assert_int_equal(unsetenv(variable), 0);
+}
+
+static void test_what_cannot_be_is_refused(void **state)
+{
+    (void)state;
+    check_refused("OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://x");
+    check_refused("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc");
+    check_refused("OTEL_EXPORTER_OTLP_TIMEOUT", "soon");
+    check_refused("OTEL_EXPORTER_OTLP_TIMEOUT", "-1");
+    check_refused("OTEL_EXPORTER_OTLP_HEADERS", "no value");
+    check_refused("OTEL_EXPORTER_OTLP_HEADERS", "a=b%0d%0aInjected: yes");
+    check_refused("OTEL_EXPORTER_OTLP_HEADERS", "a b=c");
+}
+
+static void test_answers_that_are_malformed_are_passed_over(void **state)
+{
+    (void)state;
+    struct otlp_answer a;
+    assert_true(otlp_answer_parse("", 0, &a));
+    assert_true(otlp_answer_parse("\x0a\x02\x08\x05", 4, &a));
+    assert_int_equal(a.rejected, 5);
+    assert_false(otlp_answer_parse("\x0a\x05\x08", 3, &a));
+    assert_false(otlp_answer_parse("\xff", 1, &a));
+    assert_false(otlp_answer_parse("<html>", 6, &a));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_request_is_posted_with_its_headers),
+        cmocka_unit_test(test_busy_collector_is_asked_again),
+        cmocka_unit_test(test_refused_request_is_not_sent_again),
+        cmocka_unit_test(test_dead_collector_costs_no_more_than_the_time_given),
+        cmocka_unit_test(test_cancelled_exporter_does_not_wait),
+        cmocka_unit_test(test_partial_success_is_told),
+        cmocka_unit_test(test_spans_go_through_a_provider_to_the_collector),
+        cmocka_unit_test(test_endpoint_is_taken_from_the_environment),
+        cmocka_unit_test(test_what_cannot_be_is_refused),
+        cmocka_unit_test(test_answers_that_are_malformed_are_passed_over),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
