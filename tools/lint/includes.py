@@ -82,7 +82,7 @@ def check(tree):
     for path in tree.c():
         test = path.startswith("tests/")
         folder = folder_of(re.sub(r"^tests/sdk/", "sdk/src/", path).removeprefix("tests/"))
-        if folder is None and not path.startswith(("tests/", "fuzz/", "bench/")):
+        if folder is None and not path.startswith(("tests/", "fuzz/", "bench/", "examples/")):
             yield f"{path}: its folder is not in EDGES of tools/lint/includes.py"
             continue
         free = test or folder is None  # tests, fuzz targets and benchmarks combine parts
