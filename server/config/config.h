@@ -45,6 +45,7 @@ struct config_user {
     unsigned rights;           /* of enum config_right */
 };
 
+enum config_beyond { CONFIG_FOLD, CONFIG_REFUSE };
 enum config_signal { CONFIG_METRICS, CONFIG_SPANS, CONFIG_LOGS, CONFIG_SIGNALS };
 
 /* How long some streams of a signal are kept. */
@@ -89,6 +90,9 @@ struct config {
         uint64_t retention_bytes; /* 0: no limit */
         int durability;           /* of enum config_durability */
         uint64_t head_max_bytes, max_series, max_exemplars;
+        uint64_t series_per_metric, values_per_label, series_per_tenant; /* 0: no limit */
+        struct str tenant_label;                                         /* empty: none */
+        int beyond;                                                      /* of enum config_beyond */
         int64_t flush_interval_ms, max_future_ms;
     } storage;
     struct {

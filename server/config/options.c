@@ -13,6 +13,7 @@
 #define MIB (INT64_C(1) << 20)
 
 static const char *const durabilities[] = {"process", "disk", NULL};
+static const char *const beyond[] = {"fold", "refuse", NULL};
 static const char *const log_levels[] = {"debug", "info", "warn", "error", NULL};
 static const char *const log_formats[] = {"logfmt", "json", NULL};
 static const char *const aggregate_uses[] = {"auto", "never", "always", NULL};
@@ -310,7 +311,21 @@ static const struct option options[] = {
     {"storage.flush_interval", OPT_DURATION, AT(storage.flush_interval_ms), .fallback = "10m",
      .min = 1000, .help = "The newest rows are written to parts at least this often."},
     {"storage.max_series", OPT_COUNT, AT(storage.max_series), .fallback = "10000000", .min = 1,
-     .help = "Active series; samples of new ones are refused above."},
+     .help = "Active series; storage.cardinality.beyond says what becomes of new ones above."},
+    {"storage.cardinality.series_per_metric", OPT_COUNT, AT(storage.series_per_metric),
+     .fallback = "0", .help = "Active series of one metric. 0: no limit."},
+    {"storage.cardinality.values_per_label", OPT_COUNT, AT(storage.values_per_label),
+     .fallback = "0",
+     .help = "Values of one label in active series, names of metrics included. 0: no limit."},
+    {"storage.cardinality.tenant_label", OPT_STR, AT(storage.tenant_label),
+     .help = "Label that tells whose a series is, such as job or namespace; see "
+             "series_per_tenant."},
+    {"storage.cardinality.series_per_tenant", OPT_COUNT, AT(storage.series_per_tenant),
+     .fallback = "0", .help = "Active series with one value of that label. 0: no limit."},
+    {"storage.cardinality.beyond", OPT_CHOICE, AT(storage.beyond), .fallback = "fold",
+     .choices = beyond,
+     .help = "What becomes of samples of new series beyond a limit: fold, they are added up in one "
+             "series a metric (and tenant) with the label otel.metric.overflow=\"true\"; refuse."},
     {"storage.max_future", OPT_DURATION, AT(storage.max_future_ms), .fallback = "1d", .min = 1,
      .help = "Samples later than now and this are refused."},
     {"storage.exemplars.max_exemplars", OPT_COUNT, AT(storage.max_exemplars), .fallback = "100000",

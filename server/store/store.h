@@ -48,6 +48,19 @@ struct store_retention_rules {
     size_t n;
 };
 
+/* Limits of active streams beside max_streams; 0: none. They bind those who make new streams: what
+ * is there stays. */
+struct store_cardinality {
+    uint64_t per_metric; /* streams of one metric */
+    uint64_t per_label;  /* values of one label */
+    uint64_t per_tenant; /* streams that have one value of the label `tenant` */
+    struct str tenant;   /* copied; at most STORE_TENANT_MAX bytes count */
+    bool fold;           /* beyond a limit samples go to an overflow stream of their metric */
+};
+
+#define STORE_OVERFLOW_LABEL "otel.metric.overflow" /* ="true" */
+enum { STORE_TENANT_MAX = 128 };
+
 struct store_options {
     const char *dir;      /* created if missing; locked while open */
     const struct fs *fs;  /* NULL: the real file system */
@@ -60,7 +73,8 @@ struct store_options {
     size_t head_max_bytes;  /* memory of rows not yet in parts; 0: the default, 256 MiB */
     int64_t flush_after_ms; /* head to parts at least this often; 0: the default, 10 minutes */
     size_t max_streams;     /* active streams; 0: the default, 10 million */
-    size_t max_exemplars;   /* kept in memory, newest; 0: the default, 100,000 */
+    struct store_cardinality cardinality;
+    size_t max_exemplars;         /* kept in memory, newest; 0: the default, 100,000 */
     int64_t (*now_unix_ms)(void); /* NULL: the real clock; tests bring their own */
     /* Old metrics rolled up (store/aggregates.h); a zero: the default of the configuration. */
     struct {
@@ -231,6 +245,16 @@ struct store_record_stats {
     uint64_t wal_damaged_segments, wal_damaged_bytes; /* met by the replay, bytes dropped */
 };
 
+/* New streams that a limit of cardinality kept out, since the start. */
+struct store_limited {
+    const char *limit;      /* "series", "series_per_metric", "values_per_label" or …_tenant */
+    struct str name, value; /* whose limit: a label and its value, no value for values_per_label */
+    uint64_t allowed;
+    uint64_t folded, refused; /* samples */
+    struct str label;         /* with the most values among its streams; may be empty */
+    uint64_t label_values;    /* of some thousand streams */
+};
+
 struct store_stats {
     uint64_t streams;     /* active: in the head or seen lately */
     uint64_t label_pairs; /* different name=value pairs of those streams; with top > 0 */
@@ -249,6 +273,8 @@ struct store_stats {
     char message[256];
     struct store_name_count *top_metrics, *top_labels, *top_values, *top_pairs;
     size_t n_top_metrics, n_top_labels, n_top_values, n_top_pairs;
+    struct store_limited *limited; /* with top > 0: by samples, the most first */
+    size_t n_limited;
 };
 
 /* `top`: how many of the biggest names to find (0: none, cheap). As /api/v1/status/tsdb wants:

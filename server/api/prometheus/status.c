@@ -132,6 +132,29 @@ static void name_counts(struct json *j, const char *name, const struct store_nam
     json_array_end(j);
 }
 
+/* Whom limits of cardinality keep out; beside what Prometheus tells. */
+static void write_limited(struct json *j, const struct store_stats *s)
+{
+    json_array(j);
+    for (size_t i = 0; i < s->n_limited; i++) {
+        const struct store_limited *l = &s->limited[i];
+        json_object(j);
+        json_member_str(j, "limit", str_c(l->limit));
+        json_member_i64(j, "allowed", (int64_t)l->allowed);
+        json_member_str(j, "label", l->name);
+        if (l->value.n)
+            json_member_str(j, "value", l->value);
+        json_member_i64(j, "samplesFolded", (int64_t)l->folded);
+        json_member_i64(j, "samplesRefused", (int64_t)l->refused);
+        if (l->label.n) {
+            json_member_str(j, "guiltyLabel", l->label);
+            json_member_i64(j, "guiltyLabelValues", (int64_t)l->label_values);
+        }
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
 /* {"spans": {…}, "logs": {…}} */
 static void write_records(struct json *j, const struct store_stats *s)
 {
@@ -188,6 +211,8 @@ static void write_tsdb(struct json *j, const struct store_stats *s)
     json_bool(j, s->flush_failed);
     json_member_str(j, "message", str_c(s->message));
     json_object_end(j);
+    json_key(j, "cardinalityLimits");
+    write_limited(j, s);
     json_key(j, "records");
     write_records(j, s);
     json_object_end(j);

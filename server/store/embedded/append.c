@@ -49,7 +49,7 @@ static struct append_scratch *scratch_take(struct store *s)
 
 static void scratch_give(struct store *s, struct append_scratch *x)
 {
-    x->n = 0;
+    x->n = x->n_folded = 0;
     arena_reset(&x->arena);
     if (x->record.cap > KEPT_RECORD)
         buf_done(&x->record); // one huge batch must not cost memory for ever
@@ -66,6 +66,7 @@ void append_done(struct store *s)
         s->scratch = x->next;
         free(x->v);
         free(x->order);
+        free(x->folded);
         buf_done(&x->record);
         buf_done(&x->seal);
         arena_done(&x->arena);

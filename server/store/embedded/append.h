@@ -17,9 +17,18 @@ struct resolved {
     bool define; /* the record carries its definition */
 };
 
+/* A series whose samples go to another stream than its own. */
+struct folded {
+    struct stream *stream;
+    const struct sample *samples;
+    uint32_t n_samples, number; /* in the order of the batch */
+};
+
 struct append_scratch {
     struct append_scratch *next;
     struct resolved *v;
+    struct folded *folded;
+    size_t n_folded, cap_folded;
     uint32_t *order; /* of v, by shard: a shard's lock is taken once, its memory met in order */
     uint32_t shard_from[STREAM_SHARDS + 1]; /* where each shard's begin in `order` */
     size_t n, cap;
@@ -47,6 +56,16 @@ struct labels append_labels(const struct append *a, const struct batch_series *s
 /* Fills x->v and x->order with the series that have something to store, and counts the rest as
  * rejected. ERR_STALE: the batch was made with streams that may be gone. */
 int append_resolve(struct append *a);
+
+/* Folds what was admitted of the series into the overflow stream of its metric; it must not be made
+ * because of `why`. Errors as streams_intern. */
+int append_fold(struct append *a, const struct resolved *r, const struct guard_verdict *why);
+
+/* Resolves the overflow streams of what was folded; there is room in x->v. ERR_NOMEM. */
+int append_overflow(struct append *a);
+
+/* Adds one to x->v, and to the counts of what is to be written. */
+void append_take(struct append *a, const struct resolved *r);
 
 /* Writes the record of what is resolved, and of the families that are news. */
 int append_log(struct append *a, struct wal_position *out);

@@ -141,22 +141,66 @@ static void admit_exemplars(struct append *a, const struct batch_series *series,
 
 /* --- resolve ---------------------------------------------------------------------------------- */
 
-/* By its labels; made when new. */
-static int find_stream(struct append *a, struct resolved *r)
+static const char *why_not(const struct guard_verdict *v, char room[160])
+{
+    (void)snprintf(room, 160, "the limit of %u %s is reached by %.*s%s%.*s", v->allowed,
+                   v->limit == GUARD_LABEL ? "values" : "active series",
+                   (int)MIN(v->guilty.name.n, (size_t)50), v->guilty.name.p ? v->guilty.name.p : "",
+                   v->guilty.value.n ? "=" : "", (int)MIN(v->guilty.value.n, (size_t)50),
+                   v->guilty.value.p ? v->guilty.value.p : ""); // cut if too long
+    return room;
+}
+
+/* 1: there is nothing to append to a stream of its own. */
+static int keep_out(struct append *a, const struct resolved *r, const struct guard_verdict *v)
+{
+    char room[160];
+    int rc = v->fold && r->n_samples ? append_fold(a, r, v) : 1;
+    a->n_exemplars -= r->n_exemplars;
+    if (rc < 0)
+        return rc;
+    if (r->n_samples)
+        guard_note(&a->store->guard, v, r->n_samples, rc == 0);
+    if (rc == 0)
+        a->result.accepted += r->n_samples;
+    else
+        reject(a, r->series, REJECT_CARDINALITY, r->n_samples, why_not(v, room));
+    return 1;
+}
+
+/* The stream with these labels, made when it is new and the guard lets it. *out_rc: what came of
+ * making it. */
+static bool intern(struct append *a, struct resolved *r, struct guard_verdict *verdict, int *out_rc,
+                   struct err *why)
 {
     struct streams *streams = &a->store->streams;
+    const struct labels *labels = &r->series->labels;
     struct stream_shard *shard = streams_shard(streams, r->series->hash);
-    struct err why = {0};
+    bool admitted = true;
     lock_take(&shard->lock);
-    int rc = 0;
-    r->stream = streams_get(streams, &r->series->labels, r->series->hash);
-    if (!r->stream) {
-        rc = streams_intern(streams, &r->series->labels, r->series->hash, &r->stream, &why);
-        self_add(&created_total, rc == 0);
+    r->stream = streams_get(streams, labels, r->series->hash);
+    *out_rc = r->stream ? 0 : streams_check(labels, why);
+    if (!r->stream && *out_rc == 0) {
+        admitted = guard_admits(a->store, labels, verdict);
+        if (admitted) {
+            *out_rc = streams_intern(streams, labels, r->series->hash, &r->stream, why);
+            self_add(&created_total, *out_rc == 0);
+        }
     }
     lock_give(&shard->lock);
+    return admitted;
+}
+
+/* By its labels; made when new. 1: it was rejected, or folded into another. */
+static int find_stream(struct append *a, struct resolved *r)
+{
+    struct err why = {0};
+    struct guard_verdict verdict;
+    int rc;
+    if (!intern(a, r, &verdict, &rc, &why))
+        return keep_out(a, r, &verdict);
     if (rc == 0 && !hash128_is_none(r->series->sent))
-        streams_remember(streams, r->stream, r->series->sent);
+        streams_remember(&a->store->streams, r->stream, r->series->sent);
     if (rc == ERR_INVALID || rc == ERR_TOO_BIG) {
         reject(a, r->series, rc == ERR_INVALID ? REJECT_LABELS : REJECT_CARDINALITY, r->n_samples,
                why.message);
@@ -218,6 +262,16 @@ static void order_by_shard(struct append_scratch *x)
 /* How many series before its turn a stream's memory is asked for. */
 enum { RESOLVE_AHEAD = 8 };
 
+void append_take(struct append *a, const struct resolved *r)
+{
+    struct resolved *to = &a->x->v[a->x->n++];
+    *to = *r;
+    to->id = r->stream->id;
+    to->define = atomic_get_relaxed(&r->stream->segment) != a->store->wal.segment; // under the gate
+    a->n_definitions += to->define;
+    a->n_with_rows += r->n_samples > 0;
+}
+
 int append_resolve(struct append *a)
 {
     int rc = check_recalled(a);
@@ -225,7 +279,6 @@ int append_resolve(struct append *a)
         rc = make_room(a);
     if (rc != 0)
         return rc;
-    uint32_t segment = a->store->wal.segment; // constant while we hold the gate
     for (size_t i = 0; i < a->batch->n_series; i++) {
         const struct batch_series *series = &a->batch->series[i];
         if (i + RESOLVE_AHEAD < a->batch->n_series)
@@ -241,13 +294,11 @@ int append_resolve(struct append *a)
             return rc;
         if (rc == 1)
             continue;
-        r->id = r->stream->id;
-        r->define = atomic_get_relaxed(&r->stream->segment) != segment;
-        a->n_definitions += r->define;
-        a->n_with_rows += r->n_samples > 0;
         a->result.accepted += r->n_samples;
-        a->x->n++;
+        append_take(a, r);
     }
-    order_by_shard(a->x);
-    return 0;
+    rc = append_overflow(a);
+    if (rc == 0)
+        order_by_shard(a->x);
+    return rc;
 }

@@ -26,6 +26,7 @@
 #include "base/thread.h"
 #include "store/embedded/chunk_cache.h"
 #include "store/embedded/exemplars.h"
+#include "store/embedded/guard.h"
 #include "store/embedded/head.h"
 #include "store/embedded/metadata.h"
 #include "store/embedded/part.h"
@@ -89,6 +90,7 @@ struct store {
     int64_t keep_table_ms;
 
     struct streams streams;
+    struct guard guard;
     struct wal wal;
     struct exemplars exemplars;
     struct metadata metadata;

@@ -30,7 +30,9 @@ static struct self_metric flush_failures_total = SELF_COUNTER(
 static struct self_metric evicted_total = SELF_COUNTER(
     "telltale_store_streams_evicted_total", "Idle streams that were removed from the registry.");
 
-enum { IDLE_S = 600 };
+/* When places for streams run out they are given back sooner, but not to be taken by others between
+ * two scrapes. */
+enum { IDLE_S = 600, IDLE_FULL_S = 150 };
 #define FLUSH_ARENA_MAX ((size_t)4 << 30)
 
 /* --- one head to one part --------------------------------------------------------------------- */
@@ -307,7 +309,7 @@ static void evict_idle(struct store *s)
     uint32_t now = (uint32_t)(store_now_ms(s) / MS_PER_S), count = 0;
     bool full =
         atomic_get_relaxed(&s->streams.count) > atomic_get_relaxed(&s->streams.max) / 10 * 9;
-    uint32_t before = full ? now : now - MIN(now, (uint32_t)IDLE_S);
+    uint32_t before = now - MIN(now, (uint32_t)(full ? IDLE_FULL_S : IDLE_S));
     for (size_t i = 0; i < STREAM_SHARDS; i++) {
         rwlock_take_write(&s->evict);
         rwlock_take_write(&s->gate);

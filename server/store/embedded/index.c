@@ -351,6 +351,30 @@ void index_remove(struct index *x, uint32_t id, const uint32_t *pairs, size_t n)
     rwlock_give(&x->lock);
 }
 
+const struct index_name *index_find_name(const struct index *x, struct str name)
+{
+    return map_get(&x->names, name);
+}
+
+const struct pair *index_find_pair(const struct index *x, struct label label)
+{
+    const struct index_name *name = index_find_name(x, label.name);
+    uint32_t slot =
+        name ? x->slots[find_slot(x, name, label.value, pair_hash(name, label.value))] : 0;
+    return slot ? index_pair(x, slot - 1) : NULL;
+}
+
+size_t pair_streams(const struct pair *p, uint32_t *out, size_t max)
+{
+    if (p->count <= 1) {
+        *out = p->posting.one;
+        return MIN(max, (size_t)p->count);
+    }
+    roaring_uint32_iterator_t at;
+    roaring_init_iterator(p->posting.many, &at);
+    return roaring_read_uint32_iterator(&at, out, (uint32_t)max);
+}
+
 /* --- as a source of postings ------------------------------------------------------------------ */
 
 static void add_posting(const struct pair *p, roaring_bitmap_t *out)

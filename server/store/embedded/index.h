@@ -77,6 +77,13 @@ static inline struct label pair_label(const struct pair *p)
     return (struct label){p->name->text, {p->value, p->value_n}};
 }
 
+/* What is known of a name, or of a pair; NULL: nothing. The lock must be held. */
+const struct index_name *index_find_name(const struct index *x, struct str name);
+const struct pair *index_find_pair(const struct index *x, struct label label);
+
+/* At most `max` streams that have the pair, by rising id. The lock must be held. */
+size_t pair_streams(const struct pair *p, uint32_t *out, size_t max);
+
 /* The index as a source for match_streams. The evict lock must be held for reading. */
 struct posting_source index_postings(struct index *x);
 

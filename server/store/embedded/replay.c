@@ -56,7 +56,7 @@ static int on_stream(void *arg, uint32_t id, const struct labels *labels)
     lock_give(&shard->lock);
     if (rc == ERR_NOMEM)
         return rc;
-    r->rejected += rc != 0; // a smaller limit of streams than before
+    r->rejected += rc != 0;
     r->streams[id] = st;
     return 0;
 }
@@ -170,7 +170,7 @@ static char *note(const struct replay *r, int64_t took_ns)
                    (unsigned long long)r->damaged_segments,
                    (unsigned long long)r->total.dropped_bytes, (unsigned long long)r->orphans);
     if (r->rejected)
-        buf_printf(&text, "; %llu series over the limit are left out",
+        buf_printf(&text, "; %llu series with labels that cannot be are left out",
                    (unsigned long long)r->rejected);
     return buf_take(&text, NULL);
 }

@@ -183,6 +183,8 @@ int store_stats(struct store *s, size_t top, struct arena *arena, struct store_s
     struct store_stats stats = {0};
     if (top && find_tops(s, top, arena, &stats) != 0)
         return err_set(err, ERR_NOMEM, "statistics: over the memory budget");
+    if (top && guard_stats(s, top, arena, &stats.limited, &stats.n_limited) != 0)
+        return err_set(err, ERR_NOMEM, "statistics: over the memory budget");
     stats.streams = atomic_get_relaxed(&s->streams.count);
     count_heads(s, &stats);
     count_parts(s, &stats);

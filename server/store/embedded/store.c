@@ -43,6 +43,7 @@ static int set_limits(struct store *s, const struct store_options *o)
                        o->head_max_bytes ? o->head_max_bytes : (size_t)DEFAULT_HEAD_BYTES);
     size_t streams = o->max_streams ? o->max_streams : DEFAULT_MAX_STREAMS;
     atomic_set_relaxed(&s->streams.max, (unsigned)MIN(streams, (size_t)UINT32_MAX / 2));
+    guard_configure(&s->guard, &o->cardinality);
     aggregates_configure(s, o);
     return 0;
 }
@@ -242,6 +243,8 @@ static int init(struct store *s, const struct store_options *o)
     records_background_init(s);
     int rc = streams_init(&s->streams, 0);
     keep_init(s);
+    if (guard_init(&s->guard) != 0)
+        rc = ERR_NOMEM;
     if (rc == 0)
         rc = set_limits(s, o);
     atomic_set_relaxed(&s->last_flush_mono_ns, time_now_mono_ns());
@@ -272,6 +275,8 @@ int store_replay(struct store *s, char **out_note, struct err *err)
     int rc = replay_log(s, out_note, err);
     if (rc == 0)
         rc = records_replay(s, &records, err);
+    if (rc == 0)
+        rc = guard_restore(s, err);
     if (rc != 0)
         return rc;
     if (records)
@@ -305,6 +310,7 @@ void store_abandon(struct store *s)
     metadata_done(&s->metadata);
     tombstones_done(&s->tombstones);
     keep_done(s);
+    guard_done(&s->guard);
     (void)fs_close(&s->lock_file, NULL); // gives the lock back; its content does not count
     records_background_done(s);
     cond_done(&s->wake);

@@ -104,7 +104,7 @@ void streams_labels(const struct streams *s, const struct stream *st, struct lab
 
 /* --- adding ----------------------------------------------------------------------------------- */
 
-static int check_labels(const struct labels *labels, struct err *err)
+int streams_check(const struct labels *labels, struct err *err)
 {
     size_t text = 0;
     for (size_t i = 0; i < labels->n; i++)
@@ -198,12 +198,9 @@ int streams_intern(struct streams *s, const struct labels *labels, uint64_t hash
         *out = st;
         return 0;
     }
-    int rc = check_labels(labels, err);
+    int rc = streams_check(labels, err);
     if (rc != 0)
         return rc;
-    if (atomic_get_relaxed(&s->count) >= atomic_get_relaxed(&s->max))
-        return err_set(err, ERR_TOO_BIG, "the limit of %u active series is reached",
-                       atomic_get_relaxed(&s->max));
 
     struct stream_shard *shard = streams_shard(s, hash);
     if (reserve_number(shard) != 0)

@@ -82,7 +82,7 @@ struct streams {
     struct stream_recall recall;
     atomic_uint evictions; /* so far: what was recalled before the last one may be gone */
     atomic_uint count;
-    atomic_uint max;
+    atomic_uint max; /* looked at by guard.c */
 };
 
 int streams_init(struct streams *s, size_t max);
@@ -96,10 +96,14 @@ static inline struct stream_shard *streams_shard(struct streams *s, uint64_t has
 /* The stream with these labels, or NULL. The shard's lock must be held. */
 struct stream *streams_get(struct streams *s, const struct labels *labels, uint64_t hash);
 
-/* The same, made when missing. ERR_INVALID: labels are not canonical (message says how);
- * ERR_TOO_BIG: over the limit of streams; ERR_NOMEM. The shard's lock must be held. */
+/* The same, made when missing, whatever limits there are (guard.h). ERR_INVALID: labels are not
+ * canonical (message says how); ERR_TOO_BIG: more pairs than the index can number; ERR_NOMEM. The
+ * shard's lock must be held. */
 int streams_intern(struct streams *s, const struct labels *labels, uint64_t hash,
                    struct stream **out, struct err *err);
+
+/* ERR_INVALID when labels are such that no stream can have them. */
+int streams_check(const struct labels *labels, struct err *err);
 
 /* By id, or NULL. The shard's lock must be held. */
 struct stream *streams_by_id(struct streams *s, uint32_t id);
