@@ -13,6 +13,85 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+struct quantile_place quantile_place(double q, size_t n)
+{
+    double rank = q * (double)(n - 1);
+    size_t lower = (size_t)rank;
+    return (struct quantile_place){lower, lower + 1 < n ? lower + 1 : n - 1, rank - (double)lower};
+}
+
+static void swap(double *v, size_t a, size_t b)
+{
+    double x = v[a];
+    v[a] = v[b];
+    v[b] = x;
+}
+
+/* Moves the NaNs to the front; how many they are. */
+static size_t nans_first(double *v, size_t n)
+{
+    size_t nans = 0;
+    for (size_t i = 0; i < n; i++)
+        if (isnan(v[i]))
+            swap(v, i, nans++);
+    return nans;
+}
+
+/* The median of first, middle and last goes to the front. */
+static void choose_pivot(double *v, size_t n)
+{
+    size_t a = 0, b = n / 2, c = n - 1;
+    size_t median = v[a] < v[b] ? (v[b] < v[c] ? b : (v[a] < v[c] ? c : a))
+                                : (v[a] < v[c] ? a : (v[b] < v[c] ? c : b));
+    swap(v, 0, median);
+}
+
+/* Puts the value of rank k in its place, smaller ones before it. By Hoare's selection; values made
+ * to spoil the choice of its pivots are sorted in the end. Source: C. A. R. Hoare, "Algorithm 65:
+ * Find". */
+static void select_rank(double *v, size_t n, size_t k)
+{
+    unsigned rounds = 0;
+    while (n > 1) {
+        if (++rounds > 64) {
+            qsort(v, n, sizeof *v, by_value);
+            return;
+        }
+        choose_pivot(v, n);
+        double pivot = v[0];
+        size_t i = 0, j = n;
+        for (;;) {
+            do
+                i++;
+            while (i < n && v[i] < pivot);
+            do
+                j--;
+            while (v[j] > pivot);
+            if (i >= j)
+                break;
+            swap(v, i, j);
+        }
+        swap(v, 0, j);
+        if (k == j)
+            return;
+        if (k < j) {
+            n = j;
+        } else {
+            v += j + 1;
+            n -= j + 1;
+            k -= j + 1;
+        }
+    }
+}
+
+static double smallest(const double *v, size_t n)
+{
+    double x = v[0];
+    for (size_t i = 1; i < n; i++)
+        x = v[i] < x ? v[i] : x;
+    return x;
+}
+
 double quantile_of(double q, double *v, size_t n)
 {
     if (n == 0 || isnan(q))
@@ -21,11 +100,14 @@ double quantile_of(double q, double *v, size_t n)
         return -INFINITY;
     if (q > 1)
         return INFINITY;
-    qsort(v, n, sizeof *v, by_value);
-    double rank = q * (double)(n - 1);
-    size_t lower = (size_t)rank, upper = lower + 1 < n ? lower + 1 : n - 1;
-    double weight = rank - (double)lower;
-    return v[lower] * (1 - weight) + v[upper] * weight;
+    struct quantile_place p = quantile_place(q, n);
+    size_t nans = nans_first(v, n);
+    if (p.lower >= nans)
+        select_rank(v + nans, n - nans, p.lower - nans);
+    double lower = p.lower < nans ? NAN : v[p.lower], upper = lower;
+    if (p.upper > p.lower && p.upper >= nans)
+        upper = smallest(v + p.upper, n - p.upper);
+    return lower * (1 - p.weight) + upper * p.weight;
 }
 
 static int by_upper(const void *a, const void *b)

@@ -5,9 +5,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The q-quantile of the values, interpolated between neighbours. Sorts `v`. NaN without values or
- * with a NaN q; -Inf below q = 0, +Inf above 1. */
+/* The q-quantile of the values, interpolated between neighbours. Reorders `v`. NaN without values
+ * or with a NaN q; -Inf below q = 0, +Inf above 1. */
 double quantile_of(double q, double *v, size_t n);
+
+/* Between which of n sorted values the quantile lies (q from 0 to 1, n > 0), and how near to the
+ * upper one. */
+struct quantile_place {
+    size_t lower, upper;
+    double weight;
+};
+struct quantile_place quantile_place(double q, size_t n);
 
 struct classic_bucket {
     double upper, count; /* cumulative */
