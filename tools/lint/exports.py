@@ -46,7 +46,7 @@ def check_libraries(tree):
     words = set(re.findall(r"\w+", declared))
     where = {}
     folder = ROOT / "build/release"
-    for library in [*sorted(folder.glob("*/*/lib*.a")), folder / "sdk/libtelltale_sdk.a"]:
+    for library in [*sorted(folder.glob("*/*/lib*.a")), *sorted(folder.glob("sdk/libtelltale_*.a"))]:
         for fields in symbols(library, "-g", "--defined-only"):
             name = fields[-1]
             if name in where:

@@ -117,7 +117,7 @@ static bool send_all(tt_tracer_provider *p, int64_t deadline_mono_ns)
         return false;
     p->deadline_mono_ns = deadline_mono_ns;
     p->timed_out = false;
-    queue_drain(p->queue, take_span, p);
+    relay_drain(p->queue, take_span, p);
     if (p->pending && !p->timed_out)
         send_pending(p);
     bool ok = !p->timed_out && clock_mono_ns() <= deadline_mono_ns;
@@ -142,7 +142,7 @@ char *tracer_reserve(tt_tracer *t, size_t n)
     tt_tracer_provider *p = t->provider;
     char *to = NULL;
     if (LIKELY(!atomic_get_relaxed(&p->closed)))
-        to = queue_reserve(p->queue, n + sizeof t);
+        to = relay_reserve(p->queue, n + sizeof t);
     if (UNLIKELY(!to)) {
         lose(p, 1);
         problem_add(TT_PROBLEM_LIMIT, 1);
@@ -154,7 +154,7 @@ char *tracer_reserve(tt_tracer *t, size_t n)
 
 void tracer_commit(tt_tracer *t, size_t n)
 {
-    queue_commit(t->provider->queue, n + sizeof t);
+    relay_commit(t->provider->queue, n + sizeof t);
     if (t->provider->options.simple)
         work(t->provider);
 }
@@ -212,7 +212,7 @@ tt_tracer_provider *tt_tracer_provider_new(const tt_tracer_provider_options *opt
     p->fork = (struct fork_hook){.child = restart, .arg = p};
     fork_hook_add(&p->fork);
     p->resource = o->resource ? tt_resource_merge(o->resource, NULL) : tt_resource_default();
-    p->queue = queue_new(o->queue_bytes, wake, p);
+    p->queue = relay_new(o->queue_bytes, wake, p);
     if (p->resource && p->queue && o->sampler)
         return p;
     problem(TT_PROBLEM_MEMORY, "no memory for a tracer provider", NULL);
@@ -254,7 +254,7 @@ void tt_tracer_provider_free(tt_tracer_provider *p)
     else if (!p->queue)
         close_exporter(p);
     fork_hook_remove(&p->fork);
-    queue_free(p->queue);
+    relay_free(p->queue);
     for (tt_tracer *t = p->tracers, *next; t; t = next) {
         next = t->next;
         scope_done(&t->scope);

@@ -6,7 +6,7 @@
 #include "core/fork.h"
 #include "core/mutex.h"
 #include "core/otlp_head.h"
-#include "core/queue.h"
+#include "core/relay.h"
 #include "core/worker.h"
 #include "telltale/trace.h"
 
@@ -21,7 +21,7 @@ struct tt_tracer_provider {
     tt_tracer_provider_options options; /* with defaults filled in; never changed */
     tt_resource *resource;              /* owned */
     struct fork_hook fork;
-    struct queue *queue; /* of spans: the tracer's address, then the message */
+    struct relay *queue; /* of spans: the tracer's address, then the message */
     struct worker worker;
     struct mutex lock; /* guards the list of tracers */
     tt_tracer *tracers;

@@ -9,29 +9,29 @@
  *
  * Rings of threads that ended are emptied as the others are, and given to the next that start. In a
  * child after fork() all rings are empty. */
-#ifndef TELLTALE_CORE_QUEUE_H
-#define TELLTALE_CORE_QUEUE_H
+#ifndef TELLTALE_CORE_RELAY_H
+#define TELLTALE_CORE_RELAY_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct queue;
+struct relay;
 
 /* `bytes` of each ring (rounded up to a power of two). `wake` is called by a writer when its ring
  * becomes half full, and when it writes its first record after a fork. */
-struct queue *queue_new(size_t bytes, void (*wake)(void *arg), void *arg);
+struct relay *relay_new(size_t bytes, void (*wake)(void *arg), void *arg);
 
 /* No thread may write any more. NULL is fine. */
-void queue_free(struct queue *q);
+void relay_free(struct relay *q);
 
 /* Room for a record of `n` bytes, or NULL when there is none: the caller counts it as lost. To be
  * filled and committed, with at most `n`, before the thread reserves again. */
-char *queue_reserve(struct queue *q, size_t n);
-void queue_commit(struct queue *q, size_t n);
+char *relay_reserve(struct relay *q, size_t n);
+void relay_commit(struct relay *q, size_t n);
 
 /* Hands over all records that are there, until `visit` returns false. One reader at a time. */
-void queue_drain(struct queue *q, bool (*visit)(void *arg, const char *record, size_t n),
+void relay_drain(struct relay *q, bool (*visit)(void *arg, const char *record, size_t n),
                  void *arg);
 
 #endif

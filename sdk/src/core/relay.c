@@ -1,4 +1,4 @@
-#include "core/queue.h"
+#include "core/relay.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -20,8 +20,8 @@ struct ring {
     _Alignas(CACHE_LINE) _Atomic(uint64_t) tail; /* stored by the reader */
 };
 
-struct queue {
-    struct queue *next;
+struct relay {
+    struct relay *next;
     uint64_t id; /* never used again */
     size_t cap;  /* of each ring, a power of two */
     struct ring *rings;
@@ -29,14 +29,14 @@ struct queue {
     void *arg;
 };
 
-/* All queues and who owns which ring. */
+/* All relays and who owns which ring. */
 static struct {
     struct mutex lock;
-    struct queue *queues;
+    struct relay *relays;
     uint64_t last_id;
 } all = {.lock = MUTEX_INIT};
 
-/* The rings of this thread. A queue's id tells whether it is still the same. */
+/* The rings of this thread. A relay's id tells whether it is still the same. */
 struct known {
     uint64_t id;
     struct ring *ring;
@@ -49,9 +49,9 @@ static bool usable; /* set by prepare, once */
 /* --- threads and processes that come and go -------------------------------------------------- */
 
 /* Under the lock. NULL when it was freed. */
-static struct queue *find_queue(uint64_t id)
+static struct relay *find_relay(uint64_t id)
 {
-    struct queue *q = all.queues;
+    struct relay *q = all.relays;
     while (q && q->id != id)
         q = q->next;
     return q;
@@ -59,7 +59,7 @@ static struct queue *find_queue(uint64_t id)
 
 static void leave_ring(struct known *k)
 {
-    if (k->ring && find_queue(k->id))
+    if (k->ring && find_relay(k->id))
         k->ring->owned = false;
     *k = (struct known){0};
 }
@@ -85,7 +85,7 @@ static void after_fork_in_parent(void)
 
 static void after_fork_in_child(void)
 {
-    for (struct queue *q = all.queues; q; q = q->next) {
+    for (struct relay *q = all.relays; q; q = q->next) {
         for (struct ring *r = q->rings; r; r = r->next) {
             atomic_set_relaxed(&r->tail, atomic_get_relaxed(&r->head));
             r->owned = false;
@@ -101,12 +101,12 @@ static void prepare(void)
              pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) == 0;
 }
 
-/* --- queues ---------------------------------------------------------------------------------- */
+/* --- relays ---------------------------------------------------------------------------------- */
 
-struct queue *queue_new(size_t bytes, void (*wake)(void *arg), void *arg)
+struct relay *relay_new(size_t bytes, void (*wake)(void *arg), void *arg)
 {
     (void)pthread_once(&once, prepare);
-    struct queue *q = usable ? calloc(1, sizeof *q) : NULL;
+    struct relay *q = usable ? calloc(1, sizeof *q) : NULL;
     if (!q)
         return NULL;
     q->cap = RING_MIN;
@@ -116,18 +116,18 @@ struct queue *queue_new(size_t bytes, void (*wake)(void *arg), void *arg)
     q->arg = arg;
     mutex_lock(&all.lock);
     q->id = ++all.last_id;
-    q->next = all.queues;
-    all.queues = q;
+    q->next = all.relays;
+    all.relays = q;
     mutex_unlock(&all.lock);
     return q;
 }
 
-void queue_free(struct queue *q)
+void relay_free(struct relay *q)
 {
     if (!q)
         return;
     mutex_lock(&all.lock);
-    struct queue **at = &all.queues;
+    struct relay **at = &all.relays;
     while (*at != q)
         at = &(*at)->next;
     *at = q->next;
@@ -156,7 +156,7 @@ static struct ring *ring_new(size_t cap)
 }
 
 /* Under the lock: one that a thread left, or a new one. */
-static struct ring *take_ring(struct queue *q)
+static struct ring *take_ring(struct relay *q)
 {
     struct ring *r = q->rings;
     while (r && r->owned)
@@ -170,14 +170,14 @@ static struct ring *take_ring(struct queue *q)
     return r;
 }
 
-static struct ring *own_ring_slow(struct queue *q)
+static struct ring *own_ring_slow(struct relay *q)
 {
     struct ring *r = NULL;
     if (pthread_setspecific(thread_end, known) != 0)
         return NULL;
     mutex_lock(&all.lock);
     size_t at = 0;
-    while (at < RINGS_KNOWN - 1 && known[at].ring && find_queue(known[at].id))
+    while (at < RINGS_KNOWN - 1 && known[at].ring && find_relay(known[at].id))
         at++;
     leave_ring(&known[at]);
     r = take_ring(q);
@@ -189,7 +189,7 @@ static struct ring *own_ring_slow(struct queue *q)
     return r;
 }
 
-static inline struct ring *own_ring(struct queue *q)
+static inline struct ring *own_ring(struct relay *q)
 {
     for (size_t i = 0; i < RINGS_KNOWN; i++) {
         if (LIKELY(known[i].id == q->id))
@@ -208,7 +208,7 @@ static void put_size(struct ring *r, size_t cap, uint64_t at, int64_t size)
     memcpy(r->bytes + (at & (cap - 1)), &size, sizeof size);
 }
 
-char *queue_reserve(struct queue *q, size_t n)
+char *relay_reserve(struct relay *q, size_t n)
 {
     struct ring *r = own_ring(q);
     size_t need = padded(n);
@@ -229,7 +229,7 @@ char *queue_reserve(struct queue *q, size_t n)
     return r->bytes + (at & (q->cap - 1)) + HEAD;
 }
 
-void queue_commit(struct queue *q, size_t n)
+void relay_commit(struct relay *q, size_t n)
 {
     struct ring *r = own_ring(q);
     uint64_t before = atomic_get_relaxed(&r->head), after = r->room_at + padded(n);
@@ -237,7 +237,7 @@ void queue_commit(struct queue *q, size_t n)
     atomic_set_release(&r->head, after); // pairs with drain_ring
     size_t half = q->cap / 2;
     if (UNLIKELY(after - r->seen_tail > half && before - r->seen_tail <= half)) {
-        r->seen_tail = atomic_get_acquire(&r->tail); // as in queue_reserve
+        r->seen_tail = atomic_get_acquire(&r->tail); // as in relay_reserve
         if (after - r->seen_tail > half)
             q->wake(q->arg);
     }
@@ -245,11 +245,11 @@ void queue_commit(struct queue *q, size_t n)
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-static bool drain_ring(struct queue *q, struct ring *r,
+static bool drain_ring(struct relay *q, struct ring *r,
                        bool (*visit)(void *arg, const char *record, size_t n), void *arg)
 {
     uint64_t tail = atomic_get_relaxed(&r->tail);
-    uint64_t head = atomic_get_acquire(&r->head); // pairs with queue_commit
+    uint64_t head = atomic_get_acquire(&r->head); // pairs with relay_commit
     bool more = true;
     while (more && tail != head) {
         int64_t size;
@@ -261,12 +261,12 @@ static bool drain_ring(struct queue *q, struct ring *r,
         }
         more = visit(arg, r->bytes + at + HEAD, (size_t)size);
         tail += padded((size_t)size);
-        atomic_set_release(&r->tail, tail); // pairs with queue_reserve
+        atomic_set_release(&r->tail, tail); // pairs with relay_reserve
     }
     return more;
 }
 
-static struct ring *next_ring(struct queue *q, struct ring *r)
+static struct ring *next_ring(struct relay *q, struct ring *r)
 {
     mutex_lock(&all.lock);
     struct ring *next = r ? r->next : q->rings;
@@ -274,7 +274,7 @@ static struct ring *next_ring(struct queue *q, struct ring *r)
     return next;
 }
 
-void queue_drain(struct queue *q, bool (*visit)(void *arg, const char *record, size_t n), void *arg)
+void relay_drain(struct relay *q, bool (*visit)(void *arg, const char *record, size_t n), void *arg)
 {
     struct ring *r = NULL;
     while ((r = next_ring(q, r)) && drain_ring(q, r, visit, arg)) {
