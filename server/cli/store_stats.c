@@ -170,12 +170,16 @@ struct measured {
     struct store_measure metrics;
     struct store_record_measure records[RECORD_TABLES];
     bool has[RECORD_TABLES]; /* a directory of an earlier version has no such tables */
+    struct store_aggregates_measure aggregates[STORE_RESOLUTIONS_MAX];
+    size_t n_aggregates;
 };
 
 static int measure_all(struct measured *m, const char *dir, size_t top, struct arena *arena,
                        struct err *err)
 {
     int rc = store_measure(NULL, dir, top, arena, &m->metrics, err);
+    if (rc == 0)
+        rc = store_measure_aggregates(NULL, dir, m->aggregates, &m->n_aggregates, err);
     for (int i = 0; rc == 0 && i < RECORD_TABLES; i++) {
         struct err why = {0};
         rc = store_measure_records(NULL, dir, (enum record_table)i, top, arena, &m->records[i],
@@ -188,11 +192,46 @@ static int measure_all(struct measured *m, const char *dir, size_t top, struct a
     return rc;
 }
 
+static void print_aggregates(const struct measured *m)
+{
+    const double mib = 1 << 20;
+    if (m->n_aggregates)
+        (void)puts("\naggregates");
+    for (size_t i = 0; i < m->n_aggregates; i++) {
+        const struct store_aggregates_measure *a = &m->aggregates[i];
+        (void)printf("  %" PRIi64 " s: %" PRIu64 " buckets in %" PRIu64
+                     " days, %.1f MiB, %.3f bytes a bucket\n",
+                     a->resolution_ms / MS_PER_S, a->rows, a->days, (double)a->bytes / mib,
+                     stats_per_row(a->bytes, a->rows));
+        if (a->unreadable)
+            (void)printf("  %" PRIu64 " files of them are damaged and left out\n", a->unreadable);
+    }
+}
+
+static void put_aggregates(struct json *j, const struct measured *m)
+{
+    json_key(j, "aggregates");
+    json_array(j);
+    for (size_t i = 0; i < m->n_aggregates; i++) {
+        const struct store_aggregates_measure *a = &m->aggregates[i];
+        json_object(j);
+        stats_put_u64(j, "resolution_seconds", (uint64_t)(a->resolution_ms / MS_PER_S));
+        stats_put_u64(j, "days", a->days);
+        stats_put_u64(j, "rows", a->rows);
+        stats_put_u64(j, "bytes", a->bytes);
+        stats_put_u64(j, "streams", a->streams);
+        stats_put_u64(j, "unreadable", a->unreadable);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
 static void print_text(const struct measured *m)
 {
     print_totals(&m->metrics);
     print_codecs(&m->metrics);
     print_biggest(&m->metrics);
+    print_aggregates(m);
     for (int i = 0; i < RECORD_TABLES; i++)
         if (m->has[i])
             stats_print_records((enum record_table)i, &m->records[i]);
@@ -204,6 +243,7 @@ static void print_json(const struct measured *m)
     struct json j = json_to(&text);
     json_object(&j);
     put_metrics(&j, &m->metrics);
+    put_aggregates(&j, m);
     for (int i = 0; i < RECORD_TABLES; i++)
         if (m->has[i])
             stats_put_records(&j, (enum record_table)i, &m->records[i]);

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "model/record.h"
+#include "store/store.h"
 
 struct arena;
 struct fs;
@@ -68,6 +69,19 @@ struct store_measure {
  * away meanwhile is left out. Results live in `arena`. Errors as store_check without ERR_BUSY. */
 int store_measure(const struct fs *fs, const char *dir, size_t top, struct arena *arena,
                   struct store_measure *out, struct err *err);
+
+/* Metrics rolled up to one resolution. */
+struct store_aggregates_measure {
+    int64_t resolution_ms;
+    uint64_t days, rows, bytes; /* rows: buckets */
+    uint64_t streams;           /* summed over days */
+    uint64_t unreadable;        /* files that are left out as damaged */
+};
+
+/* By rising resolution; none when nothing is rolled up. ERR_IO, ERR_NOMEM. */
+int store_measure_aggregates(const struct fs *fs, const char *dir,
+                             struct store_aggregates_measure out[STORE_RESOLUTIONS_MAX],
+                             size_t *out_n, struct err *err);
 
 /* A column of a record table in one type and codec. */
 struct store_record_column {

@@ -261,8 +261,9 @@ struct store_stats {
     uint64_t head_rows, head_bytes;
     int64_t min_t_unix_ms, max_t_unix_ms; /* of the head; INT64_MAX, INT64_MIN when empty */
     uint64_t partitions, parts, part_rows, part_bytes, wal_bytes;
-    uint64_t damaged_blocks, damaged_parts;           /* skipped since open */
-    uint64_t wal_damaged_segments, wal_damaged_bytes; /* met by the replay, bytes dropped */
+    uint64_t damaged_blocks, damaged_parts;                   /* skipped since open */
+    uint64_t wal_damaged_segments, wal_damaged_bytes;         /* met by the replay, bytes dropped */
+    uint64_t aggregate_days, aggregate_rows, aggregate_bytes; /* files of metrics rolled up */
     uint64_t tombstones; /* deletions whose rows may still take space */
     uint64_t rejected[REJECT_REASONS];
     struct store_record_stats records[RECORD_TABLES];

@@ -143,6 +143,20 @@ static void count_parts(struct store *s, struct store_stats *out)
     lock_give(&s->parts_lock);
 }
 
+static void count_aggregates(struct store *s, struct store_stats *out)
+{
+    lock_take(&s->parts_lock);
+    for (size_t i = 0; i < s->n_aggregates; i++) {
+        const struct aggregate_list *l = &s->aggregates[i];
+        out->aggregate_days += l->n;
+        for (size_t k = 0; k < l->n; k++) {
+            out->aggregate_rows += l->parts[k]->rows;
+            out->aggregate_bytes += l->parts[k]->size;
+        }
+    }
+    lock_give(&s->parts_lock);
+}
+
 static void copy_log_state(struct store *s, struct store_stats *out)
 {
     out->replayed = atomic_get_acquire(&s->replayed); // pairs with the release in store_replay
@@ -188,6 +202,7 @@ int store_stats(struct store *s, size_t top, struct arena *arena, struct store_s
     stats.streams = atomic_get_relaxed(&s->streams.count);
     count_heads(s, &stats);
     count_parts(s, &stats);
+    count_aggregates(s, &stats);
     struct tombstone_set *deleted = tombstones_get(&s->tombstones);
     stats.tombstones = deleted->n;
     tombstone_set_unref(deleted);

@@ -305,6 +305,29 @@ static void test_measuring_adds_up_to_the_bytes_of_the_parts(void **state)
     harness_done(&h);
 }
 
+static void test_measuring_tells_what_aggregates_take(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct store_aggregates_measure m[STORE_RESOLUTIONS_MAX];
+    size_t n;
+    fill_and_roll_up(&h);
+    assert_int_equal(store_measure_aggregates(h.options.fs, dir, m, &n, NULL), 0);
+    assert_int_equal(n, 2);
+    assert_int_equal(m[0].resolution_ms, 300 * SECOND);
+    assert_int_equal(m[1].resolution_ms, HOUR);
+    assert_int_equal(m[1].days, 2);
+    assert_int_equal(m[1].streams, 3);
+    assert_int_equal(m[1].rows, 6); // the noon that began it is a bucket of its own
+    assert_int_equal(m[1].bytes,
+                     crash_fs_size(h.disk, "root/data/aggregates/1h/2026-11-21.part") +
+                         crash_fs_size(h.disk, "root/data/aggregates/1h/2026-11-20.part"));
+    assert_true(crash_fs_damage(h.disk, "root/data/aggregates/1h/2026-11-21.part", 3, 1));
+    assert_int_equal(store_measure_aggregates(h.options.fs, dir, m, &n, NULL), 0);
+    assert_int_equal(m[1].unreadable, 1);
+    harness_done(&h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +345,7 @@ int main(void)
         cmocka_unit_test(test_a_directory_in_use_is_refused_and_its_snapshot_is_not),
         cmocka_unit_test(test_another_directory_is_not_taken_for_a_sound_one),
         cmocka_unit_test(test_measuring_adds_up_to_the_bytes_of_the_parts),
+        cmocka_unit_test(test_measuring_tells_what_aggregates_take),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
