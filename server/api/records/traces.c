@@ -172,7 +172,7 @@ static size_t logs_of_span(const struct shown_logs *logs, struct str span_id,
         else
             hi = mid;
     }
-    *out = logs->rows + lo;
+    *out = lo ? logs->rows + lo : logs->rows; // which is NULL without any
     size_t n = lo;
     while (n < logs->n && str_eq(any_text(&logs->rows[n].fields[LOG_SPAN_ID]), span_id))
         n++;

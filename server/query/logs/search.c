@@ -224,7 +224,7 @@ static void give_page(struct search *s, struct log_row **out, size_t *out_n)
             break;
         first++;
     }
-    *out = s->rows + first;
+    *out = first ? s->rows + first : s->rows; // which is NULL without any
     *out_n = MIN(s->n - first, s->wanted->limit);
 }
 

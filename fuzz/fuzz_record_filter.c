@@ -1,0 +1,60 @@
+/* The language of searches: what parses still parses within brackets and negated, and finds its way
+ * through a row; what does not says what is wrong. */
+
+#include <stdlib.h>
+
+#include "query/records/filter.h"
+#include "store/embedded/records/predicate.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { WRAPPED_MAX = 1 << 16 };
+
+/* Everything a scan would ask of one text. */
+static size_t ask(const struct predicate *p, const struct any *v)
+{
+    size_t leaves = p->op > PREDICATE_NOT;
+    if (leaves && predicate_matches(p, v) < 0)
+        return leaves; // a regular expression ran into its limit
+    for (size_t i = 0; i < p->n_children; i++)
+        leaves += ask(&p->children[i], v);
+    return leaves;
+}
+
+static size_t parse(enum record_table table, struct str text, int *out_rc)
+{
+    struct arena a;
+    struct record_filter f;
+    struct err err = {0};
+    size_t leaves = 0;
+    const struct any subject = any_string(STR("GET /cart 200 timed out"));
+    arena_init(&a, 64 << 20);
+    *out_rc = record_filter_parse(table, text, &a, &f, &err);
+    if (*out_rc == 0) {
+        leaves = ask(&f.where, &subject);
+        record_filter_done(&f);
+    } else if (err.message[0] == '\0' || *out_rc != err.code) {
+        abort();
+    }
+    arena_done(&a);
+    return leaves;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static char wrapped[WRAPPED_MAX + 8];
+    struct str text = {(const char *)data, size};
+    for (int table = 0; table < RECORD_TABLES; table++) {
+        int rc, again;
+        size_t leaves = parse((enum record_table)table, text, &rc);
+        if (rc != 0 || leaves == 0 || size > WRAPPED_MAX)
+            continue;
+        memcpy(wrapped, "not (", 5);
+        memcpy(wrapped + 5, data, size);
+        wrapped[size + 5] = ')';
+        size_t same = parse((enum record_table)table, str_of(wrapped, size + 6), &again);
+        if (again != ERR_TOO_BIG && (again != 0 || same != leaves))
+            abort();
+    }
+    return 0;
+}
