@@ -183,6 +183,22 @@ static int parse(struct run *r)
     return rc;
 }
 
+/* The tree grows in the answer's memory, from a root that stands for the query. */
+static int begin_trace(struct run *r)
+{
+    struct arena *a = &r->out->arena;
+    struct query_trace *root = arena_zalloc(a, sizeof *root);
+    if (!root)
+        return limits_memory_error(&r->limits, r->err);
+    root->expr = arena_str(a, r->request->expr);
+    root->steps = r->t.n;
+    r->out->trace = root;
+    r->ev.trace = root;
+    r->ev.trace_arena = a;
+    r->ev.trace_text = r->request->expr;
+    return 0;
+}
+
 static int begin(struct run *r, struct store *store, int64_t deadline_mono_ns)
 {
     const struct query_request *q = r->request;
@@ -208,7 +224,7 @@ static int begin(struct run *r, struct store *store, int64_t deadline_mono_ns)
     if (!r->ev.arena)
         return limits_memory_error(&r->limits, r->err);
     r->ev.notes.arena = r->ev.arena;
-    return 0;
+    return q->trace ? begin_trace(r) : 0;
 }
 
 /* --- answers ---------------------------------------------------------------------------------- */
@@ -401,6 +417,11 @@ static int finish(struct run *r)
     if (arena_failed(&out->arena))
         return no_memory(r);
     cut_to_limit(r);
+    if (out->trace) {
+        out->trace->series = out->n_series;
+        out->trace->samples = r->limits.samples_read;
+        out->trace->ns = r->eval_ns;
+    }
     out->stats.samples_read = r->limits.samples_read;
     out->stats.peak_samples = r->limits.peak_samples;
     out->stats.series_selected = r->ev.series_selected;

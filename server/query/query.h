@@ -83,6 +83,15 @@ struct query_series {
     size_t n;
 };
 
+/* What a part of a query cost, its own parts included. */
+struct query_trace {
+    struct str expr;
+    uint64_t steps, series; /* evaluated, and given to the part around it */
+    uint64_t samples;       /* read */
+    int64_t ns;
+    struct query_trace *children, *next, *parent;
+};
+
 /* Everything lives in `arena`. `series`: in the order of the answer (sorted by labels for a matrix;
  * as the expression orders it for a vector). A scalar is one series without labels; a string is in
  * `text`. */
@@ -95,6 +104,7 @@ struct query_result {
     int64_t t_unix_ms; /* of a string or scalar */
     struct str *warnings, *infos;
     size_t n_warnings, n_infos;
+    struct query_trace *trace; /* of the whole query; NULL: not asked for */
     struct {
         uint64_t samples_read, peak_samples, series_selected;
         int64_t parse_ns, select_ns, eval_ns;
@@ -113,6 +123,7 @@ struct query_request {
     int64_t lookback_ms, timeout_ms;   /* 0: the engine's; a longer timeout is cut to that */
     size_t limit;                      /* series in the answer; 0: all; cutting adds a warning */
     enum query_aggregates aggregates;
+    bool trace;
     int64_t patience_ms;           /* 0, or: do not wait for a turn, and end with ERR_BUSY
                                     * after so long; such a try is not counted */
     bool (*cancelled)(void *self); /* NULL, or asked now and then: has the asker gone? */

@@ -16,6 +16,12 @@ static bool client_gone(void *self)
     return http_client_gone(self);
 }
 
+static bool wants_trace(const struct http_request *q)
+{
+    struct str word = http_param(q, "trace");
+    return str_eq(word, STR("1")) || str_eq(word, STR("true"));
+}
+
 static bool read_aggregates(const struct http_request *q, struct http_response *r,
                             enum query_aggregates *out)
 {
@@ -41,6 +47,7 @@ static bool read_common(const struct http_request *q, struct http_response *r,
                         struct query_request *out)
 {
     *out = (struct query_request){.expr = http_param(q, "query"),
+                                  .trace = wants_trace(q),
                                   .patience_ms = http_is_quick(q) ? PATIENCE_MS : 0,
                                   .cancelled = client_gone,
                                   .self = (void *)(uintptr_t)q};
@@ -96,6 +103,27 @@ static void write_stats(struct json *j, const struct query_result *result)
     json_object_end(j);
 }
 
+/* As deep as the expression, which the parser bounds. */
+static void write_trace(struct json *j, const struct query_trace *t)
+{
+    json_object(j);
+    json_member_str(j, "expr", t->expr);
+    json_key(j, "milliseconds");
+    json_double(j, (double)t->ns / (double)NS_PER_MS);
+    json_key(j, "samples");
+    json_u64(j, t->samples);
+    json_key(j, "series");
+    json_u64(j, t->series);
+    json_key(j, "steps");
+    json_u64(j, t->steps);
+    json_key(j, "children");
+    json_array(j);
+    for (const struct query_trace *c = t->children; c; c = c->next)
+        write_trace(j, c);
+    json_array_end(j);
+    json_object_end(j);
+}
+
 static void run(struct api_context *api, const struct http_request *q, struct http_response *r,
                 const struct query_request *request)
 {
@@ -119,6 +147,10 @@ static void run(struct api_context *api, const struct http_request *q, struct ht
     json_query_result(&j, &result);
     if (http_param(q, "stats").n)
         write_stats(&j, &result);
+    if (result.trace) {
+        json_key(&j, "trace");
+        write_trace(&j, result.trace);
+    }
     json_object_end(&j);
     answer_end(&j, result.warnings, result.n_warnings, result.infos, result.n_infos);
     query_result_done(&result);
@@ -157,7 +189,7 @@ static bool few_enough_points(struct api_context *api, struct http_response *r,
     put_thousands(&number, most);
     err_set(&err, ERR_INVALID,
             "exceeded maximum resolution of %.*s points per timeseries. Try decreasing the query "
-            "resolution (?step=XX)",
+            "resolution (?step=XX), or raise query.max_points",
             STR_ARG(buf_str(&number)));
     answer_error(r, &err);
     buf_done(&number);

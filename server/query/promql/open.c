@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "query/promql/functions.h"
+#include "query/promql/trace.h"
 
 /* --- what is the same at every step ----------------------------------------------------------- */
 
@@ -57,13 +58,8 @@ static int open_call(struct eval *ev, const struct node *n, struct timeline t, s
     return f->open(ev, n, t, out);
 }
 
-int op_open(struct eval *ev, const struct node *n, struct timeline t, struct op **out)
+static int open_node(struct eval *ev, const struct node *n, struct timeline t, struct op **out)
 {
-    int rc = limits_tick(ev->limits, ev->err);
-    if (rc != 0)
-        return rc;
-    if (n->once && t.n > 1)
-        return open_repeat(ev, n, t, out);
     switch (n->kind) {
     case NODE_SELECTOR: return open_selector(ev, n, t, SELECT_VALUE, out);
     case NODE_CALL: return open_call(ev, n, t, out);
@@ -78,4 +74,24 @@ int op_open(struct eval *ev, const struct node *n, struct timeline t, struct op 
     case NODE_DURATION: break;
     }
     return err_set(ev->err, ERR_INTERNAL, "an instant vector was expected");
+}
+
+static int open_traced(struct eval *ev, const struct node *n, struct timeline t, struct op **out)
+{
+    struct query_trace *at = trace_enter(ev, n, t);
+    if (!at)
+        return ERR_TOO_BIG;
+    int rc = open_node(ev, n, t, out);
+    int traced = trace_leave(ev, at, rc == 0 ? out : NULL);
+    return rc ? rc : traced;
+}
+
+int op_open(struct eval *ev, const struct node *n, struct timeline t, struct op **out)
+{
+    int rc = limits_tick(ev->limits, ev->err);
+    if (rc != 0)
+        return rc;
+    if (n->once && t.n > 1)
+        return open_repeat(ev, n, t, out);
+    return ev->trace ? open_traced(ev, n, t, out) : open_node(ev, n, t, out);
 }

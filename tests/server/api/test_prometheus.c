@@ -516,7 +516,7 @@ static void test_mistakes_are_told_as_prometheus_tells_them(void **state)
                  "invalid parameter \\\"end\\\": end timestamp must not be before start time");
     expect_error("/api/v1/query_range?query=up&start=0&end=11001&step=1", 400, "bad_data",
                  "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the "
-                 "query resolution (?step=XX)");
+                 "query resolution (?step=XX), or raise query.max_points");
     expect_data("/api/v1/query_range?query=up&start=0&end=11000&step=1",
                 "{\"resultType\":\"matrix\",\"result\":[]}");
     expect_error("/api/v1/series", 400, "bad_data", "no match[] parameter provided");

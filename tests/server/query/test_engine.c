@@ -159,6 +159,27 @@ static void test_range_answers_are_sorted_and_statistics_filled(void **state)
     query_result_done(&r);
 }
 
+static void test_a_trace_is_a_tree_of_the_parts(void **state)
+{
+    struct query_request q = over("sum by (job) (rate(requests_total[5m])) + 1", 30, 60);
+    struct query_result r = run(*state, q);
+    assert_null(r.trace);
+    query_result_done(&r);
+    q.trace = true;
+    r = run(*state, q);
+    const struct query_trace *plus = r.trace->children, *sum = plus->children;
+    const struct query_trace *rate = sum->children;
+    check_str(plus->expr, "sum by (job) (rate(requests_total[5m])) + 1");
+    check_str(sum->expr, "sum by (job) (rate(requests_total[5m]))");
+    check_str(rate->expr, "rate(requests_total[5m])");
+    assert_null(rate->children);
+    assert_int_equal(rate->series, 2);
+    assert_int_equal(sum->series, 2);
+    assert_true(rate->samples == r.stats.samples_read && sum->samples == rate->samples);
+    assert_true(r.trace->ns >= plus->ns && plus->ns >= sum->ns && sum->ns >= rate->ns);
+    query_result_done(&r);
+}
+
 static void test_damaged_data_is_told(void **state)
 {
     struct query_result r = run(*state, at("sum(lossy) + sum(lossy)", 5));
@@ -397,6 +418,7 @@ int main(void)
         TEST(test_end_is_what_was_asked_for_not_the_last_step),
         TEST(test_duplicates_matter_only_beside_a_sample),
         TEST(test_range_answers_are_sorted_and_statistics_filled),
+        TEST(test_a_trace_is_a_tree_of_the_parts),
         TEST(test_damaged_data_is_told),
         TEST(test_limit_cuts_the_answer_and_says_so),
         TEST(test_names_go_at_once_unless_told_otherwise),

@@ -1,0 +1,177 @@
+// Queries under limits, given up by their client, traced; and what Grafana's data source looks at.
+
+import assert from "node:assert/strict";
+import http from "node:http";
+import { END, FOREVER, T0, writeFixture } from "./support/fixture.js";
+import { Telltale } from "./support/server.js";
+import { after, before, describe, it } from "./support/test.js";
+import { until } from "./support/until.js";
+
+/** Minutes of work on any data. */
+const HEAVY = "sum_over_time(max_over_time(temperature_celsius[10m:1ms])[1h:1ms])";
+
+describe("queries", () => {
+  let server, api;
+  before(async () => {
+    server = await Telltale.start({ set: { ...FOREVER, "http.cors_origin": "https://.*\\.example" } });
+    api = server.api;
+    await writeFixture(api);
+  });
+  after(() => server?.dispose());
+
+  const metric = async (name) => {
+    const line = (await api.get("/metrics")).text.split("\n").find((one) => one.startsWith(name));
+    return line ? Number(line.slice(line.lastIndexOf(" ") + 1)) : 0;
+  };
+
+  describe("trace=1", () => {
+    const query = 'sum by (code) (rate(http_requests_total[1m])) / ignoring(code) group_left () sum(rate(http_requests_total[1m]))';
+
+    it("is a tree of the parts and what each read", async () => {
+      const { json } = await api.get("/api/v1/query_range", { query, start: END - 60, end: END, step: 15, trace: 1 });
+      const { trace } = json.data;
+      assert.equal(trace.expr, query);
+      assert.equal(trace.series, json.data.result.length);
+      const [division] = trace.children;
+      assert.equal(division.expr, query);
+      const [many, one] = division.children.toSorted((a, b) => b.expr.length - a.expr.length);
+      assert.equal(many.expr, "sum by (code) (rate(http_requests_total[1m]))");
+      assert.equal(one.expr, "sum(rate(http_requests_total[1m]))");
+      assert.equal(one.series, 1);
+      const [rate] = one.children;
+      assert.equal(rate.expr, "rate(http_requests_total[1m])");
+      assert.equal(rate.series, 4);
+      assert.equal(rate.steps, 5);
+      assert.ok(rate.samples > 0 && rate.samples === one.samples, "the sum reads what the rate reads");
+      assert.ok(trace.samples === many.samples + one.samples);
+      assert.ok(trace.milliseconds >= division.milliseconds && division.milliseconds >= one.milliseconds && one.milliseconds > 0);
+    });
+
+    it("is there only when asked for, and changes no answer", async () => {
+      const plain = (await api.get("/api/v1/query", { query, time: END })).json.data;
+      const { trace, ...traced } = (await api.get("/api/v1/query", { query, time: END, trace: "true" })).json.data;
+      assert.ok(trace);
+      assert.deepEqual(traced, plain);
+      assert.equal((await api.get("/api/v1/query", { query, time: END, trace: "0" })).json.data.trace, undefined);
+    });
+
+    it("has scalars and subqueries in it", async () => {
+      const { json } = await api.get("/api/v1/query", { query: "scalar(sum(temperature_celsius)) + sum(max_over_time(temperature_celsius[2m:15s]))", time: END, trace: 1 });
+      const all = (t) => [t.expr, ...t.children.flatMap(all)];
+      assert.ok(all(json.data.trace).includes("sum(temperature_celsius)"));
+      assert.ok(all(json.data.trace).filter((expr) => expr === "temperature_celsius").length >= 2);
+    });
+  });
+
+  it("stats=all tells times and samples", async () => {
+    const { json } = await api.get("/api/v1/query", { query: "rate(http_requests_total[1m])", time: END, stats: "all" });
+    const { timings, samples, seriesSelected } = json.data.stats;
+    assert.ok(timings.evalTotalTime > 0 && timings.queryPreparationTime > 0);
+    assert.ok(samples.totalQueryableSamples >= 16 && samples.peakSamples > 0);
+    assert.equal(seriesSelected, 4);
+  });
+
+  it("ends when its client hangs up", async () => {
+    const canceled = 'telltale_query_queries_total{outcome="canceled"}';
+    const before = await metric(canceled);
+    const request = http.get(`${api.base}/api/v1/query?${new URLSearchParams({ query: HEAVY, time: END })}`);
+    request.on("error", () => {});
+    await new Promise((resolve) => request.once("socket", (s) => (s.connecting ? s.once("connect", resolve) : resolve())));
+    // While it runs others are answered; it is given up after the tenth.
+    for (let i = 0; i < 10; i++) assert.equal((await api.get("/api/v1/query", { query: "1", time: END })).status, 200);
+    request.destroy();
+    await until(async () => (await metric(canceled)) > before, "the query to be cancelled", { timeoutMs: 20_000 });
+  });
+
+  describe("under a limit", () => {
+    const cases = [
+      ["query.max_samples", { "query.max_samples": 10 }, "http_requests_total[10m]", 422, "execution", /too many samples into memory .* query\.max_samples/],
+      ["query.max_memory_bytes", { "query.max_memory_bytes": "1MiB" }, "max_over_time(temperature_celsius[1h:10ms])", 422, "execution", /raise query\.max_memory_bytes/],
+      ["query.max_total_memory_bytes", { "query.max_total_memory_bytes": "1MiB" }, "max_over_time(temperature_celsius[1h:10ms])", 503, "unavailable", /raise query\.max_total_memory_bytes/],
+      ["query.timeout", { "query.timeout": "50ms" }, HEAVY, 503, "timeout", /raise query\.timeout/],
+    ];
+    for (const [name, set, query, status, type, message] of cases) {
+      it(`${name}: refused with its name, and others go on`, async () => {
+        const limited = await Telltale.start({ set: { ...FOREVER, ...set } });
+        try {
+          await writeFixture(limited.api);
+          const [answer, other] = await Promise.all([limited.api.get("/api/v1/query", { query, time: END }), limited.api.get("/api/v1/query", { query: "1 + 1", time: END })]);
+          assert.equal(answer.status, status, answer.text.slice(0, 300));
+          assert.equal(answer.json.status, "error");
+          assert.equal(answer.json.errorType, type);
+          assert.match(answer.json.error, message);
+          assert.equal(other.json.data.result[1], "2");
+        } finally {
+          await limited.dispose();
+        }
+      });
+    }
+
+    it("query.max_points: in Prometheus's words, with the limit's name", async () => {
+      const { status, json } = await api.get("/api/v1/query_range", { query: "1", start: 0, end: 11_001, step: 1 });
+      assert.equal(status, 400);
+      assert.match(json.error, /^exceeded maximum resolution of 11,000 points per timeseries\. Try decreasing the query resolution \(\?step=XX\)/);
+      assert.match(json.error, /query\.max_points/);
+    });
+  });
+
+  describe("regular expressions", () => {
+    it("of a hostile kind end at a limit", async () => {
+      const value = `${"a".repeat(2000)}!`;
+      const { status, json } = await api.get("/api/v1/query", { query: `label_replace(vector(1), "x", "$1", "y", "${value}") or label_replace(label_replace(vector(1), "l", "${value}", "", ""), "m", "$1", "l", "((a+)+)+b")`, time: END });
+      assert.ok(status === 200 || (status === 422 && /regular expression|limit/.test(json.error)), `${status} ${JSON.stringify(json).slice(0, 300)}`);
+    });
+
+    it("have RE2's syntax only", async () => {
+      for (const pattern of ["(a)\\\\1", "(?=a)", "a++"]) {
+        const { status } = await api.get("/api/v1/query", { query: `up{a=~"${pattern}"}`, time: END });
+        assert.equal(status, 400, pattern);
+      }
+    });
+  });
+
+  describe("as Grafana's data source asks", () => {
+    it("health: a query by POST, and a build that is not taken for another product", async () => {
+      const { status, json } = await api.form("/api/v1/query", { query: "1+1", time: 4 });
+      assert.equal(status, 200);
+      assert.deepEqual(json.data, { resultType: "scalar", result: [4, "2"] });
+      const build = await api.get("/api/v1/status/buildinfo");
+      assert.ok(build.json.data.version);
+      assert.equal(build.json.data.features, undefined);
+    });
+
+    it("POST and GET alike, for queries, labels and series", async () => {
+      for (const [path, params] of [
+        ["/api/v1/query_range", { query: "up", start: T0, end: END, step: 15.5 }],
+        ["/api/v1/labels", { start: T0, end: END, limit: 40000 }],
+        ["/api/v1/series", { "match[]": "http_requests_total", start: T0, end: END, limit: 40000 }],
+        ["/api/v1/query_exemplars", { query: "http_requests_total", start: T0, end: END }],
+      ]) {
+        const [get, post] = await Promise.all([api.get(path, params), api.form(path, params)]);
+        assert.equal(get.status, 200, `${path} ${get.text}`);
+        assert.deepEqual(post.json, get.json, path);
+      }
+    });
+
+    it("names in UTF-8 by U__", async () => {
+      const { status, json } = await api.get("/api/v1/label/U___name_2d__5f_/values");
+      assert.equal(status, 200, JSON.stringify(json));
+      const values = (await api.get("/api/v1/label/U__code/values")).json.data;
+      assert.deepEqual(values, (await api.get("/api/v1/label/code/values")).json.data);
+    });
+
+    it("what is not there says 404 page not found: no rules to edit, no Thanos, no Mimir", async () => {
+      for (const path of ["/api/v1/rules/x", "/config/v1/rules", "/alertmanager/alertmanager/api/v2/status", "/api/v1/search/metric_names"]) {
+        const answer = await api.get(path);
+        assert.equal(answer.status, 404, path);
+        assert.match(answer.text, /page not found/, path);
+      }
+    });
+
+    it("from a page of an origin that is allowed, and of no other", async () => {
+      const from = (origin) => api.get("/api/v1/query", { query: "1", time: END }, { origin });
+      assert.equal((await from("https://grafana.example")).headers.get("access-control-allow-origin"), "https://grafana.example");
+      assert.equal((await from("https://grafana.example.org")).headers.get("access-control-allow-origin"), null);
+    });
+  });
+});
