@@ -267,6 +267,8 @@ int aggregates_maintain(struct store *s, bool all, struct err *err)
     lock_give(&s->table);
     lock_take(&s->aggregate);
     int rc = r.options.enabled ? maintain_days(&r, err) : 0;
+    if (rc == 0)
+        rc = aggregates_expire(s, err);
     lock_give(&s->aggregate);
-    return rc == 0 ? aggregates_expire(s, err) : rc;
+    return rc;
 }

@@ -66,7 +66,8 @@ int aggregates_expired(struct store *s, int64_t min_ms, int64_t max_ms, struct p
 /* Are all the samples that the day was made of still there? */
 bool aggregates_can_be_made(struct store *s, const struct part *p);
 
-/* Takes the day out of the list and removes its file; fine when another is in its place. */
+/* Takes the day out of the list and removes its file; fine when another is in its place. With
+ * store.aggregate. */
 int aggregates_remove(struct store *s, struct part *p, struct err *err);
 
 /* Files that were removed may come back when the power fails, until this was called. */

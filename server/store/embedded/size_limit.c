@@ -128,11 +128,13 @@ static int drop_aggregates(struct store *s, int64_t day, struct err *err)
     int rc = aggregates_snapshot(s, &parts, &n);
     if (rc != 0)
         return err_set(err, rc, "limit of bytes: out of memory");
+    lock_take(&s->aggregate);
     for (size_t i = 0; i < n; i++) {
         if (rc == 0 && parts[i]->day == day)
             rc = aggregates_remove(s, parts[i], err);
         part_unref(parts[i]);
     }
+    lock_give(&s->aggregate);
     free(parts);
     return rc;
 }

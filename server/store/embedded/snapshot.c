@@ -114,6 +114,7 @@ static int take_store(struct store *s, const char *to, struct err *err)
 static int take_under_lock(struct store *s, const char *beside, const char *path, bool skip_head,
                            struct err *err)
 {
+    lock_take(&s->aggregate); // no day rolled up is removed between listing and linking
     lock_take(&s->table);
     int rc = skip_head ? 0 : flush_locked(s, err);
     if (rc == 0) {
@@ -123,6 +124,7 @@ static int take_under_lock(struct store *s, const char *beside, const char *path
         records_release(s);
     }
     lock_give(&s->table);
+    lock_give(&s->aggregate);
     return rc == 0 ? fs_rename(s->fs, beside, path, err) : rc;
 }
 

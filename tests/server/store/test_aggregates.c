@@ -686,6 +686,49 @@ static void test_power_loss_leaves_a_day_whole_or_not_at_all(void **state)
     assert_true(at > 40);
 }
 
+/* Deletes while the power goes at operation `at`: days that have samples have all rows or none,
+ * rolled up or not; what was acknowledged is gone everywhere, and can be deleted again. */
+static bool crash_in_deletion_at(uint64_t at)
+{
+    struct harness h;
+    struct matcher m[2];
+    struct err ignored;
+    begin_with(&h, STORE_DURABILITY_DISK);
+    for (int day = 1; day < 5; day++)
+        fill_day(&h, day, 0);
+    maintain(&h);
+    h.options.retention_ms = 2 * DAY;
+    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
+    maintain(&h);
+    size_t n = harness_matchers("s=1", m, 2);
+    crash_fs_lose_power_at(h.disk, at);
+    bool done = store_delete(h.store, m, n, 0, NOON, &ignored) == 0;
+    bool lost = crash_fs_has_lost_power(h.disk);
+    harness_power_loss(&h);
+    bool gone = has_day(&h, 1, "0 samples");
+    assert_true(gone || has_day(&h, 1, "205 samples, sum 147805"));
+    for (int day = 3; day < 5 && done; day++)
+        assert_true(has_day(&h, day, "0 samples"));
+    assert_true(gone || !done);
+    maintain(&h);
+    assert_int_equal(has_day(&h, 1, "0 samples"), gone);
+    assert_int_equal(store_delete(h.store, m, n, 0, NOON, NULL), 0);
+    for (int day = 1; day < 5; day++)
+        assert_true(has_day(&h, day, "0 samples"));
+    harness_matchers_done(m, n);
+    harness_done(&h);
+    return lost;
+}
+
+static void test_power_loss_in_a_deletion_leaves_samples_and_aggregates_alike(void **state)
+{
+    (void)state;
+    uint64_t at = 0;
+    while (crash_in_deletion_at(at))
+        at++;
+    assert_true(at > 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -712,6 +755,7 @@ int main(void)
         cmocka_unit_test(test_the_view_names_resolutions_of_the_range),
         cmocka_unit_test(test_too_many_resolutions_are_an_error),
         cmocka_unit_test(test_power_loss_leaves_a_day_whole_or_not_at_all),
+        cmocka_unit_test(test_power_loss_in_a_deletion_leaves_samples_and_aggregates_alike),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
