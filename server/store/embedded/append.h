@@ -46,6 +46,7 @@ struct append {
     struct keep keep;                        /* before min_ms it depends on the series */
     const struct metric_metadata **families; /* that are news */
     size_t n_families, n_definitions, n_exemplars, n_with_rows;
+    size_t n_unknown; /* series that were found by labels */
     struct err *err;
 };
 

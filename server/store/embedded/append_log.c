@@ -3,15 +3,27 @@
 
 #include "store/embedded/wal_record.h"
 
+/* Equal numbers are equal labels. */
+static uint64_t same_labels(const struct stream *a, const struct stream *b)
+{
+    uint64_t same = 0;
+    for (size_t i = 0; a && i < MIN(MIN(a->n, b->n), (uint32_t)WAL_SAME_MAX); i++)
+        same |= (uint64_t)(a->pairs[i] == b->pairs[i]) << i;
+    return same;
+}
+
 static void encode_definitions(const struct append *a, struct buf *out)
 {
     if (a->n_definitions == 0)
         return;
     wal_put_streams(out, a->n_definitions);
+    const struct stream *before = NULL;
     for (size_t i = 0; i < a->x->n; i++)
         if (a->x->v[i].define) {
-            const struct labels labels = append_labels(a, a->x->v[i].series);
-            wal_put_stream(out, a->x->v[i].id, &labels);
+            const struct resolved *r = &a->x->v[i];
+            const struct labels labels = append_labels(a, r->series);
+            wal_put_stream(out, r->id, &labels, same_labels(before, r->stream));
+            before = r->stream;
         }
 }
 

@@ -183,7 +183,7 @@ static bool intern(struct append *a, struct resolved *r, struct guard_verdict *v
     if (!r->stream && *out_rc == 0) {
         admitted = guard_admits(a->store, labels, verdict);
         if (admitted) {
-            *out_rc = streams_intern(streams, labels, r->series->hash, &r->stream, why);
+            *out_rc = streams_add(streams, labels, r->series->hash, &r->stream, why);
             self_add(&created_total, *out_rc == 0);
         }
     }
@@ -199,8 +199,6 @@ static int find_stream(struct append *a, struct resolved *r)
     int rc;
     if (!intern(a, r, &verdict, &rc, &why))
         return keep_out(a, r, &verdict);
-    if (rc == 0 && !hash128_is_none(r->series->sent))
-        streams_remember(&a->store->streams, r->stream, r->series->sent);
     if (rc == ERR_INVALID || rc == ERR_TOO_BIG) {
         reject(a, r->series, rc == ERR_INVALID ? REJECT_LABELS : REJECT_CARDINALITY, r->n_samples,
                why.message);
@@ -272,6 +270,20 @@ void append_take(struct append *a, const struct resolved *r)
     a->n_with_rows += r->n_samples > 0;
 }
 
+/* All that had to be found by labels, at once: nobody needs it sooner than the next request. */
+static void remember(struct append *a)
+{
+    struct stream_sent *v = arena_array(&a->x->arena, a->n_unknown, sizeof *v);
+    size_t n = 0;
+    for (size_t i = 0; v && i < a->x->n; i++) {
+        const struct resolved *r = &a->x->v[i];
+        if (!r->series->known && !hash128_is_none(r->series->sent))
+            v[n++] = (struct stream_sent){r->stream, r->series->sent};
+    }
+    if (n)
+        streams_remember(&a->store->streams, v, n);
+}
+
 int append_resolve(struct append *a)
 {
     int rc = check_recalled(a);
@@ -294,9 +306,12 @@ int append_resolve(struct append *a)
             return rc;
         if (rc == 1)
             continue;
+        a->n_unknown += !series->known;
         a->result.accepted += r->n_samples;
         append_take(a, r);
     }
+    if (a->n_unknown)
+        remember(a); // before others are folded into a stream that these bytes do not say
     rc = append_overflow(a);
     if (rc == 0)
         order_by_shard(a->x);

@@ -199,15 +199,19 @@ int streams_intern(struct streams *s, const struct labels *labels, uint64_t hash
         return 0;
     }
     int rc = streams_check(labels, err);
-    if (rc != 0)
-        return rc;
+    return rc ? rc : streams_add(s, labels, hash, out, err);
+}
 
+int streams_add(struct streams *s, const struct labels *labels, uint64_t hash, struct stream **out,
+                struct err *err)
+{
     struct stream_shard *shard = streams_shard(s, hash);
     if (reserve_number(shard) != 0)
         return err_set(err, ERR_NOMEM, "out of memory for a new series");
     uint32_t local = shard->n_free ? shard->free[shard->n_free - 1] : shard->n;
     uint32_t id = local * STREAM_SHARDS + (uint32_t)(hash % STREAM_SHARDS);
-    st = stream_new(s, labels, hash, id, &rc);
+    int rc;
+    struct stream *st = stream_new(s, labels, hash, id, &rc);
     if (!st)
         return err_set(err, rc, "no room for a new series");
 

@@ -105,6 +105,11 @@ int streams_intern(struct streams *s, const struct labels *labels, uint64_t hash
 /* ERR_INVALID when labels are such that no stream can have them. */
 int streams_check(const struct labels *labels, struct err *err);
 
+/* Makes the stream that streams_get did not find, under the same hold of the lock, of labels that
+ * passed streams_check. ERR_NOMEM, ERR_TOO_BIG as above. */
+int streams_add(struct streams *s, const struct labels *labels, uint64_t hash, struct stream **out,
+                struct err *err);
+
 /* By id, or NULL. The shard's lock must be held. */
 struct stream *streams_by_id(struct streams *s, uint32_t id);
 
@@ -120,9 +125,14 @@ static inline struct stream **directory_entry(const struct stream_directory *d, 
  * holds while s->evictions, read before, stays the same, which it does under the gate. */
 void streams_recall(struct streams *s, const struct hash128 *sent, size_t n, const void **out);
 
-/* Lets streams_recall find the stream by `sent` from now on, instead of what it was sent with
- * before. The gate must be held. */
-void streams_remember(struct streams *s, struct stream *st, struct hash128 sent);
+struct stream_sent {
+    struct stream *stream;
+    struct hash128 sent; /* not {0} */
+};
+
+/* Lets streams_recall find the streams by what they were sent with from now on, instead of what it
+ * was before. The gate must be held. */
+void streams_remember(struct streams *s, const struct stream_sent *v, size_t n);
 
 /* Lets nobody find it any more. */
 void streams_forget(struct streams *s, struct stream *st);

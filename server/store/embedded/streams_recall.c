@@ -9,7 +9,7 @@
 #include "base/compiler.h"
 #include "store/embedded/streams.h"
 
-enum { RECALL_START = 1024, RECALL_STEP = 32 };
+enum { RECALL_START = 1024, RECALL_STEP = 32, REMEMBER_AHEAD = 8 };
 
 static uint32_t tag_of(struct hash128 sent)
 {
@@ -144,16 +144,25 @@ void streams_forget(struct streams *s, struct stream *st)
 }
 
 /* Two requests may tell of the same bytes at once: the second finds it done. */
-void streams_remember(struct streams *s, struct stream *st, struct hash128 sent)
+static void remember(struct streams *s, struct stream *st, struct hash128 sent)
+{
+    if (hash128_eq(st->sent, sent))
+        return;
+    forget(s, st);
+    if (!make_room(&s->recall))
+        return; // it is only slower
+    st->sent = sent;
+    put_slot(&s->recall, (struct recall_slot){tag_of(sent), st->id + 1});
+    s->recall.used++;
+}
+
+void streams_remember(struct streams *s, const struct stream_sent *v, size_t n)
 {
     rwlock_take_write(&s->recall.lock);
-    if (!hash128_eq(st->sent, sent)) {
-        forget(s, st);
-        if (make_room(&s->recall)) { // else it is only slower
-            st->sent = sent;
-            put_slot(&s->recall, (struct recall_slot){tag_of(sent), st->id + 1});
-            s->recall.used++;
-        }
+    for (size_t i = 0; i < n; i++) {
+        if (s->recall.slots && i + REMEMBER_AHEAD < n)
+            PREFETCH(&s->recall.slots[home_of(&s->recall, tag_of(v[i + REMEMBER_AHEAD].sent))]);
+        remember(s, v[i].stream, v[i].sent);
     }
     rwlock_give(&s->recall.lock);
 }

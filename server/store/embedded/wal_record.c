@@ -5,7 +5,7 @@
 #include "store/embedded/bytes.h"
 #include "store/embedded/histogram_column.h"
 
-enum section { STREAMS = 1, ROWS, EXEMPLARS, METADATA };
+enum section { STREAMS_ALONE = 1, ROWS, EXEMPLARS, METADATA, STREAMS };
 
 /* Low bits of a series' row count. */
 enum { WITH_STARTS = 1, WITH_HISTOGRAMS = 2, COUNT_SHIFT = 2 };
@@ -32,10 +32,16 @@ void wal_put_streams(struct buf *out, size_t count)
     begin(out, STREAMS, count);
 }
 
-void wal_put_stream(struct buf *out, uint32_t id, const struct labels *labels)
+void wal_put_stream(struct buf *out, uint32_t id, const struct labels *labels, uint64_t same)
 {
     put_varint(out, id);
-    put_labels(out, labels);
+    put_varint(out, labels->n);
+    put_varint(out, same);
+    for (size_t i = 0; i < labels->n; i++)
+        if (i >= WAL_SAME_MAX || !(same >> i & 1)) {
+            put_text(out, labels->v[i].name);
+            put_text(out, labels->v[i].value);
+        }
 }
 
 void wal_put_rows(struct buf *out, size_t series, int64_t first_t, struct wal_rows *state)
@@ -163,13 +169,39 @@ static struct labels get_labels(struct record *rec)
     return (struct labels){v, v ? n : 0};
 }
 
-static int read_streams(struct record *rec)
+/* Some labels stand at the same place in `before`. */
+static struct labels get_labels_like(struct record *rec, const struct labels *before)
+{
+    struct reader *r = &rec->r;
+    uint64_t n = get_varint(r), same = get_varint(r);
+    size_t shared = MIN(n, MIN(before->n, (size_t)WAL_SAME_MAX));
+    if (same >> shared || n > shared + reader_left(r) / 2) {
+        r->bad = true;
+        return (struct labels){0};
+    }
+    struct label *v = arena_array(rec->arena, n, sizeof *v);
+    if (!v)
+        r->bad = true;
+    for (size_t i = 0; v && i < n; i++) {
+        if (i < shared && same >> i & 1) {
+            v[i] = before->v[i];
+            continue;
+        }
+        v[i].name = get_text(r);
+        v[i].value = get_text(r);
+    }
+    return (struct labels){v, v ? n : 0};
+}
+
+/* `alone`: as they were written before they told what they have in common. */
+static int read_streams(struct record *rec, bool alone)
 {
     size_t n = get_count(&rec->r, 2);
+    struct labels labels = {0};
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < n; i++) {
         uint64_t id = get_varint(&rec->r);
-        struct labels labels = get_labels(rec);
+        labels = alone ? get_labels(rec) : get_labels_like(rec, &labels);
         if (rec->r.bad || id > UINT32_MAX)
             return bad(rec);
         rc = rec->visitor->stream(rec->visitor->arg, (uint32_t)id, &labels);
@@ -259,7 +291,8 @@ int wal_read_record(struct str payload, struct arena *arena, const struct wal_vi
     int rc = 0;
     while (rc == 0 && !rec.r.bad && reader_left(&rec.r)) {
         switch (get_byte(&rec.r)) {
-        case STREAMS: rc = read_streams(&rec); break;
+        case STREAMS_ALONE: rc = read_streams(&rec, true); break;
+        case STREAMS: rc = read_streams(&rec, false); break;
         case ROWS: rc = read_rows(&rec); break;
         case EXEMPLARS: rc = read_exemplars(&rec); break;
         case METADATA: rc = read_metadata(&rec); break;

@@ -13,7 +13,11 @@
  */
 
 void wal_put_streams(struct buf *out, size_t count);
-void wal_put_stream(struct buf *out, uint32_t id, const struct labels *labels);
+
+/* `same`: a bit for each of the first WAL_SAME_MAX labels that stands at the same place in the
+ * stream put before; none for the first. */
+enum { WAL_SAME_MAX = 63 };
+void wal_put_stream(struct buf *out, uint32_t id, const struct labels *labels, uint64_t same);
 
 /* State that rows of a section share: each is written as a difference to the one before. */
 struct wal_rows {

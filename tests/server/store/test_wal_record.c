@@ -1,0 +1,144 @@
+#include "store/embedded/wal_record.h"
+
+#include "base/err.h"
+#include "support/check.h"
+
+static struct arena arena;
+static struct buf payload, seen;
+
+static int begin(void **state)
+{
+    (void)state;
+    const struct buf empty = BUF_MAX(1 << 20);
+    payload = seen = empty;
+    arena_init(&arena, 1 << 20);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    buf_done(&payload);
+    buf_done(&seen);
+    arena_done(&arena);
+    return 0;
+}
+
+static int on_stream(void *arg, uint32_t id, const struct labels *labels)
+{
+    (void)arg;
+    buf_printf(&seen, "%u ", id);
+    labels_format(&seen, labels);
+    buf_putc(&seen, '\n');
+    return 0;
+}
+
+static int on_row(void *arg, uint32_t id, const struct sample *sample)
+{
+    (void)arg;
+    buf_printf(&seen, "%u: %g @%lld\n", id, sample->value, (long long)sample->t_unix_ms);
+    return 0;
+}
+
+static int replay(void)
+{
+    const struct wal_visitor visitor = {.stream = on_stream, .row = on_row};
+    buf_reset(&seen);
+    return wal_read_record(buf_str(&payload), &arena, &visitor);
+}
+
+static void expect(const char *text)
+{
+    assert_int_equal(replay(), 0);
+    buf_putc(&seen, '\0');
+    assert_string_equal(seen.p, text);
+}
+
+/* ---- definitions ---- */
+
+static const struct label pod_1[] = {{{"__name__", 8}, {"up", 2}}, {{"pod", 3}, {"1", 1}}};
+static const struct label pod_2[] = {
+    {{"__name__", 8}, {"up", 2}}, {{"pod", 3}, {"2", 1}}, {{"z", 1}, {"z", 1}}};
+static const struct labels one = {pod_1, 2}, two = {pod_2, 3};
+
+static void test_labels_of_the_definition_before_are_not_written_again(void **state)
+{
+    (void)state;
+    wal_put_streams(&payload, 3);
+    wal_put_stream(&payload, 1, &one, 0);
+    wal_put_stream(&payload, 9, &two, 1);
+    size_t before = payload.n;
+    wal_put_stream(&payload, 5, &two, 7);
+    assert_int_equal(payload.n - before, 3);
+    expect("1 up{pod=\"1\"}\n9 up{pod=\"2\", z=\"z\"}\n5 up{pod=\"2\", z=\"z\"}\n");
+}
+
+static void test_labels_behind_the_last_bit_of_the_mask_are_written(void **state)
+{
+    (void)state;
+    enum { MANY = WAL_SAME_MAX + 2 };
+    struct label v[MANY];
+    char names[MANY][3];
+    for (int i = 0; i < MANY; i++) {
+        names[i][0] = (char)('a' + i / 10);
+        names[i][1] = (char)('0' + i % 10);
+        v[i] = (struct label){str_of(names[i], 2), STR("v")};
+    }
+    const struct labels many = {v, MANY};
+    wal_put_streams(&payload, 2);
+    wal_put_stream(&payload, 1, &many, 0);
+    wal_put_stream(&payload, 1, &many, UINT64_MAX >> 1);
+    assert_int_equal(replay(), 0);
+    assert_true(memcmp(seen.p, seen.p + seen.n / 2, seen.n / 2) == 0);
+}
+
+static void test_definitions_of_an_older_log_are_read(void **state)
+{
+    (void)state;
+    buf_put_str(&payload, STR("\x01\x01\x07\x02\x08__name__\x02up\x03pod\x01"
+                              "1"));
+    expect("7 up{pod=\"1\"}\n");
+}
+
+static void test_a_mask_beyond_the_labels_before_is_damage(void **state)
+{
+    (void)state;
+    wal_put_streams(&payload, 1);
+    wal_put_stream(&payload, 1, &one, 1);
+    assert_int_equal(replay(), ERR_CORRUPT);
+    buf_reset(&payload);
+    wal_put_streams(&payload, 2);
+    wal_put_stream(&payload, 1, &one, 0);
+    wal_put_stream(&payload, 2, &two, 4);
+    assert_int_equal(replay(), ERR_CORRUPT);
+}
+
+static void test_a_payload_that_is_cut_anywhere_is_damage(void **state)
+{
+    (void)state;
+    const struct sample sample = {.t_unix_ms = 1000, .value = 2};
+    struct wal_rows rows;
+    wal_put_streams(&payload, 2);
+    wal_put_stream(&payload, 1, &one, 0);
+    wal_put_stream(&payload, 2, &two, 1);
+    size_t definitions = payload.n;
+    wal_put_rows(&payload, 1, 1000, &rows);
+    wal_put_series(&payload, 2, &sample, 1, &rows);
+    expect("1 up{pod=\"1\"}\n2 up{pod=\"2\", z=\"z\"}\n2: 2 @1000\n");
+    for (payload.n--; payload.n > 0; payload.n--)
+        assert_int_equal(replay(), payload.n == definitions ? 0 : ERR_CORRUPT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+        T(test_labels_of_the_definition_before_are_not_written_again),
+        T(test_labels_behind_the_last_bit_of_the_mask_are_written),
+        T(test_definitions_of_an_older_log_are_read),
+        T(test_a_mask_beyond_the_labels_before_is_damage),
+        T(test_a_payload_that_is_cut_anywhere_is_damage),
+#undef T
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
