@@ -185,11 +185,18 @@ static void test_any_allocation_may_fail_and_nothing_is_lost(void **state)
     (void)state;
     bool failed = true;
     size_t n = 0;
+    struct matcher matcher;
+    assert_int_equal(matcher_init(&matcher, MATCH_EQUAL, STR("resource.none"), STR("x"), NULL), 0);
+    const struct store_retention_rule rule = {&matcher, 1, 1};
+    const struct store_retention_rules rules = {&rule, 1};
     for (; failed; n++) {
         struct life l = {
             .options = {.dir = dir,
                         .retention_ms = STORE_RETENTION_FOREVER,
                         .retention_records_ms = {STORE_RETENTION_FOREVER, STORE_RETENTION_FOREVER},
+                        .retention_rules = rules,
+                        .retention_records_rules = {rules, rules},
+                        .cardinality = {.per_metric = 1000000, .fold = true},
                         .aggregates = {.enabled = true, .after_ms = 1},
                         .now_unix_ms = later}};
         fail_alloc_at(n);
@@ -198,6 +205,7 @@ static void test_any_allocation_may_fail_and_nothing_is_lost(void **state)
         check_afterwards(&l);
         assert_int_equal(fs_remove_tree(fs_real(), dir, NULL), 0);
     }
+    matcher_done(&matcher);
     assert_true(n > 100);
 }
 

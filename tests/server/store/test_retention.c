@@ -224,6 +224,61 @@ static void test_a_rule_of_logs_names_columns_of_the_source_alone(void **state)
     harness_rules_done(&rules);
 }
 
+/* --- crashes ---------------------------------------------------------------------------------- */
+
+/* Rows of a day that is over for one series and one service; then the power goes at operation `at`
+ * of writing the day again, or of removing it because of the size. */
+static bool crash_at(uint64_t at, uint64_t seed, bool size)
+{
+    struct harness h;
+    struct harness_rules metrics = {0}, records = {0};
+    harness_init(&h);
+    crash_fs_free(h.disk);
+    h.disk = crash_fs_new(seed);
+    h.options.fs = crash_fs_vtable(h.disk);
+    h.options.durability = STORE_DURABILITY_DISK;
+    h.options.retention_records_ms[RECORD_LOGS] = STORE_RETENTION_FOREVER;
+    harness_keep(&metrics, &h.options.retention_rules, "job=batch", DAY);
+    harness_keep(&records, &h.options.retention_records_rules[RECORD_LOGS],
+                 "resource.service.name=debug", DAY);
+    (void)harness_open(&h);
+    harness_put(&h, "up{job=batch}", NOON, 1);
+    harness_put(&h, "up{job=web}", NOON, 2);
+    put_log(&h, "debug", NOON, 1);
+    put_log(&h, "web", NOON, 1);
+    assert_int_equal(store_flush(h.store, NULL), 0);
+    harness_set_now(NOON + 3 * DAY);
+    harness_put(&h, "up{job=web}", NOON + 3 * DAY, 3);
+    h.options.max_bytes = size ? 1 : 0;
+    reconfigure(&h);
+    crash_fs_lose_power_at(h.disk, at);
+    (void)store_maintain(h.store, true, NULL);
+    bool lost = crash_fs_has_lost_power(h.disk);
+    for (int i = 0; i < 3; i++) {
+        harness_power_loss(&h);
+        const char *rows = harness_read(&h, "", INT64_MIN, INT64_MAX);
+        bool all = strcmp(rows, "up{job=\"web\"} 0=2 259200000=3") == 0;
+        assert_true(all || (size && strcmp(rows, "up{job=\"web\"} 259200000=3") == 0));
+        assert_true(logs(&h) == 1 || (size && logs(&h) == 0));
+        (void)store_maintain(h.store, true, NULL);
+    }
+    harness_done(&h);
+    harness_rules_done(&metrics);
+    harness_rules_done(&records);
+    return lost;
+}
+
+static void test_power_loss_at_any_operation_takes_nothing_that_is_kept(void **state)
+{
+    (void)state;
+    for (int size = 0; size < 2; size++) {
+        uint64_t at = 0;
+        while (crash_at(at, at + 1, size))
+            at++;
+        assert_true(at > 15);
+    }
+}
+
 /* --- size ------------------------------------------------------------------------------------- */
 
 static void test_the_oldest_days_of_any_table_go_when_all_take_too_much(void **state)
@@ -282,6 +337,7 @@ int main(void)
         cmocka_unit_test(test_exemplars_are_kept_as_long_as_their_stream),
         cmocka_unit_test(test_logs_of_a_service_are_kept_differently),
         cmocka_unit_test(test_a_rule_of_logs_names_columns_of_the_source_alone),
+        cmocka_unit_test(test_power_loss_at_any_operation_takes_nothing_that_is_kept),
         cmocka_unit_test(test_the_oldest_days_of_any_table_go_when_all_take_too_much),
         cmocka_unit_test(test_of_old_days_alone_the_newest_stays),
     };
