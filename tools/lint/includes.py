@@ -14,6 +14,7 @@ EDGES = {
     "sdk/src/core": ["base", "telltale"],
     "sdk/src/metrics": ["base", "telltale", "core"],
     "sdk/src/trace": ["base", "telltale", "core"],
+    "sdk/src/logs": ["base", "telltale", "core", "trace"],
     "sdk/exporters/otlp": ["base", "telltale"],
     "sdk/exporters/prometheus": ["base", "telltale"],
     "server/self": ["base"],
@@ -43,7 +44,7 @@ PUBLIC = {
     "store": ["store.h", "aggregates.h", "inspect.h", "records.h"],
 }
 
-LIBRARIES = ["base", "model", "codec", "telltale", "core", "metrics", "trace", "prometheus", "otlp"]
+LIBRARIES = ["base", "model", "codec", "telltale", "core", "metrics", "trace", "logs", "prometheus", "otlp"]
 
 _INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 

@@ -121,6 +121,17 @@ char *put_proto_attr(char *to, unsigned field, const tt_attr *a)
     return put_field(to, field, a, ATTR_DEPTH_MAX);
 }
 
+size_t proto_value_size(const tt_value *v)
+{
+    return 1 + bytes_field_size(any_size(v, ATTR_DEPTH_MAX));
+}
+
+char *put_proto_value(char *to, unsigned field, const tt_value *v)
+{
+    to = put_bytes_head(to, field, any_size(v, ATTR_DEPTH_MAX));
+    return put_any(to, v, ATTR_DEPTH_MAX);
+}
+
 /* --- packed sets ----------------------------------------------------------------------------- */
 
 static size_t packed_any_size(const struct attr_view *v);

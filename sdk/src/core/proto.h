@@ -74,6 +74,10 @@ static inline char *put_varint_field(char *to, unsigned field, uint64_t v)
 size_t proto_attr_size(const tt_attr *a);
 char *put_proto_attr(char *to, unsigned field, const tt_attr *a);
 
+/* A value alone, as an AnyValue; _size counts its head, too. */
+size_t proto_value_size(const tt_value *v);
+char *put_proto_value(char *to, unsigned field, const tt_value *v);
+
 /* All of a packed set, each as field `field`. */
 size_t proto_set_size(const struct attr_set *set);
 char *put_proto_set(char *to, unsigned field, const struct attr_set *set);

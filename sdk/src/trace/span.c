@@ -121,7 +121,7 @@ static struct span_field *find_attr(struct tt_span_memory *s, const tt_attr *a, 
 static tt_attr cut_value(const struct tt_span_memory *s, const tt_attr *a)
 {
     tt_attr cut = *a;
-    size_t max = s->tracer->provider->options.value_bytes_max;
+    size_t max = tracer_options(s->tracer)->value_bytes_max;
     if (!max || a->value.type != TT_TYPE_STRING || a->value.n <= max)
         return cut;
     while (max > 0 && ((unsigned char)a->value.as.text[max] & 0xc0) == 0x80)
@@ -141,7 +141,7 @@ static void set_attr(struct tt_span_memory *s, const tt_attr *given)
     struct span_field *f = find_attr(s, &a, hash);
     if (f)
         take_out(s, f);
-    else if (s->attrs_n >= s->tracer->provider->options.attributes_max) {
+    else if (s->attrs_n >= tracer_options(s->tracer)->attributes_max) {
         s->attrs_dropped++;
         return;
     }
@@ -205,7 +205,7 @@ static void add_event(struct tt_span_memory *s, const char *name, int64_t time_u
                       const tt_attr *attrs, size_t n)
 {
     size_t name_n = strlen(name), kept = few(n);
-    if (s->events_n >= s->tracer->provider->options.events_max) {
+    if (s->events_n >= tracer_options(s->tracer)->events_max) {
         s->events_dropped++;
         return;
     }
@@ -252,7 +252,7 @@ static void add_link(struct tt_span_memory *s, const tt_link *l)
     size_t state_n = l->tracestate ? strnlen(l->tracestate, TRACESTATE_MAX) : 0;
     size_t kept = l->attrs ? few(l->attrs_n) : 0;
     char *start = NULL;
-    if (s->links_n < s->tracer->provider->options.links_max)
+    if (s->links_n < tracer_options(s->tracer)->links_max)
         start = span_append(s, 96 + state_n + attrs_size(l->attrs, kept));
     if (!start) {
         s->links_dropped++;
@@ -426,9 +426,9 @@ static enum tt_decision decide(tt_tracer *t, const struct parent *p, const tt_sp
         .attrs = o->attrs,
         .attrs_n = o->attrs_n,
     };
-    if (UNLIKELY(!t->provider->options.exporter.send))
+    if (UNLIKELY(!tracer_options(t)->exporter.send))
         return TT_DROP;
-    return sampler_decide(t->provider->options.sampler, &sampling, out_state);
+    return sampler_decide(tracer_options(t)->sampler, &sampling, out_state);
 }
 
 tt_span tt_span_start(tt_tracer *t, const char *name, const tt_span_options *options)
@@ -468,7 +468,7 @@ static char *put_count(char *to, unsigned field, uint32_t n)
 
 static void export(struct tt_span_memory *s, int64_t end_unix_ns)
 {
-    char *start = tracer_reserve(s->tracer, s->n + FIXED_BYTES);
+    char *start = source_reserve(&s->tracer->source, s->n + FIXED_BYTES);
     if (UNLIKELY(!start))
         return;
     char *to = put_bytes_field(start, TRACE_ID, s->context.trace_id, 16);
@@ -484,7 +484,7 @@ static void export(struct tt_span_memory *s, int64_t end_unix_ns)
     to = put_count(to, DROPPED_EVENTS, s->events_dropped);
     to = put_count(to, DROPPED_LINKS, s->links_dropped);
     to = put_fixed32_field(to, FLAGS, flags_of(s->context.flags, s->parent_remote));
-    tracer_commit(s->tracer, (size_t)(to - start));
+    source_commit(&s->tracer->source, (size_t)(to - start));
 }
 
 void tt_span_end_at(tt_span span, int64_t end_unix_ns)

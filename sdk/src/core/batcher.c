@@ -1,0 +1,284 @@
+/* From the rings to the exporter.
+ *
+ * Whoever holds `sending` (the worker, a flush, or with `simple` the thread that made a record)
+ * takes records out of the rings and appends them to the buffer of their source. When they are
+ * enough for a request, or there are no more, the buffers are put together and sent. Memory is
+ * bounded by the rings and one request; while the exporter takes its time, rings become full and
+ * records are lost and counted. */
+#include "core/batcher.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/compiler.h"
+#include "core/clock.h"
+#include "core/problem.h"
+#include "core/proto.h"
+
+enum { QUEUE_BYTES = 2 << 20, BATCH_ITEMS = 512, DELAY_MS = 5000, SEND_TIMEOUT_MS = 30000 };
+enum { REQUEST_BYTES = 4 << 20, BUFFER_BYTES = 16 << 20, FREE_TIMEOUT_MS = 5000 };
+
+/* Fields of the requests, and of resources and scopes in them: of traces and logs alike. */
+enum { RESOURCES = 1, RESOURCE = 1, SCOPES = 2, SCOPE = 1, RECORDS = 2, SCHEMA_URL = 3 };
+
+static const int64_t NS_PER_MS = 1000000;
+
+static void lose(struct batcher *b, uint64_t n)
+{
+    atomic_add_relaxed(&b->lost, n);
+}
+
+static struct source *first_source(struct batcher *b)
+{
+    mutex_lock(&b->lock);
+    struct source *s = b->sources; // new ones are put in front, so what follows is there to stay
+    mutex_unlock(&b->lock);
+    return s;
+}
+
+/* --- sending --------------------------------------------------------------------------------- */
+
+static void put_source(struct buf *out, const struct source *s)
+{
+    struct buf body = BUF_MAX(2 * (size_t)BUFFER_BYTES);
+    otlp_put_scope(&body, SCOPE, &s->scope);
+    buf_put(&body, s->pending.p, s->pending.n);
+    otlp_put_text(&body, SCHEMA_URL, s->scope.schema_url);
+    otlp_put_bytes(out, SCOPES, body.p, body.n);
+    out->failed |= buf_failed(&body);
+    buf_done(&body);
+}
+
+/* Empties the sources' buffers, also when it fails. */
+static bool build_request(struct batcher *b, struct buf *out)
+{
+    struct buf body = BUF_MAX(2 * (size_t)BUFFER_BYTES);
+    otlp_put_resource(&body, RESOURCE, b->resource);
+    for (struct source *s = first_source(b); s; s = s->next) {
+        if (s->pending.n)
+            put_source(&body, s);
+        buf_reset(&s->pending);
+    }
+    if (tt_resource_schema_url(b->resource))
+        otlp_put_text(&body, SCHEMA_URL, tt_resource_schema_url(b->resource));
+    otlp_put_bytes(out, RESOURCES, body.p, body.n);
+    bool ok = !buf_failed(&body) && !buf_failed(out);
+    buf_done(&body);
+    return ok;
+}
+
+static int64_t time_left_ms(const struct batcher *b)
+{
+    int64_t left = (b->deadline_mono_ns - clock_mono_ns()) / NS_PER_MS;
+    return MIN(b->options.send_timeout_ms, MAX(left, 0));
+}
+
+static void send_pending(struct batcher *b)
+{
+    const tt_exporter *e = &b->options.exporter;
+    struct buf request = BUF_MAX(2 * (size_t)BUFFER_BYTES);
+    size_t items = b->pending;
+    b->pending = b->pending_bytes = 0;
+    int rc = build_request(b, &request) ? TT_OK : TT_ERR_NOMEM;
+    int64_t timeout_ms = time_left_ms(b);
+    if (rc == TT_OK)
+        rc = e->send(e->arg, b->options.signal, request.p, request.n, items, timeout_ms);
+    buf_done(&request);
+    if (rc != TT_OK) {
+        lose(b, items);
+        problem(TT_PROBLEM_EXPORT, "spans or log records could not be exported",
+                tt_status_text(rc));
+    }
+}
+
+static bool take_record(void *arg, const char *record, size_t n)
+{
+    struct batcher *b = arg;
+    struct source *s;
+    memcpy(&s, record, sizeof s);
+    n -= sizeof s;
+    otlp_put_bytes(&s->pending, RECORDS, record + sizeof s, n);
+    if (buf_failed(&s->pending)) { // no memory: what there was before is still whole
+        s->pending.failed = false;
+        lose(b, 1);
+        return true;
+    }
+    b->pending++;
+    b->pending_bytes += n;
+    if (b->pending >= b->options.batch_items || b->pending_bytes >= REQUEST_BYTES) {
+        send_pending(b);
+        b->timed_out = clock_mono_ns() >= b->deadline_mono_ns;
+    }
+    return !b->timed_out;
+}
+
+/* False when the deadline passed before all was sent. */
+static bool send_all(struct batcher *b, int64_t deadline_mono_ns)
+{
+    if (!mutex_lock_until(&b->sending, deadline_mono_ns))
+        return false;
+    b->deadline_mono_ns = deadline_mono_ns;
+    b->timed_out = false;
+    relay_drain(b->relay, take_record, b);
+    if (b->pending && !b->timed_out)
+        send_pending(b);
+    bool ok = !b->timed_out && clock_mono_ns() <= deadline_mono_ns;
+    mutex_unlock(&b->sending);
+    return ok;
+}
+
+static void work(void *arg)
+{
+    (void)send_all(arg, INT64_MAX);
+}
+
+static void wake(void *arg)
+{
+    struct batcher *b = arg;
+    if (!b->options.simple && worker_start(&b->worker))
+        worker_wake(&b->worker);
+}
+
+char *source_reserve(struct source *s, size_t n)
+{
+    struct batcher *b = s->batcher;
+    char *to = NULL;
+    if (LIKELY(!atomic_get_relaxed(&b->closed)))
+        to = relay_reserve(b->relay, n + sizeof s);
+    if (UNLIKELY(!to)) {
+        lose(b, 1);
+        problem_add(TT_PROBLEM_LIMIT, 1);
+        return NULL;
+    }
+    memcpy(to, &s, sizeof s);
+    return to + sizeof s;
+}
+
+void source_commit(struct source *s, size_t n)
+{
+    relay_commit(s->batcher->relay, n + sizeof s);
+    if (s->batcher->options.simple)
+        work(s->batcher);
+}
+
+/* --- beginning and end ----------------------------------------------------------------------- */
+
+/* What waited is the parent's to send. A buffer may have been changing, so its memory is left
+ * alone. */
+static void restart(void *arg)
+{
+    struct batcher *b = arg;
+    mutex_init(&b->lock);
+    mutex_init(&b->sending);
+    worker_restart(&b->worker);
+    b->pending = b->pending_bytes = 0;
+    for (struct source *s = b->sources; s; s = s->next)
+        s->pending = BUF_MAX(BUFFER_BYTES);
+}
+
+static void fill_defaults(struct batcher_options *o)
+{
+    if (!o->queue_bytes)
+        o->queue_bytes = QUEUE_BYTES;
+    if (!o->batch_items)
+        o->batch_items = BATCH_ITEMS;
+    if (o->delay_ms <= 0)
+        o->delay_ms = DELAY_MS;
+    if (o->send_timeout_ms <= 0)
+        o->send_timeout_ms = SEND_TIMEOUT_MS;
+}
+
+bool batcher_init(struct batcher *b, const struct batcher_options *o, const tt_resource *resource)
+{
+    b->options = *o;
+    fill_defaults(&b->options);
+    mutex_init(&b->lock);
+    mutex_init(&b->sending);
+    worker_init(&b->worker, b->options.delay_ms * NS_PER_MS, work, b);
+    b->fork = (struct fork_hook){.child = restart, .arg = b};
+    fork_hook_add(&b->fork);
+    b->resource = resource ? tt_resource_merge(resource, NULL) : tt_resource_default();
+    b->relay = relay_new(b->options.queue_bytes, wake, b);
+    return b->resource && b->relay;
+}
+
+int batcher_flush(struct batcher *b, int64_t timeout_ms)
+{
+    if (atomic_get_relaxed(&b->closed))
+        return TT_ERR_SHUTDOWN;
+    if (!b->options.exporter.send || !b->relay)
+        return TT_OK;
+    return send_all(b, clock_deadline_ns(timeout_ms)) ? TT_OK : TT_ERR_TIMEOUT;
+}
+
+int batcher_shutdown(struct batcher *b, int64_t timeout_ms)
+{
+    const tt_exporter *e = &b->options.exporter;
+    int rc = batcher_flush(b, timeout_ms);
+    if (atomic_exchange(&b->closed, true))
+        return TT_ERR_SHUTDOWN;
+    if (rc == TT_ERR_TIMEOUT && e->cancel)
+        e->cancel(e->arg);
+    worker_stop(&b->worker);
+    if (e->close)
+        e->close(e->arg);
+    return rc;
+}
+
+void batcher_done(struct batcher *b)
+{
+    (void)batcher_shutdown(b, FREE_TIMEOUT_MS); // what is lost by it is counted
+    fork_hook_remove(&b->fork);
+    relay_free(b->relay);
+    for (struct source *s = b->sources, *next; s; s = next) {
+        next = s->next;
+        scope_done(&s->scope);
+        buf_done(&s->pending);
+        free(s);
+    }
+    tt_resource_free(b->resource);
+    worker_done(&b->worker);
+    mutex_done(&b->sending);
+    mutex_done(&b->lock);
+}
+
+/* --- sources --------------------------------------------------------------------------------- */
+
+static struct source *source_new(struct batcher *b, const tt_scope *scope, size_t size)
+{
+    struct source *s = calloc(1, size);
+    if (!s)
+        return NULL;
+    s->batcher = b;
+    s->pending = BUF_MAX(BUFFER_BYTES);
+    if (scope_init(&s->scope, scope))
+        return s;
+    scope_done(&s->scope);
+    free(s);
+    return NULL;
+}
+
+void *batcher_source(struct batcher *b, const tt_scope *scope, size_t size)
+{
+    if (!scope->name || !*scope->name)
+        problem(TT_PROBLEM_MISUSE, "a tracer or logger without a name", NULL);
+    struct source *made = source_new(b, scope, size);
+    if (!made) {
+        problem(TT_PROBLEM_MEMORY, "no memory for a tracer or logger", scope->name);
+        return NULL;
+    }
+    mutex_lock(&b->lock);
+    struct source *s = b->sources;
+    while (s && !scope_eq(&s->scope, &made->scope))
+        s = s->next;
+    if (!s) {
+        made->next = b->sources;
+        b->sources = made;
+    }
+    mutex_unlock(&b->lock);
+    if (!s)
+        return made;
+    scope_done(&made->scope);
+    free(made);
+    return s;
+}
