@@ -77,6 +77,7 @@ static const struct http_route table[] = {
     {HTTP_GET, V1("status/runtimeinfo"), AUTH_READ, HTTP_QUERY, api_runtimeinfo, NULL,
      "runtimeinfo", true},
     {HTTP_GET, V1("status/tsdb"), AUTH_READ, HTTP_QUERY, api_tsdb, NULL, "tsdb", true},
+    {HTTP_GET, V1("status/queries"), AUTH_READ, HTTP_INLINE, api_queries, NULL, "queries", true},
     {HTTP_GET, V1("status/walreplay"), AUTH_READ, HTTP_INLINE, api_walreplay, NULL, "walreplay",
      true},
     {HTTP_GET, V1("status/tsdb/blocks"), AUTH_READ, HTTP_QUERY, api_tsdb_blocks, NULL,

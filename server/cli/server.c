@@ -185,6 +185,8 @@ static int start_boxes(struct server *s, struct err *err)
         rc = query_engine_new(s->store, &query, &s->engine, err);
     }
     if (rc == 0)
+        rc = query_engine_log_to(s->engine, c->query.log_file, err);
+    if (rc == 0)
         rc = scrape_manager_new(&scrape, &s->scrape, err);
     if (rc == 0) {
         struct receiver_options receivers = settings_receivers(c, &s->sink);
@@ -344,6 +346,8 @@ static int apply_refusable(struct server *s, const struct config *c, struct err 
         rc = reload_tls(s, c, err);
     if (rc == 0)
         rc = settings_auth_replace(c, s->auth, err);
+    if (rc == 0)
+        rc = query_engine_log_to(s->engine, c->query.log_file, err);
     if (rc == 0 && atomic_get_acquire(&s->api.ready))
         rc = scrape_manager_apply(s->scrape, c->scrape_configs, c->n_scrape_configs, err);
     return rc;
@@ -370,6 +374,7 @@ static int apply(struct server *s, const struct config *c, struct err *err)
         /* Back to what was in force and was accepted then; the scrape manager changed nothing. */
         (void)reload_tls(s, s->config, NULL);
         (void)settings_auth_replace(s->config, s->auth, NULL);
+        (void)query_engine_log_to(s->engine, s->config->query.log_file, NULL);
         return rc;
     }
     struct log_options log = settings_log(c);

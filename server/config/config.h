@@ -102,6 +102,7 @@ struct config {
         size_t n_features;
         int aggregates; /* of enum config_aggregates */
         int64_t aggregates_from_ms;
+        const char *log_file; /* NULL: none */
     } query;
     struct {
         uint64_t max_body_bytes, max_decompressed_bytes, max_decompression_ratio;

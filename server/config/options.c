@@ -356,6 +356,9 @@ static const struct option options[] = {
              "answers. The parameter aggregates of a query overrides it."},
     {"query.aggregates_from", OPT_DURATION, AT(query.aggregates_from_ms), .fallback = "1d",
      .min = 1, .help = "With auto: how much time a selector has to cover."},
+    {"query.log_file", OPT_FILE, AT(query.log_file), .like = "global.query_log_file",
+     .help = "File to which each query is appended when it ends, a line of JSON each. It is opened "
+             "anew at a reload."},
     {"query.features", OPT_CUSTOM, .custom = &features_custom, .like = "--enable-feature",
      .help = "Optional parts of PromQL, as Prometheus names them: a list of "
              "promql-experimental-functions, promql-duration-expr, "
@@ -427,7 +430,8 @@ static const struct option options[] = {
     {"global.external_labels", OPT_LABELS, AT(global.external_labels),
      AT_N(global.n_external_labels), .help = "Labels that /federate adds to every series."},
     {"", OPT_SHARE, AT(global.scrape), .part = &scrape_global_schema},
-    {"global.query_log_file", OPT_UNUSED, .help = "there is no query log in this version"},
+    {"global.query_log_file", OPT_FILE, AT(query.log_file), .flags = OPTION_ALIAS,
+     .help = "Another name of query.log_file."},
     {"global.scrape_failure_log_file", OPT_UNUSED,
      .help = "failures of scrapes are in the server's log"},
     {"global.rule_query_offset", OPT_UNUSED, .help = not_evaluated},

@@ -14,6 +14,7 @@
 #include "model/histogram.h"
 #include "model/matcher.h"
 #include "query/exec/gate.h"
+#include "query/exec/journal.h"
 #include "query/exec/limits.h"
 #include "query/promql/eval.h"
 #include "query/promql/functions.h"
@@ -43,6 +44,7 @@ struct query_engine {
     struct lock lock;
     struct query_options options; /* guarded by lock; without zeros */
     struct budget memory;         /* of all queries */
+    struct journal journal;
 };
 
 static struct query_options with_defaults(const struct query_options *o)
@@ -71,6 +73,7 @@ int query_engine_new(struct store *store, const struct query_options *options,
     e->store = store;
     e->options = with_defaults(options);
     lock_init(&e->lock, LOCK_LEAF);
+    journal_init(&e->journal);
     gate_init(&e->gate, e->options.max_concurrent);
     budget_init(&e->memory, e->options.max_total_memory_bytes, NULL);
     e->memory.code = ERR_BUSY;
@@ -85,6 +88,7 @@ void query_engine_free(struct query_engine *e)
     if (!e)
         return;
     gate_done(&e->gate);
+    journal_done(&e->journal);
     lock_done(&e->lock);
     free(e);
 }
@@ -105,6 +109,17 @@ void query_engine_reconfigure(struct query_engine *e, const struct query_options
     lock_give(&e->lock);
     gate_resize(&e->gate, o.max_concurrent);
     budget_resize(&e->memory, o.max_total_memory_bytes);
+}
+
+int query_engine_log_to(struct query_engine *e, const char *path, struct err *err)
+{
+    return journal_log_to(&e->journal, path, err);
+}
+
+int query_engine_active(struct query_engine *e, struct arena *arena, struct query_active **out,
+                        size_t *out_n)
+{
+    return journal_list(&e->journal, arena, out, out_n);
 }
 
 void query_engine_budget(struct query_engine *e, struct budget *out)
@@ -497,6 +512,21 @@ static int run_at_once(struct run *r, struct query_engine *e, int64_t deadline_m
     return impatient ? err_set(r->err, ERR_BUSY, "the query takes longer than a moment") : rc;
 }
 
+/* A try that ran out of patience comes again, and is neither counted nor logged. */
+static int run_listed(struct run *r, struct query_engine *e, int64_t deadline_mono_ns)
+{
+    struct journal_entry entry;
+    const struct query_request *q = r->request;
+    journal_begin(&e->journal, q, &entry);
+    int rc =
+        q->patience_ms ? run_at_once(r, e, deadline_mono_ns) : run_in_turn(r, e, deadline_mono_ns);
+    if (rc == ERR_BUSY && q->patience_ms)
+        journal_drop(&e->journal, &entry);
+    else
+        journal_end(&e->journal, &entry, rc == 0 ? r->out : NULL, r->err);
+    return rc;
+}
+
 int query_run(struct query_engine *e, const struct query_request *request, struct query_result *out,
               struct err *err)
 {
@@ -513,7 +543,7 @@ int query_run(struct query_engine *e, const struct query_request *request, struc
     if (rc == 0)
         rc = parse(&r);
     if (rc == 0)
-        rc = request->patience_ms ? run_at_once(&r, e, deadline) : run_in_turn(&r, e, deadline);
+        rc = run_listed(&r, e, deadline);
     ast_done(&r.ast);
     if (rc == ERR_BUSY && request->patience_ms)
         return rc;

@@ -62,6 +62,23 @@ void query_engine_free(struct query_engine *e);
 /* New limits from a reloaded configuration; running queries keep theirs. */
 void query_engine_reconfigure(struct query_engine *e, const struct query_options *options);
 
+/* Queries that end from now on are appended to a file as lines of JSON, as in Prometheus's query
+ * log; NULL: no longer. The file is opened anew at each call. ERR_IO, ERR_NOMEM: as it was. */
+int query_engine_log_to(struct query_engine *e, const char *path, struct err *err);
+
+/* A query that runs. */
+struct query_active {
+    struct str expr;
+    bool instant;
+    int64_t start_ms, end_ms, step_ms;
+    int64_t began_unix_ms, running_ns;
+};
+
+/* Those that run now, or wait for a turn; the newest first, in the arena. ERR_NOMEM. Threads: any.
+ */
+int query_engine_active(struct query_engine *e, struct arena *arena, struct query_active **out,
+                        size_t *out_n);
+
 /* Makes `out` the budget of one request, with the memory limits of a query and a part of what all
  * may take. The engine outlives it. One thread at a time. */
 void query_engine_budget(struct query_engine *e, struct budget *out);

@@ -1,7 +1,9 @@
 // Queries under limits, given up by their client, traced; and what Grafana's data source looks at.
 
 import assert from "node:assert/strict";
+import { readFileSync, renameSync } from "node:fs";
 import http from "node:http";
+import { join } from "node:path";
 import { END, FOREVER, T0, writeFixture } from "./support/fixture.js";
 import { Telltale } from "./support/server.js";
 import { after, before, describe, it } from "./support/test.js";
@@ -77,10 +79,38 @@ describe("queries", () => {
     const request = http.get(`${api.base}/api/v1/query?${new URLSearchParams({ query: HEAVY, time: END })}`);
     request.on("error", () => {});
     await new Promise((resolve) => request.once("socket", (s) => (s.connecting ? s.once("connect", resolve) : resolve())));
-    // While it runs others are answered; it is given up after the tenth.
+    // While it runs it is listed, and others are answered.
+    const running = async () => (await api.get("/api/v1/status/queries")).json.data;
+    const [listed] = await until(async () => (await running()).length > 0 && running(), "the query to be listed");
+    assert.equal(listed.query, HEAVY);
+    assert.equal(listed.start, END);
+    assert.ok(listed.runningSeconds >= 0 && listed.began > 0);
     for (let i = 0; i < 10; i++) assert.equal((await api.get("/api/v1/query", { query: "1", time: END })).status, 200);
     request.destroy();
     await until(async () => (await metric(canceled)) > before, "the query to be cancelled", { timeoutMs: 20_000 });
+  });
+
+  it("are logged to a file, which a reload opens anew", async () => {
+    const logging = await Telltale.start({ config: "global:\n  query_log_file: queries.log\n", set: FOREVER });
+    try {
+      const file = join(logging.dir, "queries.log");
+      const lines = (path) => readFileSync(path, "utf8").trimEnd().split("\n").map((one) => JSON.parse(one));
+      await logging.api.get("/api/v1/query_range", { query: "up", start: T0, end: T0 + 60, step: 15 });
+      await logging.api.get("/api/v1/query", { query: "vector(1) + on () group_left () (vector(1) or label_replace(vector(2), 'a', 'b', '', ''))", time: T0 });
+      await logging.api.get("/api/v1/query", { query: "sum(", time: T0 });
+      const [range, failed, ...more] = lines(file);
+      assert.deepEqual(more, [], "what does not parse is no query");
+      assert.deepEqual(range.params, { start: new Date(T0 * 1000).toISOString(), end: new Date((T0 + 60) * 1000).toISOString(), query: "up", step: 15 });
+      assert.ok(range.stats.timings.evalTotalTime >= 0 && range.stats.timings.execTotalTime > 0 && range.ts);
+      assert.match(failed.error, /duplicate series/);
+      renameSync(file, `${file}.1`);
+      assert.equal((await logging.api.post("/-/reload", "")).status, 200);
+      await logging.api.get("/api/v1/query", { query: "2", time: T0 });
+      assert.deepEqual(lines(file).map((one) => one.params.query), ["2"]);
+      assert.equal(lines(`${file}.1`).length, 2);
+    } finally {
+      await logging.dispose();
+    }
   });
 
   describe("under a limit", () => {

@@ -250,3 +250,39 @@ void api_parse_query(void *self, const struct http_request *q, struct http_respo
 {
     answer_form(self, q, r, false, query_parse_tree);
 }
+
+static void write_active(struct json *j, const struct query_active *a)
+{
+    json_object(j);
+    json_member_str(j, "query", a->expr);
+    json_key(j, "start");
+    json_seconds(j, a->start_ms);
+    json_key(j, "end");
+    json_seconds(j, a->end_ms);
+    json_key(j, "step");
+    json_seconds(j, a->step_ms);
+    json_key(j, "began");
+    json_seconds(j, a->began_unix_ms);
+    json_key(j, "runningSeconds");
+    json_double(j, (double)a->running_ns / (double)NS_PER_S);
+    json_object_end(j);
+}
+
+void api_queries(void *self, const struct http_request *q, struct http_response *r)
+{
+    const struct api_context *api = self;
+    struct query_active *v;
+    size_t n;
+    if (query_engine_active(api->engine, q->arena, &v, &n) != 0) {
+        struct err err;
+        (void)err_set(&err, ERR_NOMEM, "out of memory for the list of queries");
+        answer_error(r, &err);
+        return;
+    }
+    struct json j = answer_begin(r);
+    json_array(&j);
+    for (size_t i = 0; i < n; i++)
+        write_active(&j, &v[i]);
+    json_array_end(&j);
+    answer_end(&j, NULL, 0, NULL, 0);
+}
