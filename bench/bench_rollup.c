@@ -6,6 +6,7 @@
  *
  * Prints one line a figure: name, value, unit. DIR must not exist and stays. */
 #include <getopt.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,13 +65,14 @@ static int64_t now(void)
 static uint64_t state = 1;
 static double values[1 << 16];
 
-/* Counters grow by up to 100 and restart once a week or so; gauges walk in steps of a hundredth. */
+/* Counters grow by up to 63 and restart once a week or so; gauges walk, with two digits after the
+ * point. */
 static double next_value(int series)
 {
     uint64_t r = state = state * 6364136223846793005u + 1442695040888963407u;
     double *v = &values[series];
     if (series % 2)
-        return *v += ((double)(r >> 33 & 0xff) - 127.5) / 100;
+        return *v = round(*v * 100 + (double)(r >> 33 & 0xff) - 128) / 100;
     *v = (r >> 40) % 40000 ? *v + (double)(r >> 33 & 0x3f) : 0;
     return *v;
 }

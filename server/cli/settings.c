@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/compiler.h"
 #include "base/time.h"
@@ -9,6 +10,7 @@
 
 _Static_assert((int)OTLP_NO_TRANSLATION == (int)CONFIG_NO_TRANSLATION, "the same order");
 _Static_assert((int)QUERY_AGGREGATES_ALWAYS == (int)CONFIG_AGGREGATES_ALWAYS + 1, "the same order");
+_Static_assert((int)CONFIG_RESOLUTIONS_MAX <= (int)STORE_RESOLUTIONS_MAX, "all of them");
 _Static_assert((int)STORE_DURABILITY_DISK == (int)CONFIG_DURABILITY_DISK, "the same order");
 _Static_assert((int)AUTH_READ == (int)CONFIG_RIGHT_READ &&
                    (int)AUTH_INGEST == (int)CONFIG_RIGHT_INGEST &&
@@ -23,7 +25,7 @@ struct log_options settings_log(const struct config *c)
 
 struct store_options settings_store(const struct config *c)
 {
-    return (struct store_options){
+    struct store_options o = {
         .dir = c->storage.path,
         .retention_ms = c->storage.retention_metrics_ms,
         .retention_records_ms = {[RECORD_SPANS] = c->storage.retention_spans_ms,
@@ -45,6 +47,11 @@ struct store_options settings_store(const struct config *c)
                                            c->storage.retention_metrics_ms)},
         .max_exemplars = c->storage.max_exemplars,
         .background = true};
+    size_t n = c->storage.n_aggregates_resolutions;
+    memcpy(o.aggregates.resolutions_ms, c->storage.aggregates_resolutions_ms,
+           n * sizeof o.aggregates.resolutions_ms[0]);
+    o.aggregates.n_resolutions = n;
+    return o;
 }
 
 /* The names that Prometheus's --enable-feature takes. */

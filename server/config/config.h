@@ -36,6 +36,8 @@ enum config_aggregates {
     CONFIG_AGGREGATES_ALWAYS
 };
 
+enum { CONFIG_RESOLUTIONS_MAX = 4 };
+
 enum config_right { CONFIG_RIGHT_READ = 1, CONFIG_RIGHT_INGEST = 2, CONFIG_RIGHT_ADMIN = 4 };
 
 struct config_user {
@@ -85,6 +87,8 @@ struct config {
         int64_t retention_spans_ms, retention_logs_ms, retention_aggregates_ms;
         bool aggregates;
         int64_t aggregates_after_ms;
+        int64_t aggregates_resolutions_ms[CONFIG_RESOLUTIONS_MAX];
+        size_t n_aggregates_resolutions; /* 0: the default */
         const struct config_retention *retention_overrides;
         size_t n_retention_overrides;
         uint64_t retention_bytes; /* 0: no limit */

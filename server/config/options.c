@@ -2,6 +2,7 @@
  * it takes to add one: reader, `--set`, help, reference page and /api/v1/status/config follow. */
 #include "config/options.h"
 
+#include "base/time.h"
 #include "config/config.h"
 #include "config/loader.h"
 #include "config/tree.h"
@@ -104,6 +105,55 @@ static void write_features(struct buf *out, const void *object)
 }
 
 static const struct option_custom features_custom = {read_features, write_features};
+
+/* ---- storage.aggregates.resolutions ---- */
+
+/* A day has to consist of whole buckets. */
+static bool parse_resolution(const struct node *item, int64_t *out_ms)
+{
+    return item->kind == NODE_SCALAR && duration_parse(item->text, out_ms, NULL) == 0 &&
+           *out_ms > 0 && *out_ms % 1000 == 0 && DAY_MS % *out_ms == 0;
+}
+
+static bool is_among(const int64_t *v, size_t n, int64_t one)
+{
+    for (size_t i = 0; i < n; i++)
+        if (v[i] == one)
+            return true;
+    return false;
+}
+
+static int read_resolutions(struct loader *l, const struct node *v, void *object)
+{
+    struct config *c = object;
+    int64_t *to = c->storage.aggregates_resolutions_ms, one;
+    size_t n = 0;
+    if (v->kind != NODE_LIST || v->n == 0 || v->n > CONFIG_RESOLUTIONS_MAX) {
+        loader_expected(l, v, false, "a list of one to four durations");
+        return 0;
+    }
+    for (size_t i = 0; i < v->n; i++)
+        if (parse_resolution(v->items[i], &one) && !is_among(to, n, one))
+            to[n++] = one;
+        else
+            loader_expected(l, v->items[i], false,
+                            "another duration of whole seconds that divides a day, such as 5m");
+    c->storage.n_aggregates_resolutions = n;
+    return 0;
+}
+
+static void write_resolutions(struct buf *out, const void *object)
+{
+    const struct config *c = object;
+    buf_puts(out, c->storage.n_aggregates_resolutions ? "[" : "[5m, 1h");
+    for (size_t i = 0; i < c->storage.n_aggregates_resolutions; i++) {
+        buf_puts(out, i ? ", " : "");
+        duration_format(out, c->storage.aggregates_resolutions_ms[i]);
+    }
+    buf_putc(out, ']');
+}
+
+static const struct option_custom resolutions_custom = {read_resolutions, write_resolutions};
 
 /* ---- auth.users ---- */
 
@@ -302,6 +352,9 @@ static const struct option options[] = {
              "samples. What was rolled up stays in use when this is switched off."},
     {"storage.aggregates.after", OPT_DURATION, AT(storage.aggregates_after_ms), .fallback = "1d",
      .min = 1, .help = "How long a day has to be over until it is rolled up."},
+    {"storage.aggregates.resolutions", OPT_CUSTOM, .custom = &resolutions_custom,
+     .help = "What days are rolled up to: a list of up to four durations of whole seconds that "
+             "divide a day. Default: [5m, 1h]. Days rolled up to others stay in use."},
     {"storage.durability", OPT_CHOICE, AT(storage.durability), .fallback = "process",
      .choices = durabilities, .flags = OPTION_RESTART,
      .help = "What acknowledged data survives: the death of the process, or of the machine (each "

@@ -81,6 +81,7 @@ static void test_values_of_each_type_are_read(void **state)
                               "  head_max_bytes: 1.5GiB\n"
                               "  flush_interval: 1m30s\n"
                               "  exemplars: {max_exemplars: 7}\n"
+                              "  aggregates: {resolutions: [10m, 1h]}\n"
                               "otlp:\n"
                               "  translation_strategy: NoTranslation\n"
                               "  promote_resource_attributes: [a, 'b c']\n"
@@ -97,6 +98,9 @@ static void test_values_of_each_type_are_read(void **state)
     assert_int_equal(c->storage.head_max_bytes, (INT64_C(3) << 30) / 2);
     assert_int_equal(c->storage.flush_interval_ms, 90000);
     assert_int_equal(c->storage.max_exemplars, 7);
+    assert_int_equal(c->storage.n_aggregates_resolutions, 2);
+    assert_int_equal(c->storage.aggregates_resolutions_ms[0], 600000);
+    assert_non_null(strstr(c->yaml, "resolutions: [10m, 1h]"));
     assert_int_equal(c->otlp.translation, CONFIG_NO_TRANSLATION);
     assert_int_equal(c->otlp.n_promote_resource_attributes, 2);
     check_str(c->otlp.promote_resource_attributes[1], "b c");
@@ -146,6 +150,15 @@ static void test_a_wrong_value_says_where_what_and_what_was_expected(void **stat
         {"query: {features: [fast]}",
          "a/t.yml:1:20: query.features: found \"fast\", expected a feature of PromQL such as "
          "promql-experimental-functions, or all"},
+        {"storage: {aggregates: {resolutions: [7m]}}",
+         "a/t.yml:1:38: storage.aggregates.resolutions: found \"7m\", expected another duration of "
+         "whole seconds that divides a day, such as 5m"},
+        {"storage: {aggregates: {resolutions: [1h, 60m]}}",
+         "a/t.yml:1:42: storage.aggregates.resolutions: found \"60m\", expected another duration of "
+         "whole seconds that divides a day, such as 5m"},
+        {"storage: {aggregates: {resolutions: []}}",
+         "a/t.yml:1:37: storage.aggregates.resolutions: found a list, expected a list of one to four "
+         "durations"},
         {"http: 5", "a/t.yml:1:7: http: found \"5\", expected a map"},
         {"scrape_configs: 5", "a/t.yml:1:17: scrape_configs: found \"5\", expected a list"},
         {"- a", "a/t.yml:1:1: found a list, expected a map of sections"},
