@@ -15,6 +15,7 @@
 
 #include "base/arena.h"
 #include "base/hash.h"
+#include "base/num.h"
 #include "base/regex.h"
 #include "base/time.h"
 #include "store/records.h"
@@ -547,9 +548,10 @@ static void run(size_t which, int repeat)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {{"repeat", required_argument, NULL, 'r'}, {0}};
-    int repeat = 7;
+    uint64_t repeat = 7;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (c != 'r' || (repeat = atoi(optarg)) < 1 || repeat > REPEAT_MAX)
+        if (c != 'r' || num_parse_u64(str_c(optarg), &repeat) != 0 || repeat < 1 ||
+            repeat > REPEAT_MAX)
             die("usage", &(struct err){.message = "bench_records DIR [--repeat N]"});
     }
     struct err err = {0};
@@ -563,7 +565,7 @@ int main(int argc, char **argv)
     scan_for(RECORD_LOGS, (const char *const[]){"trace_id", "attributes.request.id", "body"}, 3,
              take_values);
     for (size_t i = 0; i < sizeof questions / sizeof *questions; i++)
-        run(i, repeat);
+        run(i, (int)repeat);
     if (store_close(store, &err) != 0)
         die("close", &err);
     return 0;
