@@ -368,6 +368,38 @@ int fs_make_dir(const struct fs *fs, const char *path, struct err *err)
     return failed(err, "make directory", path);
 }
 
+/* Makes what is missing of the directories above; each is synced into its own. */
+static void make_parents(const struct fs *fs, char *path)
+{
+    char *last = strrchr(path, '/');
+    if (!last || last == path)
+        return;
+    *last = '\0';
+    if (fs->make_dir(fs->self, path) != 0 && errno == ENOENT) {
+        make_parents(fs, path);
+        (void)fs->make_dir(fs->self, path); // if this fails, so does what is made within
+    }
+    char *above = strrchr(path, '/');
+    if (above && above != path) {
+        *above = '\0';
+        (void)fs->sync_dir(fs->self, path); // a crash may take away what nobody was told of yet
+        *above = '/';
+    }
+    *last = '/';
+}
+
+int fs_make_dirs(const struct fs *fs, const char *path, struct err *err)
+{
+    if (fs_make_dir(fs, path, err) == 0)
+        return 0;
+    char *parents = str_dup(str_c(path));
+    if (!parents)
+        return err_set(err, ERR_NOMEM, "make directory %s: out of memory", path);
+    make_parents(fs, parents);
+    free(parents);
+    return fs_make_dir(fs, path, err);
+}
+
 int fs_remove_dir(const struct fs *fs, const char *path, struct err *err)
 {
     return fs->remove_dir(fs->self, path) == 0 ? 0 : failed(err, "remove directory", path);

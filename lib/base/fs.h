@@ -88,6 +88,8 @@ bool fs_is_dir(const struct fs *fs, const char *path);
 
 /* Fine when it exists already. The parent must exist. */
 int fs_make_dir(const struct fs *fs, const char *path, struct err *err);
+/* With its parents. */
+int fs_make_dirs(const struct fs *fs, const char *path, struct err *err);
 int fs_remove_dir(const struct fs *fs, const char *path, struct err *err);
 int fs_sync_dir(const struct fs *fs, const char *path, struct err *err);
 

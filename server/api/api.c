@@ -22,14 +22,16 @@ enum { GET_POST = HTTP_GET | HTTP_POST, POST_PUT = HTTP_POST | HTTP_PUT };
 
 #define V1(path) "/api/v1/" path
 
+#define JSON_ERRORS http_refuse_json // how the server itself says no
+
 /* A question of a person or program that may read, answered by a worker. */
 #define ASK(path, handler, name)                                                                   \
     {                                                                                              \
-        GET_POST, path, AUTH_READ, HTTP_QUERY, handler, NULL, name, true                           \
+        GET_POST, path, AUTH_READ, HTTP_QUERY, handler, NULL, name, JSON_ERRORS                    \
     }
 #define READ(path, handler, name)                                                                  \
     {                                                                                              \
-        HTTP_GET, path, AUTH_READ, HTTP_QUERY, handler, NULL, name, true                           \
+        HTTP_GET, path, AUTH_READ, HTTP_QUERY, handler, NULL, name, JSON_ERRORS                    \
     }
 
 /* Jaeger's API stands under a base of its own, and at the root: some versions of Grafana ignore the
@@ -49,61 +51,63 @@ enum { GET_POST = HTTP_GET | HTTP_POST, POST_PUT = HTTP_POST | HTTP_PUT };
 
 /* Exact paths come before prefixes that contain them. */
 static const struct http_route table[] = {
-    {GET_POST, V1("query"), AUTH_READ, HTTP_QUERY, api_query, NULL, "query", true, params_likeness},
-    {GET_POST, V1("query_range"), AUTH_READ, HTTP_QUERY, api_query_range, NULL, "query_range", true,
+    {GET_POST, V1("query"), AUTH_READ, HTTP_QUERY, api_query, NULL, "query", JSON_ERRORS,
      params_likeness},
+    {GET_POST, V1("query_range"), AUTH_READ, HTTP_QUERY, api_query_range, NULL, "query_range",
+     JSON_ERRORS, params_likeness},
     {GET_POST, V1("query_exemplars"), AUTH_READ, HTTP_QUERY, api_query_exemplars, NULL,
-     "query_exemplars", true},
+     "query_exemplars", JSON_ERRORS},
     {GET_POST, V1("format_query"), AUTH_READ, HTTP_QUERY, api_format_query, NULL, "format_query",
-     true},
+     JSON_ERRORS},
     {GET_POST, V1("parse_query"), AUTH_READ, HTTP_QUERY, api_parse_query, NULL, "parse_query",
-     true},
-    {GET_POST, V1("series"), AUTH_READ, HTTP_QUERY, api_series, NULL, "series", true,
+     JSON_ERRORS},
+    {GET_POST, V1("series"), AUTH_READ, HTTP_QUERY, api_series, NULL, "series", JSON_ERRORS,
      params_likeness},
-    {GET_POST, V1("labels"), AUTH_READ, HTTP_QUERY, api_labels, NULL, "labels", true,
+    {GET_POST, V1("labels"), AUTH_READ, HTTP_QUERY, api_labels, NULL, "labels", JSON_ERRORS,
      params_likeness},
-    {HTTP_GET, V1("label/*"), AUTH_READ, HTTP_QUERY, api_label_values, NULL, "label_values", true,
-     params_likeness},
-    {HTTP_GET, V1("metadata"), AUTH_READ, HTTP_QUERY, api_metadata, NULL, "metadata", true},
-    {HTTP_GET, V1("targets"), AUTH_READ, HTTP_QUERY, api_targets, NULL, "targets", true},
+    {HTTP_GET, V1("label/*"), AUTH_READ, HTTP_QUERY, api_label_values, NULL, "label_values",
+     JSON_ERRORS, params_likeness},
+    {HTTP_GET, V1("metadata"), AUTH_READ, HTTP_QUERY, api_metadata, NULL, "metadata", JSON_ERRORS},
+    {HTTP_GET, V1("targets"), AUTH_READ, HTTP_QUERY, api_targets, NULL, "targets", JSON_ERRORS},
     {HTTP_GET, V1("targets/metadata"), AUTH_READ, HTTP_QUERY, api_targets_metadata, NULL,
-     "targets_metadata", true},
+     "targets_metadata", JSON_ERRORS},
     {HTTP_GET, V1("scrape_pools"), AUTH_READ, HTTP_QUERY, api_scrape_pools, NULL, "scrape_pools",
-     true},
+     JSON_ERRORS},
     {HTTP_GET, V1("status/buildinfo"), AUTH_READ, HTTP_QUERY, api_buildinfo, NULL, "buildinfo",
-     true},
-    {HTTP_GET, V1("status/config"), AUTH_READ, HTTP_QUERY, api_config, NULL, "config", true},
-    {HTTP_GET, V1("status/flags"), AUTH_READ, HTTP_QUERY, api_flags, NULL, "flags", true},
+     JSON_ERRORS},
+    {HTTP_GET, V1("status/config"), AUTH_READ, HTTP_QUERY, api_config, NULL, "config", JSON_ERRORS},
+    {HTTP_GET, V1("status/flags"), AUTH_READ, HTTP_QUERY, api_flags, NULL, "flags", JSON_ERRORS},
     {HTTP_GET, V1("status/runtimeinfo"), AUTH_READ, HTTP_QUERY, api_runtimeinfo, NULL,
-     "runtimeinfo", true},
-    {HTTP_GET, V1("status/tsdb"), AUTH_READ, HTTP_QUERY, api_tsdb, NULL, "tsdb", true},
-    {HTTP_GET, V1("status/queries"), AUTH_READ, HTTP_INLINE, api_queries, NULL, "queries", true},
+     "runtimeinfo", JSON_ERRORS},
+    {HTTP_GET, V1("status/tsdb"), AUTH_READ, HTTP_QUERY, api_tsdb, NULL, "tsdb", JSON_ERRORS},
+    {HTTP_GET, V1("status/queries"), AUTH_READ, HTTP_INLINE, api_queries, NULL, "queries",
+     JSON_ERRORS},
     {HTTP_GET, V1("status/walreplay"), AUTH_READ, HTTP_INLINE, api_walreplay, NULL, "walreplay",
-     true},
+     JSON_ERRORS},
     {HTTP_GET, V1("status/tsdb/blocks"), AUTH_READ, HTTP_QUERY, api_tsdb_blocks, NULL,
-     "tsdb_blocks", true},
-    {HTTP_GET, V1("features"), AUTH_READ, HTTP_QUERY, api_features, NULL, "features", true},
+     "tsdb_blocks", JSON_ERRORS},
+    {HTTP_GET, V1("features"), AUTH_READ, HTTP_QUERY, api_features, NULL, "features", JSON_ERRORS},
     {HTTP_GET, V1("notifications"), AUTH_READ, HTTP_QUERY, api_notifications, NULL, "notifications",
-     true},
+     JSON_ERRORS},
     {HTTP_POST, V1("read"), AUTH_READ, HTTP_QUERY, api_read, NULL, "read", false},
-    {HTTP_GET, V1("rules"), AUTH_READ, HTTP_INLINE, api_rules, NULL, "rules", true},
-    {HTTP_GET, V1("alerts"), AUTH_READ, HTTP_INLINE, api_alerts, NULL, "alerts", true},
+    {HTTP_GET, V1("rules"), AUTH_READ, HTTP_INLINE, api_rules, NULL, "rules", JSON_ERRORS},
+    {HTTP_GET, V1("alerts"), AUTH_READ, HTTP_INLINE, api_alerts, NULL, "alerts", JSON_ERRORS},
     {HTTP_GET, V1("alertmanagers"), AUTH_READ, HTTP_INLINE, api_alertmanagers, NULL,
-     "alertmanagers", true},
+     "alertmanagers", JSON_ERRORS},
     {POST_PUT, V1("admin/tsdb/snapshot"), AUTH_ADMIN, HTTP_QUERY, api_snapshot, NULL, "snapshot",
-     true},
+     JSON_ERRORS},
     {POST_PUT, V1("admin/tsdb/delete_series"), AUTH_ADMIN, HTTP_QUERY, api_delete_series, NULL,
-     "delete_series", true},
+     "delete_series", JSON_ERRORS},
     {POST_PUT, V1("admin/tsdb/clean_tombstones"), AUTH_ADMIN, HTTP_QUERY, api_clean_tombstones,
-     NULL, "clean_tombstones", true},
+     NULL, "clean_tombstones", JSON_ERRORS},
     {POST_PUT, V1("admin/traces/delete"), AUTH_ADMIN, HTTP_QUERY, api_delete_traces, NULL,
-     "delete_traces", true},
+     "delete_traces", JSON_ERRORS},
     {POST_PUT, V1("admin/logs/delete"), AUTH_ADMIN, HTTP_QUERY, api_delete_logs, NULL,
-     "delete_logs", true},
+     "delete_logs", JSON_ERRORS},
     /* GET, too, which is all that benchmarks can send: flushing twice does no harm. */
     {HTTP_GET | POST_PUT, V1("admin/telltale/flush"), AUTH_ADMIN, HTTP_QUERY, api_flush, NULL,
-     "flush", true},
-    {GET_POST, V1("export"), AUTH_READ, HTTP_QUERY, api_export, NULL, "export", true},
+     "flush", JSON_ERRORS},
+    {GET_POST, V1("export"), AUTH_READ, HTTP_QUERY, api_export, NULL, "export", JSON_ERRORS},
     ASK(V1("traces"), api_traces, "traces"),
     ASK(V1("traces/*"), api_trace, "trace"),
     ASK(V1("sessions"), api_sessions, "sessions"),

@@ -380,7 +380,7 @@ static const struct option options[] = {
      .help = "What becomes of samples of new series beyond a limit: fold, they are added up in one "
              "series a metric (and tenant) with the label otel.metric.overflow=\"true\"; refuse."},
     {"storage.max_future", OPT_DURATION, AT(storage.max_future_ms), .fallback = "1d", .min = 1,
-     .help = "Samples later than now and this are refused."},
+     .help = "Rows later than now and this are refused, but for tables that are kept `forever`."},
     {"storage.exemplars.max_exemplars", OPT_COUNT, AT(storage.max_exemplars), .fallback = "100000",
      .min = 1, .help = "Exemplars kept in memory, the newest."},
 

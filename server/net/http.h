@@ -105,6 +105,14 @@ typedef uint64_t http_likeness(const struct http_request *request);
 typedef void http_handler(void *self, const struct http_request *request,
                           struct http_response *response);
 
+/* Writes why the server refuses a request, whose status is set, as the route's clients expect it:
+ * body and content type. */
+typedef void http_refusal(const struct http_request *request, struct http_response *response,
+                          const char *message);
+
+/* In the JSON shape of Prometheus's API. */
+http_refusal http_refuse_json;
+
 struct http_route {
     unsigned methods; /* of enum http_method */
     const char *path; /* exact, or with a trailing "*" for a prefix */
@@ -113,7 +121,7 @@ struct http_route {
     http_handler *handler;
     void *self;
     const char *name;        /* for metrics and logs; NULL: the path */
-    bool json_errors;        /* the server's own refusals in the JSON shape of Prometheus's API */
+    http_refusal *refusal;   /* writes the server's own refusals; NULL: plain text */
     http_likeness *likeness; /* NULL: always by its class's workers */
 };
 

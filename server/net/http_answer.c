@@ -43,23 +43,34 @@ static const char *error_type(int status)
     }
 }
 
+void http_refuse_json(const struct http_request *request, struct http_response *response,
+                      const char *message)
+{
+    (void)request;
+    response->content_type = "application/json";
+    buf_printf(&response->body, "{\"status\":\"error\",\"errorType\":\"%s\",\"error\":",
+               error_type(response->status));
+    str_quote(&response->body, str_c(message)); // our own words: nothing JSON escapes otherwise
+    buf_puts(&response->body, "}");
+}
+
+static void refuse_plainly(struct http_response *r, const char *message)
+{
+    r->content_type = "text/plain; charset=utf-8";
+    buf_puts(&r->body, message);
+    buf_putc(&r->body, '\n');
+}
+
 void exchange_refuse(struct http_exchange *x, int status, const char *reason, const char *message)
 {
     struct http_response *r = &x->response;
     self_add(&refusals, 1, reason);
     buf_reset(&r->body);
     r->status = status;
-    if (x->route && x->route->json_errors) {
-        r->content_type = "application/json";
-        buf_printf(&r->body,
-                   "{\"status\":\"error\",\"errorType\":\"%s\",\"error\":", error_type(status));
-        str_quote(&r->body, str_c(message)); // our own words: nothing JSON escapes otherwise
-        buf_puts(&r->body, "}");
-    } else {
-        r->content_type = "text/plain; charset=utf-8";
-        buf_puts(&r->body, message);
-        buf_putc(&r->body, '\n');
-    }
+    if (x->route && x->route->refusal)
+        x->route->refusal(&x->request, r, message);
+    else
+        refuse_plainly(r, message);
     if (status == 503)
         http_set_header(r, "Retry-After", STR("1"));
 }

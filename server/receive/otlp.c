@@ -356,6 +356,32 @@ static void answer_http_error(struct http_response *response, const struct expor
     log_failure(e, rc);
 }
 
+/* gRPC's codes, as the specification of OTLP/HTTP maps them. */
+static int grpc_status_of_http(int status)
+{
+    switch (status) {
+    case 401: return GRPC_UNAUTHENTICATED;
+    case 403: return GRPC_PERMISSION_DENIED;
+    case 413:
+    case 429: return GRPC_RESOURCE_EXHAUSTED;
+    case 503: return GRPC_UNAVAILABLE;
+    default: return status < 500 ? GRPC_INVALID_ARGUMENT : GRPC_INTERNAL;
+    }
+}
+
+void otlp_receiver_refuse(const struct http_request *request, struct http_response *response,
+                          const char *message)
+{
+    enum otlp_encoding encoding = OTLP_PROTOBUF;
+    int code = grpc_status_of_http(response->status);
+    (void)read_content_type(http_header(request, "Content-Type"), &encoding, NULL); // else protobuf
+    response->content_type = encoding == OTLP_JSON ? "application/json" : "application/x-protobuf";
+    if (encoding == OTLP_JSON)
+        otlp_json_encode_status(&response->body, code, str_c(message));
+    else
+        otlp_encode_status(&response->body, code, str_c(message));
+}
+
 void otlp_receiver_http(void *self, const struct http_request *request,
                         struct http_response *response)
 {

@@ -36,6 +36,9 @@ struct otlp_endpoint *otlp_receiver_endpoint(struct otlp_receiver *r, enum otlp_
 void otlp_receiver_http(void *self, const struct http_request *request,
                         struct http_response *response);
 
+/* What the HTTP server itself refuses is a Status, too. */
+http_refusal otlp_receiver_refuse;
+
 /* MetricsService/Export and its kin. What may be sent again is UNAVAILABLE with a RetryInfo. */
 void otlp_receiver_grpc(void *self, const struct grpc_request *request,
                         struct grpc_response *response);

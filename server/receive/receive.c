@@ -88,7 +88,8 @@ static struct http_route otlp_route(struct receivers *r, enum otlp_signal signal
                                HTTP_INGEST,
                                otlp_receiver_http,
                                otlp_receiver_endpoint(r->otlp, signal),
-                               "otlp"};
+                               "otlp",
+                               otlp_receiver_refuse};
 }
 
 size_t receivers_http_routes(struct receivers *r, struct http_route out[RECEIVER_ROUTES_MAX])
@@ -101,7 +102,7 @@ size_t receivers_http_routes(struct receivers *r, struct http_route out[RECEIVER
         otlp_route(r, OTLP_TRACES, "/v1/traces"),
         otlp_route(r, OTLP_LOGS, "/v1/logs"),
         {HTTP_POST, "/api/v1/import", AUTH_INGEST, HTTP_INGEST, import_handle, &r->import, "import",
-         true},
+         http_refuse_json},
     };
     memcpy(out, routes, sizeof routes);
     return ARRAY_LEN(routes);

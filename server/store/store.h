@@ -68,7 +68,8 @@ struct store_options {
     int64_t retention_records_ms[RECORD_TABLES]; /* of spans and logs, as above; 0: 7 and 90 days */
     struct store_retention_rules retention_rules, retention_records_rules[RECORD_TABLES];
     uint64_t max_bytes; /* of parts and logs of all tables; the oldest days go above; 0: no limit */
-    int64_t max_future_ms; /* samples later than now + this are rejected; 0: the default, 1 day */
+    int64_t max_future_ms; /* rows later than now + this are rejected; 0: the default, 1 day; does
+                              not hold for a table that is kept for ever */
     enum store_durability durability;
     size_t head_max_bytes;  /* memory of rows not yet in parts; 0: the default, 256 MiB */
     int64_t flush_after_ms; /* head to parts at least this often; 0: the default, 10 minutes */

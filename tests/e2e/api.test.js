@@ -269,6 +269,46 @@ describe("the Prometheus HTTP API", () => {
     });
   });
 
+  describe("treats odd parameters as Prometheus 3 does", { skip: OURS_ONLY }, () => {
+    it("an end before the start finds nothing", async () => {
+      for (const path of ["series", "labels", "label/room/values"]) {
+        const answer = await api.get(`/api/v1/${path}`, { "match[]": "temperature_celsius", start: END, end: T0 });
+        assert.deepEqual(answer.json, { status: "success", data: [] }, path);
+      }
+    });
+
+    it("a limit of metadata is a number of any sign", async () => {
+      const count = async (limit) => Object.keys((await api.get("/api/v1/metadata", { limit })).json.data).length;
+      assert.equal(await count(0), 0);
+      assert.equal(await count(1), 1);
+      assert.ok((await count(-1)) > 1);
+      const targets = await api.get("/api/v1/targets/metadata", { limit: 0 });
+      assert.deepEqual(targets.json.data, []);
+      assert.equal((await api.get("/api/v1/metadata", { limit: "x" })).status, 400);
+    });
+
+    it("no time at all is over before it begins", async () => {
+      const answer = await api.get("/api/v1/query", { query: "1", timeout: "0" });
+      assert.equal(answer.status, 503);
+      assert.equal(answer.json.errorType, "timeout");
+    });
+
+    it("a time that cannot be evaluated at is named", async () => {
+      const instant = await api.get("/api/v1/query", { query: "1", time: "Inf" });
+      assert.equal(instant.status, 400);
+      assert.match(instant.json.error, /"time"/);
+      const range = await api.get("/api/v1/query_range", { query: "1", start: "-Inf", end: 1, step: 1 });
+      assert.match(range.json.error, /"start"/);
+    });
+
+    it("a type of rules is alert or record", async () => {
+      assert.equal((await api.get("/api/v1/rules", { type: "alert" })).status, 200);
+      const answer = await api.get("/api/v1/rules", { type: "foo" });
+      assert.equal(answer.status, 400);
+      assert.match(answer.json.error, /not supported value "foo"/);
+    });
+  });
+
   describe("speaks HTTP well", () => {
     it("compresses when asked", async () => {
       const answer = await api.get("/api/v1/query_range", { query: "http_requests_total", start: T0, end: END, step: 15 }, { "accept-encoding": "gzip" });

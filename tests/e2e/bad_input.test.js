@@ -104,6 +104,7 @@ describe("bad input", () => {
     otlp("gzip that is not", Buffer.from("plain"), [400], /gzip/i, { ...PROTO_TYPE, "content-encoding": "gzip" }),
     otlp("zstd that is not", Buffer.from("plain"), [400], /zstd/i, { ...PROTO_TYPE, "content-encoding": "zstd" }),
     otlp("an oversized body", Buffer.alloc(5 * MiB), [413], /bytes|large|limit/i),
+    otlp("an oversized body of JSON", Buffer.alloc(5 * MiB), [413], /"code":8,.*bytes/, JSON_TYPE),
 
     ["a form that is no form", "/api/v1/query", garbage(1000), { "content-type": "application/x-www-form-urlencoded" }, [400], /query|form/],
     ["a query of a megabyte", "/api/v1/query", `query=${"(".repeat(MiB)}`, { "content-type": "application/x-www-form-urlencoded" }, [400, 413, 422], /./],

@@ -56,6 +56,20 @@ describe("starting", () => {
       assert.equal(await server.api.value("sum(count_over_time(replayed[20m]))", T0 + 900), 400_000);
     }));
 
+  it("makes the data directory with its parents", () =>
+    withServer({ set: FOREVER, dataBelow: "a/b" }, async (server) => {
+      await write(server.api, "up", [[T0 * 1000, 1]]);
+      assert.equal(await server.api.value("up", T0), 1);
+    }));
+
+  it("keeps samples of any time for ever", () =>
+    withServer({ set: FOREVER }, async (server) => {
+      const year2100 = 4_102_444_800;
+      await write(server.api, "then", [[0, 1], [year2100 * 1000, 2]]);
+      assert.equal(await server.api.value("then", 0), 1);
+      assert.equal(await server.api.value("then", year2100), 2);
+    }));
+
   it("takes options from the command line for any key", () =>
     withServer({ set: { "storage.retention.metrics": "8d", "log.format": "json" } }, async (server) => {
       const { yaml } = await server.api.data("/api/v1/status/config");

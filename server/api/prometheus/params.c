@@ -99,6 +99,19 @@ bool param_limit(const struct http_request *q, struct http_response *r, const ch
     return true;
 }
 
+bool param_at_most(const struct http_request *q, struct http_response *r, const char *name,
+                   size_t *out)
+{
+    struct str text = http_param(q, name);
+    int64_t n = -1;
+    if (text.n && num_parse_i64(text, &n) != 0) {
+        answer_bad_param(r, name, "limit must be a number");
+        return false;
+    }
+    *out = n < 0 ? SIZE_MAX : (size_t)n;
+    return true;
+}
+
 bool param_selectors(const struct http_request *q, struct http_response *r, const char *name,
                      struct selectors *out)
 {

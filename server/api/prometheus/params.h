@@ -25,6 +25,11 @@ bool param_duration(const struct http_request *q, struct http_response *r, const
 bool param_limit(const struct http_request *q, struct http_response *r, const char *name,
                  size_t *out);
 
+/* A limit of the metadata endpoints, where 0 means nothing and less than 0 means all (SIZE_MAX), as
+ * no parameter does. */
+bool param_at_most(const struct http_request *q, struct http_response *r, const char *name,
+                   size_t *out);
+
 /* Requests of one path with the same parameters take about as long, wherever in time they look, if
  * they look at about as much of it: start, end and time count by their distance only. */
 uint64_t params_likeness(const struct http_request *q);

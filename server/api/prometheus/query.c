@@ -42,6 +42,19 @@ static bool read_aggregates(const struct http_request *q, struct http_response *
     return false;
 }
 
+/* No time at all is over before it begins. */
+static bool read_timeout(const struct http_request *q, struct http_response *r, int64_t *out_ms)
+{
+    if (!param_duration(q, r, "timeout", false, out_ms))
+        return false;
+    if (http_param(q, "timeout").n == 0 || *out_ms > 0)
+        return true;
+    struct err err;
+    (void)err_set(&err, ERR_TIMEOUT, "query timed out in expression evaluation");
+    answer_error(r, &err);
+    return false;
+}
+
 /* The parameters that instant and range queries share. */
 static bool read_common(const struct http_request *q, struct http_response *r,
                         struct query_request *out)
@@ -56,7 +69,7 @@ static bool read_common(const struct http_request *q, struct http_response *r,
         return false;
     }
     return read_aggregates(q, r, &out->aggregates) && param_limit(q, r, "limit", &out->limit) &&
-           param_duration(q, r, "timeout", false, &out->timeout_ms) &&
+           read_timeout(q, r, &out->timeout_ms) &&
            param_duration(q, r, "lookback_delta", false, &out->lookback_ms);
 }
 
@@ -156,11 +169,21 @@ static void run(struct api_context *api, const struct http_request *q, struct ht
     query_result_done(&result);
 }
 
+/* Open ends are for looking back, not for evaluating at. */
+static bool is_within_time(struct http_response *r, const char *name, int64_t t_unix_ms)
+{
+    if (t_unix_ms > TIME_MIN_MS && t_unix_ms < TIME_MAX_MS)
+        return true;
+    answer_bad_param(r, name, "the time is out of range");
+    return false;
+}
+
 void api_query(void *self, const struct http_request *q, struct http_response *r)
 {
     struct query_request request;
     if (!read_common(q, r, &request) ||
-        !param_time(q, r, "time", time_now_unix_ms(), &request.start_ms))
+        !param_time(q, r, "time", time_now_unix_ms(), &request.start_ms) ||
+        !is_within_time(r, "time", request.start_ms))
         return;
     request.instant = true;
     run(self, q, r, &request);
@@ -207,7 +230,8 @@ void api_query_range(void *self, const struct http_request *q, struct http_respo
         return;
     }
     if (!param_time(q, r, "start", 0, &request.start_ms) ||
-        !param_time(q, r, "end", 0, &request.end_ms))
+        !param_time(q, r, "end", 0, &request.end_ms) ||
+        !is_within_time(r, "start", request.start_ms) || !is_within_time(r, "end", request.end_ms))
         return;
     if (request.end_ms < request.start_ms) {
         answer_bad_param(r, "end", "end timestamp must not be before start time");

@@ -29,10 +29,6 @@ static bool read_question(const struct http_request *q, struct http_response *r,
     if (!param_time(q, r, "start", TIME_MIN_MS, &out->start_ms) ||
         !param_time(q, r, "end", TIME_MAX_MS, &out->end_ms))
         return false;
-    if (out->end_ms < out->start_ms) {
-        answer_bad_param(r, "end", "end timestamp must not be before start time");
-        return false;
-    }
     return param_limit(q, r, "limit", &out->limit) &&
            param_selectors(q, r, "match[]", &out->selectors);
 }
@@ -204,6 +200,9 @@ static int collect_text(struct store *store, struct str name, const struct quest
                         struct arena *arena, struct str **out, size_t *out_n, struct err *err)
 {
     size_t selectors = question->selectors.n;
+    *out_n = 0;
+    if (question->end_ms < question->start_ms)
+        return 0; // there is nothing between
     if (selectors == 0)
         return collect_one(store, name, question, NULL, arena, out, out_n, err);
     struct str *all = NULL;
@@ -311,12 +310,18 @@ void api_metadata(void *self, const struct http_request *q, struct http_response
     size_t limit, per_metric, n = 0;
     struct metric_metadata *v = NULL;
     struct err err;
-    if (!param_limit(q, r, "limit", &limit) || !param_limit(q, r, "limit_per_metric", &per_metric))
+    if (!param_at_most(q, r, "limit", &limit) ||
+        !param_at_most(q, r, "limit_per_metric", &per_metric))
         return;
+    if (limit == 0) {
+        answer_metadata(NULL, 0, 0, r);
+        return;
+    }
     struct arena arena;
     struct budget memory;
     request_arena(api, &arena, &memory);
-    if (store_metadata(api->store, http_param(q, "metric"), limit, &arena, &v, &n, &err) != 0)
+    if (store_metadata(api->store, http_param(q, "metric"), limit == SIZE_MAX ? 0 : limit, &arena,
+                       &v, &n, &err) != 0)
         answer_error(r, &err);
     else
         answer_metadata(v, n, per_metric, r);

@@ -342,7 +342,15 @@ static void empty_lists(struct http_response *r, const char *first, const char *
 
 void api_rules(void *self, const struct http_request *q, struct http_response *r)
 {
-    (void)self, (void)q;
+    struct str type = http_param(q, "type");
+    (void)self;
+    if (type.n && !str_eq(type, STR("alert")) && !str_eq(type, STR("record"))) {
+        char message[128];
+        (void)snprintf(message, sizeof message, "not supported value \"%.*s\"",
+                       STR_ARG(str_sub(type, 0, 60))); // at most 82 bytes
+        answer_bad_param(r, "type", message);
+        return;
+    }
     empty_lists(r, "groups", NULL);
 }
 

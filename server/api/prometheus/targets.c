@@ -128,14 +128,14 @@ void api_scrape_pools(void *self, const struct http_request *q, struct http_resp
     answer_end(&j, NULL, 0, NULL, 0);
 }
 
-/* Entries of targets that match_target selects; `limit` of them (0: all). */
+/* Entries of targets that match_target selects; at most `limit` of them. */
 static void write_metadata(struct json *j, const struct target_metadata *v, size_t n,
                            const struct matcher *matchers, size_t n_matchers, bool with_metric,
                            size_t limit)
 {
     size_t written = 0;
     json_array(j);
-    for (size_t i = 0; i < n && (limit == 0 || written < limit); i++) {
+    for (size_t i = 0; i < n && written < limit; i++) {
         if (matchers_match(matchers, n_matchers, &v[i].target) != 1)
             continue;
         written++;
@@ -160,7 +160,7 @@ void api_targets_metadata(void *self, const struct http_request *q, struct http_
     struct matcher *matchers = NULL;
     size_t n = 0, n_matchers = 0, limit;
     struct err err;
-    if (!param_limit(q, r, "limit", &limit))
+    if (!param_at_most(q, r, "limit", &limit))
         return;
     if (selector.n && query_parse_selector(selector, &matchers, &n_matchers, &err) != 0) {
         err_prefix(&err, err.code, "invalid parameter \"match_target\"");
@@ -168,7 +168,7 @@ void api_targets_metadata(void *self, const struct http_request *q, struct http_
         return;
     }
     /* With a selector the limit counts what it leaves, so all entries are asked for. */
-    size_t ask = limit && n_matchers == 0 ? limit : SIZE_MAX;
+    size_t ask = n_matchers == 0 ? limit : SIZE_MAX;
     if (scrape_manager_metadata(api->scrape, metric, ask, q->arena, &v, &n, &err) != 0) {
         answer_error(r, &err);
     } else {

@@ -140,6 +140,15 @@ struct store {
     struct records_background records_background;
 };
 
+/* How far in the future rows of a table with this retention may be: what is kept for ever may be of
+ * any time. */
+static inline int64_t store_max_future_ms(const struct store_options *o, int64_t retention_ms)
+{
+    if (retention_ms == STORE_RETENTION_FOREVER)
+        return INT64_MAX / 2;
+    return o->max_future_ms ? o->max_future_ms : MS_PER_DAY;
+}
+
 /* The live head of a day, made when missing. The gate must be held; the head lives as long. */
 int heads_get(struct store *s, int64_t day, struct head **out, struct err *err);
 int heads_push(struct head ***v, size_t *n, size_t *cap, struct head *h);

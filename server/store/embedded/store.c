@@ -36,7 +36,7 @@ static int set_limits(struct store *s, const struct store_options *o)
     if (rc != 0)
         return rc;
     atomic_set_relaxed(&s->max_bytes, o->max_bytes);
-    atomic_set_relaxed(&s->max_future_ms, o->max_future_ms ? o->max_future_ms : MS_PER_DAY);
+    atomic_set_relaxed(&s->max_future_ms, store_max_future_ms(o, o->retention_ms));
     atomic_set_relaxed(&s->flush_after_ms,
                        o->flush_after_ms ? o->flush_after_ms : 10 * 60 * MS_PER_S);
     atomic_set_relaxed(&s->head_max_bytes,
@@ -158,7 +158,7 @@ static int make_dirs(struct store *s, struct err *err)
 /* The directory itself must outlive a crash, not only what is in it. */
 static int make_data_dir(struct store *s, struct err *err)
 {
-    int rc = fs_make_dir(s->fs, s->dir, err);
+    int rc = fs_make_dirs(s->fs, s->dir, err);
     if (rc != 0)
         return rc;
     char *parent = str_dup(str_c(s->dir));

@@ -82,15 +82,16 @@ export class Telltale extends Server {
    * @param {string} [options.config] text of the configuration file
    * @param {object} [options.set] `--set key=value` pairs
    * @param {string[]} [options.args] more arguments, the last word on a listener's address
+   * @param {string} [options.dataBelow] path below the usual data directory
    * @param {boolean} [options.listen] false: only the configuration says where it listens
    * @param {object} [options.headers] of every request
    * @param {object} [options.tls] the client's {ca, cert, key}, when the configuration has TLS
    */
-  constructor({ config, set = {}, args = [], env = {}, dir, headers, tls, listen = true } = {}) {
+  constructor({ config, set = {}, args = [], env = {}, dir, headers, tls, dataBelow = "", listen = true } = {}) {
     super({ dir });
     this.options = { set, args, env, headers, tls, listen };
     this.configPath = config === undefined ? null : this.file("telltale.yml", config);
-    this.data = join(this.dir, "data");
+    this.data = join(this.dir, "data", dataBelow);
   }
 
   /** Starts one, ready to use. */

@@ -99,6 +99,24 @@ static void test_failures_name_the_path_and_have_a_code(void **state)
     assert_int_equal(fs_close(&f, NULL), 0);
 }
 
+static void test_directories_are_made_with_their_parents(void **state)
+{
+    (void)state;
+    char *deep = fs_join(dir, "x/y/z"), *top = fs_join(dir, "x"), *file = fs_join(dir, "f");
+    struct fs_file f = open_file("f", FS_WRITE);
+    assert_int_equal(fs_close(&f, NULL), 0);
+    assert_int_equal(fs_make_dirs(fs_real(), deep, NULL), 0);
+    assert_int_equal(fs_make_dirs(fs_real(), deep, NULL), 0);
+    assert_true(fs_is_dir(fs_real(), deep));
+    free(deep);
+    deep = fs_join(file, "y");
+    assert_int_not_equal(fs_make_dirs(fs_real(), deep, NULL), 0);
+    assert_int_equal(fs_remove_tree(fs_real(), top, NULL), 0);
+    free(deep);
+    free(top);
+    free(file);
+}
+
 static void test_a_lock_is_exclusive_until_close(void **state)
 {
     (void)state;
@@ -179,6 +197,7 @@ int main(void)
         cmocka_unit_test(test_what_is_written_is_read_mapped_and_measured),
         cmocka_unit_test(test_modes_keep_empty_or_demand_a_file),
         cmocka_unit_test(test_failures_name_the_path_and_have_a_code),
+        cmocka_unit_test(test_directories_are_made_with_their_parents),
         cmocka_unit_test(test_a_lock_is_exclusive_until_close),
         cmocka_unit_test(test_replace_leaves_one_whole_file),
         cmocka_unit_test(test_a_link_is_a_second_name_and_a_copy_a_second_file),

@@ -88,13 +88,13 @@ static uint64_t alike(const struct http_request *q)
 static atomic_int gone_seen;
 
 static const struct http_route routes[] = {
-    {HTTP_GET | HTTP_POST, "/echo", AUTH_READ, HTTP_QUERY, handle_echo, NULL, NULL, false},
-    {HTTP_GET, "/inline", AUTH_NONE, HTTP_INLINE, handle_echo, NULL, NULL, false},
-    {HTTP_GET, "/prefix/*", AUTH_READ, HTTP_QUERY, handle_echo, NULL, NULL, true},
-    {HTTP_POST, "/ingest", AUTH_INGEST, HTTP_INGEST, handle_wait, NULL, NULL, false},
-    {HTTP_GET, "/big", AUTH_READ, HTTP_QUERY, handle_big, NULL, NULL, false},
-    {HTTP_GET | HTTP_POST, "/alike", AUTH_READ, HTTP_QUERY, handle_alike, NULL, NULL, false, alike},
-    {HTTP_GET, "/until-gone", AUTH_READ, HTTP_QUERY, handle_until_gone, &gone_seen, NULL, false},
+    {HTTP_GET | HTTP_POST, "/echo", AUTH_READ, HTTP_QUERY, handle_echo, NULL, NULL, NULL},
+    {HTTP_GET, "/inline", AUTH_NONE, HTTP_INLINE, handle_echo, NULL, NULL, NULL},
+    {HTTP_GET, "/prefix/*", AUTH_READ, HTTP_QUERY, handle_echo, NULL, NULL, http_refuse_json},
+    {HTTP_POST, "/ingest", AUTH_INGEST, HTTP_INGEST, handle_wait, NULL, NULL, NULL},
+    {HTTP_GET, "/big", AUTH_READ, HTTP_QUERY, handle_big, NULL, NULL, NULL},
+    {HTTP_GET | HTTP_POST, "/alike", AUTH_READ, HTTP_QUERY, handle_alike, NULL, NULL, NULL, alike},
+    {HTTP_GET, "/until-gone", AUTH_READ, HTTP_QUERY, handle_until_gone, &gone_seen, NULL, NULL},
 };
 
 static struct http_server *start(struct auth *auth, const char *cors, struct http_limits limits)

@@ -18,7 +18,7 @@ static struct record_limits limits_of(const struct store_options *o, enum record
     return (struct record_limits){
         .retention_ms = retention ? retention : days * MS_PER_DAY,
         .rules = &o->retention_records_rules[table],
-        .max_future_ms = o->max_future_ms ? o->max_future_ms : MS_PER_DAY,
+        .max_future_ms = store_max_future_ms(o, retention),
         .flush_after_ms = o->flush_after_ms ? o->flush_after_ms : 10 * 60 * MS_PER_S,
         .head_max_bytes =
             o->head_max_bytes ? MIN(o->head_max_bytes, (size_t)HEAD_BYTES) : (size_t)HEAD_BYTES,
