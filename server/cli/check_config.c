@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "cli/check_files.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/retention.h"
@@ -25,6 +26,8 @@ static int run(int argc, char **argv)
     if (rc == 0)
         rc = retention_read(config, &retention, &err);
     retention_done(&retention);
+    if (rc == 0 && check_files(config, &problems) > 0)
+        rc = ERR_INVALID;
     if (rc != 0 && problems.n)
         (void)fwrite(problems.p, 1, problems.n, stderr);
     else if (rc != 0)
@@ -43,7 +46,8 @@ const struct cli_command cli_check_config = {
     .help = "Usage: telltale check config FILE\n"
             "\n"
             "Reads FILE as \"telltale serve --config FILE\" would and says what is wrong with it,\n"
-            "with line and column. Warnings (keys of Prometheus that have no effect here) do not\n"
+            "with line and column, and which files it names cannot be read and which targets\n"
+            "cannot be scraped. Warnings (keys of Prometheus that have no effect here) do not\n"
             "make it invalid.\n"
             "\n"
             "Exit status: 0 valid, 1 not valid, 2 wrong usage.\n",

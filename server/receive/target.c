@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "base/hash.h"
+#include "base/num.h"
 #include "base/time.h"
 #include "receive/relabel.h"
 #include "receive/secret_mask.h"
@@ -168,6 +169,17 @@ static int read_duration(const struct labels *labels, struct str name, int64_t *
     return *out > 0 ? 0 : err_set(err, ERR_INVALID, "%.*s: must not be 0", STR_ARG(name));
 }
 
+/* Behind the host's last colon, which is not within brackets. */
+static bool is_port_good(struct str address)
+{
+    size_t colon = address.n;
+    while (colon > 0 && address.p[colon - 1] != ':' && address.p[colon - 1] != ']')
+        colon--;
+    uint64_t port;
+    return colon == 0 || address.p[colon - 1] == ']' ||
+           (num_parse_u64(str_sub(address, colon, SIZE_MAX), &port) == 0 && port <= UINT16_MAX);
+}
+
 /* "host:port", "host" or "[v6]:port": no path, no blanks, nothing that would end the host part. */
 static int check_address(struct str address, struct err *err)
 {
@@ -179,6 +191,9 @@ static int check_address(struct str address, struct err *err)
             return err_set(err, ERR_INVALID, "\"%.*s\" is not a host and port",
                            STR_ARG(str_sub(address, 0, 200)));
     }
+    if (!is_port_good(address))
+        return err_set(err, ERR_INVALID, "\"%.*s\": the port is no number up to 65535",
+                       STR_ARG(str_sub(address, 0, 200)));
     return 0;
 }
 

@@ -86,6 +86,25 @@ scrape_configs:
     assert.doesNotMatch(output(done), /warn.*scrape_interval/);
   });
 
+  it("files that are not there, and targets that are none", async () => {
+    const done = await check(`
+http: {tls: {cert: /nonexistent/cert.pem, key: /nonexistent/key.pem}}
+scrape_configs:
+  - job_name: a
+    authorization: {credentials_file: /nonexistent/token}
+    tls_config: {ca_file: /nonexistent/ca.pem}
+    static_configs: [{targets: ["http://host:90/x", "host:99999", "host name", "host:90", "[::1]:90", "[::1]", "host"]}]
+  - job_name: probe
+    relabel_configs:
+      - {target_label: __address__, replacement: "prober:9115"}
+    static_configs: [{targets: ["https://example.com/page"]}]
+`);
+    assert.equal(done.code, 1, output(done));
+    for (const named of [/http\.tls\.cert: cannot read \/nonexistent\/cert\.pem/, /http\.tls\.key/, /job "a": authorization\.credentials_file/, /tls_config\.ca_file/, /target "http:\/\/host:90\/x"/, /target "host:99999": .*65535/, /target "host name"/])
+      assert.match(done.stderr, named);
+    assert.equal(done.stderr.trim().split("\n").length, 7, done.stderr);
+  });
+
   const wrong = {
     "an unknown key, with its place and the nearest": ["scrape_configs:\n  - job_nam: a\n", /:2:5\b.*job_nam\b.*job_name/s],
     "an unknown key at the top": ["storag: {}\n", /:1:1\b.*storag\b.*storage/s],
