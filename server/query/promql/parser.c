@@ -103,7 +103,7 @@ struct node *parse_new_node(struct parser *p, enum node_kind kind, enum value_ty
 
 static void too_deep(struct parser *p, struct span at)
 {
-    parse_error(p, at, "the expression has operators or parentheses %d levels deep or more; that is the limit", PARSE_DEPTH_MAX);
+    parse_error(p, at, "operators or parentheses are more than %d levels deep", PARSE_DEPTH_MAX);
 }
 
 bool parse_set_depth(struct parser *p, struct node *n, const struct node *child)

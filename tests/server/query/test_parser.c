@@ -183,7 +183,7 @@ static void test_hostile_nesting_ends_in_an_error(void **state)
     }
     char *deep = repeated("-", 20000);
     check_error(deep, all,
-                "1:1001: parse error: expression is nested too deeply; the limit is 1000 levels");
+                "1:1001: parse error: operators or parentheses are more than 1000 levels deep");
     free(deep);
 }
 
