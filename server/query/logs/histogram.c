@@ -31,7 +31,9 @@ static int each_block(void *arg, const struct record_block *b)
 {
     struct counting *c = arg;
     const struct vector *v = &b->columns[0];
-    for (size_t i = 0; i < b->n; i++) {
+    for (size_t i = 0; v->ints && i < b->n; i++)
+        bucket_of(c, b->t_unix_ns[i])[level_of(v->ints[i])]++;
+    for (size_t i = 0; !v->ints && i < b->n; i++) {
         struct any severity = vector_at(v, i);
         int64_t number = severity.type == ANY_INT ? severity.as.integer : 0;
         bucket_of(c, b->t_unix_ns[i])[level_of(number)]++;

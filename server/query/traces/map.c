@@ -9,7 +9,9 @@
 #include "query/traces/traces.h"
 
 enum {
-    SPANS_FIRST = 4096,
+    PIECE_SPANS = 1 << 15, /* gathered at a time: 1 MiB */
+    PARTITION_BITS = 12,
+    PARTITIONS = 1 << PARTITION_BITS,
     NODES_MAX = 20000,
     EDGES_MAX = 20000,
     EDGE_SLOTS = 1 << 16, /* over twice as many */
@@ -34,11 +36,17 @@ enum {
 };
 
 struct joined_span {
-    uint64_t id, parent; /* hashes; parent 0: a root */
+    uint64_t id, parent; /* hashes, the partition in their highest bits; parent 0: a root */
     int64_t duration_ns; /* negative: unknown */
     uint32_t service;    /* node */
     uint32_t node : 31;  /* node + 1; 0: that of its caller */
     uint32_t error : 1;
+};
+
+struct piece {
+    struct piece *next;
+    size_t n;
+    struct joined_span spans[PIECE_SPANS];
 };
 
 struct edge {
@@ -47,13 +55,23 @@ struct edge {
     uint32_t *buckets; /* BUCKETS of them */
 };
 
+/* What was found out about texts of the block: those of a dictionary are met again and again at the
+ * same address. */
+enum { CACHE_SLOTS = 256 };
+struct word_cache {
+    const char *text[CACHE_SLOTS];
+    uint32_t value[CACHE_SLOTS];
+};
+
 struct mapping {
     struct record_query *q;
+    struct word_cache operations, names; /* kinds; nodes */
     bool services_only;
-    struct joined_span *spans;
-    size_t n, cap;
-    uint32_t *slots; /* of spans by id: index + 1 */
-    size_t n_slots;
+    struct piece *pieces;      /* the last one first */
+    size_t n;                  /* spans */
+    struct joined_span *spans; /* of the partition being joined */
+    uint32_t *slots;           /* of these by id: index + 1 */
+    size_t n_slots, cap_slots;
     struct map by_name; /* "kind:name" -> node */
     struct map_node **nodes;
     uint32_t *node_numbers; /* what by_name's values point at */
@@ -122,56 +140,94 @@ static bool is_one_of(struct str word, const char *const *words)
     return false;
 }
 
-/* The node that the span itself stands for + 1; 0: none of its own. */
-static uint32_t own_node(struct mapping *m, const struct record_block *b, size_t row)
+static size_t cache_slot(const char *text)
+{
+    return hash_u64((uint64_t)(uintptr_t)text) & (CACHE_SLOTS - 1);
+}
+
+static enum map_node_kind kind_of(struct mapping *m, struct str operation)
 {
     static const char *const agent[] = {"invoke_agent", "create_agent", NULL};
     static const char *const tool[] = {"execute_tool", NULL};
     static const char *const model[] = {"chat", "text_completion", "generate_content", "embeddings",
                                         NULL};
+    size_t slot = cache_slot(operation.p);
+    if (m->operations.text[slot] == operation.p)
+        return (enum map_node_kind)m->operations.value[slot];
+    enum map_node_kind kind = is_one_of(operation, agent)   ? MAP_AGENT
+                              : is_one_of(operation, tool)  ? MAP_TOOL
+                              : is_one_of(operation, model) ? MAP_MODEL
+                                                            : MAP_SERVICE;
+    m->operations.text[slot] = operation.p;
+    m->operations.value[slot] = (uint32_t)kind;
+    return kind;
+}
+
+static uint32_t named_node(struct mapping *m, enum map_node_kind kind, struct str name)
+{
+    size_t slot = (cache_slot(name.p) + (size_t)kind) & (CACHE_SLOTS - 1);
+    if (m->names.text[slot] == name.p && m->nodes[m->names.value[slot]]->kind == kind)
+        return m->names.value[slot];
+    uint32_t node = node_of(m, kind, name);
+    m->names.text[slot] = name.p;
+    m->names.value[slot] = node;
+    return node;
+}
+
+/* The node that the span itself stands for + 1; 0: none of its own. */
+static uint32_t own_node(struct mapping *m, const struct record_block *b, size_t row)
+{
     struct any operation = vector_at(&b->columns[C_OPERATION], row);
-    struct str word = any_text(&operation);
-    if (word.n == 0)
+    if (operation.type != ANY_STRING || operation.n == 0)
         return 0;
-    enum map_node_kind kind = is_one_of(word, agent)   ? MAP_AGENT
-                              : is_one_of(word, tool)  ? MAP_TOOL
-                              : is_one_of(word, model) ? MAP_MODEL
-                                                       : MAP_SERVICE;
+    enum map_node_kind kind = kind_of(m, any_text(&operation));
     if (kind == MAP_SERVICE)
         return 0;
     struct any name = vector_at(&b->columns[C_AGENT + (int)kind - (int)MAP_AGENT], row);
-    return name.type == ANY_STRING && name.n ? node_of(m, kind, any_text(&name)) + 1 : 0;
+    return name.type == ANY_STRING && name.n ? named_node(m, kind, any_text(&name)) + 1 : 0;
 }
 
 /* --- gathering -------------------------------------------------------------------------------- */
 
-static uint64_t id_hash(const struct any *trace, const struct any *span)
+/* The bytes of an id; those of ids that are none in the sense of OTLP are as good as others. */
+static uint64_t word_of(const struct any *id, size_t from)
 {
-    if (span->type != ANY_BYTES || trace->type != ANY_BYTES)
+    uint64_t word = 0;
+    if (id->type == ANY_BYTES && id->n > from)
+        memcpy(&word, id->as.text + from, MIN(id->n - from, sizeof word));
+    return word;
+}
+
+/* 0 for a span that there is not. */
+static uint64_t id_hash(uint64_t trace_hash, const struct any *span)
+{
+    if (span->type != ANY_BYTES)
         return 0;
-    uint64_t seed = hash_process_seed();
-    return hash_combine(hash_bytes_seeded(trace->as.text, trace->n, seed),
-                        hash_bytes_seeded(span->as.text, span->n, seed)) |
-           1;
+    uint64_t h = hash_combine(trace_hash, word_of(span, 0));
+    return ((h << PARTITION_BITS | 1 << PARTITION_BITS) >> PARTITION_BITS) |
+           trace_hash >> (64 - PARTITION_BITS) << (64 - PARTITION_BITS);
 }
 
 static struct joined_span *add_span(struct mapping *m)
 {
-    if (m->n == m->cap) {
-        size_t cap = m->cap ? 2 * m->cap : SPANS_FIRST;
-        struct joined_span *v = arena_extend(m->q->arena, m->spans, m->cap, cap, sizeof *v);
-        if (!v)
+    if (!m->pieces || m->pieces->n == PIECE_SPANS) {
+        struct piece *piece = arena_alloc(m->q->arena, sizeof *piece);
+        if (!piece)
             return NULL;
-        m->spans = v;
-        m->cap = cap;
+        piece->next = m->pieces;
+        piece->n = 0;
+        m->pieces = piece;
     }
-    return &m->spans[m->n++];
+    m->n++;
+    return &m->pieces->spans[m->pieces->n++];
 }
 
 static int each_block(void *arg, const struct record_block *b)
 {
     struct mapping *m = arg;
+    const uint64_t seed = hash_process_seed();
     m->last_service = (struct str){0};
+    m->operations = m->names = (struct word_cache){0}; // the addresses are those of other texts now
     for (size_t i = 0; i < b->n; i++) {
         struct joined_span *s = add_span(m);
         if (!s || arena_failed(m->q->arena))
@@ -181,8 +237,10 @@ static int each_block(void *arg, const struct record_block *b)
         struct any parent = vector_at(&b->columns[C_PARENT], i);
         struct any duration = vector_at(&b->columns[C_DURATION], i);
         struct any status = vector_at(&b->columns[C_STATUS], i);
-        s->id = id_hash(&trace, &span);
-        s->parent = id_hash(&trace, &parent);
+        uint64_t trace_hash =
+            hash_combine(hash_u64(word_of(&trace, 0) ^ seed), word_of(&trace, sizeof seed));
+        s->id = id_hash(trace_hash, &span);
+        s->parent = id_hash(trace_hash, &parent);
         s->duration_ns = duration.type == ANY_INT ? duration.as.integer : -1;
         s->error = status.type == ANY_INT && status.as.integer == 2;
         s->service = service_node(m, b, i);
@@ -220,20 +278,27 @@ static int gather(struct mapping *m, const struct predicate *where, int64_t min_
 
 static uint32_t *span_slot(const struct mapping *m, uint64_t id)
 {
-    size_t at = id & (m->n_slots - 1);
+    size_t at = (id >> 1) & (m->n_slots - 1); // the lowest bit is always set
     while (m->slots[at] && m->spans[m->slots[at] - 1].id != id)
         at = (at + 1) & (m->n_slots - 1);
     return &m->slots[at];
 }
 
-static bool make_slots(struct mapping *m)
+/* Of `n` spans; its memory is used again from partition to partition and grows with them. */
+static bool make_slots(struct mapping *m, size_t n)
 {
-    for (m->n_slots = 64; m->n_slots < 2 * m->n; m->n_slots *= 2)
+    for (m->n_slots = 64; m->n_slots < 2 * n; m->n_slots *= 2)
         continue;
-    m->slots = arena_array(m->q->arena, m->n_slots, sizeof *m->slots);
-    for (size_t i = 0; m->slots && i < m->n; i++)
+    if (m->n_slots > m->cap_slots) {
+        m->slots = arena_alloc(m->q->arena, m->n_slots * sizeof *m->slots);
+        m->cap_slots = m->n_slots;
+    }
+    if (!m->slots)
+        return false;
+    memset(m->slots, 0, m->n_slots * sizeof *m->slots);
+    for (size_t i = 0; i < n; i++)
         *span_slot(m, m->spans[i].id) = (uint32_t)i + 1;
-    return m->slots;
+    return true;
 }
 
 static struct joined_span *parent_of(const struct mapping *m, const struct joined_span *s)
@@ -329,12 +394,50 @@ static void count_call(struct mapping *m, struct joined_span *s)
     e->buckets[bucket_of(s->duration_ns)]++;
 }
 
+static int join_partition(struct mapping *m, struct joined_span *spans, size_t n, struct err *err)
+{
+    m->spans = spans;
+    if (!make_slots(m, n))
+        return record_query_no_memory(m->q, err);
+    for (size_t i = 0; i < n; i++)
+        count_call(m, &spans[i]);
+    return 0;
+}
+
+static size_t partition_of(const struct joined_span *s)
+{
+    return s->id >> (64 - PARTITION_BITS);
+}
+
+/* All spans, those of a partition behind each other; ends[p]: where partition p ends. */
+static struct joined_span *sort_spans(struct mapping *m, size_t ends[PARTITIONS])
+{
+    struct joined_span *sorted = arena_alloc(m->q->arena, m->n * sizeof *sorted);
+    size_t at = 0;
+    memset(ends, 0, PARTITIONS * sizeof *ends);
+    for (const struct piece *p = m->pieces; p; p = p->next)
+        for (size_t i = 0; i < p->n; i++)
+            ends[partition_of(&p->spans[i])]++;
+    for (size_t i = 0; i < PARTITIONS; i++) {
+        size_t n = ends[i];
+        ends[i] = at;
+        at += n;
+    }
+    for (const struct piece *p = m->pieces; sorted && p; p = p->next)
+        for (size_t i = 0; i < p->n; i++)
+            sorted[ends[partition_of(&p->spans[i])]++] = p->spans[i];
+    return sorted;
+}
+
 static int join(struct mapping *m, struct err *err)
 {
-    int rc = make_slots(m) ? 0 : record_query_no_memory(m->q, err);
-    for (size_t i = 0; rc == 0 && i < m->n; i++) {
-        count_call(m, &m->spans[i]);
-        if (i % (1 << 18) == 0)
+    size_t *ends = arena_array(m->q->arena, PARTITIONS, sizeof *ends), from = 0;
+    struct joined_span *sorted = ends ? sort_spans(m, ends) : NULL;
+    int rc = sorted ? 0 : record_query_no_memory(m->q, err);
+    for (size_t p = 0; rc == 0 && p < PARTITIONS; p++) {
+        rc = join_partition(m, sorted + from, ends[p] - from, err);
+        from = ends[p];
+        if (rc == 0 && p % 64 == 0)
             rc = record_query_stopped(m->q, err);
     }
     return rc;
