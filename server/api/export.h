@@ -19,6 +19,10 @@ enum export_format { EXPORT_OPENMETRICS, EXPORT_PROMETHEUS, EXPORT_OTLP_JSON };
 /* "openmetrics", "prometheus", "otlp-json"; false for any other word. */
 bool export_format_parse(struct str word, enum export_format *out);
 
+/* Of one answer over HTTP, in bytes: who wants more asks again, so that the server needs no more
+ * memory however much there is. A line or a metric's first piece may be longer. */
+enum { EXPORT_ANSWER_MAX = 32 << 20 };
+
 struct export_request {
     struct store *store;
     const struct matcher *matchers;

@@ -1,6 +1,6 @@
 /* telltale store export: a selection of a directory or a server as a file.
  *
- * A server is asked metric by metric, and for half of the time where the answer is too large. */
+ * A server is asked metric by metric, and step by step of time where the answer is too large. */
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -17,6 +17,8 @@
 #include "cli/cli.h"
 #include "cli/store_target.h"
 #include "query/query.h"
+
+enum { STEP_SHORTER = 64 };
 
 /* A server is asked for times from 1970 on and some years ahead, if nothing else is said. */
 #define FAR_AHEAD_MS (INT64_C(10) * 365 * MS_PER_DAY)
@@ -157,21 +159,40 @@ static int ask(struct export_job *x, const char *call, const char *metric, int64
     return rc;
 }
 
-static int take_range(struct export_job *x, const char *metric, int64_t min_ms, int64_t max_ms,
-                      struct err *err)
+static int take_answer(struct export_job *x, const char *metric, int64_t min_ms, int64_t max_ms,
+                       size_t *out_bytes, struct err *err)
 {
     struct http_answer answer = {0};
     int rc = ask(x, "/api/v1/export", metric, min_ms, max_ms, &answer, err);
-    if (rc == ERR_TOO_BIG && min_ms < max_ms) {
-        int64_t middle = min_ms + (max_ms - min_ms) / 2;
-        rc = take_range(x, metric, min_ms, middle, err);
-        return rc == 0 ? take_range(x, metric, middle + 1, max_ms, err) : rc;
-    }
     if (rc != 0)
         return rc;
+    *out_bytes = answer.body.n;
     add_totals(x, answer.header);
     rc = put_piece(x, buf_str(&answer.body), err);
     buf_done(&answer.body);
+    return rc;
+}
+
+/* Step by step. An answer that is too large costs the server much and one that is empty little, so
+ * steps become short at once and longer again little by little. */
+static int take_range(struct export_job *x, const char *metric, int64_t min_ms, int64_t max_ms,
+                      struct err *err)
+{
+    int64_t step = max_ms - min_ms + 1, from = min_ms;
+    int rc = 0;
+    while (rc == 0 && from <= max_ms) {
+        int64_t to = MIN(from + step - 1, max_ms);
+        size_t bytes = 0;
+        rc = take_answer(x, metric, from, to, &bytes, err);
+        if (rc == ERR_TOO_BIG && step > 1) {
+            step = MAX(step / STEP_SHORTER, INT64_C(1));
+            rc = 0;
+            continue;
+        }
+        from = to + 1;
+        if (bytes < EXPORT_ANSWER_MAX / 4)
+            step = MIN(step * 2, max_ms - min_ms + 1);
+    }
     return rc;
 }
 

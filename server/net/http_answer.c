@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include "base/atomic.h"
+#include "base/memory.h"
 #include "base/num.h"
 #include "base/regex.h"
 #include "base/time.h"
@@ -125,8 +126,18 @@ static bool gzip_body(struct http_response *r)
         buf_done(&out);
         return false;
     }
+    /* The answer may wait long for its client: it shall not keep the room of the plain one. */
+    struct buf fit = BUF_MAX(r->body.max);
+    size_t plain = r->body.n;
+    buf_put_str(&fit, buf_str(&out));
+    buf_done(&out);
+    if (buf_failed(&fit)) {
+        buf_done(&fit);
+        return false;
+    }
     buf_done(&r->body);
-    r->body = out;
+    memory_freed(2 * plain);
+    r->body = fit;
     return true;
 }
 

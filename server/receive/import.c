@@ -57,7 +57,8 @@ static int in_line(struct err *err, int rc, uint64_t before)
     if (!str_eq(word, STR("line")) || num_parse_u64(str_cut(&rest, ':'), &line) != 0)
         return err_prefix(err, rc, "line %llu", (unsigned long long)before + 1);
     (void)snprintf(text, sizeof text, "%.*s", STR_ARG(rest)); // cut when too long
-    return err_set(err, rc, "line %llu:%s", (unsigned long long)(before + line), text);
+    line += before;
+    return err_set(err, rc, "line %llu:%s", (unsigned long long)line, text);
 }
 
 /* --- OpenMetrics ------------------------------------------------------------------------------ */

@@ -15,10 +15,12 @@
 static int put_text(void *arg, struct str text, struct err *err)
 {
     struct buf *body = arg;
+    bool full = body->n && body->n + text.n > EXPORT_ANSWER_MAX;
     buf_put_str(body, text);
-    return buf_failed(body) ? err_set(err, ERR_TOO_BIG,
-                                      "the answer is too large: ask for fewer metrics or less time")
-                            : 0;
+    return full || buf_failed(body)
+               ? err_set(err, ERR_TOO_BIG,
+                         "the answer is too large: ask for fewer metrics or less time")
+               : 0;
 }
 
 static void set_totals(const struct http_request *q, struct http_response *r,
@@ -40,6 +42,9 @@ static void run(const struct export_request *request, const struct http_request 
     int rc = export_run(request, &totals, &err);
     memory_freed(request->memory->peak);
     if (rc != 0) {
+        size_t n = r->body.n;
+        buf_done(&r->body); // an error needs little
+        memory_freed(n);
         answer_error(r, &err);
         return;
     }

@@ -1,9 +1,11 @@
 #include "api/records/export.h"
 
+#include "api/export.h"
 #include "api/export_records.h"
 #include "api/prometheus/answer.h"
 #include "api/records/request.h"
 #include "base/compiler.h"
+#include "base/memory.h"
 #include "base/time.h"
 
 struct exporting {
@@ -15,8 +17,9 @@ struct exporting {
 static int put_text(void *arg, struct str text, struct err *err)
 {
     struct buf *body = ((struct exporting *)arg)->body;
+    bool full = body->n && body->n + text.n > EXPORT_ANSWER_MAX;
     buf_put_str(body, text);
-    return buf_failed(body)
+    return full || buf_failed(body)
                ? err_set(err, ERR_TOO_BIG, "the answer is too large: ask for less time")
                : 0;
 }
@@ -67,6 +70,9 @@ void record_export(struct api_context *api, enum record_table table, int64_t min
                      "for less time");
     record_request_end(&x.request);
     if (rc != 0) {
+        size_t n = r->body.n;
+        buf_done(&r->body); // an error needs little
+        memory_freed(n);
         answer_error(r, &err);
         return;
     }

@@ -130,10 +130,13 @@ static const struct store_record_column *column(const struct store_record_measur
 
 static void check_measure(const struct store_record_measure *m)
 {
-    uint64_t columns = 0;
-    for (size_t i = 0; i < m->n_columns; i++)
+    uint64_t columns = 0, filters = 0;
+    for (size_t i = 0; i < m->n_columns; i++) {
         columns += m->columns[i].bytes;
+        filters += m->columns[i].filter_bytes;
+    }
     assert_int_equal(columns, m->column_bytes);
+    assert_int_equal(filters, m->filter_bytes);
     assert_int_equal(m->files.rows, ROWS);
     assert_int_equal(m->files.days, 1);
     assert_int_equal(m->files.segments, 1);
@@ -142,7 +145,8 @@ static void check_measure(const struct store_record_measure *m)
     assert_int_equal(m->sources, 2);
     assert_int_equal(m->min_unix_ns, NOON * NS);
     assert_int_equal(m->max_unix_ns, (NOON + ROWS - 1) * NS);
-    assert_true(m->filter_bytes > 0 && m->index_bytes > 0 && m->index_bytes < m->files.bytes);
+    assert_true(m->filter_bytes > 0 && m->index_bytes > 0);
+    assert_int_equal(m->column_bytes + m->filter_bytes + m->index_bytes, m->files.bytes);
     assert_int_equal(m->columns[0].values, ROWS);
 }
 

@@ -138,8 +138,6 @@ static int measure_group(struct measuring *m, const struct record_part *p,
         return 0;
     }
     m->out->raw_bytes += g->raw_bytes;
-    for (int i = 0; i < GROUP_FILTERS; i++)
-        m->out->filter_bytes += g->filter_size[i];
     for (uint32_t i = 0; rc == 0 && i < n; i++)
         rc = measure_column(m, p, g, &columns[i]);
     return rc;
