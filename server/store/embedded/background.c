@@ -37,7 +37,7 @@ static int expire(struct store *s, struct err *err)
     lock_take(&s->table);
     int rc = retention_apply(s, err);
     lock_give(&s->table);
-    return rc == 0 ? size_limit_apply(s, err) : rc;
+    return rc == 0 ? size_limit_apply(s, SIZE_LIMIT_METRICS, err) : rc;
 }
 
 /* One part at a time, and no more once a flush is due: the rest can wait. */
@@ -91,7 +91,9 @@ int store_maintain(struct store *s, bool all, struct err *err)
         rc = records_flush(s, err);
     if (rc == 0)
         rc = merge_and_expire(s, all, err);
-    return rc == 0 ? records_maintain(s, all, err) : rc;
+    if (rc == 0)
+        rc = records_maintain(s, all, err);
+    return rc == 0 ? size_limit_apply(s, SIZE_LIMIT_ALL, err) : rc;
 }
 
 /* Waits for a wish, the end, or the deadline; true when a flush of metrics is wanted. */

@@ -151,7 +151,7 @@ static int drop(struct store *s, int table, int64_t day, struct err *err)
     return rc;
 }
 
-int size_limit_apply(struct store *s, struct err *err)
+int size_limit_apply(struct store *s, unsigned which, struct err *err)
 {
     uint64_t max = atomic_get_relaxed(&s->max_bytes), used = 0;
     int rc = 0;
@@ -162,7 +162,8 @@ int size_limit_apply(struct store *s, struct err *err)
     while (rc == 0 && used > max) {
         int64_t day;
         int table = oldest(s, &day);
-        if (table == TABLES)
+        unsigned whose = table < METRICS ? SIZE_LIMIT_RECORDS : SIZE_LIMIT_METRICS;
+        if (table == TABLES || !(which & whose))
             break;
         uint64_t before = bytes_of(s, table);
         rc = drop(s, table, day, err);

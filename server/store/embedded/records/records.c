@@ -5,6 +5,7 @@
 #include "base/compiler.h"
 #include "base/time.h"
 #include "store/embedded/engine.h"
+#include "store/embedded/size_limit.h"
 #include "store/records.h"
 
 enum { HEAD_BYTES = 64 << 20, SPAN_DAYS = 7, LOG_DAYS = 90 };
@@ -87,7 +88,7 @@ int records_maintain(struct store *s, bool all, struct err *err)
     int rc = 0;
     for (int i = 0; rc == 0 && i < RECORD_TABLES; i++)
         rc = record_store_maintain(s->records[i], all, err);
-    return rc;
+    return rc == 0 ? size_limit_apply(s, SIZE_LIMIT_RECORDS, err) : rc;
 }
 
 int records_hold(struct store *s, bool skip_head, struct err *err)
