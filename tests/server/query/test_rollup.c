@@ -1,7 +1,7 @@
 /* Queries on metrics rolled up: random series of every kind, each question asked twice, of samples
  * and of aggregates, must have the same answer, annotations included; and what the answer is where
  * it cannot be the same. */
-#include "../store/harness.h"
+#include "harness.h"
 
 #include <math.h>
 #include <stdio.h>

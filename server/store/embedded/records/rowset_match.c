@@ -343,6 +343,8 @@ static int match_children(struct rowset *r, const struct predicate *p, const uin
     else
         memset(out, 0, words * sizeof *out);
     for (size_t i = 0; rc == 0 && i < p->n_children; i++) {
+        if (!and&&!rowset_may_match(r, &p->children[i]))
+            continue; // of many ids, most are elsewhere
         rc = match(r, &p->children[i], and? out : within, child);
         for (size_t k = 0; rc == 0 && k < words; k++)
             out[k] = and? out[k] & child[k] : out[k] | child[k];
