@@ -46,9 +46,11 @@ static inline bool attr_set_is(const struct attr_set *set, const tt_attr *attrs,
     return true;
 }
 
-/* Hash of scalar attributes in the order given. False when there is an array or a map. */
+/* Hash of scalar attributes in the order given. False when there is an array or a map. The hashes
+ * of keys and values do not wait for each other; only their sum does. */
 static inline bool attrs_hash(const tt_attr *attrs, size_t n, uint64_t *inout_hash)
 {
+    const uint64_t odd = 0x9e3779b97f4a7c15u;
     uint64_t hash = *inout_hash;
     for (size_t i = 0; i < n; i++) {
         const tt_attr *a = &attrs[i];
@@ -56,8 +58,10 @@ static inline bool attrs_hash(const tt_attr *attrs, size_t n, uint64_t *inout_ha
         size_t value_n;
         if (!attr_scalar(&a->value, &value, &value_n))
             return false;
-        hash = bytes_hash(hash, a->key, a->key_n);
-        hash = bytes_hash(hash ^ a->value.type, value, value_n);
+        uint64_t key_hash = bytes_hash_ends(a->key, a->key_n);
+        uint64_t value_hash = value_n <= 16 ? bytes_hash_ends(value, value_n)
+                                            : bytes_hash(a->value.type, value, value_n);
+        hash = hash * odd + key_hash + (value_hash << 32 | value_hash >> 32) * (a->value.type | 1);
     }
     *inout_hash = hash;
     return true;

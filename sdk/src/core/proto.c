@@ -9,13 +9,13 @@ enum { KEY_VALUE_KEY = 1, KEY_VALUE_VALUE = 2, LIST_VALUES = 1 };
 
 static bool is_ascii(const char *p, size_t n)
 {
-    uint64_t high = 0;
-    size_t i = 0;
-    for (; i + 8 <= n; i += 8)
+    const uint64_t high_bits = 0x8080808080808080u;
+    if (n < 8)
+        return (load_short(p, n) & high_bits) == 0;
+    uint64_t high = load64(p + n - 8);
+    for (size_t i = 0; i + 8 < n; i += 8)
         high |= load64(p + i);
-    for (; i < n; i++)
-        high |= (unsigned char)p[i];
-    return (high & 0x8080808080808080u) == 0;
+    return (high & high_bits) == 0;
 }
 
 static bool is_text(const char *p, size_t n)
@@ -110,15 +110,32 @@ static char *put_any(char *to, const tt_value *v, int depth)
     }
 }
 
-size_t proto_attr_size(const tt_attr *a)
+static bool is_nested(const tt_value *v)
 {
-    size_t n = field_size(a, ATTR_DEPTH_MAX);
-    return 1 + bytes_field_size(n); // a tag of two bytes at most
+    return v->type == TT_TYPE_ARRAY || v->type == TT_TYPE_MAP;
 }
 
+size_t proto_attr_size(const tt_attr *a)
+{
+    if (is_nested(&a->value))
+        return 1 + bytes_field_size(field_size(a, ATTR_DEPTH_MAX));
+    return 5 * PROTO_HEAD_MAX + a->key_n + a->value.n;
+}
+
+/* Most attributes are short: then each length takes one byte, which is filled in afterwards. */
 char *put_proto_attr(char *to, unsigned field, const tt_attr *a)
 {
-    return put_field(to, field, a, ATTR_DEPTH_MAX);
+    if (is_nested(&a->value) || a->key_n + a->value.n > 96 || field > 15)
+        return put_field(to, field, a, ATTR_DEPTH_MAX);
+    *to++ = (char)(field << 3 | WIRE_BYTES);
+    char *length = to++;
+    to = put_text_field(to, KEY_VALUE_KEY, a->key, a->key_n);
+    *to++ = (char)(KEY_VALUE_VALUE << 3 | WIRE_BYTES);
+    char *value_length = to++;
+    to = put_any(to, &a->value, 0);
+    *value_length = (char)(to - value_length - 1);
+    *length = (char)(to - length - 1);
+    return to;
 }
 
 size_t proto_value_size(const tt_value *v)

@@ -71,7 +71,7 @@ static inline char *put_varint_field(char *to, unsigned field, uint64_t v)
 
 /* A KeyValue as field `field` of its message. Text that is not UTF-8 becomes bytes; a key that is
  * not gets "?" for what is wrong; what is nested too deep is left empty. */
-size_t proto_attr_size(const tt_attr *a);
+size_t proto_attr_size(const tt_attr *a); /* an upper bound */
 char *put_proto_attr(char *to, unsigned field, const tt_attr *a);
 
 /* A value alone, as an AnyValue; _size counts its head, too. */

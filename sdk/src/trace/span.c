@@ -137,7 +137,7 @@ static void set_attr(struct tt_span_memory *s, const tt_attr *given)
         return;
     }
     tt_attr a = cut_value(s, given);
-    uint32_t hash = (uint32_t)bytes_hash(0, a.key, a.key_n);
+    uint32_t hash = (uint32_t)bytes_hash_ends(a.key, a.key_n);
     struct span_field *f = find_attr(s, &a, hash);
     if (f)
         take_out(s, f);
