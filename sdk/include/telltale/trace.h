@@ -52,6 +52,11 @@ TT_API tt_sampler *tt_sampler_parent_based(tt_sampler *root, tt_sampler *remote_
                                            tt_sampler *local_sampled,
                                            tt_sampler *local_not_sampled);
 
+/* What OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG say: always_on, always_off, traceidratio,
+ * parentbased_always_on (the default, also for an unknown one, which is told as TT_PROBLEM_MISUSE),
+ * parentbased_always_off, parentbased_traceidratio. */
+TT_API tt_sampler *tt_sampler_from_environment(void);
+
 enum tt_decision {
     TT_DROP,             /* not recorded */
     TT_RECORD,           /* recorded, seen by nobody but the program, not exported */
@@ -87,18 +92,19 @@ typedef struct tt_tracer tt_tracer;
 typedef struct tt_tracer_provider_options {
     size_t size;           /* sizeof(tt_tracer_provider_options) */
     tt_resource *resource; /* borrowed, copied; NULL: tt_resource_default() */
-    tt_sampler *sampler;   /* taken; NULL: parent based, always on for roots */
+    tt_sampler *sampler;   /* taken; NULL: tt_sampler_from_environment() */
     tt_exporter exporter;  /* taken; without `send` spans are not recorded */
     /* Spans wait in a ring of each thread; what does not fit is dropped and counted. 0: 2 MiB. */
     size_t queue_bytes;
-    size_t batch_spans;      /* of a request at most. 0: 512 */
-    int64_t delay_ms;        /* before spans are sent. 0: 5000 */
-    int64_t send_timeout_ms; /* 0: 30000 */
+    /* 0: by the environment's OTEL_BSP_…, OTEL_SPAN_…_LIMIT and OTEL_ATTRIBUTE_…_LIMIT, or else: */
+    size_t batch_spans;      /* of a request at most: 512 */
+    int64_t delay_ms;        /* before spans are sent: 5000 */
+    int64_t send_timeout_ms; /* 30000 */
     bool simple;             /* each span is sent at its end, by the thread that ends it */
-    size_t attributes_max;   /* of a span, at most 128. 0: 128 */
-    size_t events_max;       /* 0: 128 */
-    size_t links_max;        /* 0: 128 */
-    size_t value_bytes_max;  /* text values are cut to this. 0: not cut */
+    size_t attributes_max;   /* of a span: 128, and no more */
+    size_t events_max;       /* 128 */
+    size_t links_max;        /* 128 */
+    size_t value_bytes_max;  /* text values are cut to this: not cut */
 } tt_tracer_provider_options;
 
 /* Starts its thread unless `simple`. NULL when out of memory. */

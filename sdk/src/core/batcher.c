@@ -12,10 +12,12 @@
 
 #include "base/compiler.h"
 #include "core/clock.h"
+#include "core/env.h"
 #include "core/problem.h"
 #include "core/proto.h"
 
-enum { QUEUE_BYTES = 2 << 20, BATCH_ITEMS = 512, DELAY_MS = 5000, SEND_TIMEOUT_MS = 30000 };
+enum { QUEUE_BYTES = 2 << 20, BATCH_ITEMS = 512, SPANS_DELAY_MS = 5000, SEND_TIMEOUT_MS = 30000 };
+enum { LOGS_DELAY_MS = 1000 };
 enum { REQUEST_BYTES = 4 << 20, BUFFER_BYTES = 16 << 20, FREE_TIMEOUT_MS = 5000 };
 
 /* Fields of the requests, and of resources and scopes in them: of traces and logs alike. */
@@ -176,22 +178,30 @@ static void restart(void *arg)
         s->pending = BUF_MAX(BUFFER_BYTES);
 }
 
+/* Variables of batch processors: OTEL_BSP_… of spans, OTEL_BLRP_… of log records. Their queue size
+ * is a number of records; ours is a number of bytes, so that variable has no meaning here. */
 static void fill_defaults(struct batcher_options *o)
 {
+    bool spans = o->signal == TT_SIGNAL_TRACES;
     if (!o->queue_bytes)
         o->queue_bytes = QUEUE_BYTES;
     if (!o->batch_items)
-        o->batch_items = BATCH_ITEMS;
+        o->batch_items = (size_t)env_number(spans ? "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"
+                                                  : "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE",
+                                            BATCH_ITEMS);
     if (o->delay_ms <= 0)
-        o->delay_ms = DELAY_MS;
+        o->delay_ms = env_number(spans ? "OTEL_BSP_SCHEDULE_DELAY" : "OTEL_BLRP_SCHEDULE_DELAY",
+                                 spans ? SPANS_DELAY_MS : LOGS_DELAY_MS);
     if (o->send_timeout_ms <= 0)
-        o->send_timeout_ms = SEND_TIMEOUT_MS;
+        o->send_timeout_ms = env_number(
+            spans ? "OTEL_BSP_EXPORT_TIMEOUT" : "OTEL_BLRP_EXPORT_TIMEOUT", SEND_TIMEOUT_MS);
 }
 
 bool batcher_init(struct batcher *b, const struct batcher_options *o, const tt_resource *resource)
 {
     b->options = *o;
     fill_defaults(&b->options);
+    b->disabled = env_is_disabled();
     mutex_init(&b->lock);
     mutex_init(&b->sending);
     worker_init(&b->worker, b->options.delay_ms * NS_PER_MS, work, b);
@@ -260,6 +270,8 @@ static struct source *source_new(struct batcher *b, const tt_scope *scope, size_
 
 void *batcher_source(struct batcher *b, const tt_scope *scope, size_t size)
 {
+    if (b->disabled)
+        return NULL;
     if (!scope->name || !*scope->name)
         problem(TT_PROBLEM_MISUSE, "a tracer or logger without a name", NULL);
     struct source *made = source_new(b, scope, size);

@@ -42,6 +42,7 @@ struct batcher {
     size_t pending, pending_bytes;
     int64_t deadline_mono_ns; /* of a flush; INT64_MAX: none */
     bool timed_out;
+    bool disabled; /* never changed */
     atomic_bool closed;
     _Atomic(uint64_t) lost;
 };
@@ -57,8 +58,8 @@ void batcher_done(struct batcher *b);
 int batcher_flush(struct batcher *b, int64_t timeout_ms);
 int batcher_shutdown(struct batcher *b, int64_t timeout_ms);
 
-/* The source of a scope; a new one has `size` bytes, zeros behind the source. NULL when out of
- * memory, which is told. */
+/* The source of a scope; a new one has `size` bytes, zeros behind the source. NULL when the SDK is
+ * disabled, or out of memory, which is told. */
 void *batcher_source(struct batcher *b, const tt_scope *scope, size_t size);
 
 /* Room for a record of `n` bytes, or NULL, and then it is lost and counted; then how many it took.

@@ -6,7 +6,7 @@
 #include "base/str.h"
 #include "core/problem.h"
 
-int64_t env_ms(const char *name, int64_t otherwise)
+int64_t env_number(const char *name, int64_t otherwise)
 {
     const char *text = getenv(name);
     int64_t value;
@@ -16,4 +16,9 @@ int64_t env_ms(const char *name, int64_t otherwise)
         return value;
     problem(TT_PROBLEM_MISUSE, "a variable of the environment is not a number above 0", name);
     return otherwise;
+}
+
+bool env_is_disabled(void)
+{
+    return str_eq_nocase(str_c(getenv("OTEL_SDK_DISABLED")), STR("true"));
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/clock.h"
+#include "core/env.h"
 #include "core/problem.h"
 
 enum { LIMIT_DEFAULT = 2000 };
@@ -90,6 +91,7 @@ static tt_meter_provider *make(const tt_meter_provider_options *o)
         return NULL;
     mutex_init(&p->collect);
     mutex_init(&p->lock);
+    p->disabled = env_is_disabled();
     p->callbacks_end = &p->callbacks;
     p->streams_end = &p->streams;
     p->limit = o->cardinality_limit ? o->cardinality_limit : LIMIT_DEFAULT;
@@ -166,7 +168,7 @@ static tt_meter *meter_new(tt_meter_provider *p, const tt_scope *scope)
 
 tt_meter *tt_meter_get_scope(tt_meter_provider *p, const tt_scope *scope)
 {
-    if (!p || !scope)
+    if (!p || !scope || p->disabled)
         return NULL;
     if (!scope->name || !*scope->name)
         problem(TT_PROBLEM_MISUSE, "a meter without a name", NULL);

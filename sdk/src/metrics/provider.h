@@ -36,6 +36,7 @@ struct tt_meter_provider {
     struct stream *streams, **streams_end;
 
     tt_resource *resource; /* owned; never changed */
+    bool disabled;         /* never changed */
     size_t limit;          /* of series in a stream */
     int64_t start_unix_ns;
 };

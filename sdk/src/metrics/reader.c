@@ -60,9 +60,9 @@ tt_metric_reader *tt_metric_reader_start(tt_meter_provider *provider,
     tt_metric_reader_options *o = &r->options;
     memcpy(o, options, MIN(options->size, sizeof *o));
     if (o->interval_ms <= 0)
-        o->interval_ms = env_ms("OTEL_METRIC_EXPORT_INTERVAL", INTERVAL_MS);
+        o->interval_ms = env_number("OTEL_METRIC_EXPORT_INTERVAL", INTERVAL_MS);
     if (o->timeout_ms <= 0)
-        o->timeout_ms = env_ms("OTEL_METRIC_EXPORT_TIMEOUT", TIMEOUT_MS);
+        o->timeout_ms = env_number("OTEL_METRIC_EXPORT_TIMEOUT", TIMEOUT_MS);
     r->provider = provider;
     mutex_init(&r->sending);
     worker_init(&r->worker, o->interval_ms * 1000000, work, r);

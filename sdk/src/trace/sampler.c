@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "base/atomic.h"
+#include "base/num.h"
+#include "base/str.h"
 #include "core/clock.h"
 #include "core/problem.h"
 #include "trace/context.h"
@@ -112,6 +114,29 @@ void tt_sampler_free(tt_sampler *s)
     for (int i = 0; i < CHILDREN; i++)
         tt_sampler_free(s->children[i]);
     free(s);
+}
+
+tt_sampler *tt_sampler_from_environment(void)
+{
+    struct str name = str_c(getenv("OTEL_TRACES_SAMPLER"));
+    const char *argument = getenv("OTEL_TRACES_SAMPLER_ARG");
+    double share = 1;
+    if (argument && *argument && num_parse_double(str_c(argument), &share) != 0) {
+        problem(TT_PROBLEM_MISUSE, "OTEL_TRACES_SAMPLER_ARG is no number", argument);
+        share = 1;
+    }
+    tt_sampler *root = NULL;
+    bool child_as_parent = str_starts(name, STR("parentbased_"));
+    struct str kind = child_as_parent ? str_sub(name, 12, name.n) : name;
+    if (str_eq(kind, STR("always_off")))
+        root = tt_sampler_always_off();
+    else if (str_eq(kind, STR("traceidratio")))
+        root = tt_sampler_ratio(share);
+    else if (str_eq(kind, STR("always_on")))
+        root = tt_sampler_always_on();
+    else if (name.n)
+        problem(TT_PROBLEM_MISUSE, "OTEL_TRACES_SAMPLER is none that is known", name.p);
+    return root && !child_as_parent ? root : tt_sampler_parent_based(root, NULL, NULL, NULL, NULL);
 }
 
 /* --- deciding -------------------------------------------------------------------------------- */

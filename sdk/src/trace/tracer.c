@@ -4,17 +4,26 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "core/env.h"
 #include "core/problem.h"
 
 enum { LIMIT = 128 };
 
 static void fill_defaults(tt_tracer_provider_options *o)
 {
-    o->attributes_max = MIN(o->attributes_max ? o->attributes_max : LIMIT, LIMIT);
-    o->events_max = o->events_max ? o->events_max : LIMIT;
-    o->links_max = o->links_max ? o->links_max : LIMIT;
+    int64_t common = env_number("OTEL_ATTRIBUTE_COUNT_LIMIT", LIMIT);
+    if (!o->attributes_max)
+        o->attributes_max = (size_t)env_number("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", common);
+    o->attributes_max = MIN(o->attributes_max, LIMIT);
+    if (!o->events_max)
+        o->events_max = (size_t)env_number("OTEL_SPAN_EVENT_COUNT_LIMIT", LIMIT);
+    if (!o->links_max)
+        o->links_max = (size_t)env_number("OTEL_SPAN_LINK_COUNT_LIMIT", LIMIT);
+    common = env_number("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", 0);
+    if (!o->value_bytes_max)
+        o->value_bytes_max = (size_t)env_number("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", common);
     if (!o->sampler)
-        o->sampler = tt_sampler_parent_based(NULL, NULL, NULL, NULL, NULL);
+        o->sampler = tt_sampler_from_environment();
 }
 
 tt_tracer_provider *tt_tracer_provider_new(const tt_tracer_provider_options *options)

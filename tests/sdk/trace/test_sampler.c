@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "support/check.h"
@@ -123,6 +124,28 @@ static void test_program_may_decide_itself(void **state)
     assert_int_equal(sampled_of(tt_sampler_custom(only_named, that_one), NULL, 3), 0);
 }
 
+static void test_environment_names_a_sampler(void **state)
+{
+    (void)state;
+    tt_span_context c = {.trace_id = {1}, .span_id = {1}, .flags = TT_FLAG_SAMPLED};
+    tt_context *yes = tt_context_remote(&c, NULL);
+    assert_int_equal(setenv("OTEL_TRACES_SAMPLER", "always_off", 1), 0);
+    assert_int_equal(sampled_of(NULL, yes, 3), 0);
+    assert_int_equal(setenv("OTEL_TRACES_SAMPLER", "parentbased_always_off", 1), 0);
+    assert_int_equal(sampled_of(NULL, yes, 3), 3);
+    assert_int_equal(sampled_of(NULL, NULL, 3), 0);
+    assert_int_equal(setenv("OTEL_TRACES_SAMPLER", "traceidratio", 1), 0);
+    assert_int_equal(setenv("OTEL_TRACES_SAMPLER_ARG", "0", 1), 0);
+    assert_int_equal(sampled_of(NULL, yes, 3), 0);
+    uint64_t before = tt_problem_count(TT_PROBLEM_MISUSE);
+    assert_int_equal(setenv("OTEL_TRACES_SAMPLER", "xray", 1), 0);
+    assert_int_equal(sampled_of(NULL, NULL, 3), 3);
+    assert_int_equal(tt_problem_count(TT_PROBLEM_MISUSE) - before, 1);
+    assert_int_equal(unsetenv("OTEL_TRACES_SAMPLER"), 0);
+    assert_int_equal(unsetenv("OTEL_TRACES_SAMPLER_ARG"), 0);
+    tt_context_free(yes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +156,7 @@ int main(void)
         cmocka_unit_test(test_children_do_as_their_parent),
         cmocka_unit_test(test_rate_takes_one_and_then_waits),
         cmocka_unit_test(test_program_may_decide_itself),
+        cmocka_unit_test(test_environment_names_a_sampler),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -346,6 +346,48 @@ static void test_batches_hold_as_many_as_asked_for(void **state)
     otlp_sink_has(&sink, "\"name\":\"other\"");
 }
 
+static void test_environment_sets_limits_and_batches(void **state)
+{
+    (void)state;
+    static const char *const variables[][2] = {
+        {"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "1"},   {"OTEL_SPAN_EVENT_COUNT_LIMIT", "1"},
+        {"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "2"}, {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "2"},
+        {"OTEL_BSP_SCHEDULE_DELAY", "3600000"},     {"OTEL_SPAN_LINK_COUNT_LIMIT", "none"}};
+    (void)end(NULL);
+    uint64_t before = misuses();
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
+        assert_int_equal(setenv(variables[i][0], variables[i][1], 1), 0);
+    start((tt_tracer_provider_options){.simple = false});
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
+        assert_int_equal(unsetenv(variables[i][0]), 0);
+    assert_int_equal(misuses() - before, 1);
+    for (int i = 0; i < 6; i++) {
+        tt_span span = tt_span_start(tracer, "s", NULL);
+        tt_attr attrs[] = {tt_str("kept", "abc"), tt_str("dropped", "abc")};
+        tt_span_set(span, attrs, 2);
+        tt_span_end(span);
+    }
+    assert_int_equal(tt_tracer_provider_flush(provider, 10000), TT_OK);
+    assert_int_equal(sink.items, 6);
+    assert_true(sink.requests >= 3);
+    otlp_sink_has(&sink, "{\"key\":\"kept\",\"value\":{\"stringValue\":\"ab\"}}");
+    otlp_sink_has(&sink, "\"droppedAttributesCount\":1");
+}
+
+static void test_disabled_sdk_records_nothing(void **state)
+{
+    (void)state;
+    (void)end(NULL);
+    assert_int_equal(setenv("OTEL_SDK_DISABLED", "TRUE", 1), 0);
+    start((tt_tracer_provider_options){.simple = true});
+    assert_int_equal(unsetenv("OTEL_SDK_DISABLED"), 0);
+    assert_null(tracer);
+    tt_span span = tt_span_start(tracer, "s", NULL);
+    assert_false(tt_span_is_recording(span));
+    tt_span_end(span);
+    assert_int_equal(sink.requests, 0);
+}
+
 enum { THREADS = 4, SPANS = 5000 };
 
 static void *make_spans(void *arg)
@@ -418,6 +460,8 @@ int main(void)
         TEST(test_batches_hold_as_many_as_asked_for),
         TEST(test_spans_of_many_threads_all_arrive_or_are_counted),
         TEST(test_child_after_fork_sends_its_own_spans),
+        TEST(test_environment_sets_limits_and_batches),
+        TEST(test_disabled_sdk_records_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
