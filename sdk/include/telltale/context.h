@@ -68,6 +68,9 @@ TT_API tt_token tt_span_enter(tt_span span);
 TT_API tt_token tt_context_enter(tt_context *c);
 TT_API void tt_leave(tt_token token);
 
+/* The span that was entered last in this thread; {0} when there is none. */
+TT_API tt_span tt_span_current(void);
+
 /* --- baggage: names and values that travel with the context --- */
 
 /* The value of a name, or NULL; lives as long as the context. */

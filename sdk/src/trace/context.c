@@ -120,6 +120,11 @@ tt_token tt_span_enter(tt_span span)
     return before;
 }
 
+tt_span tt_span_current(void)
+{
+    return current_context.span;
+}
+
 tt_token tt_context_enter(tt_context *c)
 {
     tt_token before = current_context;

@@ -181,6 +181,39 @@ static void test_ok_holds_for_good(void **state)
     otlp_sink_lacks(&sink, "two");
 }
 
+static void test_links_and_events_keep_their_order(void **state)
+{
+    (void)state;
+    tt_attr attr = tt_str("why", "retry");
+    tt_link links[] = {
+        {.span = {.trace_id = {0xaa}, .span_id = {1}}, .tracestate = "x=1"},
+        {.span = {.trace_id = {0xbb}, .span_id = {2}}, .attrs = &attr, .attrs_n = 1}};
+    tt_span_options o = {.size = sizeof o, .links = links, .links_n = 2};
+    tt_span span = tt_span_start(tracer, "s", &o);
+    tt_span_add_event(span, "one", 1, NULL, 0);
+    tt_span_add_event(span, "two", 2, NULL, 0);
+    tt_span_end(span);
+    const char *a = strstr(sink.json.p, "\"traceId\":\"aa0"), *b = strstr(sink.json.p, "\"bb0");
+    assert_true(a && b && a < b);
+    assert_true(strstr(sink.json.p, "\"one\"") < strstr(sink.json.p, "\"two\""));
+    otlp_sink_has(&sink, "\"traceState\":\"x=1\"");
+    otlp_sink_has(&sink, "{\"key\":\"why\",\"value\":{\"stringValue\":\"retry\"}}");
+}
+
+static void test_scope_has_its_schema_and_attributes(void **state)
+{
+    (void)state;
+    tt_attr attr = tt_str("team", "a");
+    tt_scope scope = {
+        .name = "n", .schema_url = "https://example.org/s", .attrs = &attr, .attrs_n = 1};
+    tt_tracer *t = tt_tracer_get_scope(provider, &scope);
+    assert_ptr_equal(t, tt_tracer_get_scope(provider, &scope));
+    assert_ptr_not_equal(t, tt_tracer_get(provider, "n", NULL));
+    tt_span_end(tt_span_start(t, "s", NULL));
+    otlp_sink_has(&sink, "\"schemaUrl\":\"https://example.org/s\"");
+    otlp_sink_has(&sink, "{\"key\":\"team\",\"value\":{\"stringValue\":\"a\"}}");
+}
+
 /* --- parents --- */
 
 static void check_child_of(tt_span_context parent)
@@ -203,7 +236,9 @@ static void test_span_is_a_child_of_the_current_one(void **state)
     assert_memory_not_equal(inner_context.span_id, context.span_id, 8);
     tt_span_end(inner);
     check_child_of(context);
+    assert_true(tt_span_current().memory == outer.memory);
     tt_leave(token);
+    assert_null(tt_span_current().memory);
     tt_span other = tt_span_start(tracer, "other", NULL);
     tt_span_context other_context = tt_span_context_of(other);
     assert_memory_not_equal(other_context.trace_id, context.trace_id, 16);
@@ -449,6 +484,8 @@ int main(void)
         TEST(test_text_that_is_not_utf8_becomes_bytes),
         TEST(test_large_span_is_exported_whole),
         TEST(test_ok_holds_for_good),
+        TEST(test_links_and_events_keep_their_order),
+        TEST(test_scope_has_its_schema_and_attributes),
         TEST(test_span_is_a_child_of_the_current_one),
         TEST(test_block_ends_and_leaves_its_span),
         TEST(test_parent_may_be_a_context_of_another_process),
