@@ -64,6 +64,7 @@ static void test_a_rejected_sample_of_a_known_series_is_named(void **state)
     struct harness h;
     struct sink_result result;
     harness_init(&h);
+    h.options.retention_ms = 30 * DAY;
     (void)harness_open(&h);
     (void)put_sent(&h, "m{a=1}", 0, NOON, 1);
     struct labels labels = harness_labels(&h.batch.arena, "m{a=1}");
