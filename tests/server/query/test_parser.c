@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/fs.h"
 #include "model/matcher.h"
+#include "query/promql/functions.h"
 #include "query/promql/parser.h"
 #include "support/check.h"
 
@@ -287,6 +289,22 @@ static void test_selectors_of_an_expression_are_all_found(void **state)
     assert_int_equal(query_selectors(STR("rate("), &s, NULL), ERR_INVALID);
 }
 
+static void test_every_function_is_explained(void **state)
+{
+    char path[512], wanted[64], *text;
+    size_t n, n_functions;
+    (void)state;
+    (void)snprintf(path, sizeof path, "%s/docs/promql.md", getenv("TELLTALE_SOURCE_ROOT"));
+    assert_int_equal(fs_read_all(fs_real(), path, 1 << 20, &text, &n, NULL), 0);
+    const struct function *f = function_table(&n_functions);
+    for (size_t i = 0; i < n_functions; i++) {
+        (void)snprintf(wanted, sizeof wanted, "`%s(", f[i].name);
+        if (str_find(str_of(text, n), str_c(wanted)) == n)
+            fail_msg("docs/promql.md does not explain %s()", f[i].name);
+    }
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_what_is_no_token_is_shown),
         cmocka_unit_test(test_unknown_function_suggests_the_nearest),
         cmocka_unit_test(test_experiments_say_how_to_enable_them),
+        cmocka_unit_test(test_every_function_is_explained),
         cmocka_unit_test(test_hostile_nesting_ends_in_an_error),
         cmocka_unit_test(test_precedence_and_associativity),
         cmocka_unit_test(test_formatter_prints_one_line),
