@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/num.h"
+
 void buf_init(struct buf *b, size_t max_bytes)
 {
     *b = BUF_MAX(max_bytes);
@@ -81,13 +83,8 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 
 void buf_put_u64(struct buf *b, uint64_t v)
 {
-    char digits[20];
-    size_t i = sizeof digits;
-    do {
-        digits[--i] = (char)('0' + v % 10);
-        v /= 10;
-    } while (v);
-    buf_put(b, digits + i, sizeof digits - i);
+    char digits[NUM_U64_MAX];
+    buf_put(b, digits, num_format_u64(digits, v));
 }
 
 void buf_put_i64(struct buf *b, int64_t v)

@@ -149,37 +149,57 @@ struct decimal {
     int point;
 };
 
+/* "00" to "99": two digits a division. */
+static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233"
+                            "34353637383940414243444546474849505152535455565758596061626364656667"
+                            "6869707172737475767778798081828384858687888990919293949596979899";
+
+size_t num_format_u64(char out[NUM_U64_MAX], uint64_t v)
+{
+    char digits[NUM_U64_MAX];
+    size_t at = sizeof digits;
+    for (; v >= 100; v /= 100)
+        memcpy(digits + (at -= 2), pairs + v % 100 * 2, 2);
+    if (v >= 10)
+        memcpy(digits + (at -= 2), pairs + v * 2, 2);
+    else
+        digits[--at] = (char)('0' + v);
+    memcpy(out, digits + at, sizeof digits - at);
+    return sizeof digits - at;
+}
+
 static struct decimal shortest(double v)
 {
     struct shortest s = shortest_decimal(v);
-    struct decimal d = {0};
-    char text[20];
-    int at = sizeof text;
-    for (; s.digits; s.digits /= 10)
-        text[--at] = (char)('0' + s.digits % 10);
-    d.n = (int)sizeof text - at;
-    memcpy(d.digits, text + at, (size_t)d.n);
+    struct decimal d = {.n = 0};
+    d.n = (int)num_format_u64(d.digits, s.digits);
     d.point = s.exponent + d.n;
     return d;
 }
 
+static char *put_zeros(char *to, int n)
+{
+    if (n <= 0)
+        return to;
+    memset(to, '0', (size_t)n);
+    return to + n;
+}
+
 static size_t write_plain(char *out, const struct decimal *d)
 {
-    size_t n = 0;
-    if (d->point <= 0) {
-        out[n++] = '0';
-        out[n++] = '.';
-        for (int i = d->point; i < 0; i++)
-            out[n++] = '0';
+    char *to = out;
+    int whole = d->point < 0 ? 0 : d->point < d->n ? d->point : d->n;
+    memcpy(to, d->digits, (size_t)whole);
+    to = put_zeros(to + whole, d->point - whole);
+    if (d->point <= 0)
+        *to++ = '0';
+    if (whole < d->n) {
+        *to++ = '.';
+        to = put_zeros(to, -d->point);
+        memcpy(to, d->digits + whole, (size_t)(d->n - whole));
+        to += d->n - whole;
     }
-    for (int i = 0; i < d->n; i++) {
-        if (i == d->point && i > 0)
-            out[n++] = '.';
-        out[n++] = d->digits[i];
-    }
-    for (int i = d->n; i < d->point; i++)
-        out[n++] = '0';
-    return n;
+    return (size_t)(to - out);
 }
 
 static size_t write_exponent(char *out, const struct decimal *d)
@@ -215,9 +235,7 @@ static size_t format_double(char *out, double v, double low, double high)
         out[n++] = '-';
     double magnitude = fabs(v);
     if (magnitude < MIN(high, 1e15) && magnitude == (double)(uint64_t)magnitude) {
-        struct buf digits = {.p = out, .n = n, .cap = NUM_DOUBLE_MAX, .max = NUM_DOUBLE_MAX};
-        buf_put_u64(&digits, (uint64_t)magnitude);
-        n = digits.n;
+        n += num_format_u64(out + n, (uint64_t)magnitude);
     } else {
         struct decimal d = shortest(magnitude);
         bool exponent = magnitude < low || magnitude >= high;

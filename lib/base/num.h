@@ -28,6 +28,11 @@ enum { NUM_DOUBLE_MAX = 352 }; /* the longest plain form: sign, 0., 323 zeros, 1
 size_t num_format_plain(char out[NUM_DOUBLE_MAX], double v);
 size_t num_format_short(char out[NUM_DOUBLE_MAX], double v);
 size_t num_format_json(char out[NUM_DOUBLE_MAX], double v);
+
+/* Decimal digits without a NUL; how many they are. */
+enum { NUM_U64_MAX = 20 };
+size_t num_format_u64(char out[NUM_U64_MAX], uint64_t v);
+
 void buf_put_double(struct buf *b, double v); /* num_format_short */
 
 #endif

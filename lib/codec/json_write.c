@@ -203,22 +203,52 @@ void json_double_str(struct json *j, double v)
     buf_putc(j->out, '"');
 }
 
-void json_seconds(struct json *j, int64_t unix_ms)
+enum { SECONDS_MAX = NUM_U64_MAX + 5 }; /* sign and fraction */
+
+static size_t format_seconds(char out[SECONDS_MAX], int64_t unix_ms)
 {
     uint64_t ms = unix_ms < 0 ? 0 - (uint64_t)unix_ms : (uint64_t)unix_ms;
     uint64_t fraction = ms % 1000;
-    before_value(j);
+    size_t n = 0;
     if (unix_ms < 0)
-        buf_putc(j->out, '-');
-    buf_put_u64(j->out, ms / 1000);
+        out[n++] = '-';
+    n += num_format_u64(out + n, ms / 1000);
     if (fraction) {
-        char digits[] = {'.', (char)('0' + fraction / 100), (char)('0' + fraction / 10 % 10),
-                         (char)('0' + fraction % 10)};
-        size_t n = sizeof digits;
-        while (digits[n - 1] == '0')
+        const char digits[] = {'.', (char)('0' + fraction / 100), (char)('0' + fraction / 10 % 10),
+                               (char)('0' + fraction % 10)};
+        memcpy(out + n, digits, sizeof digits);
+        n += sizeof digits;
+        while (out[n - 1] == '0')
             n--;
-        buf_put(j->out, digits, n);
     }
+    return n;
+}
+
+void json_seconds(struct json *j, int64_t unix_ms)
+{
+    char text[SECONDS_MAX];
+    before_value(j);
+    buf_put(j->out, text, format_seconds(text, unix_ms));
+}
+
+/* Answers have millions of these: written into the buffer, without a step between. */
+void json_sample(struct json *j, int64_t unix_ms, double v)
+{
+    char *to = buf_reserve(j->out, SECONDS_MAX + NUM_DOUBLE_MAX + 8);
+    if (!to)
+        return;
+    char *begin = to;
+    if (j->comma)
+        *to++ = ',';
+    *to++ = '[';
+    to += format_seconds(to, unix_ms);
+    *to++ = ',';
+    *to++ = '"';
+    to += num_format_json(to, v);
+    *to++ = '"';
+    *to++ = ']';
+    buf_advance(j->out, (size_t)(to - begin));
+    j->comma = true;
 }
 
 void json_member_str(struct json *j, const char *name, struct str value)

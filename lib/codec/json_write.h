@@ -42,6 +42,9 @@ void json_double_str(struct json *j, double v);
 /* Unix milliseconds as seconds with up to three decimals. */
 void json_seconds(struct json *j, int64_t unix_ms);
 
+/* A sample as Prometheus's API has it: [seconds, "value"]. */
+void json_sample(struct json *j, int64_t unix_ms, double v);
+
 /* A value that is JSON already. */
 void json_raw(struct json *j, struct str value);
 

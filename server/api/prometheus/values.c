@@ -102,12 +102,13 @@ void json_histogram(struct json *j, const struct histogram *h)
 
 static void point(struct json *j, const struct query_point *p)
 {
+    if (!p->histogram) {
+        json_sample(j, p->t_unix_ms, p->value);
+        return;
+    }
     json_array(j);
     json_seconds(j, p->t_unix_ms);
-    if (p->histogram)
-        json_histogram(j, p->histogram);
-    else
-        json_double_str(j, p->value);
+    json_histogram(j, p->histogram);
     json_array_end(j);
 }
 
