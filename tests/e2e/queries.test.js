@@ -145,6 +145,20 @@ describe("queries", () => {
     });
   });
 
+  it("1,000 dashboards at once are answered, and what needs too much memory is refused", { timeout: 120_000 }, async () => {
+    const many = await Telltale.start({ set: { ...FOREVER, "query.max_memory_bytes": "16MiB" } });
+    try {
+      await writeFixture(many.api);
+      const range = (query) => many.api.get("/api/v1/query_range", { query, start: T0, end: END, step: 15 });
+      const hungry = range("max_over_time(temperature_celsius[1h:10ms])");
+      const answers = await Promise.all(Array.from({ length: 1000 }, () => range("sum by (code) (rate(http_requests_total[1m])) / ignoring(code) group_left () sum(rate(http_requests_total[1m]))")));
+      assert.equal((await hungry).status, 422);
+      assert.deepEqual([...new Set(answers.map(({ status, text }) => `${status} ${text}`))], [`200 ${answers[0].text}`]);
+    } finally {
+      await many.dispose();
+    }
+  });
+
   describe("regular expressions", () => {
     it("of a hostile kind end at a limit", async () => {
       const value = `${"a".repeat(28)}b!`;
