@@ -137,12 +137,16 @@ void keep_end(struct keep *k)
     k->rules = NULL;
 }
 
-/* A regex that ran into its limit does not match: such a stream falls to a later rule. */
+/* A regex that ran into its limit takes nothing away: such a stream is kept as long as any. */
 int64_t keep_min_ms(const struct keep *k, const struct labels *labels)
 {
-    for (size_t i = 0; k->rules && i < k->rules->n; i++)
-        if (matchers_match(k->rules->v[i].matchers, k->rules->v[i].n, labels) == 1)
+    for (size_t i = 0; k->rules && i < k->rules->n; i++) {
+        int rc = matchers_match(k->rules->v[i].matchers, k->rules->v[i].n, labels);
+        if (rc < 0)
+            return k->least_ms;
+        if (rc == 1)
             return limit_of(k->now_ms, k->rules->v[i].keep_ms);
+    }
     return k->table_min_ms;
 }
 
@@ -203,6 +207,10 @@ int keep_expired(const struct keep *k, struct part_view *v, int64_t t_ms, roarin
     int rc = left && expired ? find_expired(k, v, t_ms, left, expired, err) : ERR_NOMEM;
     if (left)
         roaring_bitmap_free(left);
+    if (rc == ERR_TOO_BIG) { // of a regex; see keep_min_ms. Merges and reads go on
+        roaring_bitmap_clear(expired);
+        rc = 0;
+    }
     if (rc == 0 && !roaring_bitmap_is_empty(expired))
         *out = expired;
     else if (expired)

@@ -224,6 +224,40 @@ static void test_a_rule_of_logs_names_columns_of_the_source_alone(void **state)
     harness_rules_done(&rules);
 }
 
+/* (x+x+)+[yz] on many x takes for ever: an error must take nothing away, and stop no merge. */
+static void test_a_regex_without_end_takes_nothing_away(void **state)
+{
+    (void)state;
+    static char name[40000], service[40000];
+    struct harness h;
+    struct harness_rules metrics = {0}, records = {0};
+    harness_init(&h);
+    h.options.retention_ms = 10 * DAY;
+    h.options.retention_records_ms[RECORD_LOGS] = 10 * DAY;
+    struct store_retention_rules *logs_rules = &h.options.retention_records_rules[RECORD_LOGS];
+    harness_keep(&metrics, &h.options.retention_rules, "a=~(x+x+)+[yz]", DAY);
+    harness_keep(&records, logs_rules, "resource.service.name=~(x+x+)+[yz]", DAY);
+    harness_keep(&metrics, &h.options.retention_rules, "__name__=m", DAY);
+    harness_keep(&records, logs_rules, "resource.none=", DAY);
+    (void)harness_open(&h);
+    memset(service, 'x', sizeof service - 1);
+    memcpy(name, "m{a=", 4);
+    memset(name + 4, 'x', sizeof name - 6);
+    name[sizeof name - 2] = '}';
+    harness_put(&h, name, NOON, 1);
+    put_log(&h, service, NOON, 1);
+    harness_set_now(NOON + 3 * DAY);
+    maintain(&h);
+    struct selection *sel = NULL;
+    assert_int_equal(store_select(h.store, NULL, 0, NOON, NOON, 0, NULL, &sel, NULL), 0);
+    assert_int_equal(selection_count(sel), 1);
+    selection_free(sel);
+    assert_int_equal(logs(&h), 1);
+    harness_done(&h);
+    harness_rules_done(&metrics);
+    harness_rules_done(&records);
+}
+
 /* --- crashes ---------------------------------------------------------------------------------- */
 
 /* Rows of a day that is over for one series and one service; then the power goes at operation `at`
@@ -337,6 +371,7 @@ int main(void)
         cmocka_unit_test(test_exemplars_are_kept_as_long_as_their_stream),
         cmocka_unit_test(test_logs_of_a_service_are_kept_differently),
         cmocka_unit_test(test_a_rule_of_logs_names_columns_of_the_source_alone),
+        cmocka_unit_test(test_a_regex_without_end_takes_nothing_away),
         cmocka_unit_test(test_power_loss_at_any_operation_takes_nothing_that_is_kept),
         cmocka_unit_test(test_the_oldest_days_of_any_table_go_when_all_take_too_much),
         cmocka_unit_test(test_of_old_days_alone_the_newest_stays),

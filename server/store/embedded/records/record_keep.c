@@ -153,29 +153,33 @@ void record_keep_end(struct record_keep *k)
     k->rules = NULL;
 }
 
-/* A value that is no text equals none. A regex that ran into its limit does not match. */
-static bool matches(const struct source_matcher *m, const struct record_source *source)
+/* A value that is no text equals none. ERR_TOO_BIG: a regex ran into its limit. */
+static int matches(const struct source_matcher *m, const struct record_source *source)
 {
     struct any v = source_value(source, &m->column);
     if (v.type != ANY_NONE && v.type != ANY_STRING)
         return m->matcher.op == MATCH_NOT_EQUAL || m->matcher.op == MATCH_NOT_REGEX;
     return matcher_matches(&m->matcher,
-                           v.type == ANY_STRING ? str_of(v.as.text, v.n) : (struct str){0}) == 1;
+                           v.type == ANY_STRING ? str_of(v.as.text, v.n) : (struct str){0});
 }
 
-static bool rule_matches(const struct record_rule *rule, const struct record_source *source)
+static int rule_matches(const struct record_rule *rule, const struct record_source *source)
 {
-    for (size_t i = 0; i < rule->n; i++)
-        if (!matches(&rule->v[i], source))
-            return false;
-    return true;
+    int rc = 1;
+    for (size_t i = 0; rc == 1 && i < rule->n; i++)
+        rc = matches(&rule->v[i], source);
+    return rc;
 }
 
 int64_t record_keep_min_ns(const struct record_keep *k, const struct record_source *source)
 {
-    for (size_t i = 0; k->rules && source && i < k->rules->n; i++)
-        if (rule_matches(&k->rules->v[i], source))
+    for (size_t i = 0; k->rules && source && i < k->rules->n; i++) {
+        int rc = rule_matches(&k->rules->v[i], source);
+        if (rc < 0)
+            return k->least_ns; // kept as long as any: an error takes nothing away
+        if (rc == 1)
             return limit_of(k, k->rules->v[i].keep_ms);
+    }
     return limit_of(k, k->table_ms);
 }
 
