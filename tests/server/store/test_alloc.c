@@ -6,6 +6,7 @@
 
 #include "harness.h"
 #include "store/aggregates.h"
+#include "store/inspect.h"
 #include "store/records.h"
 #include "support/fail_alloc.h"
 
@@ -211,6 +212,50 @@ static void test_any_allocation_may_fail_and_nothing_is_lost(void **state)
     assert_true(n > 100);
 }
 
+static void no_finding(void *arg, bool damage, const char *path, const char *what)
+{
+    (void)arg, (void)damage;
+    fail_msg("%s: %s", path, what);
+}
+
+/* ERR_NOMEM is no damage. */
+static void inspect(void)
+{
+    struct store_check_totals totals;
+    struct store_measure metrics;
+    struct store_record_measure spans;
+    struct arena arena;
+    arena_init(&arena, 64 << 20);
+    int rc = store_check(NULL, dir, no_finding, NULL, &totals, NULL);
+    assert_true(rc == 0 || rc == ERR_NOMEM);
+    rc = store_measure(NULL, dir, 5, &arena, &metrics, NULL);
+    assert_true(rc == ERR_NOMEM || (rc == 0 && metrics.files.unreadable == 0));
+    rc = store_measure_records(NULL, dir, RECORD_SPANS, 5, &arena, &spans, NULL);
+    assert_true(rc == ERR_NOMEM || (rc == 0 && spans.files.unreadable == 0));
+    arena_done(&arena);
+}
+
+static void test_checking_and_measuring_tell_lack_of_memory_from_damage(void **state)
+{
+    (void)state;
+    struct life l = {
+        .options = {.dir = dir,
+                    .retention_ms = STORE_RETENTION_FOREVER,
+                    .retention_records_ms = {STORE_RETENTION_FOREVER, STORE_RETENTION_FOREVER},
+                    .aggregates = {.enabled = true, .after_ms = 1},
+                    .now_unix_ms = later}};
+    bool failed = true;
+    size_t n = 0;
+    live(&l);
+    for (; failed; n++) {
+        fail_alloc_at(n);
+        inspect();
+        failed = fail_alloc_happened();
+    }
+    assert_true(n > 50);
+    assert_int_equal(fs_remove_tree(fs_real(), dir, NULL), 0);
+}
+
 static int sync_nothing(void *self, void *h)
 {
     (void)self, (void)h;
@@ -236,6 +281,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_allocation_may_fail_and_nothing_is_lost),
+        cmocka_unit_test(test_checking_and_measuring_tell_lack_of_memory_from_damage),
     };
     return cmocka_run_group_tests(tests, begin, NULL);
 }

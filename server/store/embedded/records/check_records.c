@@ -123,7 +123,9 @@ static int check_rows(struct group_check *g)
     rc = check_columns(g, &r);
     if (rc == 0)
         rc = record_part_check_filters(g->part, g->group, r.group_columns, r.n_group_columns);
-    return rc == 0 && (g->what || arena_failed(g->arena)) ? ERR_CORRUPT : rc;
+    if (rc == 0 && arena_failed(g->arena))
+        return ERR_NOMEM; // what was found without memory means nothing
+    return rc == 0 && g->what ? ERR_CORRUPT : rc;
 }
 
 /* --- parts ------------------------------------------------------------------------------------ */
@@ -132,7 +134,7 @@ static void check_sources(struct check *c, const struct record_part *p, struct a
 {
     for (uint32_t i = 0; i < p->n_sources; i++) {
         struct record_source s;
-        if (source_get(p->sources[i], arena, &s) != 0)
+        if (source_get(p->sources[i], arena, &s) == ERR_CORRUPT)
             check_damage(c, p->path, "source %u cannot be read", (unsigned)i);
         if (i && source_cmp(p->sources[i - 1], p->sources[i]) >= 0)
             check_damage(c, p->path, "source %u is out of order", (unsigned)i);
@@ -178,7 +180,7 @@ static int check_content(struct check *c, struct record_part *p)
     int rc = zstd ? sources_of_part(p, &source_arena, &sources) : ERR_NOMEM;
     if (rc == 0) {
         check_sources(c, p, &source_arena);
-        rc = check_groups(c, p, zstd, &arena, &sources);
+        rc = arena_failed(&source_arena) ? ERR_NOMEM : check_groups(c, p, zstd, &arena, &sources);
     }
     (void)ZSTD_freeDCtx(zstd);
     arena_done(&source_arena);
