@@ -5,10 +5,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "receive/relabel.h"
-#include "receive/target.h"
-
-enum { TARGETS_MEMORY = 64 << 20 };
+#include "receive/scrape.h"
 
 struct check {
     struct buf *out;
@@ -36,40 +33,6 @@ static void check_client(struct check *c, const struct http_client_config *http)
     check_file(c, "tls_config.key_file", http->tls.key_file);
 }
 
-static void check_target(struct check *c, const struct scrape_config *config,
-                         const struct relabel *relabel, const struct target_group *g,
-                         struct str address, struct arena *arena)
-{
-    struct target t;
-    struct err err = {0};
-    if (target_make(config, relabel, address, g->labels, g->n_labels, arena, &t, &err) == 0)
-        return;
-    c->problems++;
-    buf_printf(c->out, "job \"%s\": target \"%.*s\": %s\n", config->job_name,
-               STR_ARG(str_sub(address, 0, 200)), err.message);
-}
-
-static void check_targets(struct check *c, const struct scrape_config *config)
-{
-    struct relabel *relabel = NULL;
-    struct err err = {0};
-    if (relabel_new(&config->relabel_configs, "relabel_configs", &relabel, &err) != 0) {
-        c->problems++;
-        buf_printf(c->out, "job \"%s\": %s\n", config->job_name, err.message);
-        return;
-    }
-    for (size_t i = 0; i < config->n_static_configs; i++) {
-        const struct target_group *g = &config->static_configs[i];
-        for (size_t k = 0; k < g->n_targets; k++) {
-            struct arena arena;
-            arena_init(&arena, TARGETS_MEMORY);
-            check_target(c, config, relabel, g, g->targets[k], &arena);
-            arena_done(&arena);
-        }
-    }
-    relabel_free(relabel);
-}
-
 size_t check_files(const struct config *config, struct buf *out)
 {
     struct check c = {out, 0, NULL};
@@ -82,7 +45,7 @@ size_t check_files(const struct config *config, struct buf *out)
         check_client(&c, &s->http);
         for (size_t k = 0; k < s->n_http_sd_configs; k++)
             check_client(&c, &s->http_sd_configs[k].http);
-        check_targets(&c, s);
+        c.problems += scrape_check_targets(s, out);
     }
     return c.problems;
 }

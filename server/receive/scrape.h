@@ -18,6 +18,7 @@
 #include "model/labels.h"
 #include "model/sample.h"
 
+struct buf;
 struct sink;
 struct scrape_manager;
 
@@ -90,5 +91,9 @@ struct target_metadata {
 int scrape_manager_metadata(struct scrape_manager *m, struct str metric, size_t limit,
                             struct arena *arena, const struct target_metadata **out, size_t *out_n,
                             struct err *err);
+
+/* Appends a line for each target of the configuration's static_configs that relabelling does not
+ * make one of; their number. */
+size_t scrape_check_targets(const struct scrape_config *config, struct buf *out);
 
 #endif
