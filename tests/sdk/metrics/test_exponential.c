@@ -70,8 +70,10 @@ static void test_range_halves_its_buckets_until_all_values_fit(void **state)
     (void)state;
     empty();
     double v = 1e-300;
-    for (int k = 0; k < 1200; k++, v *= 3.16)
+    for (int k = 0; k < 1200; k++) {
         exp_record(range, v);
+        v *= 3.16;
+    }
     exp_record(range, DBL_MAX);
     exp_record(range, 5e-324);
     struct exp_buckets b = {0};

@@ -1,0 +1,110 @@
+/* Each allocation of traces, logs and contexts fails once: nothing crashes, nothing leaks. */
+#include <string.h>
+
+#include "support/check.h"
+#include "support/fail_alloc.h"
+#include "telltale/log.h"
+#include "telltale/propagation.h"
+#include "telltale/trace.h"
+
+static int discard(void *arg, enum tt_signal signal, const void *request, size_t n, size_t items,
+                   int64_t timeout_ms)
+{
+    (void)arg, (void)signal, (void)request, (void)n, (void)items, (void)timeout_ms;
+    return TT_OK;
+}
+
+static const char *get(void *carrier, const char *name)
+{
+    (void)carrier;
+    if (strcmp(name, "traceparent") == 0)
+        return "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    return strcmp(name, "baggage") == 0 ? "a=1" : NULL;
+}
+
+static void trace(void)
+{
+    static char large[4000];
+    memset(large, 'x', sizeof large - 1);
+    tt_tracer_provider_options o = {.size = sizeof o, .simple = true, .queue_bytes = 1 << 14};
+    o.exporter.send = discard;
+    o.sampler = tt_sampler_parent_based(tt_sampler_ratio(1), NULL, NULL, NULL, NULL);
+    tt_tracer_provider *p = tt_tracer_provider_new(&o);
+    tt_context *parent = tt_extract(TT_W3C | TT_BAGGAGE, get, NULL);
+    tt_context *more = tt_baggage_with(parent, "b", "2");
+    tt_token token = tt_context_enter(more);
+    tt_span span = tt_span_start(tt_tracer_get(p, "t", "1"), "s", NULL);
+    tt_attr attrs[] = {tt_str("large", large), tt_int("n", 1)};
+    if (span.memory) {
+        tt_span_set(span, attrs, 2);
+        tt_span_end(span);
+    }
+    tt_context *current = tt_context_current();
+    tt_leave(token);
+    tt_context_free(current);
+    tt_context_free(more);
+    tt_context_free(parent);
+    tt_tracer_provider_free(p);
+}
+
+static void write_logs(void)
+{
+    tt_logger_provider_options o = {.size = sizeof o, .simple = true, .masks = TT_MASK_ALL};
+    o.exporter.send = discard;
+    o.queue_bytes = 1 << 14;
+    tt_logger_provider *p = tt_logger_provider_new(&o);
+    tt_attr attrs[] = {tt_str("mail", "a@b.cc"), tt_str("token", "x")};
+    tt_log(tt_logger_get(p, "l", NULL), TT_SEVERITY_ERROR, "from a@b.cc", attrs, 2);
+    tt_logger_provider_free(p);
+}
+
+static void fail_each(void (*run)(void))
+{
+    bool done = false;
+    for (size_t n = 0; !done; n++) {
+        fail_alloc_at(n);
+        run();
+        done = !fail_alloc_happened();
+    }
+}
+
+static void test_every_allocation_of_traces_may_fail(void **state)
+{
+    (void)state;
+    fail_each(trace);
+}
+
+static void test_every_allocation_of_logs_may_fail(void **state)
+{
+    (void)state;
+    fail_each(write_logs);
+}
+
+static void test_spans_do_not_allocate(void **state)
+{
+    (void)state;
+    tt_tracer_provider_options o = {.size = sizeof o, .delay_ms = 3600000};
+    o.exporter.send = discard;
+    tt_tracer_provider *p = tt_tracer_provider_new(&o);
+    tt_tracer *t = tt_tracer_get(p, "t", NULL);
+    tt_span_end(tt_span_start(t, "first", NULL)); // makes the ring and the pool
+    (void)fail_alloc_count();
+    for (int i = 0; i < 100; i++) {
+        tt_attr attrs[] = {tt_str("k", "v"), tt_int("n", i)};
+        tt_span span = tt_span_start(t, "s", NULL);
+        tt_span_set(span, attrs, 2);
+        tt_span_end(span);
+    }
+    assert_int_equal(fail_alloc_count(), 0);
+    tt_tracer_provider_free(p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_allocation_of_traces_may_fail),
+        cmocka_unit_test(test_every_allocation_of_logs_may_fail),
+        cmocka_unit_test(test_spans_do_not_allocate),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
