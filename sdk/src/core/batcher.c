@@ -230,8 +230,7 @@ int batcher_shutdown(struct batcher *b, int64_t timeout_ms)
     if (rc == TT_ERR_TIMEOUT && e->cancel)
         e->cancel(e->arg);
     worker_stop(&b->worker);
-    if (e->close)
-        e->close(e->arg);
+    exporter_close(e);
     return rc;
 }
 

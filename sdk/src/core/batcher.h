@@ -54,6 +54,13 @@ bool batcher_init(struct batcher *b, const struct batcher_options *o, const tt_r
 /* Shuts down when that was not done, frees all sources and what else it has. */
 void batcher_done(struct batcher *b);
 
+/* Closes it, if it can be closed. */
+static inline void exporter_close(const tt_exporter *e)
+{
+    if (e->close)
+        e->close(e->arg);
+}
+
 /* As tt_tracer_provider_flush and _shutdown. */
 int batcher_flush(struct batcher *b, int64_t timeout_ms);
 int batcher_shutdown(struct batcher *b, int64_t timeout_ms);

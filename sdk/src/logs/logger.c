@@ -71,8 +71,11 @@ tt_logger_provider *tt_logger_provider_new(const tt_logger_provider_options *opt
     if (options)
         memcpy(&o, options, MIN(options->size, sizeof o));
     tt_logger_provider *p = calloc(1, sizeof *p);
-    if (!p)
+    if (!p) {
+        problem(TT_PROBLEM_MEMORY, "no memory for a logger provider", NULL);
+        exporter_close(&o.exporter); // taken
         return NULL;
+    }
     struct batcher_options b = {
         .signal = TT_SIGNAL_LOGS,
         .exporter = o.exporter,

@@ -54,11 +54,17 @@ static void restart(void *arg)
 tt_metric_reader *tt_metric_reader_start(tt_meter_provider *provider,
                                          const tt_metric_reader_options *options)
 {
-    tt_metric_reader *r = provider && options ? calloc(1, sizeof *r) : NULL;
-    if (!r)
+    tt_metric_reader_options given = {0};
+    if (options)
+        memcpy(&given, options, MIN(options->size, sizeof given));
+    tt_metric_reader *r = provider ? calloc(1, sizeof *r) : NULL;
+    if (!r) {
+        if (given.exporter.close)
+            given.exporter.close(given.exporter.arg); // taken, also on failure
         return NULL;
+    }
+    r->options = given;
     tt_metric_reader_options *o = &r->options;
-    memcpy(o, options, MIN(options->size, sizeof *o));
     if (o->interval_ms <= 0)
         o->interval_ms = env_number("OTEL_METRIC_EXPORT_INTERVAL", INTERVAL_MS);
     if (o->timeout_ms <= 0)

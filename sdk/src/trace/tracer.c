@@ -28,12 +28,18 @@ static void fill_defaults(tt_tracer_provider_options *o)
 
 tt_tracer_provider *tt_tracer_provider_new(const tt_tracer_provider_options *options)
 {
-    tt_tracer_provider *p = calloc(1, sizeof *p);
-    if (!p)
-        return NULL;
-    tt_tracer_provider_options *o = &p->options;
+    tt_tracer_provider_options given = {0};
     if (options)
-        memcpy(o, options, MIN(options->size, sizeof *o));
+        memcpy(&given, options, MIN(options->size, sizeof given));
+    tt_tracer_provider *p = calloc(1, sizeof *p);
+    if (!p) {
+        problem(TT_PROBLEM_MEMORY, "no memory for a tracer provider", NULL);
+        tt_sampler_free(given.sampler); // taken, as the exporter is
+        exporter_close(&given.exporter);
+        return NULL;
+    }
+    p->options = given;
+    tt_tracer_provider_options *o = &p->options;
     fill_defaults(o);
     struct batcher_options b = {
         .signal = TT_SIGNAL_TRACES,
