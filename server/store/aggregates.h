@@ -55,6 +55,7 @@ struct aggregates {
     size_t n, cap;
     unsigned want;       /* of enum aggregate_column */
     size_t damaged;      /* blocks that were skipped in the last read */
+    size_t samples;      /* of days that are not rolled up, in the last read */
     struct arena *arena; /* borrowed: histograms live there */
 };
 
@@ -93,10 +94,11 @@ struct selection_aggregates {
 struct selection_aggregates selection_aggregates(const struct selection *sel);
 
 /* Replaces the content of `out` with the buckets of stream i that end in [min_ms, max_ms], by
- * rising time; of days that are not rolled up each sample is a bucket of its own, that ends with
- * it. Two rows may have the same time: together they are the bucket. Errors as selection_read,
- * which gives for a day rolled up the first and last sample of each bucket. */
+ * rising time; of days that are not rolled up those that samples make up now, of `resolution_ms`;
+ * 1: each sample is a bucket of its own, that ends with it. Two rows may have the same time:
+ * together they are the bucket. Errors as selection_read, which gives for a day rolled up the first
+ * and last sample of each bucket. */
 int selection_read_aggregates(const struct selection *sel, size_t i, int64_t min_ms, int64_t max_ms,
-                              struct aggregates *out, struct err *err);
+                              int64_t resolution_ms, struct aggregates *out, struct err *err);
 
 #endif

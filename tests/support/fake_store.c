@@ -227,8 +227,9 @@ struct selection_aggregates selection_aggregates(const struct selection *sel)
 }
 
 int selection_read_aggregates(const struct selection *sel, size_t i, int64_t min_ms, int64_t max_ms,
-                              struct aggregates *out, struct err *err)
+                              int64_t resolution_ms, struct aggregates *out, struct err *err)
 {
+    (void)resolution_ms;
     (void)sel;
     (void)i;
     (void)min_ms;

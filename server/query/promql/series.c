@@ -90,9 +90,10 @@ enum { BUCKET_SAMPLES = 8 };
 static int read_rows(struct series_reader *r, size_t i)
 {
     struct eval *ev = r->op.ev;
-    int rc = selection_read_aggregates(r->selection, i, r->min_ms, r->max_ms, r->rows, ev->err);
+    int rc = selection_read_aggregates(r->selection, i, r->min_ms, r->max_ms, r->rows_resolution_ms,
+                                       r->rows, ev->err);
     ev->notes.damaged |= r->rows->damaged > 0;
-    ev->limits->samples_read += r->rows->n;
+    ev->limits->samples_read += r->rows->samples ? r->rows->samples : r->rows->n;
     r->held = r->rows->n * BUCKET_SAMPLES;
     if (rc == 0)
         rolled_drop_empty(r->rows);

@@ -64,6 +64,7 @@ static int open_reader(struct stored_source *d, const struct node *n, struct tim
     if (d->plan.came && s.capable) {
         aggregates_init(&d->rows, rolled->want, d->reader->histograms);
         d->reader->rows = &d->rows;
+        d->reader->rows_resolution_ms = d->plan.exact ? d->plan.resolution_ms : 1;
         d->reader->resolve_resets = false;
         d->source.rolled = &d->plan;
     }

@@ -61,7 +61,8 @@ struct series_reader {
     struct op op; /* only for its close */
     struct selection *selection;
     struct columns columns;
-    struct aggregates *rows; /* what is read instead of columns; NULL: columns */
+    struct aggregates *rows;    /* what is read instead of columns; NULL: columns */
+    int64_t rows_resolution_ms; /* of samples among them */
     struct arena *histograms;
     int64_t min_ms, max_ms;
     size_t at, held;

@@ -322,7 +322,7 @@ static void trim(struct aggregates *a, size_t from, int64_t min_ms, int64_t max_
 
 struct reading {
     const struct selection *sel;
-    int64_t min_ms, max_ms;
+    int64_t min_ms, max_ms, resolution_ms;
     struct aggregates *out;
 };
 
@@ -347,7 +347,7 @@ static int read_rolled(const struct reading *r, const struct selected *one)
     return rc;
 }
 
-/* Each sample of the other days as a bucket of its own. */
+/* The samples of the other days. */
 static int read_raw(const struct reading *r, size_t i)
 {
     struct columns c;
@@ -356,25 +356,40 @@ static int read_raw(const struct reading *r, size_t i)
     columns_init(&c, r->out->arena);
     int rc = selection_read_raw(r->sel, i, r->min_ms, r->max_ms, &c);
     if (rc == 0)
-        rc = aggregate_columns(&c, 1, &scratch, r->out);
+        rc = aggregate_columns(&c, r->resolution_ms, &scratch, r->out);
     r->out->damaged += c.damaged;
+    r->out->samples = c.n;
     columns_done(&c);
     arena_done(&scratch);
     return rc;
 }
 
-/* Two runs that rise become one; of equal times those of the first come first: buckets that end at
- * midnight before the sample of that millisecond. */
+static int64_t first_time(const struct aggregate *a)
+{
+    int64_t t = a->n ? a->first_ms : a->t_unix_ms;
+    return a->histograms ? MIN(t, a->histograms->first_ms) : t;
+}
+
+/* Does a bucket of samples come before one of a day rolled up? Of two that end at midnight one has
+ * what came before, the other the sample of that very millisecond. */
+static bool comes_first(const struct aggregate *samples, const struct aggregate *rolled_up)
+{
+    if (samples->t_unix_ms != rolled_up->t_unix_ms)
+        return samples->t_unix_ms < rolled_up->t_unix_ms;
+    return first_time(samples) < samples->t_unix_ms;
+}
+
+/* Two runs that rise, the second of samples, become one. */
 static int merge_runs(struct aggregates *a, size_t middle)
 {
     size_t n = a->n, i = 0, k = middle;
-    if (middle == 0 || middle == n || a->v[middle - 1].t_unix_ms <= a->v[middle].t_unix_ms)
+    if (middle == 0 || middle == n || !comes_first(&a->v[middle], &a->v[middle - 1]))
         return 0;
     struct aggregate *v = malloc(n * sizeof *v);
     if (!v)
         return ERR_NOMEM;
     for (size_t to = 0; to < n; to++) {
-        bool second = i == middle || (k < n && a->v[k].t_unix_ms < a->v[i].t_unix_ms);
+        bool second = i == middle || (k < n && comes_first(&a->v[k], &a->v[i]));
         v[to] = second ? a->v[k++] : a->v[i++];
     }
     free(a->v);
@@ -384,10 +399,10 @@ static int merge_runs(struct aggregates *a, size_t middle)
 }
 
 int selection_read_aggregates(const struct selection *sel, size_t i, int64_t min_ms, int64_t max_ms,
-                              struct aggregates *out, struct err *err)
+                              int64_t resolution_ms, struct aggregates *out, struct err *err)
 {
-    const struct reading r = {sel, min_ms, max_ms, out};
-    out->n = out->damaged = 0;
+    const struct reading r = {sel, min_ms, max_ms, resolution_ms, out};
+    out->n = out->damaged = out->samples = 0;
     int rc = read_rolled(&r, &sel->streams[i]);
     size_t middle = out->n;
     if (rc == 0)

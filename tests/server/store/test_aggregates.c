@@ -85,7 +85,8 @@ static void read_begin(struct harness *h, struct reading *r, int64_t min_ms, int
     arena_init(&r->arena, (size_t)1 << 30);
     aggregates_init(&r->rows, AGGREGATE_ALL, &r->arena);
     if (selection_count(r->sel))
-        assert_int_equal(selection_read_aggregates(r->sel, 0, min_ms, max_ms, &r->rows, NULL), 0);
+        assert_int_equal(selection_read_aggregates(r->sel, 0, min_ms, max_ms, 1, &r->rows, NULL),
+                         0);
 }
 
 static void read_end(struct reading *r)

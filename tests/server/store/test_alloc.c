@@ -114,7 +114,7 @@ static int count_rolled_up(struct store *s)
     if (store_select_aggregated(s, NULL, 0, 0, NOON + DAY, HOUR, true, NULL, &sel, NULL) == 0) {
         n = 0;
         for (size_t i = 0; n >= 0 && i < selection_count(sel); i++) {
-            int rc = selection_read_aggregates(sel, i, 0, NOON + DAY, &rows, NULL);
+            int rc = selection_read_aggregates(sel, i, 0, NOON + DAY, HOUR, &rows, NULL);
             n = rc == 0 ? n + (rows.n > 0) : -1;
         }
     }

@@ -99,7 +99,7 @@ static bool count_rolled_up(struct store *s, size_t *out_rows, size_t *io_days)
     *out_rows = 0;
     ok = ok && store_select_aggregated(s, &m, 1, 0, NOON * 2, HOUR, true, NULL, &sel, NULL) == 0;
     for (size_t i = 0; ok && i < selection_count(sel); i++) {
-        ok = selection_read_aggregates(sel, i, 0, NOON * 2, &rows, NULL) == 0;
+        ok = selection_read_aggregates(sel, i, 0, NOON * 2, HOUR, &rows, NULL) == 0;
         for (size_t k = 0; k < rows.n; k++)
             *out_rows += (size_t)rows.v[k].n;
     }

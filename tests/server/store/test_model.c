@@ -318,14 +318,15 @@ static void add_floats(struct sum *s, int64_t n, int64_t first_ms, uint64_t firs
 }
 
 static struct sum sum_of_buckets(const struct selection *sel, size_t i, int64_t min_ms,
-                                 int64_t max_ms)
+                                 int64_t max_ms, int64_t resolution_ms)
 {
     struct arena arena;
     struct aggregates rows;
     struct sum sum = {0};
     arena_init(&arena, 64 << 20);
     aggregates_init(&rows, AGGREGATE_ENDS, &arena);
-    assert_int_equal(selection_read_aggregates(sel, i, min_ms, max_ms, &rows, NULL), 0);
+    assert_int_equal(selection_read_aggregates(sel, i, min_ms, max_ms, resolution_ms, &rows, NULL),
+                     0);
     for (size_t k = 0; k < rows.n; k++) {
         const struct aggregate *a = &rows.v[k];
         uint64_t first, last;
@@ -354,13 +355,13 @@ static struct sum sum_of_rows(const struct model_stream *s, int64_t min_ms, int6
 }
 
 static void check_sums(struct model *m, const struct selection *sel, size_t i, int64_t min_ms,
-                       int64_t max_ms)
+                       int64_t max_ms, int64_t resolution_ms)
 {
     size_t k = 0;
     while (k < STREAMS && !labels_eq(&m->streams[k].labels, selection_labels(sel, i)))
         k++;
     assert_true(k < STREAMS);
-    struct sum got = sum_of_buckets(sel, i, min_ms, max_ms);
+    struct sum got = sum_of_buckets(sel, i, min_ms, max_ms, resolution_ms);
     struct sum expected = sum_of_rows(&m->streams[k], min_ms, max_ms);
     assert_memory_equal(&got, &expected, sizeof got);
 }
@@ -384,9 +385,9 @@ static void rolled_step(struct model *m)
     m->days_rolled_up += selection_aggregates(sel).days;
     size_t found = 0, expected = 0;
     for (size_t i = 0; i < selection_count(sel); i++)
-        check_sums(m, sel, i, from + 1, to);
+        check_sums(m, sel, i, from + 1, to, below(m, 2) ? resolution : 1);
     for (size_t i = 0; i < selection_count(sel); i++) {
-        struct sum s = sum_of_buckets(sel, i, from + 1, to);
+        struct sum s = sum_of_buckets(sel, i, from + 1, to, 1);
         found += s.floats + s.histograms > 0;
     }
     for (size_t k = 0; k < STREAMS; k++) {
