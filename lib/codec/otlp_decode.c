@@ -136,6 +136,11 @@ static int read_numbers(struct otlp_decoder *d, struct pb_reader *r, uint32_t ta
 
 /* ---- messages ---- */
 
+static struct str between(const uint8_t *from, const uint8_t *to)
+{
+    return str_of((const char *)from, (size_t)(to - from));
+}
+
 static int read_fields(struct otlp_decoder *d, struct pb_reader r, const struct otlp_message *m,
                        void *out);
 
@@ -146,6 +151,8 @@ static int read_message(struct otlp_decoder *d, struct pb_reader *parent,
 {
     struct pb_reader r = pb_message(parent);
     if (pb_failed(parent))
+        return 0;
+    if (d->lazy && f->message->usual && f->message->usual(between(r.at, r.end), out))
         return 0;
     int rc = otlp_enter(d, f->name);
     if (rc != 0)
@@ -191,11 +198,6 @@ static int read_element(struct otlp_decoder *d, struct pb_reader *r, uint32_t ta
 }
 
 /* ---- what stays as it was sent ---- */
-
-static struct str between(const uint8_t *from, const uint8_t *to)
-{
-    return str_of((const char *)from, (size_t)(to - from));
-}
 
 /* Elements that do not stand together, or whose tag is longer than need be: a copy in which they
  * do. */

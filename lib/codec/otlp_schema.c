@@ -76,6 +76,7 @@ static const struct otlp_message exemplar_message = {
 static const struct otlp_message number_point_message = {
     .size = sizeof(struct otlp_number_point),
     .limit = OTLP_LIMIT_POINTS,
+    .usual = otlp_usual_number_point,
     .fields =
         {
             [2] = POINT_START(otlp_number_point),

@@ -317,6 +317,56 @@ static void test_a_resource_in_two_pieces_is_not_taken_for_the_last_of_them(void
     }
 }
 
+static void put_attribute(struct buf *out, const char *key)
+{
+    size_t attribute = pb_begin(out, 7);
+    pb_put_str(out, 1, str_c(key));
+    size_t value = pb_begin(out, 2);
+    pb_put_str(out, 1, STR("v"));
+    pb_end(out, value);
+    pb_end(out, attribute);
+}
+
+/* A gauge with one point, by the bits of `form`: attributes apart, a field that few send, a long
+ * key, the value in front. */
+static void make_point(unsigned form)
+{
+    static const char long_key[] = "a_key_with_so_many_bytes_that_its_length_takes_two_bytes_where_"
+                                   "one_is_what_a_length_mostly_has_and_then_some_more_of_them_too";
+    buf_reset(&body);
+    size_t resource = pb_begin(&body, 1), scope = pb_begin(&body, 2), metric = pb_begin(&body, 2);
+    pb_put_str(&body, 1, STR("g"));
+    size_t gauge = pb_begin(&body, 5), point = pb_begin(&body, 1);
+    if (form & 8)
+        pb_put_fixed64(&body, 6, 5);
+    put_attribute(&body, "a");
+    pb_put_fixed64(&body, 3, 2000000000);
+    if (form & 1)
+        put_attribute(&body, "b");
+    if (form & 2)
+        pb_put_varint(&body, 8, 1);
+    if (form & 4)
+        put_attribute(&body, long_key);
+    if (!(form & 8))
+        pb_put_double(&body, 4, 1.5);
+    pb_end(&body, point);
+    pb_end(&body, gauge);
+    pb_end(&body, metric);
+    pb_end(&body, scope);
+    pb_end(&body, resource);
+}
+
+static void test_points_are_read_alike_in_every_form(void **state)
+{
+    (void)state;
+    for (unsigned form = 0; form < 16; form++) {
+        make_point(form);
+        expect_the_same();
+        expect_the_same();
+        assert_int_equal(batch.n_known, 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +378,7 @@ int main(void)
         T(test_series_of_delta_temporality_are_not_recalled),
         T(test_damage_of_unknown_attributes_is_found_and_named),
         T(test_a_resource_in_two_pieces_is_not_taken_for_the_last_of_them),
+        T(test_points_are_read_alike_in_every_form),
 #undef T
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
