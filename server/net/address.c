@@ -103,6 +103,15 @@ static int listen_error(const struct address *a, const char *step, struct err *e
     return err_errno(err, "cannot listen on %s: %s", text, step);
 }
 
+void address_of_peer(int fd, char out[ADDRESS_TEXT_MAX])
+{
+    struct address a = {.len = sizeof a.sa};
+    if (getpeername(fd, (struct sockaddr *)&a.sa, &a.len) == 0)
+        address_format(&a, out);
+    else
+        (void)snprintf(out, ADDRESS_TEXT_MAX, "unknown");
+}
+
 int address_listen(struct address *a, int backlog, struct err *err)
 {
     int fd = socket(a->sa.ss_family, SOCK_STREAM, 0);

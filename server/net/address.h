@@ -23,6 +23,9 @@ bool address_is_loopback(const struct address *a);
 /* The numeric form, IPv6 in brackets. */
 void address_format(const struct address *a, char out[ADDRESS_TEXT_MAX]);
 
+/* Who is at the other end of a connected socket: the numeric form, or "unknown". */
+void address_of_peer(int fd, char out[ADDRESS_TEXT_MAX]);
+
 /* A listening, non-blocking TCP socket. Returns the descriptor, or ERR_IO with a message that names
  * the address and, when it is taken, says so. `*a` gets the real port. */
 int address_listen(struct address *a, int backlog, struct err *err);

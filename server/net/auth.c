@@ -17,6 +17,7 @@
 #include "base/lock.h"
 #include "base/time.h"
 #include "log/log.h"
+#include "net/address.h"
 #include "self/self.h"
 
 enum { DIGEST = 32, REMEMBERED = 256, REMEMBER_S = 60, HEADER_MAX = 4096 };
@@ -354,8 +355,6 @@ static enum auth_result counted(enum auth_result r)
         [AUTH_MISSING] = "missing", [AUTH_WRONG] = "wrong", [AUTH_FORBIDDEN] = "forbidden"};
     if (r != AUTH_OK && r != AUTH_SLOW)
         self_add(&refused, 1, reasons[r]);
-    if (r == AUTH_WRONG)
-        log_warn("net", "a request came with a wrong credential");
     return r;
 }
 
@@ -367,6 +366,14 @@ enum auth_result auth_check(struct auth *a, struct str authorization, enum auth_
 enum auth_result auth_check_fast(struct auth *a, struct str authorization, enum auth_right right)
 {
     return counted(check(a, authorization, right, true));
+}
+
+void auth_log_wrong(const char *listener, int fd)
+{
+    char peer[ADDRESS_TEXT_MAX];
+    address_of_peer(fd, peer);
+    log_warn("net", "a request came with a wrong credential", LOG_STR("listener", listener),
+             LOG_STR("peer", peer));
 }
 
 const char *auth_forbidden_message(enum auth_right right)

@@ -48,6 +48,9 @@ enum auth_result auth_check(struct auth *a, struct str authorization, enum auth_
 /* The same without ever computing a slow hash: AUTH_SLOW when one is needed. */
 enum auth_result auth_check_fast(struct auth *a, struct str authorization, enum auth_right right);
 
+/* Tells the log of AUTH_WRONG, with the address at the other end of the socket. */
+void auth_log_wrong(const char *listener, int fd);
+
 /* What a credential that lacks the right is told; static text. */
 const char *auth_forbidden_message(enum auth_right right);
 

@@ -57,6 +57,7 @@ static void check_password(void *job)
     struct grpc_call *call = job;
     struct grpc_server *s = call->host->server;
     enum auth_result result = auth_check(s->options.auth, call->authorization, call->method->right);
+    call->wrong_password = result == AUTH_WRONG;
     if (result == AUTH_OK && workers_submit(s->workers, call))
         return;
     if (result == AUTH_OK)

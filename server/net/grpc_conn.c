@@ -69,6 +69,8 @@ int grpc_conn_new(int fd, const struct grpc_host *host, struct tls_context *tls,
     c->begun_mono_ns = c->busy_mono_ns = c->sent_mono_ns = time_now_mono_ns();
     buf_init(&c->out, (size_t)PENDING_MAX * 2);
     int rc = grpc_session_new(host, c, &c->session, NULL);
+    if (rc == 0)
+        grpc_session_set_fd(c->session, fd);
     if (rc == 0 && tls)
         rc = tls_start(c, tls);
     if (rc != 0) {

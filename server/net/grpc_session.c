@@ -24,6 +24,7 @@ enum {
 struct grpc_session {
     const struct grpc_host *host;
     void *owner;
+    int fd; /* -1: none */
     nghttp2_session *ng;
     struct grpc_call *calls;
     size_t n_calls;
@@ -223,6 +224,8 @@ void grpc_call_finish(struct grpc_call *c)
         return;
     }
     const struct grpc_response *r = &c->response;
+    if (c->wrong_password)
+        auth_log_wrong("otlp-grpc", c->session->fd);
     if (r->status == GRPC_OK && buf_failed(&r->message))
         refuse(c, GRPC_INTERNAL, "out of memory for the answer", 0);
     else if (r->status != GRPC_OK)
@@ -285,6 +288,8 @@ static bool authorised(struct grpc_call *c)
     enum auth_result result =
         auth ? auth_check_fast(auth, c->authorization, c->method->right) : AUTH_OK;
     c->check_password = result == AUTH_SLOW;
+    if (result == AUTH_WRONG)
+        auth_log_wrong("otlp-grpc", c->session->fd);
     if (result == AUTH_OK || result == AUTH_SLOW)
         return true;
     if (result == AUTH_FORBIDDEN)
@@ -521,6 +526,7 @@ int grpc_session_new(const struct grpc_host *host, void *owner, struct grpc_sess
         return err_set(err, ERR_NOMEM, "out of memory for a connection");
     s->host = host;
     s->owner = owner;
+    s->fd = -1;
     s->deadline_mono_ns = INT64_MAX;
     if (set_up(s) != 0 || submit_settings(s) != 0) {
         grpc_session_free(s);
@@ -589,6 +595,11 @@ int64_t grpc_session_expire(struct grpc_session *s, int64_t now_mono_ns)
 int64_t grpc_session_deadline(const struct grpc_session *s)
 {
     return s->deadline_mono_ns;
+}
+
+void grpc_session_set_fd(struct grpc_session *s, int fd)
+{
+    s->fd = fd;
 }
 
 void *grpc_session_owner(const struct grpc_session *s)

@@ -49,12 +49,14 @@ struct grpc_call {
     int32_t stream_id;
     uint8_t reply_prefix[GRPC_PREFIX_BYTES];
     size_t reply_sent; /* of prefix and response.message */
-    bool header_done, check_password, away, answered;
+    bool header_done, check_password, wrong_password, away, answered;
 };
 
 /* `owner`: what grpc_session_owner gives back. */
 int grpc_session_new(const struct grpc_host *host, void *owner, struct grpc_session **out,
                      struct err *err);
+/* The socket behind it, for what the log tells of the peer. Without: -1. */
+void grpc_session_set_fd(struct grpc_session *s, int fd);
 void *grpc_session_owner(const struct grpc_session *s);
 void grpc_session_free(struct grpc_session *s); /* calls that are away are abandoned */
 

@@ -31,6 +31,7 @@ enum {
     EVENT_THREADS = 2,
     BACKLOG = 512,
     PASSWORD_QUEUE = 32,
+    TURNED_AWAY = 256,     /* connections over the limit that are being told so */
     SPARE_BYTES = 64 << 10 /* of a connection's memory: reads of bodies, headers of answers */
 };
 
@@ -210,6 +211,13 @@ static void set_defaults(struct http_limits *l)
 #undef DEFAULT
 }
 
+/* Ours is lower (http_watch.h): at its own limit libmicrohttpd accepts no more, and clients wait in
+ * the dark. It gives each event thread a part, and one thread may get all. */
+static unsigned connection_limit(const struct http_limits *l)
+{
+    return EVENT_THREADS * (l->max_connections + TURNED_AWAY);
+}
+
 static int start_daemon(struct http_server *s, int fd, struct err *err)
 {
     const struct http_limits *l = &s->limits;
@@ -226,7 +234,7 @@ static int start_daemon(struct http_server *s, int fd, struct err *err)
         MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
         MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_THREAD_POOL_SIZE, (unsigned)EVENT_THREADS,
-        MHD_OPTION_CONNECTION_LIMIT, l->max_connections,
+        MHD_OPTION_CONNECTION_LIMIT, connection_limit(l),
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, l->max_connections_per_ip,
         MHD_OPTION_CONNECTION_TIMEOUT, l->idle_timeout_s,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory,
@@ -256,7 +264,7 @@ static int start_threads(struct http_server *s, struct err *err)
     if (rc == 0)
         rc = http_streams_new(s, &s->streams, err);
     if (rc == 0)
-        rc = http_watch_new(on_tick, s, &s->watch, err);
+        rc = http_watch_new(s->limits.max_connections, on_tick, s, &s->watch, err);
     return rc;
 }
 

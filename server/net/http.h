@@ -131,7 +131,7 @@ struct http_limits {
     size_t max_url_bytes;                   /* 414; 0: 64 KiB */
     size_t max_header_bytes;                /* 431; 0: 32 KiB */
     unsigned max_params;                    /* of URL and form; 414, 413 above; 0: 10,000 */
-    unsigned max_connections;               /* more wait to be accepted; 0: 1,024 */
+    unsigned max_connections;               /* more get 503 and are closed; 0: 1,024 */
     unsigned max_connections_per_ip;        /* more are closed; 0: any */
     unsigned idle_timeout_s;                /* 0: 300 */
     unsigned body_timeout_s;                /* time for a whole request to arrive; 0: 60 */

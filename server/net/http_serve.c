@@ -133,6 +133,8 @@ static void refuse_credential(struct http_exchange *x, enum auth_result result)
         exchange_refuse(x, 403, "forbidden", auth_forbidden_message(x->route->right));
         return;
     }
+    if (result == AUTH_WRONG)
+        auth_log_wrong(x->server->options.name, x->connection->fd);
     http_set_header(&x->response, "WWW-Authenticate", STR("Basic realm=\"telltale\""));
     exchange_refuse(x, 401, "credential",
                     result == AUTH_MISSING ? "a credential is needed: a bearer token or basic auth"

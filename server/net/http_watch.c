@@ -17,12 +17,15 @@ struct http_watch {
     bool stopping; /* guarded by lock, as all below */
     bool emptying; /* new connections are closed at once */
     struct http_connection *first;
-    size_t n;
+    size_t n, max;
 };
 
 static struct self_metric given_up =
     SELF_COUNTER("telltale_http_timeouts_total",
                  "HTTP connections closed because the client was too slow.", "phase");
+
+static struct self_metric refused = SELF_COUNTER(
+    "telltale_http_refused_total", "HTTP requests refused by the server, by reason.", "reason");
 
 /* In the middle of a request nothing of an answer has been sent, so one may be written behind
  * libmicrohttpd's back; TLS has no back door. */
@@ -32,6 +35,15 @@ static void say_timeout(int fd)
                                "Content-Type: text/plain; charset=utf-8\r\n"
                                "Connection: close\r\nContent-Length: 36\r\n\r\n"
                                "the request took too long to arrive\n";
+    (void)send(fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT); // as good as it gets
+}
+
+static void say_full(int fd)
+{
+    static const char text[] = "HTTP/1.1 503 Service Unavailable\r\n"
+                               "Content-Type: text/plain; charset=utf-8\r\n"
+                               "Retry-After: 1\r\nConnection: close\r\nContent-Length: 43\r\n\r\n"
+                               "too many connections; close some, try again\n";
     (void)send(fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT); // as good as it gets
 }
 
@@ -81,12 +93,13 @@ static void run(void *arg)
     lock_give(&w->lock);
 }
 
-int http_watch_new(void (*tick)(void *self, size_t connections), void *self,
+int http_watch_new(size_t max, void (*tick)(void *self, size_t connections), void *self,
                    struct http_watch **out, struct err *err)
 {
     struct http_watch *w = calloc(1, sizeof *w);
     if (!w)
         return err_set(err, ERR_NOMEM, "out of memory for an HTTP server");
+    w->max = max;
     w->tick = tick;
     w->self = self;
     lock_init(&w->lock, LOCK_NET_SERVER);
@@ -131,6 +144,15 @@ void http_watch_free(struct http_watch *w)
     free(w);
 }
 
+/* One too many: it gets an answer before it asks, and is closed. */
+static void turn_away(struct http_connection *c)
+{
+    self_add(&refused, 1, "connections");
+    if (!c->tls)
+        say_full(c->fd);
+    cut(c);
+}
+
 struct http_connection *http_watch_add(struct http_watch *w, int fd, bool tls,
                                        int64_t deadline_mono_ns)
 {
@@ -149,6 +171,8 @@ struct http_connection *http_watch_add(struct http_watch *w, int fd, bool tls,
     w->n++;
     if (w->emptying)
         cut(c); // nobody else knows it yet
+    else if (w->n > w->max)
+        turn_away(c);
     lock_give(&w->lock);
     return c;
 }

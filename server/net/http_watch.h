@@ -32,8 +32,9 @@ struct http_connection {
     int64_t deadline_mono_ns; /* guarded by lock */
 };
 
-/* `tick` runs once a second on the watch's thread, with the number of connections. */
-int http_watch_new(void (*tick)(void *self, size_t connections), void *self,
+/* `tick` runs once a second on the watch's thread, with the number of connections. More than
+ * `max` of them are told that the server is full, and closed. */
+int http_watch_new(size_t max, void (*tick)(void *self, size_t connections), void *self,
                    struct http_watch **out, struct err *err);
 
 /* Closes every connection, and each that is still to come, and waits until libmicrohttpd has let go

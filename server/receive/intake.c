@@ -1,6 +1,7 @@
 #include "receive/intake.h"
 
 #include "base/compiler.h"
+#include "log/log.h"
 #include "self/self.h"
 
 static struct self_metric requests =
@@ -51,6 +52,18 @@ void intake_count(enum intake_protocol p, size_t bytes, int rc, const struct sin
     for (int i = 0; i < REJECT_REASONS; i++)
         if (result->rejected[i])
             intake_reject(p, reject_reason_name((enum reject_reason)i), result->rejected[i]);
+}
+
+void intake_log_refused(enum intake_protocol p, int rc, const struct err *err)
+{
+    log_warn("receive", "a request was not stored", LOG_STR("protocol", protocol_names[p]),
+             LOG_STR("outcome", outcome(rc, NULL)), LOG_STR("error", err->message));
+}
+
+void intake_log_rejected(enum intake_protocol p, struct str reasons)
+{
+    log_warn("receive", "a part of a request was not stored",
+             LOG_STR("protocol", protocol_names[p]), LOG_TEXT("error", reasons));
 }
 
 void intake_reject(enum intake_protocol p, const char *reason, size_t n)

@@ -280,6 +280,8 @@ static void put_response(struct buf *out, const struct export *e)
 {
     struct buf message = BUF_MAX(4096);
     put_rejections(&message, e);
+    if (message.n)
+        intake_log_rejected(e->protocol, buf_str(&message));
     if (e->encoding == OTLP_JSON)
         otlp_json_encode_response(out, signals[e->signal].rejected_name, rejected_points(e),
                                   buf_str(&message));
@@ -317,14 +319,6 @@ static int http_status_of(int rc)
     }
 }
 
-static void log_failure(const struct export *e, int rc)
-{
-    if (is_retryable(rc) || rc == ERR_INTERNAL)
-        log_warn("receive", "OTLP request not stored",
-                 LOG_STR("protocol", intake_protocol_name(e->protocol)),
-                 LOG_STR("error", e->err.message));
-}
-
 /* ---- HTTP ---- */
 
 static int read_content_type(struct str header, enum otlp_encoding *out, struct err *err)
@@ -353,7 +347,7 @@ static void answer_http_error(struct http_response *response, const struct expor
         otlp_encode_status(&response->body, (int)grpc_status_of(rc), message);
     if (is_retryable(rc))
         http_set_header(response, "Retry-After", STR("1"));
-    log_failure(e, rc);
+    intake_log_refused(e->protocol, rc, &e->err);
 }
 
 /* gRPC's codes, as the specification of OTLP/HTTP maps them. */
@@ -437,5 +431,5 @@ void otlp_receiver_grpc(void *self, const struct grpc_request *request,
     memcpy(response->error, shown.p, shown.n);
     response->error[shown.n] = '\0';
     response->retry_after_ms = response->status == GRPC_UNAVAILABLE ? RETRY_AFTER_MS : 0;
-    log_failure(&e, rc);
+    intake_log_refused(e.protocol, rc, &e.err);
 }
