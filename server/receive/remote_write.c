@@ -4,7 +4,6 @@
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "codec/snappy.h"
-#include "log/log.h"
 #include "model/batch.h"
 #include "model/sink.h"
 #include "net/http.h"
@@ -37,6 +36,24 @@ static int read_content_type(struct str header, enum remote_write_version *out, 
                            STR_ARG(str_sub(value, 0, 100)));
     }
     return 0;
+}
+
+/* The other header that tells the version has to agree; one that is absent, or strange, says
+ * nothing. */
+static int check_version(struct str header, enum remote_write_version version, struct err *err)
+{
+    struct str major = str_cut(&header, '.');
+    bool one = str_eq(major, STR("0")) || str_eq(major, STR("1"));
+    bool two = str_eq(major, STR("2"));
+    if (version == REMOTE_WRITE_1 ? !two : !one)
+        return 0;
+    return err_set(
+        err, ERR_INVALID,
+        "X-Prometheus-Remote-Write-Version: %.*s.%.*s; expected %s, as Content-Type says "
+        "proto=%s",
+        STR_ARG(str_sub(major, 0, 10)), STR_ARG(str_sub(header, 0, 20)),
+        version == REMOTE_WRITE_1 ? "0.1.0" : "2.0.0",
+        version == REMOTE_WRITE_1 ? "prometheus.WriteRequest" : "io.prometheus.write.v2.Request");
 }
 
 static int check_encoding(struct str encoding, struct err *err)
@@ -114,8 +131,7 @@ static void answer_error(struct http_response *response, int rc, const struct er
     buf_printf(&response->body, "%s\n", err->message);
     if (response->status == 503)
         http_set_header(response, "Retry-After", STR("1"));
-    if (response->status >= 500)
-        log_warn("receive", "remote write failed", LOG_STR("error", err->message));
+    intake_log_refused(INTAKE_REMOTE_WRITE, rc, err);
 }
 
 /* ---- The request ---- */
@@ -196,6 +212,7 @@ static void answer(struct http_response *response, struct arena *arena, const st
     } else if (remote_write_rejected(&w->decoded) + sink_result_rejected(&w->stored) > 0) {
         response->status = 400;
         put_rejections(&response->body, &w->decoded, &w->stored);
+        intake_log_rejected(INTAKE_REMOTE_WRITE, str_trim(buf_str(&response->body)));
     } else {
         response->status = 204;
     }
@@ -211,6 +228,9 @@ void remote_write_handle(void *self, const struct http_request *request,
     batch_init(&w.batch, or_default(settings->max_batch_bytes, 1u << 30));
 
     int rc = read_content_type(http_header(request, "Content-Type"), &w.version, &err);
+    if (rc == 0)
+        rc = check_version(http_header(request, "X-Prometheus-Remote-Write-Version"), w.version,
+                           &err);
     if (rc == 0)
         rc = check_encoding(http_header(request, "Content-Encoding"), &err);
     if (rc == 0)

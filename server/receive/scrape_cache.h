@@ -23,7 +23,8 @@ struct scrape_series {
     uint64_t hash;        /* labels_hash */
     uint64_t seen;        /* the last iteration with a row of it */
     uint64_t tracked;     /* the last one in which its absence matters after */
-    uint64_t key; /* in the map: the hash, or the next free number when two hashes are equal */
+    uint64_t key;      /* in the map: the hash, or the next free number when two hashes are equal */
+    uint64_t exemplar; /* a hash of the last one that was shown without a time; 0: none */
     bool live;
     struct scrape_series *doomed; /* list of those about to be freed */
 };

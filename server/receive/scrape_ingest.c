@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/compiler.h"
+#include "base/hash.h"
 #include "codec/prom_text.h"
 #include "model/batch.h"
 #include "receive/relabel.h"
@@ -196,6 +197,22 @@ static size_t characters(struct str s)
     return n;
 }
 
+static uint64_t exemplar_hash(const struct exemplar *e)
+{
+    return hash_bytes_seeded(&e->value, sizeof e->value, labels_hash(&e->labels)) | 1;
+}
+
+/* An exemplar without a time is shown until there is another; the first sight of it is its time. */
+static bool seen_before(struct scrape_series *series, const struct exemplar *exposed)
+{
+    if (exposed->t_unix_ms != 0)
+        return false;
+    uint64_t hash = exemplar_hash(exposed);
+    bool seen = series->exemplar == hash;
+    series->exemplar = hash;
+    return seen;
+}
+
 static void add_exemplar(struct scrape *s, struct batch_series *series,
                          const struct exemplar *exposed)
 {
@@ -241,7 +258,7 @@ static int series_row(struct scrape *s, const struct prom_parser *p, const struc
                                             has_time ? row->t_unix_ms : s->t_unix_ms, row->value);
     if (!added)
         return out_of_memory(err);
-    if (row->exemplar)
+    if (row->exemplar && !seen_before(e->series, row->exemplar))
         add_exemplar(s, added, row->exemplar);
     return 0;
 }

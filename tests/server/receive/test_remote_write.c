@@ -244,6 +244,18 @@ static void test_other_types_and_encodings_are_415(void **state)
     assert_int_equal(store.calls, 0);
 }
 
+static void test_a_version_that_contradicts_the_type_is_400(void **state)
+{
+    (void)state;
+    struct buf body = BUF_MAX(1 << 16);
+    post("Content-Type: application/x-protobuf\r\nX-Prometheus-Remote-Write-Version: 2.0.0", snappy,
+         &body, false, 400, "X-Prometheus-Remote-Write-Version: 2.0.0; expected 0.1.0");
+    post("Content-Type: application/x-protobuf;proto=io.prometheus.write.v2.Request\r\n"
+         "X-Prometheus-Remote-Write-Version: 0.1.0",
+         snappy, &body, false, 400, "X-Prometheus-Remote-Write-Version: 0.1.0; expected 2.0.0");
+    assert_int_equal(store.calls, 0);
+}
+
 static void test_broken_bodies_are_400_and_large_ones_413(void **state)
 {
     (void)state;
@@ -325,6 +337,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_1_0_is_stored_and_answered_with_nothing, start, stop),
         cmocka_unit_test_setup_teardown(test_2_0_is_told_what_was_written, start, stop),
         cmocka_unit_test_setup_teardown(test_other_types_and_encodings_are_415, start, stop),
+        cmocka_unit_test_setup_teardown(test_a_version_that_contradicts_the_type_is_400, start,
+                                        stop),
         cmocka_unit_test_setup_teardown(test_broken_bodies_are_400_and_large_ones_413, start, stop),
         cmocka_unit_test_setup_teardown(test_the_good_part_is_kept_and_the_bad_one_told, start,
                                         stop),

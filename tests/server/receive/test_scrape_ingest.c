@@ -386,6 +386,39 @@ static void test_metadata_travels_when_it_changes(void **state)
     fixture_stop(&f);
 }
 
+static size_t exemplars_of(struct fixture *f, const char *body, int64_t t_unix_ms)
+{
+    struct batch batch;
+    batch_init(&batch, 1 << 20);
+    struct scrape s = {.settings = f->settings,
+                       .target = &f->target,
+                       .memory = &f->memory,
+                       .max_series = 10,
+                       .t_unix_ms = t_unix_ms,
+                       .batch = &batch};
+    scrape_begin(&s);
+    assert_int_equal(scrape_read(&s, str_c(body), PROM_OPENMETRICS, NULL), 0);
+    size_t n = 0;
+    for (size_t i = 0; i < batch.n_series; i++)
+        n += batch.series[i].n_exemplars;
+    batch_done(&batch);
+    return n;
+}
+
+static void test_an_exemplar_without_a_time_is_taken_once(void **state)
+{
+    (void)state;
+    static const char first[] = "a_total 1 # {t=\"u\"} 0.5\n# EOF\n";
+    static const char second[] = "a_total 2 # {t=\"v\"} 0.5\n# EOF\n";
+    struct fixture f;
+    fixture_start(&f, scrape_config_defaults());
+    assert_int_equal(exemplars_of(&f, first, 1000), 1);
+    assert_int_equal(exemplars_of(&f, first, 2000), 0);
+    assert_int_equal(exemplars_of(&f, second, 3000), 1);
+    assert_int_equal(exemplars_of(&f, first, 4000), 1);
+    fixture_stop(&f);
+}
+
 static void test_exemplars_come_with_the_samples_time(void **state)
 {
     (void)state;
@@ -527,6 +560,7 @@ int main(void)
         cmocka_unit_test(test_changed_rules_end_the_series_they_rename),
         cmocka_unit_test(test_metadata_travels_when_it_changes),
         cmocka_unit_test(test_exemplars_come_with_the_samples_time),
+        cmocka_unit_test(test_an_exemplar_without_a_time_is_taken_once),
         cmocka_unit_test(test_a_scrape_reports_on_itself),
         cmocka_unit_test(test_random_scrapes_agree_with_a_simple_model),
     };
