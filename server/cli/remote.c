@@ -44,7 +44,12 @@ const char *remote_time(const char *text, char room[32])
 static int open_client(const struct remote *r, char user[256], struct http_client **out,
                        struct err *err)
 {
-    struct http_client_options options = {.bearer_token = r->token, .ca_file = r->ca_file};
+    struct http_client_options options = {.bearer_token = r->token,
+                                          .ca_file = r->ca_file,
+                                          .cert_file = r->cert_file,
+                                          .key_file = r->key_file};
+    if (!r->cert_file != !r->key_file)
+        return err_set(err, ERR_INVALID, "--cert and --key belong together");
     if (r->user) {
         struct str rest = str_c(r->user);
         struct str name = str_cut(&rest, ':');

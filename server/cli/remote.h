@@ -10,7 +10,7 @@
 #include "net/client.h"
 
 struct remote {
-    const char *url, *token, *user, *ca_file;
+    const char *url, *token, *user, *ca_file, *cert_file, *key_file;
 };
 
 #define REMOTE_DEFAULT                                                                             \
@@ -21,16 +21,19 @@ struct remote {
 /* Rows of a table of options. */
 #define REMOTE_OPTIONS(r)                                                                          \
     {.name = "--url", .value = &(r)->url}, {.name = "--token", .value = &(r)->token},              \
-        {.name = "--user", .value = &(r)->user},                                                   \
+        {.name = "--user", .value = &(r)->user}, {.name = "--ca", .value = &(r)->ca_file},         \
+        {.name = "--cert", .value = &(r)->cert_file},                                              \
     {                                                                                              \
-        .name = "--ca", .value = &(r)->ca_file                                                     \
+        .name = "--key", .value = &(r)->key_file                                                   \
     }
 
 #define REMOTE_HELP                                                                                \
     "  --url URL       the server (http://127.0.0.1:9090)\n"                                       \
     "  --token TOKEN   a bearer token\n"                                                           \
     "  --user NAME:PW  basic authentication\n"                                                     \
-    "  --ca FILE       trust certificates of this CA\n"
+    "  --ca FILE       trust certificates of this CA\n"                                            \
+    "  --cert FILE     show the server this certificate (PEM)\n"                                   \
+    "  --key FILE      the certificate's private key (PEM)\n"
 
 /* Appends "name=value" to a form or query, escaped; nothing for a NULL value. */
 void remote_param(struct buf *form, const char *name, const char *value);
