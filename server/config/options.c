@@ -440,7 +440,7 @@ static const struct option options[] = {
      .min = MIB, .flags = OPTION_RESTART, .help = "Answer of a request."},
     {"limits.max_connections", OPT_COUNT, AT(limits.max_connections), .fallback = "1024", .min = 1,
      .max = 1000000, .flags = OPTION_RESTART, .like = "--web.max-connections",
-     .help = "Open connections of a listener."},
+     .help = "Open connections of a listener; one more gets 503 and is closed."},
     {"limits.idle_timeout", OPT_DURATION, AT(limits.idle_timeout_ms), .fallback = "5m", .min = 1000,
      .flags = OPTION_RESTART, .like = "--web.read-timeout",
      .help = "A connection without a request for so long is closed."},
