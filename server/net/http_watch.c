@@ -42,7 +42,7 @@ static void say_full(int fd)
 {
     static const char text[] = "HTTP/1.1 503 Service Unavailable\r\n"
                                "Content-Type: text/plain; charset=utf-8\r\n"
-                               "Retry-After: 1\r\nConnection: close\r\nContent-Length: 43\r\n\r\n"
+                               "Retry-After: 1\r\nConnection: close\r\nContent-Length: 44\r\n\r\n"
                                "too many connections; close some, try again\n";
     (void)send(fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT); // as good as it gets
 }
