@@ -33,7 +33,7 @@ static void write_store(struct buf *out, const struct store_stats *s)
         {"telltale_store_part_rows", "Rows in parts.", SELF_TYPE_GAUGE, (double)s->part_rows},
         {"telltale_store_part_bytes", "Bytes of parts on disk.", SELF_TYPE_GAUGE,
          (double)s->part_bytes},
-        {"telltale_store_aggregate_days", "Files of metrics rolled up, one a day and resolution.",
+        {"telltale_store_aggregate_files", "Files of metrics rolled up, one a day and resolution.",
          SELF_TYPE_GAUGE, (double)s->aggregate_days},
         {"telltale_store_aggregate_rows", "Buckets in them.", SELF_TYPE_GAUGE,
          (double)s->aggregate_rows},

@@ -171,7 +171,8 @@ void log_write(struct log_site *site, enum log_level level, const char *area, co
     self_add(&lines, 1, level_names[level]);
 
     char line[LINE_MAX_BYTES];
-    struct buf out = {.p = line, .cap = sizeof line, .max = sizeof line - 2}; // "}\n" always fits
+    const size_t room = sizeof line - 2; // "}\n" always fits
+    struct buf out = {.p = line, .cap = room, .max = room};
     bool json = atomic_get_relaxed(&line_format) == LOG_JSON;
     if (json)
         buf_putc(&out, '{');
