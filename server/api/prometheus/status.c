@@ -344,7 +344,7 @@ void api_rules(void *self, const struct http_request *q, struct http_response *r
 {
     struct str type = http_param(q, "type");
     (void)self;
-    if (type.n && !str_eq(type, STR("alert")) && !str_eq(type, STR("record"))) {
+    if (type.n && !str_eq_nocase(type, STR("alert")) && !str_eq_nocase(type, STR("record"))) {
         char message[128];
         (void)snprintf(message, sizeof message, "not supported value \"%.*s\"",
                        STR_ARG(str_sub(type, 0, 60))); // at most 82 bytes

@@ -69,8 +69,10 @@ static void dropped_counts(struct json *j, const struct target_list *list, bool 
 static void write_targets(struct json *j, const struct target_list *list, struct str state,
                           struct str pool)
 {
-    bool active = state.n == 0 || str_eq(state, STR("any")) || str_eq(state, STR("active"));
-    bool dropped = state.n == 0 || str_eq(state, STR("any")) || str_eq(state, STR("dropped"));
+    bool active =
+        state.n == 0 || str_eq_nocase(state, STR("any")) || str_eq_nocase(state, STR("active"));
+    bool dropped =
+        state.n == 0 || str_eq_nocase(state, STR("any")) || str_eq_nocase(state, STR("dropped"));
     json_object(j);
     json_key(j, "activeTargets");
     json_array(j);
