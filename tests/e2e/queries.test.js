@@ -36,7 +36,7 @@ describe("queries", () => {
       assert.equal(trace.series, json.data.result.length);
       const [division] = trace.children;
       assert.equal(division.expr, query);
-      const [many, one] = division.children.toSorted((a, b) => b.expr.length - a.expr.length);
+      const [many, one] = [...division.children].sort((a, b) => b.expr.length - a.expr.length);
       assert.equal(many.expr, "sum by (code) (rate(http_requests_total[1m]))");
       assert.equal(one.expr, "sum(rate(http_requests_total[1m]))");
       assert.equal(one.series, 1);
