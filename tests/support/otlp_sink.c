@@ -33,6 +33,8 @@ static void append(struct buf *out, enum tt_signal signal, struct str request)
     else
         otlp_tree_encode_json(out, &otlp_logs_message, &records);
     buf_putc(out, '\n');
+    buf_putc(out, '\0'); // so that it can be searched as a C string; not counted
+    out->n -= !buf_failed(out);
     arena_done(&arena);
 }
 
