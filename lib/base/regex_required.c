@@ -62,6 +62,15 @@ static bool read_escape(struct runs *r, struct str pattern, size_t *at, bool in_
     return is_meta(c) || strchr("dDsSwWbBAznrtfv", c);
 }
 
+/* How far behind the '{' at `at` the '}' of a count is; 0: it is no count but a brace. */
+static size_t counts_end(struct str pattern, size_t at)
+{
+    size_t i = at + 1;
+    while (i < pattern.n && ((pattern.p[i] >= '0' && pattern.p[i] <= '9') || pattern.p[i] == ','))
+        i++;
+    return i > at + 1 && i < pattern.n && pattern.p[i] == '}' ? i - at : 0;
+}
+
 static bool find_runs(struct runs *r, struct str pattern)
 {
     size_t depth = 0;
@@ -84,10 +93,10 @@ static bool find_runs(struct runs *r, struct str pattern)
             i = skip_class(pattern, i);
         } else if (depth > 0) {
             continue;
-        } else if (c == '*' || c == '?' || c == '{') {
+        } else if (c == '*' || c == '?' || (c == '{' && counts_end(pattern, i))) {
             r->run.n = r->last; // the character before may be absent
             end_run(r);
-            i += c == '{' ? str_index(str_sub(pattern, i, pattern.n), '}') : 0;
+            i += c == '{' ? counts_end(pattern, i) : 0;
         } else if (is_meta(c)) {
             end_run(r);
         } else {

@@ -39,9 +39,9 @@ static void read_query(struct decoder *d, struct pb_reader *outer, struct remote
 {
     struct pb_reader r = pb_message(outer);
     uint32_t tag, counts[PB_COUNTED];
-    pb_count(r, counts);
+    pb_count(r, counts); // where bytes are damaged the last one is not counted, but begun below
     *out = (struct remote_read_query){
-        .matchers = arena_array(d->arena, counts[3] ? counts[3] : 1, sizeof *out->matchers)};
+        .matchers = arena_array(d->arena, counts[3] + (size_t)1, sizeof *out->matchers)};
     while (out->matchers && pb_next(&r, &tag)) {
         switch (tag) {
         case PB_TAG(1, PB_VARINT): out->start_ms = (int64_t)pb_varint(&r); break;
@@ -86,7 +86,7 @@ int remote_read_decode(struct str body, struct arena *arena, struct remote_read_
     uint32_t tag, counts[PB_COUNTED];
     pb_count(r, counts);
     *out = (struct remote_read_request){0};
-    out->queries = arena_array(arena, counts[1] ? counts[1] : 1, sizeof *out->queries);
+    out->queries = arena_array(arena, counts[1] + (size_t)1, sizeof *out->queries);
     while (out->queries && pb_next(&r, &tag)) {
         switch (tag) {
         case PB_TAG(1, PB_LEN): read_query(&d, &r, &out->queries[out->n++]); break;

@@ -125,6 +125,8 @@ static void test_text_that_must_be_there_is_known(void **state)
         {"[]abc]de", "de"},
         {"[[:alpha:]]de", "de"},
         {"[^\\]x]de", "de"},
+        {"x{iap|web|db", ""},
+        {"ab{c}d", "ab"},
         {"^begin", "begin"},
         {"(a(b)c|d)ef(g", ""},
         {"", ""},
