@@ -30,22 +30,19 @@ static void add_to_run(struct runs *r, char c)
     buf_putc(&r->run, c);
 }
 
-/* Behind the class that begins at `at`. */
-static size_t skip_class(struct str pattern, size_t at)
+/* How far behind the '[' at `at` the ']' of its class is; 0: not found out. (A '[' within may begin
+ * a class of POSIX or be itself.) */
+static size_t class_end(struct str pattern, size_t at)
 {
     size_t i = at + 1;
     i += i < pattern.n && pattern.p[i] == '^';
     i += i < pattern.n && pattern.p[i] == ']';
     for (; i < pattern.n && pattern.p[i] != ']'; i++) {
-        if (pattern.p[i] == '\\') {
-            i++;
-        } else if (pattern.p[i] == '[' && i + 1 < pattern.n && pattern.p[i + 1] == ':') {
-            struct str rest = str_sub(pattern, i, pattern.n);
-            size_t end = str_find(rest, STR(":]"));
-            i += end < rest.n ? end + 1 : 0;
-        }
+        if (pattern.p[i] == '[')
+            return 0;
+        i += pattern.p[i] == '\\';
     }
-    return i;
+    return i < pattern.n ? i - at : 0;
 }
 
 /* False: the pattern has something that this does not understand. `*at` is moved to the last byte
@@ -89,8 +86,11 @@ static bool find_runs(struct runs *r, struct str pattern)
         } else if (c == ')') {
             depth -= depth > 0;
         } else if (c == '[') {
+            size_t end = class_end(pattern, i);
+            if (end == 0)
+                return false;
             end_run(r);
-            i = skip_class(pattern, i);
+            i += end;
         } else if (depth > 0) {
             continue;
         } else if (c == '*' || c == '?' || (c == '{' && counts_end(pattern, i))) {
