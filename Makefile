@@ -8,7 +8,7 @@
 #   make fuzz       fuzz each parser; SECONDS=60 TARGET=name
 #   make lint       layout, bug patterns, include direction and other rules of the code
 #   make format     lay out the sources with clang-format
-#   make install    to $(DESTDIR)$(PREFIX)/bin
+#   make install    program, libraries and headers below $(DESTDIR)$(PREFIX)
 #   make clean      remove build/
 #   make help       this text
 #
