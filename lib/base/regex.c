@@ -134,19 +134,14 @@ static int check_syntax(struct str pattern, struct err *err)
 
 /* --- literals and prefix ---------------------------------------------------------------------- */
 
-static bool is_meta(char c)
-{
-    return c != '\0' && strchr("\\.+*?()|[]{}^$", c) != NULL;
-}
-
 /* One alternative without operators, unescaped into `out`; false when it has operators. */
 static bool plain_text(struct str s, struct buf *out)
 {
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i];
-        if (c == '\\' && i + 1 < s.n && is_meta(s.p[i + 1]))
+        if (c == '\\' && i + 1 < s.n && regex_is_meta(s.p[i + 1]))
             c = s.p[++i];
-        else if (is_meta(c))
+        else if (regex_is_meta(c))
             return false;
         buf_putc(out, c);
     }
@@ -234,9 +229,9 @@ static void find_prefix(struct regex *r, struct str pattern)
         bool quotation = c == '\\' && i + 1 < pattern.n && pattern.p[i + 1] == 'Q';
         if (c == '*' || c == '?' || c == '{' || quotation) // an empty one may hide a quantifier
             text.n = last;
-        if (c == '\\' && i + 1 < pattern.n && is_meta(pattern.p[i + 1]))
+        if (c == '\\' && i + 1 < pattern.n && regex_is_meta(pattern.p[i + 1]))
             c = pattern.p[++i];
-        else if (is_meta(c))
+        else if (regex_is_meta(c))
             break;
         if (((unsigned char)c & 0xC0) != 0x80)
             last = text.n; // not inside a UTF-8 sequence

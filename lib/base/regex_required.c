@@ -2,11 +2,6 @@
 
 #include "base/buf.h"
 
-static bool is_meta(char c)
-{
-    return c != '\0' && strchr("\\.+*?()|[]{}^$", c) != NULL;
-}
-
 /* Runs of literal text between the operators of a pattern, outside all groups. */
 struct runs {
     struct buf run, longest;
@@ -52,11 +47,11 @@ static bool read_escape(struct runs *r, struct str pattern, size_t *at, bool in_
     if (*at + 1 >= pattern.n)
         return false;
     char c = pattern.p[++*at];
-    if (!in_group && is_meta(c))
+    if (!in_group && regex_is_meta(c))
         add_to_run(r, c);
     else
         end_run(r);
-    return is_meta(c) || strchr("dDsSwWbBAznrtfv", c);
+    return regex_is_meta(c) || strchr("dDsSwWbBAznrtfv", c);
 }
 
 /* How far behind the '{' at `at` the '}' of a count is; 0: it is no count but a brace. */
@@ -97,7 +92,7 @@ static bool find_runs(struct runs *r, struct str pattern)
             r->run.n = r->last; // the character before may be absent
             end_run(r);
             i += c == '{' ? counts_end(pattern, i) : 0;
-        } else if (is_meta(c)) {
+        } else if (regex_is_meta(c)) {
             end_run(r);
         } else {
             add_to_run(r, c);

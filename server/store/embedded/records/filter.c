@@ -106,15 +106,6 @@ bool filter_may_contain(const char *filter, size_t n, uint64_t hash)
 
 /* --- words ------------------------------------------------------------------------------------ */
 
-/* Of a byte in a word its small form, of any other byte 0. */
-static unsigned char word_byte(unsigned char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return (unsigned char)(c | 0x20);
-    bool in = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c >= 0x80;
-    return in ? c : 0;
-}
-
 static size_t skip_others(struct str s, size_t at)
 {
     while (at < s.n && !word_byte((unsigned char)s.p[at]))

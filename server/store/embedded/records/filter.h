@@ -31,6 +31,15 @@ void filter_put(struct buf *out, const struct hash_set *s);
 /* `n` a multiple of FILTER_BLOCK; an empty filter contains nothing. */
 bool filter_may_contain(const char *filter, size_t n, uint64_t hash);
 
+/* Of a byte in a word its small form, of any other byte 0. */
+static inline unsigned char word_byte(unsigned char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return (unsigned char)(c | 0x20);
+    bool in = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c >= 0x80;
+    return in ? c : 0;
+}
+
 /* Calls `each` with the hash of every word; false when it ever answered false. */
 bool words_each(struct str text, bool (*each)(void *arg, uint64_t hash), void *arg);
 

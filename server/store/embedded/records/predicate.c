@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/regex.h"
+#include "store/embedded/records/filter.h"
 
 static char fold(char c)
 {
@@ -27,20 +28,14 @@ void text_fold(struct str text, char *out)
 
 /* --- searching -------------------------------------------------------------------------------- */
 
-static bool is_word(unsigned char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c >= 0x80;
-}
-
 /* No word goes on over the edges of text[at, at + n). */
 static bool ends_words(struct str text, size_t at, size_t n)
 {
-    bool left =
-        at == 0 || !is_word((unsigned char)text.p[at - 1]) || !is_word((unsigned char)text.p[at]);
+    bool left = at == 0 || !word_byte((unsigned char)text.p[at - 1]) ||
+                !word_byte((unsigned char)text.p[at]);
     size_t end = at + n;
-    return left && (end == text.n || !is_word((unsigned char)text.p[end]) ||
-                    !is_word((unsigned char)text.p[end - 1]));
+    return left && (end == text.n || !word_byte((unsigned char)text.p[end]) ||
+                    !word_byte((unsigned char)text.p[end - 1]));
 }
 
 size_t predicate_find(const struct predicate *p, struct str text, size_t at)
