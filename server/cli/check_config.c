@@ -50,6 +50,6 @@ const struct cli_command cli_check_config = {
             "cannot be scraped. Warnings (keys of Prometheus that have no effect here) do not\n"
             "make it invalid.\n"
             "\n"
-            "Exit status: 0 valid, 1 not valid, 2 wrong usage.\n",
+            "Exit status: 0 valid, 1 not valid or not to be read, 2 wrong usage.\n",
     .run = run,
 };

@@ -30,6 +30,30 @@ function snappyBomb(size) {
   return Buffer.concat(parts);
 }
 
+describe("what was refused", () => {
+  let server;
+  before(async () => {
+    server = await Telltale.start({ set: FOREVER, args: ["--otlp-http", "off", "--otlp-grpc", "off"] });
+  });
+  after(() => server?.dispose());
+  const logged = (pattern) => until(() => pattern.test(server.log), `${pattern} in the log`);
+
+  it("is told to the operator: a request, with its protocol and the reason", async () => {
+    await server.api.post("/api/v1/write", Buffer.from("not snappy at all"), rw.headers());
+    await logged(/level=warn .*"a request was not stored" protocol=remote_write outcome=\w+ error=".*snappy/i);
+    await server.api.post("/v1/metrics", "{resourceMetrics", JSON_TYPE);
+    await logged(/level=warn .*"a request was not stored" protocol=otlp_http outcome=\w+ error=/);
+  });
+
+  it("is told to the operator: a part of a request, with the reason", async () => {
+    const point = (fields) => ({ name: "part", gauge: { dataPoints: [fields] } });
+    const metrics = [point({ asDouble: 1, timeUnixNano: "1" }), { name: "", gauge: { dataPoints: [{ asDouble: 1, timeUnixNano: "1" }] } }];
+    const answer = await server.api.post("/v1/metrics", JSON.stringify({ resourceMetrics: [{ scopeMetrics: [{ metrics }] }] }), JSON_TYPE);
+    assert.equal(answer.json.partialSuccess.rejectedDataPoints, "1");
+    await logged(/level=warn .*"a part of a request was not stored" protocol=otlp_http error=.*name/);
+  });
+});
+
 describe("bad input", () => {
   let server, api, quietBytes;
   const random = seeded(SEED);

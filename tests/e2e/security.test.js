@@ -180,6 +180,22 @@ storage: {retention: {metrics: forever}}
     assert.equal((await otlp.post("/v1/metrics", "{}", { "content-type": "application/json" })).status, 200);
   });
 
+  it("is spoken by the commands that ask a server", async () => {
+    const { path } = certificates;
+    const ask = (...args) => run(TELLTALE, ["query", "--url", server.url, "--time", String(END), ...args, "count(temperature_celsius)"]);
+    const own = ["--cert", path("client.pem"), "--key", path("client.key")];
+    const answer = await ask("--ca", path("ca.pem"), ...own);
+    assert.deepEqual([answer.code, answer.stderr], [0, ""]);
+    assert.match(answer.stdout, /\b2\b/);
+    const without = await ask("--ca", path("ca.pem"));
+    assert.equal(without.code, 1);
+    const unknown = await ask(...own);
+    assert.equal(unknown.code, 1);
+    assert.match(unknown.stderr, /certificate|verif|issuer/i);
+    const half = await ask("--ca", path("ca.pem"), "--cert", path("client.pem"));
+    assert.match(half.stderr, /--cert and --key belong together/);
+  });
+
   it("is used to scrape: authority, client certificate, name", async () => {
     const { path, read } = certificates;
     const exposer = await Exposer.start({ cert: read("server.pem"), key: read("server.key"), ca: read("ca.pem"), requestCert: true, rejectUnauthorized: true });
