@@ -11,6 +11,8 @@
 #define NO_RETURN __attribute__((noreturn))
 #define UNUSED __attribute__((unused))
 #define PREFETCH(p) __builtin_prefetch(p)
+#define WEAK __attribute__((weak))
+#define ON_LOAD __attribute__((constructor))
 #else
 #define PRINTF_LIKE(fmt, args)
 #define MUST_CHECK

@@ -15,6 +15,7 @@ EDGES = {
     "sdk/src/metrics": ["base", "telltale", "core"],
     "sdk/src/trace": ["base", "telltale", "core"],
     "sdk/src/logs": ["base", "telltale", "core", "trace"],
+    "sdk/src/init": ["base", "telltale", "core"],
     "sdk/exporters/otlp": ["base", "telltale"],
     "sdk/exporters/prometheus": ["base", "telltale"],
     "server/self": ["base"],

@@ -35,6 +35,10 @@ typedef struct tt_otlp_options {
 TT_API int tt_otlp_exporter_new(enum tt_signal signal, const tt_otlp_options *options,
                                 tt_exporter *out_exporter);
 
+/* Registers the components of this library (component.h): done by itself when the shared library is
+ * loaded, and to be called once before tt_init() in a program that links the archive. */
+TT_API int tt_otlp_register(void);
+
 TT_END
 
 #endif

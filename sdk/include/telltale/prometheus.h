@@ -45,6 +45,10 @@ TT_API uint16_t tt_prometheus_endpoint_port(const tt_prometheus_endpoint *endpoi
 /* Ends the thread and frees it; waits for answers that are under way. NULL is fine. */
 TT_API void tt_prometheus_endpoint_stop(tt_prometheus_endpoint *endpoint);
 
+/* Registers the components of this library (component.h): done by itself when the shared library is
+ * loaded, and to be called once before tt_init() in a program that links the archive. */
+TT_API int tt_prometheus_register(void);
+
 TT_END
 
 #endif
