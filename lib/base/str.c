@@ -58,6 +58,16 @@ struct str str_cut(struct str *s, char sep)
     return head;
 }
 
+struct str str_cut_word(struct str *s)
+{
+    struct str text = str_trim(*s);
+    size_t n = 0;
+    while (n < text.n && text.p[n] != ' ' && text.p[n] != '\t')
+        n++;
+    *s = str_trim(str_sub(text, n, text.n));
+    return str_sub(text, 0, n);
+}
+
 /* Length of the well-formed sequence at p, or 0. Bounds of the second byte: RFC 3629, section 4. */
 static size_t utf8_sequence(const unsigned char *p, size_t n)
 {

@@ -80,6 +80,9 @@ size_t str_find(struct str s, struct str needle);
  * after it (empty with p == NULL when there was no `sep`, so a loop ends on !s->p). */
 struct str str_cut(struct str *s, char sep);
 
+/* Cuts the first word, which a space or a tab ends; `*s` is left trimmed. Empty: none is left. */
+struct str str_cut_word(struct str *s);
+
 /* True when the bytes are well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool str_is_utf8(struct str s);
 

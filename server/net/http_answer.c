@@ -28,7 +28,7 @@ static struct self_metric received = SELF_COUNTER(
     "telltale_http_received_bytes_total", "Bytes of request bodies, by handler.", "handler");
 static struct self_metric sent = SELF_COUNTER(
     "telltale_http_sent_bytes_total", "Bytes of response bodies as sent, by handler.", "handler");
-static struct self_metric refusals = SELF_COUNTER(
+struct self_metric http_refusals = SELF_COUNTER(
     "telltale_http_refused_total", "HTTP requests refused by the server, by reason.", "reason");
 
 /* --- refusing --------------------------------------------------------------------------------- */
@@ -65,7 +65,7 @@ static void refuse_plainly(struct http_response *r, const char *message)
 void exchange_refuse(struct http_exchange *x, int status, const char *reason, const char *message)
 {
     struct http_response *r = &x->response;
-    self_add(&refusals, 1, reason);
+    self_add(&http_refusals, 1, reason);
     buf_reset(&r->body);
     r->status = status;
     if (x->route && x->route->refusal)

@@ -11,6 +11,9 @@
 #include "net/http.h"
 #include "net/http_costs.h"
 
+/* Counts what is turned away, with the reason. */
+extern struct self_metric http_refusals;
+
 struct http_server {
     struct http_options options;
     struct http_limits limits; /* no field is 0 that has a default */

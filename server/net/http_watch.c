@@ -5,6 +5,7 @@
 
 #include "base/thread.h"
 #include "base/time.h"
+#include "net/http_server.h"
 #include "net/tls.h"
 #include "self/self.h"
 
@@ -23,9 +24,6 @@ struct http_watch {
 static struct self_metric given_up =
     SELF_COUNTER("telltale_http_timeouts_total",
                  "HTTP connections closed because the client was too slow.", "phase");
-
-static struct self_metric refused = SELF_COUNTER(
-    "telltale_http_refused_total", "HTTP requests refused by the server, by reason.", "reason");
 
 /* In the middle of a request nothing of an answer has been sent, so one may be written behind
  * libmicrohttpd's back; TLS has no back door. */
@@ -147,7 +145,7 @@ void http_watch_free(struct http_watch *w)
 /* One too many: it gets an answer before it asks, and is closed. */
 static void turn_away(struct http_connection *c)
 {
-    self_add(&refused, 1, "connections");
+    self_add(&http_refusals, 1, "connections");
     if (!c->tls)
         say_full(c->fd);
     cut(c);

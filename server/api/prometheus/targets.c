@@ -96,15 +96,22 @@ static void write_targets(struct json *j, const struct target_list *list, struct
     json_object_end(j);
 }
 
+/* False when the answer says what is wrong. */
+static bool get_targets(const struct api_context *api, const struct http_request *q,
+                        struct http_response *r, struct target_list *out)
+{
+    struct err err;
+    int rc = scrape_manager_targets(api->scrape, q->arena, out, &err);
+    if (rc != 0)
+        answer_error(r, &err);
+    return rc == 0;
+}
+
 void api_targets(void *self, const struct http_request *q, struct http_response *r)
 {
-    const struct api_context *api = self;
     struct target_list list;
-    struct err err;
-    if (scrape_manager_targets(api->scrape, q->arena, &list, &err) != 0) {
-        answer_error(r, &err);
+    if (!get_targets(self, q, r, &list))
         return;
-    }
     struct json j = answer_begin(r);
     write_targets(&j, &list, http_param(q, "state"), http_param(q, "scrapePool"));
     answer_end(&j, NULL, 0, NULL, 0);
@@ -112,13 +119,9 @@ void api_targets(void *self, const struct http_request *q, struct http_response 
 
 void api_scrape_pools(void *self, const struct http_request *q, struct http_response *r)
 {
-    const struct api_context *api = self;
     struct target_list list;
-    struct err err;
-    if (scrape_manager_targets(api->scrape, q->arena, &list, &err) != 0) {
-        answer_error(r, &err);
+    if (!get_targets(self, q, r, &list))
         return;
-    }
     struct json j = answer_begin(r);
     json_object(&j);
     json_key(&j, "scrapePools");

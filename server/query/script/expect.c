@@ -49,23 +49,12 @@ static int parse_string_literal(struct expectation *e, struct str rest, struct e
     return rc;
 }
 
-static struct str next_word(struct str *text)
-{
-    *text = str_trim(*text);
-    size_t n = 0;
-    while (n < text->n && text->p[n] != ' ' && text->p[n] != '\t')
-        n++;
-    struct str word = str_sub(*text, 0, n);
-    *text = str_trim(str_sub(*text, n, text->n));
-    return word;
-}
-
 /* "vector from 10s to 1m step 10s" */
 static int parse_matrix(struct expectation *e, struct str rest, struct err *err)
 {
     struct str words[7];
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        words[i] = next_word(&rest);
+        words[i] = str_cut_word(&rest);
     e->is_matrix = true;
     int rc = duration_parse(words[2], &e->matrix_from_ms, err);
     if (rc == 0)
@@ -77,7 +66,7 @@ static int parse_matrix(struct expectation *e, struct str rest, struct err *err)
 
 static int parse_expect(struct expectation *e, struct str rest, struct err *err)
 {
-    struct str what = next_word(&rest);
+    struct str what = str_cut_word(&rest);
     if (str_eq(what, STR("warn")))
         return add_note(e->warn, &e->n_warn, rest, err);
     if (str_eq(what, STR("info")))

@@ -37,17 +37,6 @@ static bool next_line(struct script *s, struct str *out)
     return true;
 }
 
-static struct str next_word(struct str *text)
-{
-    *text = str_trim(*text);
-    size_t n = 0;
-    while (n < text->n && text->p[n] != ' ' && text->p[n] != '\t')
-        n++;
-    struct str word = str_sub(*text, 0, n);
-    *text = str_trim(str_sub(*text, n, text->n));
-    return word;
-}
-
 static int at_line(struct script *s, int rc)
 {
     return err_prefix(s->err, rc, "line %zu", s->line);
@@ -87,7 +76,7 @@ struct eval_command {
 static int parse_times(struct script *s, struct str rest, struct eval_command *c)
 {
     struct query_request *q = &c->request;
-    struct str kind = next_word(&rest);
+    struct str kind = str_cut_word(&rest);
     q->instant = str_eq(kind, STR("instant"));
     if (!q->instant && !str_eq(kind, STR("range")))
         return err_set(s->err, ERR_INVALID, "expected instant or range, found \"%.*s\"",
@@ -95,8 +84,8 @@ static int parse_times(struct script *s, struct str rest, struct eval_command *c
     int64_t *times[] = {&q->start_ms, &q->end_ms, &q->step_ms};
     int rc = 0;
     for (size_t i = 0; i < (q->instant ? 1u : 3u) && rc == 0; i++) {
-        (void)next_word(&rest); // at, from, to, step
-        rc = duration_parse(next_word(&rest), times[i], s->err);
+        (void)str_cut_word(&rest); // at, from, to, step
+        rc = duration_parse(str_cut_word(&rest), times[i], s->err);
     }
     q->expr = rest;
     return rc;
@@ -218,7 +207,7 @@ static int run_eval(struct script *s, struct str word, struct str rest)
 
 static int run_command(struct script *s, struct str line)
 {
-    struct str rest = line, word = next_word(&rest);
+    struct str rest = line, word = str_cut_word(&rest);
     if (str_eq(word, STR("clear")))
         return s->driver->reset(s->driver->self, s->err);
     if (str_eq(word, STR("load")))

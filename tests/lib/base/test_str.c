@@ -69,6 +69,17 @@ static void test_str_cut_walks_over_fields(void **state)
     assert_null(s.p);
 }
 
+static void test_str_cut_word_walks_over_words(void **state)
+{
+    (void)state;
+    struct str s = STR("  at\t 5m  of ");
+    check_str(str_cut_word(&s), "at");
+    check_str(s, "5m  of");
+    check_str(str_cut_word(&s), "5m");
+    check_str(str_cut_word(&s), "of");
+    check_str(str_cut_word(&s), "");
+}
+
 static void test_str_is_utf8_follows_rfc_3629(void **state)
 {
     (void)state;
@@ -142,6 +153,7 @@ int main(void)
         cmocka_unit_test(test_str_trim_takes_white_space_at_both_ends),
         cmocka_unit_test(test_str_find_tells_the_length_when_there_is_none),
         cmocka_unit_test(test_str_cut_walks_over_fields),
+        cmocka_unit_test(test_str_cut_word_walks_over_words),
         cmocka_unit_test(test_str_is_utf8_follows_rfc_3629),
         cmocka_unit_test(test_str_distance_counts_edits),
         cmocka_unit_test(test_str_quote_escapes_what_the_formats_escape),

@@ -9,22 +9,7 @@
 #include "codec/protobuf.h"
 #include "support/check.h"
 #include "support/otlp_tree.h"
-
-static struct arena arena;
-
-static int make_arena(void **state)
-{
-    (void)state;
-    arena_init(&arena, 64 << 20);
-    return 0;
-}
-
-static int free_arena(void **state)
-{
-    (void)state;
-    arena_done(&arena);
-    return 0;
-}
+#include "support/test_arena.h"
 
 /* A file below the source's root; empty with p == NULL when it is not there. */
 static struct buf read_file(const char *path)

@@ -11,22 +11,7 @@
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "base/num.h"
-
-static struct arena arena;
-
-static int make_arena(void **state)
-{
-    (void)state;
-    arena_init(&arena, 1 << 20);
-    return 0;
-}
-
-static int free_arena(void **state)
-{
-    (void)state;
-    arena_done(&arena);
-    return 0;
-}
+#include "support/test_arena.h"
 
 static void put_plain(struct buf *out, double v)
 {

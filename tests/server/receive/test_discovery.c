@@ -11,22 +11,7 @@
 
 #include "base/buf.h"
 #include "base/compiler.h"
-
-static struct arena arena;
-
-static int make_arena(void **state)
-{
-    (void)state;
-    arena_init(&arena, 1 << 20);
-    return 0;
-}
-
-static int free_arena(void **state)
-{
-    (void)state;
-    arena_done(&arena);
-    return 0;
-}
+#include "support/test_arena.h"
 
 /* "a:1,b:2{x=y}" for each group, or the error's text. */
 static void describe(struct buf *out, int rc, const struct target_groups *g, const struct err *err)

@@ -9,22 +9,7 @@
 #include <cmocka.h>
 
 #include "base/compiler.h"
-
-static struct arena arena;
-
-static int make_arena(void **state)
-{
-    (void)state;
-    arena_init(&arena, 1 << 20);
-    return 0;
-}
-
-static int free_arena(void **state)
-{
-    (void)state;
-    arena_done(&arena);
-    return 0;
-}
+#include "support/test_arena.h"
 
 struct metric_case {
     const char *name, *unit;

@@ -12,22 +12,7 @@
 #include "base/time.h"
 #include "receive/relabel.h"
 #include "receive/scrape_loop.h"
-
-static struct arena arena;
-
-static int make_arena(void **state)
-{
-    (void)state;
-    arena_init(&arena, 1 << 20);
-    return 0;
-}
-
-static int free_arena(void **state)
-{
-    (void)state;
-    arena_done(&arena);
-    return 0;
-}
+#include "support/test_arena.h"
 
 static struct scrape_config job(void)
 {
