@@ -336,7 +336,7 @@ size_t function_arity(const struct function *f)
 const char *function_nearest(struct str name)
 {
     const char *best = NULL;
-    size_t best_distance = name.n / 3 + 1;
+    size_t best_distance = (name.n + 2) / 3; // beyond it another word was meant
     bool best_begins = false;
     for (size_t i = 0; i < ARRAY_LEN(functions); i++) {
         struct str candidate = str_c(functions[i].name);

@@ -141,6 +141,7 @@ static void test_unknown_function_suggests_the_nearest(void **state)
     (void)state;
     check_error("rat(foo[5m])", 0,
                 "1:1: parse error: unknown function with name \"rat\"; did you mean rate()?");
+    check_error("foo(bar)", 0, "1:1: parse error: unknown function with name \"foo\"");
     check_error("frobnicate_everything(foo)", 0,
                 "1:1: parse error: unknown function with name \"frobnicate_everything\"");
 }
