@@ -122,20 +122,10 @@ size_t proto_attr_size(const tt_attr *a)
     return 5 * PROTO_HEAD_MAX + a->key_n + a->value.n;
 }
 
-/* Most attributes are short: then each length takes one byte, which is filled in afterwards. */
 char *put_proto_attr(char *to, unsigned field, const tt_attr *a)
 {
-    if (is_nested(&a->value) || a->key_n + a->value.n > 96 || field > 15)
-        return put_field(to, field, a, ATTR_DEPTH_MAX);
-    *to++ = (char)(field << 3 | WIRE_BYTES);
-    char *length = to++;
-    to = put_text_field(to, KEY_VALUE_KEY, a->key, a->key_n);
-    *to++ = (char)(KEY_VALUE_VALUE << 3 | WIRE_BYTES);
-    char *value_length = to++;
-    to = put_any(to, &a->value, 0);
-    *value_length = (char)(to - value_length - 1);
-    *length = (char)(to - length - 1);
-    return to;
+    char *end = field < 16 ? put_short_attr(to, field, a) : NULL;
+    return end ? end : put_field(to, field, a, ATTR_DEPTH_MAX);
 }
 
 size_t proto_value_size(const tt_value *v)

@@ -109,6 +109,7 @@ struct tt_span_memory *span_take(void)
     s->attrs_n = s->attrs_dropped = s->events_n = s->events_dropped = 0;
     s->links_n = s->links_dropped = 0;
     s->state_n = 0;
+    s->keys = 0;
     s->status = TT_STATUS_UNSET;
     s->name.n = s->message.n = 0;
     s->bytes = s->room;
@@ -132,28 +133,22 @@ void span_release(struct tt_span_memory *s)
 
 /* --- the lock of a span ---------------------------------------------------------------------- */
 
-struct tt_span_memory *span_lock(tt_span span)
+bool span_wait(struct tt_span_memory *s)
 {
-    struct tt_span_memory *s = span.memory;
-    if (!s)
-        return NULL;
     // Held for a few dozen nanoseconds, and mostly by the one thread that knows the span. For ever
     // only in a child, by a thread that is not there.
-    for (int i = 0; UNLIKELY(atomic_exchange_explicit(&s->busy, true, memory_order_acquire)); i++) {
+    for (int i = 0; atomic_exchange_explicit(&s->busy, true, memory_order_acquire); i++) {
         (void)sched_yield();
         if (i == YIELDS_MAX)
-            return NULL;
+            return false;
     }
-    if (LIKELY(atomic_get_relaxed(&s->generation) == span.generation))
-        return s;
-    span_unlock(s);
-    problem(TT_PROBLEM_MISUSE, "a span was used after its end", NULL);
-    return NULL;
+    return true;
 }
 
-void span_unlock(struct tt_span_memory *s)
+void span_is_stale(struct tt_span_memory *s)
 {
-    atomic_set_release(&s->busy, false); // pairs with span_lock
+    span_unlock(s);
+    problem(TT_PROBLEM_MISUSE, "a span was used after its end", NULL);
 }
 
 bool span_context_read(tt_span span, tt_span_context *out, char *state, size_t *out_state_n)
@@ -171,29 +166,21 @@ bool span_context_read(tt_span span, tt_span_context *out, char *state, size_t *
     return true;
 }
 
-static bool grow(struct tt_span_memory *s, size_t n)
+bool span_grow(struct tt_span_memory *s, size_t n)
 {
     size_t need = s->n + n, cap = s->cap;
-    if (n > SPAN_BYTES_MAX || need > SPAN_BYTES_MAX)
-        return false;
-    while (cap < need)
+    bool fits = n <= SPAN_BYTES_MAX && need <= SPAN_BYTES_MAX;
+    while (fits && cap < need)
         cap *= 2;
-    char *bytes = malloc(cap);
-    if (!bytes)
+    char *bytes = fits ? malloc(cap) : NULL;
+    if (!bytes) {
+        problem(TT_PROBLEM_LIMIT, "a span of more than 1 MiB, or no memory for it", NULL);
         return false;
+    }
     memcpy(bytes, s->bytes, s->n);
     if (s->bytes != s->room)
         free(s->bytes);
     s->bytes = bytes;
     s->cap = (uint32_t)cap;
     return true;
-}
-
-char *span_append(struct tt_span_memory *s, size_t n)
-{
-    if (UNLIKELY(n > s->cap - s->n) && !grow(s, n)) {
-        problem(TT_PROBLEM_LIMIT, "a span of more than 1 MiB, or no memory for it", NULL);
-        return NULL;
-    }
-    return s->bytes + s->n;
 }

@@ -22,29 +22,21 @@ enum {
     SPAN_ID = 2,
     TRACE_STATE = 3,
     PARENT_ID = 4,
-    NAME = 5,
     KIND = 6,
     START = 7,
     END = 8,
-    ATTRIBUTES = 9,
     DROPPED_ATTRIBUTES = 10,
-    EVENTS = 11,
     DROPPED_EVENTS = 12,
-    LINKS = 13,
     DROPPED_LINKS = 14,
-    STATUS = 15,
     FLAGS = 16
 };
-enum { EVENT_TIME = 1, EVENT_NAME = 2, EVENT_ATTRIBUTES = 3, EVENT_DROPPED = 4 };
-enum { LINK_TRACE_ID = 1, LINK_SPAN_ID, LINK_STATE, LINK_ATTRIBUTES, LINK_DROPPED, LINK_FLAGS };
-enum { STATUS_MESSAGE = 2, STATUS_CODE = 3 };
-enum { HAS_REMOTE = 0x100, IS_REMOTE = 0x200, FIXED_BYTES = 160 };
+enum { FIXED_BYTES = 160 };
 
 /* --- time ------------------------------------------------------------------------------------ */
 
 /* Wall time that runs evenly: the monotonic clock, with a distance to the wall clock that is taken
  * anew every second. */
-static int64_t now_ns(void)
+int64_t span_now_ns(void)
 {
     static _Thread_local int64_t distance, valid_until;
     int64_t mono = clock_mono_ns();
@@ -53,285 +45,6 @@ static int64_t now_ns(void)
         valid_until = mono + 1000000000;
     }
     return mono + distance;
-}
-
-/* --- fields that may be taken out again ------------------------------------------------------ */
-
-static void move_back(struct span_field *f, uint32_t at, uint32_t n)
-{
-    if (f->at > at)
-        f->at -= n;
-}
-
-static void take_out(struct tt_span_memory *s, struct span_field *f)
-{
-    uint32_t at = f->at, n = f->n;
-    if (!n)
-        return;
-    memmove(s->bytes + at, s->bytes + at + n, s->n - at - n);
-    s->n -= n;
-    f->n = 0;
-    move_back(&s->name, at, n);
-    move_back(&s->message, at, n);
-    for (uint32_t i = 0; i < s->attrs_n; i++)
-        move_back(&s->attrs[i], at, n);
-}
-
-static void put_name(struct tt_span_memory *s, const char *name)
-{
-    size_t n = strlen(name);
-    take_out(s, &s->name);
-    char *to = span_append(s, n + PROTO_HEAD_MAX);
-    if (!to)
-        return;
-    s->name = (struct span_field){.at = s->n};
-    s->name.n = (uint32_t)(put_text_field(to, NAME, name, n) - to);
-    s->n += s->name.n;
-}
-
-/* --- attributes ------------------------------------------------------------------------------ */
-
-/* Whether the encoded attribute has this key. It begins: tag, length, tag of the key, its length.
- */
-static bool has_key(const struct tt_span_memory *s, const struct span_field *f, const tt_attr *a)
-{
-    const char *p = s->bytes + f->at + 1;
-    while (*p++ & 0x80) {
-    }
-    p++;
-    size_t n = 0;
-    for (int shift = 0;; shift += 7) {
-        n |= (size_t)(*p & 0x7f) << shift;
-        if (!(*p++ & 0x80))
-            break;
-    }
-    return n == a->key_n && memcmp(p, a->key, n) == 0;
-}
-
-static struct span_field *find_attr(struct tt_span_memory *s, const tt_attr *a, uint32_t hash)
-{
-    for (uint32_t i = 0; i < s->attrs_n; i++) {
-        if (s->attrs[i].hash == hash && s->attrs[i].n && has_key(s, &s->attrs[i], a))
-            return &s->attrs[i];
-    }
-    return NULL;
-}
-
-/* Cuts text to the limit, not within a character. */
-static tt_attr cut_value(const struct tt_span_memory *s, const tt_attr *a)
-{
-    tt_attr cut = *a;
-    size_t max = tracer_options(s->tracer)->value_bytes_max;
-    if (!max || a->value.type != TT_TYPE_STRING || a->value.n <= max)
-        return cut;
-    while (max > 0 && ((unsigned char)a->value.as.text[max] & 0xc0) == 0x80)
-        max--;
-    cut.value.n = (uint32_t)max;
-    return cut;
-}
-
-static void set_attr(struct tt_span_memory *s, const tt_attr *given)
-{
-    if (UNLIKELY(!given->key || !given->key_n || given->value.type > TT_TYPE_MAP)) {
-        problem(TT_PROBLEM_MISUSE, "an attribute without key or of an unknown type", NULL);
-        return;
-    }
-    tt_attr a = cut_value(s, given);
-    uint32_t hash = (uint32_t)bytes_hash_ends(a.key, a.key_n);
-    struct span_field *f = find_attr(s, &a, hash);
-    if (f)
-        take_out(s, f);
-    else if (s->attrs_n >= tracer_options(s->tracer)->attributes_max) {
-        s->attrs_dropped++;
-        return;
-    }
-    char *to = span_append(s, proto_attr_size(&a));
-    if (!to) {
-        s->attrs_dropped++;
-        return;
-    }
-    if (!f)
-        f = &s->attrs[s->attrs_n++];
-    *f = (struct span_field){.at = s->n, .hash = hash};
-    f->n = (uint32_t)(put_proto_attr(to, ATTRIBUTES, &a) - to);
-    s->n += f->n;
-}
-
-void tt_span_set(tt_span span, const tt_attr *attrs, size_t n)
-{
-    struct tt_span_memory *s = span_lock(span);
-    if (!s)
-        return;
-    for (size_t i = 0; s->recording && i < n; i++)
-        set_attr(s, &attrs[i]);
-    span_unlock(s);
-}
-
-/* --- events and links ------------------------------------------------------------------------ */
-
-/* Attributes of events and links: at most 128, later ones of a key not replacing earlier ones. */
-static size_t few(size_t n)
-{
-    return MIN(n, SPAN_ATTRS_MAX);
-}
-
-static size_t attrs_size(const tt_attr *attrs, size_t n)
-{
-    size_t size = 0;
-    for (size_t i = 0; i < n; i++)
-        size += proto_attr_size(&attrs[i]);
-    return size;
-}
-
-/* The message was written with room for the longest head before it: closes the gap. */
-static void close_message(struct tt_span_memory *s, unsigned field, char *start, const char *end)
-{
-    size_t n = (size_t)(end - start - PROTO_HEAD_MAX);
-    char *body = put_bytes_head(start, field, n);
-    memmove(body, start + PROTO_HEAD_MAX, n);
-    s->n += (uint32_t)(body - start + (ptrdiff_t)n);
-}
-
-static char *put_attrs(char *to, unsigned field, const tt_attr *attrs, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (attrs[i].key && attrs[i].key_n)
-            to = put_proto_attr(to, field, &attrs[i]);
-    }
-    return to;
-}
-
-static void add_event(struct tt_span_memory *s, const char *name, int64_t time_unix_ns,
-                      const tt_attr *attrs, size_t n)
-{
-    size_t name_n = strlen(name), kept = few(n);
-    if (s->events_n >= tracer_options(s->tracer)->events_max) {
-        s->events_dropped++;
-        return;
-    }
-    char *start = span_append(s, 64 + name_n + attrs_size(attrs, kept));
-    if (!start) {
-        s->events_dropped++;
-        return;
-    }
-    char *to = start + PROTO_HEAD_MAX;
-    to = put_fixed64_field(to, EVENT_TIME, (uint64_t)(time_unix_ns ? time_unix_ns : now_ns()));
-    to = put_text_field(to, EVENT_NAME, name, name_n);
-    to = put_attrs(to, EVENT_ATTRIBUTES, attrs, kept);
-    if (n > kept)
-        to = put_varint_field(to, EVENT_DROPPED, n - kept);
-    close_message(s, EVENTS, start, to);
-    s->events_n++;
-}
-
-void tt_span_add_event(tt_span span, const char *name, int64_t time_unix_ns, const tt_attr *attrs,
-                       size_t n)
-{
-    struct tt_span_memory *s = span_lock(span);
-    if (!s)
-        return;
-    if (s->recording && name)
-        add_event(s, name, time_unix_ns, attrs, attrs ? n : 0);
-    span_unlock(s);
-}
-
-static char *put_fixed32_field(char *to, unsigned field, uint32_t v)
-{
-    to = put_tag(to, field, WIRE_FIXED32);
-    memcpy(to, &v, sizeof v);
-    return to + sizeof v;
-}
-
-static uint32_t flags_of(uint8_t flags, bool remote)
-{
-    return flags | HAS_REMOTE | (remote ? IS_REMOTE : 0);
-}
-
-static void add_link(struct tt_span_memory *s, const tt_link *l)
-{
-    size_t state_n = l->tracestate ? strnlen(l->tracestate, TRACESTATE_MAX) : 0;
-    size_t kept = l->attrs ? few(l->attrs_n) : 0;
-    char *start = NULL;
-    if (s->links_n < tracer_options(s->tracer)->links_max)
-        start = span_append(s, 96 + state_n + attrs_size(l->attrs, kept));
-    if (!start) {
-        s->links_dropped++;
-        return;
-    }
-    char *to = start + PROTO_HEAD_MAX;
-    to = put_bytes_field(to, LINK_TRACE_ID, l->span.trace_id, 16);
-    to = put_bytes_field(to, LINK_SPAN_ID, l->span.span_id, 8);
-    if (state_n)
-        to = put_text_field(to, LINK_STATE, l->tracestate, state_n);
-    to = put_attrs(to, LINK_ATTRIBUTES, l->attrs, kept);
-    if (l->attrs && l->attrs_n > kept)
-        to = put_varint_field(to, LINK_DROPPED, l->attrs_n - kept);
-    to = put_fixed32_field(to, LINK_FLAGS, flags_of(l->span.flags, l->span.remote));
-    close_message(s, LINKS, start, to);
-    s->links_n++;
-}
-
-void tt_span_add_link(tt_span span, const tt_link *link)
-{
-    struct tt_span_memory *s = span_lock(span);
-    if (!s)
-        return;
-    if (s->recording && link)
-        add_link(s, link);
-    span_unlock(s);
-}
-
-/* --- name and status ------------------------------------------------------------------------- */
-
-void tt_span_rename(tt_span span, const char *name)
-{
-    struct tt_span_memory *s = span_lock(span);
-    if (!s)
-        return;
-    if (s->recording && name)
-        put_name(s, name);
-    span_unlock(s);
-}
-
-static void put_status(struct tt_span_memory *s, const char *message)
-{
-    size_t n = s->status == TT_STATUS_ERROR && message ? strlen(message) : 0;
-    take_out(s, &s->message);
-    char *start = span_append(s, n + 3 * PROTO_HEAD_MAX);
-    if (!start)
-        return;
-    uint32_t at = s->n;
-    char *to = start + PROTO_HEAD_MAX;
-    if (n)
-        to = put_text_field(to, STATUS_MESSAGE, message, n);
-    to = put_varint_field(to, STATUS_CODE, s->status);
-    close_message(s, STATUS, start, to);
-    s->message = (struct span_field){.at = at, .n = s->n - at};
-}
-
-void tt_span_set_status(tt_span span, enum tt_span_status status, const char *description)
-{
-    struct tt_span_memory *s = span_lock(span);
-    if (!s)
-        return;
-    bool known = status == TT_STATUS_OK || status == TT_STATUS_ERROR;
-    if (s->recording && known && s->status != TT_STATUS_OK) {
-        s->status = (uint8_t)status;
-        put_status(s, description);
-    }
-    span_unlock(s);
-}
-
-void tt_span_record_error(tt_span span, const char *type, const char *message)
-{
-    tt_attr attrs[2];
-    size_t n = 0;
-    if (type)
-        attrs[n++] = tt_str("exception.type", type);
-    if (message)
-        attrs[n++] = tt_str("exception.message", message);
-    tt_span_add_event(span, "exception", 0, attrs, n);
-    tt_span_set_status(span, TT_STATUS_ERROR, message ? message : type);
 }
 
 /* --- start ----------------------------------------------------------------------------------- */
@@ -407,12 +120,12 @@ static void put_state(struct tt_span_memory *s, const struct parent *p, const ch
 static void fill(struct tt_span_memory *s, const char *name, const tt_span_options *o)
 {
     s->kind = o->kind ? (uint8_t)o->kind : TT_SPAN_INTERNAL;
-    s->start_unix_ns = o->start_unix_ns ? o->start_unix_ns : now_ns();
-    put_name(s, name ? name : "");
-    for (size_t i = 0; o->attrs && i < o->attrs_n; i++)
-        set_attr(s, &o->attrs[i]);
+    s->start_unix_ns = o->start_unix_ns ? o->start_unix_ns : span_now_ns();
+    span_put_name(s, name ? name : "");
+    if (o->attrs)
+        span_put_attrs(s, o->attrs, o->attrs_n);
     for (size_t i = 0; o->links && i < o->links_n; i++)
-        add_link(s, &o->links[i]);
+        span_put_link(s, &o->links[i]);
 }
 
 static enum tt_decision decide(tt_tracer *t, const struct parent *p, const tt_span_context *own,
@@ -483,7 +196,7 @@ static void export(struct tt_span_memory *s, int64_t end_unix_ns)
     to = put_count(to, DROPPED_ATTRIBUTES, s->attrs_dropped);
     to = put_count(to, DROPPED_EVENTS, s->events_dropped);
     to = put_count(to, DROPPED_LINKS, s->links_dropped);
-    to = put_fixed32_field(to, FLAGS, flags_of(s->context.flags, s->parent_remote));
+    to = put_fixed32_field(to, FLAGS, span_flags(s->context.flags, s->parent_remote));
     source_commit(&s->tracer->source, (size_t)(to - start));
 }
 
@@ -493,7 +206,7 @@ void tt_span_end_at(tt_span span, int64_t end_unix_ns)
     if (!s)
         return;
     if (s->sampled)
-        export(s, end_unix_ns ? end_unix_ns : now_ns());
+        export(s, end_unix_ns ? end_unix_ns : span_now_ns());
     span_release(s);
 }
 

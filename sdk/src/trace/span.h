@@ -10,6 +10,7 @@
 #define TELLTALE_TRACE_SPAN_H
 
 #include "base/atomic.h"
+#include "base/compiler.h"
 #include "telltale/trace.h"
 
 enum { SPAN_ATTRS_MAX = 128, SPAN_INLINE_BYTES = 1024, SPAN_BYTES_MAX = 1 << 20 };
@@ -33,6 +34,7 @@ struct tt_span_memory {
     int64_t start_unix_ns;
     uint32_t attrs_n, attrs_dropped, events_n, events_dropped, links_n, links_dropped;
     uint32_t state_at, state_n; /* the tracestate's text in `bytes` */
+    uint64_t keys; /* a bit for each attribute's hash: most keys are new without a search */
     struct span_field name, message;
     char *bytes; /* `room`, or owned memory */
     uint32_t n, cap;
@@ -40,9 +42,29 @@ struct tt_span_memory {
     char room[SPAN_INLINE_BYTES];
 };
 
+/* Waits for the lock; false only in a child after fork(), when who holds it is not there. */
+bool span_wait(struct tt_span_memory *s);
+
+/* For a handle whose span has ended: unlocks, and tells. */
+void span_is_stale(struct tt_span_memory *s);
+
+static inline void span_unlock(struct tt_span_memory *s)
+{
+    atomic_set_release(&s->busy, false); // pairs with span_lock
+}
+
 /* Locks the span when the handle is of a living one; NULL otherwise. */
-struct tt_span_memory *span_lock(tt_span span);
-void span_unlock(struct tt_span_memory *s);
+static inline struct tt_span_memory *span_lock(tt_span span)
+{
+    struct tt_span_memory *s = span.memory;
+    if (!s ||
+        (UNLIKELY(atomic_exchange_explicit(&s->busy, true, memory_order_acquire)) && !span_wait(s)))
+        return NULL;
+    if (LIKELY(atomic_get_relaxed(&s->generation) == span.generation))
+        return s;
+    span_is_stale(s);
+    return NULL;
+}
 
 /* A copy of the context; false when the span has ended. `*out_state_n` bytes of tracestate are
  * copied to `state`, at most 512; both may be NULL. */
@@ -54,7 +76,30 @@ struct tt_span_memory *span_take(void);
 /* Ends its generation and gives it back. Under its lock. */
 void span_release(struct tt_span_memory *s);
 
-/* Appends a field of `n` bytes and returns where it goes; NULL when it does not fit. */
-char *span_append(struct tt_span_memory *s, size_t n);
+/* Makes room for `n` bytes more; false when there is none. */
+bool span_grow(struct tt_span_memory *s, size_t n);
+
+/* Room for a field of `n` bytes behind the others; NULL when it does not fit. */
+static inline char *span_append(struct tt_span_memory *s, size_t n)
+{
+    if (UNLIKELY(n > s->cap - s->n) && !span_grow(s, n))
+        return NULL;
+    return s->bytes + s->n;
+}
+
+/* Time since 1970 that runs evenly. */
+int64_t span_now_ns(void);
+
+/* What a span is filled with at its start. Under its lock, or before anybody knows it. */
+void span_put_name(struct tt_span_memory *s, const char *name);
+void span_put_attrs(struct tt_span_memory *s, const tt_attr *attrs, size_t n);
+void span_put_link(struct tt_span_memory *s, const tt_link *l);
+
+/* The flags of Span and Link. */
+static inline uint32_t span_flags(uint8_t flags, bool remote)
+{
+    enum { HAS_REMOTE = 0x100, IS_REMOTE = 0x200 };
+    return flags | HAS_REMOTE | (remote ? IS_REMOTE : 0);
+}
 
 #endif

@@ -1,0 +1,313 @@
+/* What a living span is filled with: name, attributes, events, links and status. Fields are those
+ * of opentelemetry's Span message; each is encoded when it is set. */
+#include "trace/span.h"
+
+#include <string.h>
+
+#include "base/compiler.h"
+#include "core/bytes.h"
+#include "core/problem.h"
+#include "core/proto.h"
+#include "trace/context.h"
+#include "trace/tracer.h"
+
+enum { NAME = 5, ATTRIBUTES = 9, EVENTS = 11, LINKS = 13, STATUS = 15 };
+enum { EVENT_TIME = 1, EVENT_NAME = 2, EVENT_ATTRIBUTES = 3, EVENT_DROPPED = 4 };
+enum { LINK_TRACE_ID = 1, LINK_SPAN_ID, LINK_STATE, LINK_ATTRIBUTES, LINK_DROPPED, LINK_FLAGS };
+enum { STATUS_MESSAGE = 2, STATUS_CODE = 3 };
+
+/* --- fields that may be taken out again ------------------------------------------------------ */
+
+static void move_back(struct span_field *f, uint32_t at, uint32_t n)
+{
+    if (f->at > at)
+        f->at -= n;
+}
+
+static void take_out(struct tt_span_memory *s, struct span_field *f)
+{
+    uint32_t at = f->at, n = f->n;
+    if (!n)
+        return;
+    memmove(s->bytes + at, s->bytes + at + n, s->n - at - n);
+    s->n -= n;
+    f->n = 0;
+    move_back(&s->name, at, n);
+    move_back(&s->message, at, n);
+    for (uint32_t i = 0; i < s->attrs_n; i++)
+        move_back(&s->attrs[i], at, n);
+}
+
+void span_put_name(struct tt_span_memory *s, const char *name)
+{
+    size_t n = strlen(name);
+    take_out(s, &s->name);
+    char *to = span_append(s, n + PROTO_HEAD_MAX);
+    if (!to)
+        return;
+    s->name = (struct span_field){.at = s->n};
+    s->name.n = (uint32_t)(put_text_field(to, NAME, name, n) - to);
+    s->n += s->name.n;
+}
+
+/* --- attributes ------------------------------------------------------------------------------ */
+
+/* Whether the encoded attribute has this key. It begins: tag, length, tag of the key, its length.
+ */
+static bool has_key(const struct tt_span_memory *s, const struct span_field *f, const tt_attr *a)
+{
+    const char *p = s->bytes + f->at + 1;
+    while (*p++ & 0x80) {
+    }
+    p++;
+    size_t n = 0;
+    for (int shift = 0;; shift += 7) {
+        n |= (size_t)(*p & 0x7f) << shift;
+        if (!(*p++ & 0x80))
+            break;
+    }
+    return n == a->key_n && memcmp(p, a->key, n) == 0;
+}
+
+static struct span_field *find_attr(struct tt_span_memory *s, const tt_attr *a, uint32_t hash)
+{
+    for (uint32_t i = 0; i < s->attrs_n; i++) {
+        if (s->attrs[i].hash == hash && s->attrs[i].n && has_key(s, &s->attrs[i], a))
+            return &s->attrs[i];
+    }
+    return NULL;
+}
+
+/* Cuts text to the limit, not within a character. */
+static tt_attr cut_value(const struct tt_span_memory *s, const tt_attr *a)
+{
+    tt_attr cut = *a;
+    size_t max = tracer_options(s->tracer)->value_bytes_max;
+    if (!max || a->value.type != TT_TYPE_STRING || a->value.n <= max)
+        return cut;
+    while (max > 0 && ((unsigned char)a->value.as.text[max] & 0xc0) == 0x80)
+        max--;
+    cut.value.n = (uint32_t)max;
+    return cut;
+}
+
+static void set_slowly(struct tt_span_memory *s, const tt_attr *given, uint32_t hash)
+{
+    tt_attr a = cut_value(s, given);
+    struct span_field *f = find_attr(s, &a, hash);
+    if (f)
+        take_out(s, f);
+    else if (s->attrs_n >= tracer_options(s->tracer)->attributes_max) {
+        s->attrs_dropped++;
+        return;
+    }
+    char *to = span_append(s, proto_attr_size(&a));
+    if (!to) {
+        s->attrs_dropped++;
+        return;
+    }
+    if (!f)
+        f = &s->attrs[s->attrs_n++];
+    *f = (struct span_field){.at = s->n, .hash = hash};
+    f->n = (uint32_t)(put_proto_attr(to, ATTRIBUTES, &a) - to);
+    s->n += f->n;
+}
+
+/* A key that was not there, a short value, and room for both. */
+static inline bool set_quickly(struct tt_span_memory *s, const tt_attr *a, uint32_t hash,
+                               size_t attributes_max)
+{
+    if (s->attrs_n >= attributes_max || s->cap - s->n < SHORT_ATTR_ROOM)
+        return false;
+    char *to = s->bytes + s->n, *end = put_short_attr(to, ATTRIBUTES, a);
+    if (!end)
+        return false;
+    uint32_t n = (uint32_t)(end - to);
+    s->attrs[s->attrs_n++] = (struct span_field){.at = s->n, .n = n, .hash = hash};
+    s->n += n;
+    return true;
+}
+
+void span_put_attrs(struct tt_span_memory *s, const tt_attr *attrs, size_t n)
+{
+    const tt_tracer_provider_options *o = tracer_options(s->tracer);
+    size_t max = o->attributes_max;
+    bool quick = o->value_bytes_max == 0 || o->value_bytes_max >= SHORT_ATTR_MAX;
+    for (size_t i = 0; i < n; i++) {
+        const tt_attr *a = &attrs[i];
+        if (UNLIKELY(!a->key || !a->key_n || a->value.type > TT_TYPE_MAP)) {
+            problem(TT_PROBLEM_MISUSE, "an attribute without key or of an unknown type", NULL);
+            continue;
+        }
+        uint64_t hash = bytes_hash_ends(a->key, a->key_n), bit = UINT64_C(1) << (hash >> 58);
+        bool is_new = !(s->keys & bit);
+        s->keys |= bit;
+        if (UNLIKELY(!(quick && is_new && set_quickly(s, a, (uint32_t)hash, max))))
+            set_slowly(s, a, (uint32_t)hash);
+    }
+}
+
+void tt_span_set(tt_span span, const tt_attr *attrs, size_t n)
+{
+    struct tt_span_memory *s = span_lock(span);
+    if (!s)
+        return;
+    if (s->recording && attrs)
+        span_put_attrs(s, attrs, n);
+    span_unlock(s);
+}
+
+/* --- events and links ------------------------------------------------------------------------ */
+
+/* Attributes of events and links: at most 128, later ones of a key not replacing earlier ones. */
+static size_t few(size_t n)
+{
+    return MIN(n, SPAN_ATTRS_MAX);
+}
+
+static size_t attrs_size(const tt_attr *attrs, size_t n)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < n; i++)
+        size += proto_attr_size(&attrs[i]);
+    return size;
+}
+
+/* The message was written with room for the longest head before it: closes the gap. */
+static void close_message(struct tt_span_memory *s, unsigned field, char *start, const char *end)
+{
+    size_t n = (size_t)(end - start - PROTO_HEAD_MAX);
+    char *body = put_bytes_head(start, field, n);
+    memmove(body, start + PROTO_HEAD_MAX, n);
+    s->n += (uint32_t)(body - start + (ptrdiff_t)n);
+}
+
+static char *put_attrs(char *to, unsigned field, const tt_attr *attrs, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (attrs[i].key && attrs[i].key_n)
+            to = put_proto_attr(to, field, &attrs[i]);
+    }
+    return to;
+}
+
+static void add_event(struct tt_span_memory *s, const char *name, int64_t time_unix_ns,
+                      const tt_attr *attrs, size_t n)
+{
+    size_t name_n = strlen(name), kept = few(n);
+    if (s->events_n >= tracer_options(s->tracer)->events_max) {
+        s->events_dropped++;
+        return;
+    }
+    char *start = span_append(s, 64 + name_n + attrs_size(attrs, kept));
+    if (!start) {
+        s->events_dropped++;
+        return;
+    }
+    char *to = start + PROTO_HEAD_MAX;
+    to = put_fixed64_field(to, EVENT_TIME, (uint64_t)(time_unix_ns ? time_unix_ns : span_now_ns()));
+    to = put_text_field(to, EVENT_NAME, name, name_n);
+    to = put_attrs(to, EVENT_ATTRIBUTES, attrs, kept);
+    if (n > kept)
+        to = put_varint_field(to, EVENT_DROPPED, n - kept);
+    close_message(s, EVENTS, start, to);
+    s->events_n++;
+}
+
+void tt_span_add_event(tt_span span, const char *name, int64_t time_unix_ns, const tt_attr *attrs,
+                       size_t n)
+{
+    struct tt_span_memory *s = span_lock(span);
+    if (!s)
+        return;
+    if (s->recording && name)
+        add_event(s, name, time_unix_ns, attrs, attrs ? n : 0);
+    span_unlock(s);
+}
+
+void span_put_link(struct tt_span_memory *s, const tt_link *l)
+{
+    size_t state_n = l->tracestate ? strnlen(l->tracestate, TRACESTATE_MAX) : 0;
+    size_t kept = l->attrs ? few(l->attrs_n) : 0;
+    char *start = NULL;
+    if (s->links_n < tracer_options(s->tracer)->links_max)
+        start = span_append(s, 96 + state_n + attrs_size(l->attrs, kept));
+    if (!start) {
+        s->links_dropped++;
+        return;
+    }
+    char *to = start + PROTO_HEAD_MAX;
+    to = put_bytes_field(to, LINK_TRACE_ID, l->span.trace_id, 16);
+    to = put_bytes_field(to, LINK_SPAN_ID, l->span.span_id, 8);
+    if (state_n)
+        to = put_text_field(to, LINK_STATE, l->tracestate, state_n);
+    to = put_attrs(to, LINK_ATTRIBUTES, l->attrs, kept);
+    if (l->attrs && l->attrs_n > kept)
+        to = put_varint_field(to, LINK_DROPPED, l->attrs_n - kept);
+    to = put_fixed32_field(to, LINK_FLAGS, span_flags(l->span.flags, l->span.remote));
+    close_message(s, LINKS, start, to);
+    s->links_n++;
+}
+
+void tt_span_add_link(tt_span span, const tt_link *link)
+{
+    struct tt_span_memory *s = span_lock(span);
+    if (!s)
+        return;
+    if (s->recording && link)
+        span_put_link(s, link);
+    span_unlock(s);
+}
+
+/* --- name and status ------------------------------------------------------------------------- */
+
+void tt_span_rename(tt_span span, const char *name)
+{
+    struct tt_span_memory *s = span_lock(span);
+    if (!s)
+        return;
+    if (s->recording && name)
+        span_put_name(s, name);
+    span_unlock(s);
+}
+
+static void put_status(struct tt_span_memory *s, const char *message)
+{
+    size_t n = s->status == TT_STATUS_ERROR && message ? strlen(message) : 0;
+    take_out(s, &s->message);
+    char *start = span_append(s, n + 3 * PROTO_HEAD_MAX);
+    if (!start)
+        return;
+    uint32_t at = s->n;
+    char *to = start + PROTO_HEAD_MAX;
+    if (n)
+        to = put_text_field(to, STATUS_MESSAGE, message, n);
+    to = put_varint_field(to, STATUS_CODE, s->status);
+    close_message(s, STATUS, start, to);
+    s->message = (struct span_field){.at = at, .n = s->n - at};
+}
+
+void tt_span_set_status(tt_span span, enum tt_span_status status, const char *description)
+{
+    struct tt_span_memory *s = span_lock(span);
+    if (!s)
+        return;
+    bool known = status == TT_STATUS_OK || status == TT_STATUS_ERROR;
+    if (s->recording && known && s->status != TT_STATUS_OK) {
+        s->status = (uint8_t)status;
+        put_status(s, description);
+    }
+    span_unlock(s);
+}
+
+void tt_span_record_error(tt_span span, const char *type, const char *message)
+{
+    tt_attr attrs[2];
+    size_t n = 0;
+    if (type)
+        attrs[n++] = tt_str("exception.type", type);
+    if (message)
+        attrs[n++] = tt_str("exception.message", message);
+    tt_span_add_event(span, "exception", 0, attrs, n);
+    tt_span_set_status(span, TT_STATUS_ERROR, message ? message : type);
+}
