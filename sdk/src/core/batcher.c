@@ -40,33 +40,51 @@ static struct source *first_source(struct batcher *b)
 
 /* --- sending --------------------------------------------------------------------------------- */
 
-static void put_source(struct buf *out, const struct source *s)
+static size_t source_size(const struct source *s)
 {
-    struct buf body = BUF_MAX(2 * (size_t)BUFFER_BYTES);
-    otlp_put_scope(&body, SCOPE, &s->scope);
-    buf_put(&body, s->pending.p, s->pending.n);
-    otlp_put_text(&body, SCHEMA_URL, s->scope.schema_url);
-    otlp_put_bytes(out, SCOPES, body.p, body.n);
-    out->failed |= buf_failed(&body);
-    buf_done(&body);
+    return s->head.n + s->pending.n + s->tail.n;
 }
 
-/* Empties the sources' buffers, also when it fails. */
-static bool build_request(struct batcher *b, struct buf *out)
+/* Of memory that is known to be large enough. Empties the source's buffer. */
+static char *put_source(char *to, struct source *s)
 {
-    struct buf body = BUF_MAX(2 * (size_t)BUFFER_BYTES);
-    otlp_put_resource(&body, RESOURCE, b->resource);
-    for (struct source *s = first_source(b); s; s = s->next) {
-        if (s->pending.n)
-            put_source(&body, s);
+    to = put_bytes_head(to, SCOPES, source_size(s));
+    const struct buf *parts[] = {&s->head, &s->pending, &s->tail};
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        if (parts[i]->n)
+            memcpy(to, parts[i]->p, parts[i]->n);
+        to += parts[i]->n;
+    }
+    buf_reset(&s->pending);
+    return to;
+}
+
+/* Each record is copied once. Without memory the sources' buffers are emptied all the same. */
+static bool build_request(struct batcher *b)
+{
+    const char *schema_url = tt_resource_schema_url(b->resource);
+    size_t schema_n = schema_url && *schema_url ? strlen(schema_url) : 0;
+    size_t n = b->resource_field.n + (schema_n ? bytes_field_size(schema_n) : 0);
+    struct source *first = first_source(b);
+    for (struct source *s = first; s; s = s->next)
+        n += s->pending.n ? bytes_field_size(source_size(s)) : 0;
+    buf_reset(&b->request);
+    char *to = buf_reserve(&b->request, n + PROTO_HEAD_MAX);
+    if (to) {
+        to = put_bytes_head(to, RESOURCES, n);
+        memcpy(to, b->resource_field.p, b->resource_field.n);
+        to += b->resource_field.n;
+    }
+    for (struct source *s = first; s; s = s->next) {
+        if (to && s->pending.n)
+            to = put_source(to, s);
         buf_reset(&s->pending);
     }
-    if (tt_resource_schema_url(b->resource))
-        otlp_put_text(&body, SCHEMA_URL, tt_resource_schema_url(b->resource));
-    otlp_put_bytes(out, RESOURCES, body.p, body.n);
-    bool ok = !buf_failed(&body) && !buf_failed(out);
-    buf_done(&body);
-    return ok;
+    if (to && schema_n)
+        to = put_bytes_field(to, SCHEMA_URL, schema_url, schema_n);
+    if (to)
+        buf_advance(&b->request, (size_t)(to - b->request.p));
+    return to != NULL;
 }
 
 static int64_t time_left_ms(const struct batcher *b)
@@ -78,14 +96,12 @@ static int64_t time_left_ms(const struct batcher *b)
 static void send_pending(struct batcher *b)
 {
     const tt_exporter *e = &b->options.exporter;
-    struct buf request = BUF_MAX(2 * (size_t)BUFFER_BYTES);
     size_t items = b->pending;
     b->pending = b->pending_bytes = 0;
-    int rc = build_request(b, &request) ? TT_OK : TT_ERR_NOMEM;
+    int rc = build_request(b) ? TT_OK : TT_ERR_NOMEM;
     int64_t timeout_ms = time_left_ms(b);
     if (rc == TT_OK)
-        rc = e->send(e->arg, b->options.signal, request.p, request.n, items, timeout_ms);
-    buf_done(&request);
+        rc = e->send(e->arg, b->options.signal, b->request.p, b->request.n, items, timeout_ms);
     if (rc != TT_OK) {
         lose(b, items);
         problem(TT_PROBLEM_EXPORT, "spans or log records could not be exported",
@@ -176,6 +192,7 @@ static void restart(void *arg)
     b->pending = b->pending_bytes = 0;
     for (struct source *s = b->sources; s; s = s->next)
         s->pending = BUF_MAX(BUFFER_BYTES);
+    b->request = BUF_MAX(2 * (size_t)BUFFER_BYTES);
 }
 
 /* Variables of batch processors: OTEL_BSP_… of spans, OTEL_BLRP_… of log records. Their queue size
@@ -209,7 +226,10 @@ bool batcher_init(struct batcher *b, const struct batcher_options *o, const tt_r
     fork_hook_add(&b->fork);
     b->resource = resource ? tt_resource_merge(resource, NULL) : tt_resource_default();
     b->relay = relay_new(b->options.queue_bytes, wake, b);
-    return b->resource && b->relay;
+    b->request = b->resource_field = BUF_MAX(2 * (size_t)BUFFER_BYTES);
+    if (b->resource)
+        otlp_put_resource(&b->resource_field, RESOURCE, b->resource);
+    return b->resource && b->relay && !buf_failed(&b->resource_field);
 }
 
 int batcher_flush(struct batcher *b, int64_t timeout_ms)
@@ -234,6 +254,15 @@ int batcher_shutdown(struct batcher *b, int64_t timeout_ms)
     return rc;
 }
 
+static void source_free(struct source *s)
+{
+    scope_done(&s->scope);
+    buf_done(&s->head);
+    buf_done(&s->tail);
+    buf_done(&s->pending);
+    free(s);
+}
+
 void batcher_done(struct batcher *b)
 {
     (void)batcher_shutdown(b, FREE_TIMEOUT_MS); // what is lost by it is counted
@@ -241,10 +270,10 @@ void batcher_done(struct batcher *b)
     relay_free(b->relay);
     for (struct source *s = b->sources, *next; s; s = next) {
         next = s->next;
-        scope_done(&s->scope);
-        buf_done(&s->pending);
-        free(s);
+        source_free(s);
     }
+    buf_done(&b->request);
+    buf_done(&b->resource_field);
     tt_resource_free(b->resource);
     worker_done(&b->worker);
     mutex_done(&b->sending);
@@ -259,11 +288,14 @@ static struct source *source_new(struct batcher *b, const tt_scope *scope, size_
     if (!s)
         return NULL;
     s->batcher = b;
-    s->pending = BUF_MAX(BUFFER_BYTES);
-    if (scope_init(&s->scope, scope))
-        return s;
-    scope_done(&s->scope);
-    free(s);
+    s->pending = s->head = s->tail = BUF_MAX(BUFFER_BYTES);
+    if (scope_init(&s->scope, scope)) {
+        otlp_put_scope(&s->head, SCOPE, &s->scope);
+        otlp_put_text(&s->tail, SCHEMA_URL, s->scope.schema_url);
+        if (!buf_failed(&s->head) && !buf_failed(&s->tail))
+            return s;
+    }
+    source_free(s);
     return NULL;
 }
 
@@ -289,7 +321,6 @@ void *batcher_source(struct batcher *b, const tt_scope *scope, size_t size)
     mutex_unlock(&b->lock);
     if (!s)
         return made;
-    scope_done(&made->scope);
-    free(made);
+    source_free(made);
     return s;
 }

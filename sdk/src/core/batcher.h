@@ -19,7 +19,8 @@ struct source {
     struct source *next; /* guarded by the batcher's lock */
     struct batcher *batcher;
     struct scope scope;
-    struct buf pending; /* encoded records of the next request; guarded by `sending` */
+    struct buf head, tail; /* of the scope's message, encoded once */
+    struct buf pending;    /* encoded records of the next request; guarded by `sending` */
 };
 
 struct batcher_options {
@@ -38,7 +39,9 @@ struct batcher {
     struct worker worker;
     struct mutex lock; /* guards the list of sources */
     struct source *sources;
-    struct mutex sending; /* one drains and sends at a time; guards what follows */
+    struct buf resource_field; /* encoded once */
+    struct mutex sending;      /* one drains and sends at a time; guards what follows */
+    struct buf request;        /* its memory is kept from one to the next */
     size_t pending, pending_bytes;
     int64_t deadline_mono_ns; /* of a flush; INT64_MAX: none */
     bool timed_out;
