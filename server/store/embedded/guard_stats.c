@@ -23,6 +23,8 @@ static int by_number(const void *a, const void *b)
 static size_t take_ids(struct store *s, struct label pair, uint32_t *out)
 {
     struct index *x = &s->streams.index;
+    if (index_settle(x) != 0)
+        return 0; // it is for people to read
     rwlock_take_read(&x->lock);
     const struct pair *p = index_find_pair(x, pair);
     size_t n = p ? pair_streams(p, out, SAMPLE) : 0;

@@ -4,8 +4,17 @@
  * number; a stream is then an array of pair numbers (streams.h). A pair holds the posting of the
  * streams that have it, which is also its reference count: the last stream takes the pair along.
  *
- *   names ─► index_name { text, streams: Roaring, pairs: [pair, …] }
- *   slots ─► pair       { name, value, posting: one id, or Roaring }
+ *   names ─► index_name { text, streams: ids, pairs: [pair, …] }
+ *   slots ─► pair       { name, value, posting: one id, or ids }
+ *
+ * The series of a request mostly say what the one before said: the same names, and of most names
+ * the same value. So what was found last is tried before anything is hashed.
+ *
+ * New streams come by thousands, and putting their ids into a dozen postings each, in the order in
+ * which they come, cost a third of making them: Roaring likes ids that rise. So a stream is counted
+ * at once, but its ids go into the postings later, with thousands of others and sorted
+ * (index_postings.c): when these are full, or somebody asks. The set of a name's streams is made
+ * when it is asked for, and kept up from then on: few names ever are.
  *
  * Pairs sit in chunks that never move, so who holds a stream still (its shard's lock, or the evict
  * lock) may read its pairs' text without the index's lock.
@@ -21,51 +30,74 @@
 #include "base/map.h"
 #include "model/labels.h"
 #include "store/embedded/match.h"
+#include "store/embedded/stream_ids.h"
 
-enum { PAIR_CHUNK_BITS = 12, PAIR_CHUNK = 1 << PAIR_CHUNK_BITS, PAIR_CHUNKS_MAX = 1 << 15 };
+enum { PAIR_CHUNK_BITS = 12, PAIR_CHUNK = 1 << PAIR_CHUNK_BITS, PAIR_CHUNKS_MAX = (1 << 15) - 1 };
+enum { RECENT_NAMES = 64 };
 
 struct index_name {
-    struct str text;                  /* owned */
-    struct roaring_bitmap_s *streams; /* that have this label, whatever the value */
-    uint32_t *pairs;                  /* its values, in no order */
+    struct str text;            /* owned */
+    struct stream_ids *streams; /* that have this label, whatever the value; if `with_streams` */
+    uint32_t n_streams;         /* their number, always */
+    bool with_streams;
+    uint32_t *pairs; /* its values, in no order */
     uint32_t n, cap;
+    uint32_t recent; /* the pair that was asked for last */
     uint64_t value_bytes;
 };
 
 struct pair {
     struct index_name *name; /* NULL: free */
     char *value;             /* owned */
-    uint32_t value_n;
+    uint16_t value_n;
+    uint8_t posted; /* what `posting` is: 0 nothing, 1 `one`, POSTED_MANY `many` */
     uint32_t hash;  /* low bits of the pair's hash, so growing the table reads no text */
     uint32_t place; /* in name->pairs */
     uint32_t count; /* streams that have the pair */
     union {
-        uint32_t one;                  /* count == 1 */
-        struct roaring_bitmap_s *many; /* count > 1 */
-        uint32_t next_free;            /* name == NULL */
+        uint32_t one;
+        struct stream_ids *many;
+        uint32_t next_free; /* name == NULL */
     } posting;
+};
+
+enum { POSTED_MANY = 2, YOUNG_STREAMS = 8192 };
+
+/* A stream that is in no posting yet. */
+struct young_stream {
+    uint32_t id, n;
+    const uint32_t *pairs;
 };
 
 struct index {
     struct rwlock lock;
-    struct map names;                 /* text -> struct index_name */
-    struct pair **chunks;             /* PAIR_CHUNKS_MAX pointers, NULL behind the last */
-    uint32_t *slots;                  /* hash table of pair number + 1; 0 is free */
-    uint32_t n_slots, n_pairs, used;  /* slots: power of two; numbers handed out ever; pairs now */
-    uint32_t first_free;              /* number + 1; 0: none */
-    struct roaring_bitmap_s *streams; /* all */
-    uint64_t text_bytes;              /* memory of names, values and tables, roughly */
+    struct map names;                /* text -> struct index_name */
+    struct pair **chunks;            /* PAIR_CHUNKS_MAX pointers, NULL behind the last */
+    uint32_t *slots;                 /* hash table of pair number + 1 and a tag; 0 is free */
+    uint32_t n_slots, n_pairs, used; /* slots: power of two; numbers handed out ever; pairs now */
+    uint32_t first_free;             /* number + 1; 0: none */
+    struct stream_ids *streams;      /* all */
+    uint64_t text_bytes;             /* memory of names, values and tables, roughly */
+    struct young_stream *young; /* room for twice YOUNG_STREAMS: the second half is for sorting */
+    uint32_t n_young;
+    struct index_name *recent[RECENT_NAMES]; /* by a few letters of theirs; NULL: none yet */
 };
 
 int index_init(struct index *x);
 void index_done(struct index *x);
 
-/* Adds stream `id` with its labels and writes one pair number a label into `out_pairs`. ERR_NOMEM:
- * nothing is changed. ERR_TOO_BIG: more pairs than the index can number. */
+/* Adds stream `id` with its labels and writes one pair number a label into `out_pairs`, which must
+ * stay there until the stream is removed. ERR_NOMEM: nothing is changed. ERR_TOO_BIG: more pairs
+ * than the index can number. */
 int index_add(struct index *x, const struct labels *labels, uint32_t id, uint32_t *out_pairs);
 
 /* Removes it. The evict lock must be held for writing. */
 void index_remove(struct index *x, uint32_t id, const uint32_t *pairs, size_t n);
+
+static inline struct pair *index_pair_at(struct index *x, uint32_t number)
+{
+    return &x->chunks[number >> PAIR_CHUNK_BITS][number & (PAIR_CHUNK - 1)];
+}
 
 static inline const struct pair *index_pair(const struct index *x, uint32_t number)
 {
@@ -81,7 +113,22 @@ static inline struct label pair_label(const struct pair *p)
 const struct index_name *index_find_name(const struct index *x, struct str name);
 const struct pair *index_find_pair(const struct index *x, struct label label);
 
-/* At most `max` streams that have the pair, by rising id. The lock must be held. */
+/* Brings postings up to date with every stream that was added before the call. ERR_NOMEM. */
+int index_settle(struct index *x);
+
+/* The same under the lock, held for writing; and with the set of a name's streams. */
+int index_settle_locked(struct index *x);
+int index_name_settle_locked(struct index *x, struct index_name *name);
+
+/* Takes a stream out of a pair's posting, where it must be. */
+void pair_unpost(struct pair *p, uint32_t id);
+
+/* Adds the pair's posting to a bitmap; whether it has one of a bitmap's streams. The lock must be
+ * held. */
+void pair_or(const struct pair *p, struct roaring_bitmap_s *out);
+bool pair_meets(const struct pair *p, const struct roaring_bitmap_s *within);
+
+/* At most `max` streams that have the pair. The lock must be held. */
 size_t pair_streams(const struct pair *p, uint32_t *out, size_t max);
 
 /* The index as a source for match_streams. The evict lock must be held for reading. */
