@@ -57,6 +57,12 @@ void tt_problem_tell(enum tt_problem kind, const char *text, const char *detail)
         problem(kind, text, detail);
 }
 
+void problem_set_default_handler(tt_problem_handler call)
+{
+    tt_problem_handler none = NULL;
+    (void)atomic_compare_exchange_strong(&handler, &none, call);
+}
+
 void tt_problem_set_handler(tt_problem_handler call, void *arg)
 {
     atomic_set_relaxed(&handler_arg, arg);

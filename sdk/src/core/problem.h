@@ -8,6 +8,9 @@
  * `detail` may be NULL; else it is quoted behind the text. Threads: any, also under locks. */
 void problem(enum tt_problem kind, const char *text, const char *detail);
 
+/* Sets the handler, whose argument is NULL, unless there is one. */
+void problem_set_default_handler(tt_problem_handler call);
+
 /* Counts `n` without telling. */
 void problem_add(enum tt_problem kind, uint64_t n);
 

@@ -20,6 +20,7 @@ static const struct {
 } libraries[] = {
     {TT_COMPONENT_EXPORTER, "otlp", "libtelltale-otlp.so.0"},
     {TT_COMPONENT_EXPORTER, "otlp_http", "libtelltale-otlp.so.0"},
+    {TT_COMPONENT_CONFIGURATION, "file", "libtelltale-config.so.0"},
     {TT_COMPONENT_PULL, "prometheus", "libtelltale-prometheus.so.0"},
     {TT_COMPONENT_PULL, "prometheus/development", "libtelltale-prometheus.so.0"},
 };
@@ -80,4 +81,9 @@ int tt_component_find(enum tt_component_kind kind, const char *name, tt_componen
     if (library && component_load && component_load(library)) // it registers when it is loaded
         rc = copy_found(kind, name, out);
     return rc;
+}
+
+void component_restart(void)
+{
+    mutex_init(&registry.lock);
 }

@@ -10,4 +10,7 @@
  * load.c); in the archive its address is NULL. */
 WEAK bool component_load(const char *library);
 
+/* In a child after fork(): another thread may have held the table's lock. */
+void component_restart(void);
+
 #endif
