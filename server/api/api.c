@@ -9,6 +9,7 @@
 #include "api/prometheus/params.h"
 #include "api/prometheus/query.h"
 #include "api/prometheus/read.h"
+#include "api/prometheus/self_metrics.h"
 #include "api/prometheus/series.h"
 #include "api/prometheus/server.h"
 #include "api/prometheus/snapshot.h"
@@ -73,6 +74,10 @@ static const struct http_route table[] = {
      "targets_metadata", JSON_ERRORS},
     {HTTP_GET, V1("scrape_pools"), AUTH_READ, HTTP_QUERY, api_scrape_pools, NULL, "scrape_pools",
      JSON_ERRORS},
+    {HTTP_GET, V1("scrape_pools/config"), AUTH_READ, HTTP_QUERY, api_scrape_pool_config, NULL,
+     "scrape_pool_config", JSON_ERRORS},
+    {HTTP_GET, V1("targets/relabel_steps"), AUTH_READ, HTTP_QUERY, api_relabel_steps, NULL,
+     "relabel_steps", JSON_ERRORS},
     {HTTP_GET, V1("status/buildinfo"), AUTH_READ, HTTP_QUERY, api_buildinfo, NULL, "buildinfo",
      JSON_ERRORS},
     {HTTP_GET, V1("status/config"), AUTH_READ, HTTP_QUERY, api_config, NULL, "config", JSON_ERRORS},
@@ -86,6 +91,8 @@ static const struct http_route table[] = {
      JSON_ERRORS},
     {HTTP_GET, V1("status/tsdb/blocks"), AUTH_READ, HTTP_QUERY, api_tsdb_blocks, NULL,
      "tsdb_blocks", JSON_ERRORS},
+    {HTTP_GET, V1("status/self_metrics"), AUTH_READ, HTTP_QUERY, api_self_metrics, NULL,
+     "self_metrics", JSON_ERRORS},
     {HTTP_GET, V1("features"), AUTH_READ, HTTP_QUERY, api_features, NULL, "features", JSON_ERRORS},
     {HTTP_GET, V1("notifications"), AUTH_READ, HTTP_QUERY, api_notifications, NULL, "notifications",
      JSON_ERRORS},

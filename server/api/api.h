@@ -37,6 +37,8 @@ struct api_context {
     int (*reload)(void *app, struct err *err);
     void (*quit)(void *app);                         /* NULL: /-/quit is not offered */
     int (*write_config)(void *app, struct buf *out); /* YAML, secrets masked */
+    /* The same of one job. ERR_NOT_FOUND. */
+    int (*write_job)(void *app, struct str job, struct buf *out, struct err *err);
     void (*write_retention)(void *app, struct buf *out);
     /* Labels that /federate adds; a copy in the arena. */
     struct labels (*external_labels)(void *app, struct arena *arena);

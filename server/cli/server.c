@@ -84,6 +84,15 @@ static int write_config(void *self, struct buf *out)
     return 0;
 }
 
+static int write_job(void *self, struct str job, struct buf *out, struct err *err)
+{
+    struct server *s = self;
+    lock_take(&s->lock);
+    int rc = config_write_job(s->config, job, out, err);
+    lock_give(&s->lock);
+    return rc;
+}
+
 static void write_retention(void *self, struct buf *out)
 {
     struct server *s = self;
@@ -145,6 +154,7 @@ static void fill_api(struct server *s)
     api->quit = s->config->http.lifecycle ? quit_for_api : NULL;
     api->admin_api = s->config->http.admin_api;
     api->write_config = write_config;
+    api->write_job = write_job;
     api->write_retention = write_retention;
     api->external_labels = external_labels;
     api->flags = flags;

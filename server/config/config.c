@@ -332,6 +332,17 @@ void config_restart_keys(const struct config *old, const struct config *new, str
     }
 }
 
+int config_write_job(const struct config *c, struct str job, struct buf *out, struct err *err)
+{
+    for (size_t i = 0; i < c->n_scrape_configs; i++) {
+        if (!str_eq(str_c(c->scrape_configs[i].job_name), job))
+            continue;
+        schema_write(out, &scrape_schema, &c->scrape_configs[i], 0, &c->private->hidden);
+        return 0;
+    }
+    return err_set(err, ERR_NOT_FOUND, "scrape pool \"%.*s\" not found", STR_ARG(job));
+}
+
 static struct str without_quotes(struct str s)
 {
     bool quoted = s.n >= 2 && s.p[0] == '"' && str_index(s, '\\') == s.n;

@@ -159,6 +159,9 @@ void config_restart_keys(const struct config *old, const struct config *new, str
 int config_check_reload(const struct config *started, bool client_ca, const struct config *next,
                         struct err *err);
 
+/* Appends one job of scrape_configs as YAML, secrets masked. ERR_NOT_FOUND. */
+int config_write_job(const struct config *c, struct str job, struct buf *out, struct err *err);
+
 /* Calls `each` for every option with its value as text: for /api/v1/status/flags. */
 void config_each(const struct config *c,
                  void (*each)(void *self, const char *key, const char *like, struct str value),

@@ -305,14 +305,69 @@ static int apply(const struct rule *rule, struct labels_builder *b)
     return ERR_INTERNAL;
 }
 
+static int apply_rule(const struct rule *rule, struct labels_builder *b)
+{
+    int rc = apply(rule, b);
+    return rc == 1 && arena_failed(b->arena) ? ERR_NOMEM : rc;
+}
+
 int relabel_apply(const struct relabel *r, struct labels_builder *b)
 {
-    for (size_t i = 0; i < r->n; i++) {
-        int rc = apply(&r->rules[i], b);
-        if (rc != 1)
-            return rc;
-        if (arena_failed(b->arena))
-            return ERR_NOMEM;
+    int rc = 1;
+    for (size_t i = 0; i < r->n && rc == 1; i++)
+        rc = apply_rule(&r->rules[i], b);
+    return rc;
+}
+
+const char *relabel_action_name(enum relabel_action action)
+{
+    return actions[action].name;
+}
+
+static int step_failed(int rc, struct err *err)
+{
+    return err_set(err, rc, "%s",
+                   rc == ERR_NOMEM ? "the steps are over their memory budget"
+                                   : "a pattern ran into its limit of steps");
+}
+
+static int take_step(const struct rule *rule, struct labels_builder *b, struct relabel_step *step,
+                     struct err *err)
+{
+    int rc = apply_rule(rule, b);
+    if (rc < 0)
+        return step_failed(rc, err);
+    step->kept = rc == 1;
+    if (!step->kept || b->n == 0)
+        return 0;
+    struct label *copy = arena_array(b->arena, b->n, sizeof *copy); // the next step changes b's
+    if (!copy)
+        return step_failed(ERR_NOMEM, err);
+    memcpy(copy, b->v, b->n * sizeof *copy);
+    step->output = (struct labels){copy, b->n};
+    return 0;
+}
+
+int relabel_steps(const struct relabel_config *config, const struct labels *labels,
+                  struct arena *arena, const struct relabel_step **out, size_t *n, struct err *err)
+{
+    struct relabel *compiled;
+    int rc = relabel_new(config, "relabel_configs", &compiled, err);
+    if (rc != 0)
+        return rc;
+    struct labels_builder b;
+    labels_builder_init(&b, arena, labels);
+    struct relabel_step *steps = arena_array(arena, config->n + 1, sizeof *steps);
+    if (!steps)
+        rc = step_failed(ERR_NOMEM, err);
+    size_t i = 0;
+    for (bool kept = true; rc == 0 && kept && i < config->n; i++) {
+        steps[i] = (struct relabel_step){.rule = &config->rules[i]};
+        rc = take_step(&compiled->rules[i], &b, &steps[i], err);
+        kept = steps[i].kept;
     }
-    return 1;
+    relabel_free(compiled);
+    *out = steps;
+    *n = i;
+    return rc;
 }

@@ -20,4 +20,18 @@ void relabel_free(struct relabel *r);
  * ERR_NOMEM: the arena's budget is spent. */
 int relabel_apply(const struct relabel *r, struct labels_builder *b);
 
+/* The action as a configuration names it: "labelmap". */
+const char *relabel_action_name(enum relabel_action action);
+
+struct relabel_step {
+    const struct relabel_rule *rule; /* of the configuration */
+    struct labels output;            /* empty when dropped */
+    bool kept;
+};
+
+/* What each rule makes of the labels, up to the one that drops them, for who looks for a mistake.
+ * *out is the arena's; errors as those of relabel_new and relabel_apply. */
+int relabel_steps(const struct relabel_config *config, const struct labels *labels,
+                  struct arena *arena, const struct relabel_step **out, size_t *n, struct err *err);
+
 #endif

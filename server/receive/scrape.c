@@ -258,6 +258,25 @@ int scrape_manager_targets(struct scrape_manager *m, struct arena *arena, struct
     return 0;
 }
 
+int scrape_manager_config(struct scrape_manager *m, struct str job, struct arena *arena,
+                          struct scrape_config *out, struct err *err)
+{
+    bool found = false;
+    lock_take(&m->lock);
+    for (size_t i = 0; i < m->n_pools && !found; i++) {
+        const struct scrape_config *c = &m->pools[i]->settings->config;
+        found = str_eq(str_c(c->job_name), job);
+        if (found)
+            scrape_config_copy(arena, c, out);
+    }
+    lock_give(&m->lock);
+    if (!found)
+        return err_set(err, ERR_NOT_FOUND, "scrape pool \"%.*s\" not found", STR_ARG(job));
+    if (arena_failed(arena))
+        return err_set(err, ERR_NOMEM, "the configuration is over its memory budget");
+    return 0;
+}
+
 struct metadata_list {
     struct arena *arena;
     struct target_metadata *v;

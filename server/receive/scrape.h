@@ -81,6 +81,10 @@ struct target_list {
 int scrape_manager_targets(struct scrape_manager *m, struct arena *arena, struct target_list *out,
                            struct err *err);
 
+/* The configuration of a job, a copy in the arena. ERR_NOT_FOUND, ERR_NOMEM. Threads: any. */
+int scrape_manager_config(struct scrape_manager *m, struct str job, struct arena *arena,
+                          struct scrape_config *out, struct err *err);
+
 struct target_metadata {
     struct labels target;
     struct metric_metadata metadata;

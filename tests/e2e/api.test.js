@@ -334,6 +334,17 @@ describe("the Prometheus HTTP API", () => {
       assert.match(answer.headers.get("content-type"), /^text\/plain; version=0\.0\.4/);
       assert.match(answer.text, /^process_resident_memory_bytes \d/m);
     });
+
+    it("shows them as JSON, too", { skip: OURS_ONLY }, async () => {
+      const families = await api.data("/api/v1/status/self_metrics", { metric_name_pattern: "telltale_http_request.*" });
+      assert.deepEqual(families.map((one) => one.name).sort(), ["telltale_http_request_duration_seconds", "telltale_http_requests_in_flight", "telltale_http_requests_total"]);
+      const of = (name, handler) =>
+        families.find((one) => one.name === name).metric.find((one) => one.label.some(({ name, value }) => name === "handler" && value === handler));
+      const counted = of("telltale_http_requests_total", "query").counter.value;
+      const { histogram } = of("telltale_http_request_duration_seconds", "query");
+      assert.ok(counted > 0 && Number(histogram.sampleCount) > 0 && histogram.sampleSum > 0);
+      assert.deepEqual(histogram.bucket.at(-1), { cumulativeCount: histogram.sampleCount, upperBound: "Infinity" });
+    });
   });
 
   describe("federates", () => {

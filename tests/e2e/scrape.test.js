@@ -296,6 +296,27 @@ metric_relabel_configs:
     assert.deepEqual(await api.vector('up{job="dropped"}'), []);
   });
 
+  it("the configuration of a job is shown", { skip: OURS_ONLY }, async () => {
+    const { yaml } = await api.data("/api/v1/scrape_pools/config", { scrapePool: "dropped" });
+    assert.match(yaml, /^job_name: dropped$/m);
+    assert.match(yaml, /action: keep/);
+    const { status, json } = await api.get("/api/v1/scrape_pools/config", { scrapePool: "none" });
+    assert.deepEqual([status, json.errorType, json.error], [404, "not_found", 'scrape pool "none" not found']);
+    assert.match((await api.get("/api/v1/scrape_pools/config")).json.error, /no scrapePool parameter/);
+  });
+
+  it("relabelling is shown step by step", { skip: OURS_ONLY }, async () => {
+    const steps = async (labels) =>
+      (await api.data("/api/v1/targets/relabel_steps", { scrapePool: "dropped", labels: JSON.stringify(labels) })).steps;
+    const rule = { sourceLabels: ["env"], separator: ";", regex: "prod", replacement: "$1", action: "keep" };
+    const kept = { __address__: "a:1", env: "prod" };
+    assert.deepEqual(await steps(kept), [{ rule, output: kept, keep: true }]);
+    assert.deepEqual(await steps({ env: "test" }), [{ rule, output: {}, keep: false }]);
+    const wrong = await api.get("/api/v1/targets/relabel_steps", { scrapePool: "dropped", labels: '{"a":1}' });
+    assert.equal(wrong.status, 400);
+    assert.match(wrong.json.error, /labels.*byte/);
+  });
+
   it("a series that is no longer exposed is stale at the next scrape", async () => {
     await only("vanishes");
     exposer.page("/vanishing", "stays 1\n");

@@ -4,8 +4,10 @@
 #include "api/prometheus/answer.h"
 #include "api/prometheus/params.h"
 #include "base/time.h"
+#include "codec/json_read.h"
 #include "model/matcher.h"
 #include "query/query.h"
+#include "receive/relabel.h"
 #include "receive/scrape.h"
 
 static void member_time(struct json *j, const char *name, int64_t unix_ms)
@@ -130,6 +132,126 @@ void api_scrape_pools(void *self, const struct http_request *q, struct http_resp
         json_str(&j, list.pools[i].name);
     json_array_end(&j);
     json_object_end(&j);
+    answer_end(&j, NULL, 0, NULL, 0);
+}
+
+static bool pool_param(const struct http_request *q, struct http_response *r, struct str *out)
+{
+    struct err err;
+    *out = http_param(q, "scrapePool");
+    if (out->n)
+        return true;
+    err_set(&err, ERR_INVALID, "no scrapePool parameter provided");
+    answer_error(r, &err);
+    return false;
+}
+
+void api_scrape_pool_config(void *self, const struct http_request *q, struct http_response *r)
+{
+    const struct api_context *api = self;
+    struct str pool;
+    struct err err;
+    if (!pool_param(q, r, &pool))
+        return;
+    struct buf yaml = BUF_MAX(16 << 20);
+    int rc = api->write_job(api->app, pool, &yaml, &err);
+    if (rc == 0 && buf_failed(&yaml))
+        rc = err_set(&err, ERR_INTERNAL, "the configuration could not be written");
+    if (rc != 0) {
+        answer_error(r, &err);
+    } else {
+        struct json j = answer_begin(r);
+        json_object(&j);
+        json_member_str(&j, "yaml", buf_str(&yaml));
+        json_object_end(&j);
+        answer_end(&j, NULL, 0, NULL, 0);
+    }
+    buf_done(&yaml);
+}
+
+/* {"name": "value", …} */
+static int read_labels(struct str text, struct arena *arena, struct labels *out, struct err *err)
+{
+    struct json_reader json = json_reader_of(text, arena, 1);
+    struct labels_builder b;
+    struct str name;
+    labels_builder_init(&b, arena, &(struct labels){0});
+    json_enter_object(&json);
+    while (json_next_member(&json, &name))
+        labels_builder_set(&b, name, json_read_string(&json));
+    json_finish(&json);
+    if (json_failed(&json))
+        return json_error(&json, "invalid parameter \"labels\"", err);
+    *out = labels_builder_labels(&b);
+    return 0;
+}
+
+static void member_if(struct json *j, const char *name, struct str value)
+{
+    if (value.n)
+        json_member_str(j, name, value);
+}
+
+static void write_rule(struct json *j, const struct relabel_rule *rule)
+{
+    json_object(j);
+    if (rule->n_source_labels) {
+        json_key(j, "sourceLabels");
+        json_strs(j, rule->source_labels, rule->n_source_labels);
+    }
+    member_if(j, "separator", rule->separator);
+    member_if(j, "regex", rule->regex);
+    if (rule->modulus) {
+        json_key(j, "modulus");
+        json_u64(j, rule->modulus);
+    }
+    member_if(j, "targetLabel", rule->target_label);
+    member_if(j, "replacement", rule->replacement);
+    json_member_str(j, "action", str_c(relabel_action_name(rule->action)));
+    json_object_end(j);
+}
+
+static void write_steps(struct json *j, const struct relabel_step *steps, size_t n)
+{
+    json_object(j);
+    json_key(j, "steps");
+    json_array(j);
+    for (size_t i = 0; i < n; i++) {
+        json_object(j);
+        json_key(j, "rule");
+        write_rule(j, steps[i].rule);
+        json_key(j, "output");
+        json_labels(j, &steps[i].output);
+        json_key(j, "keep");
+        json_bool(j, steps[i].kept);
+        json_object_end(j);
+    }
+    json_array_end(j);
+    json_object_end(j);
+}
+
+void api_relabel_steps(void *self, const struct http_request *q, struct http_response *r)
+{
+    const struct api_context *api = self;
+    struct str pool;
+    struct labels labels;
+    struct scrape_config job;
+    const struct relabel_step *steps;
+    size_t n;
+    struct err err;
+    if (!pool_param(q, r, &pool))
+        return;
+    int rc = read_labels(http_param(q, "labels"), q->arena, &labels, &err);
+    if (rc == 0)
+        rc = scrape_manager_config(api->scrape, pool, q->arena, &job, &err);
+    if (rc == 0)
+        rc = relabel_steps(&job.relabel_configs, &labels, q->arena, &steps, &n, &err);
+    if (rc != 0) {
+        answer_error(r, &err);
+        return;
+    }
+    struct json j = answer_begin(r);
+    write_steps(&j, steps, n);
     answer_end(&j, NULL, 0, NULL, 0);
 }
 

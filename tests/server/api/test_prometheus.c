@@ -553,6 +553,11 @@ static void test_the_server_tells_of_itself(void **state)
     expect_data("/api/v1/status/flags", "{\"storage.path\":\"/data\"}");
     expect_data("/api/v1/status/walreplay",
                 "{\"min\":0,\"max\":0,\"current\":0,\"state\":\"done\"}");
+    expect_data(
+        "/api/v1/status/self_metrics?metric_name_pattern=telltale_internal_.*",
+        "[{\"name\":\"telltale_internal_errors_total\",\"help\":\"Conditions that must never "
+        "happen and were survived; please report them.\",\"type\":\"COUNTER\",\"metric\":"
+        "[{\"label\":[],\"counter\":{\"value\":0}}]}]");
     expect_data("/api/v1/rules", "{\"groups\":[]}");
     expect_data("/api/v1/alerts", "{\"alerts\":[]}");
     expect_data("/api/v1/alertmanagers",

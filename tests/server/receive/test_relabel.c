@@ -1,13 +1,8 @@
 #include "receive/relabel.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
 #include "base/buf.h"
 #include "base/compiler.h"
+#include "support/check.h"
 
 #define RULE(...)                                                                                  \
     {                                                                                              \
@@ -276,12 +271,50 @@ static void test_a_spent_arena_is_told(void **state)
     relabel_free(relabel);
 }
 
+static void check_labels(const struct labels *labels, const char *wanted)
+{
+    struct buf out = BUF_MAX(4096);
+    labels_format(&out, labels);
+    check_str(buf_str(&out), wanted);
+    buf_done(&out);
+}
+
+static void test_steps_are_shown_up_to_the_one_that_drops(void **state)
+{
+    (void)state;
+    const struct relabel_rule rules[] = {
+        complete((struct relabel_rule)RULE(FROM(TEXT("a")), .target_label = TEXT("b"))),
+        complete((struct relabel_rule)RULE(.regex = TEXT("a"), .action = RELABEL_LABELDROP)),
+        complete(
+            (struct relabel_rule)RULE(FROM(TEXT("b")), .regex = TEXT("1"), .action = RELABEL_DROP)),
+        complete((struct relabel_rule)RULE(.target_label = TEXT("never"))),
+    };
+    const struct relabel_config config = {rules, 4};
+    const struct label label = {STR("a"), STR("1")};
+    const struct relabel_step *steps;
+    size_t n;
+    struct err err;
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    assert_int_equal(relabel_steps(&config, &(struct labels){&label, 1}, &arena, &steps, &n, &err),
+                     0);
+    assert_int_equal(n, 3);
+    check_labels(&steps[0].output, "{a=\"1\", b=\"1\"}");
+    check_labels(&steps[1].output, "{b=\"1\"}");
+    assert_true(steps[1].kept);
+    assert_false(steps[2].kept);
+    assert_int_equal(steps[2].output.n, 0);
+    assert_ptr_equal(steps[2].rule, &rules[2]);
+    arena_done(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_action_rewrites_as_prometheus_does),
         cmocka_unit_test(test_bad_rules_are_refused_with_the_key),
         cmocka_unit_test(test_a_spent_arena_is_told),
+        cmocka_unit_test(test_steps_are_shown_up_to_the_one_that_drops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
