@@ -41,7 +41,7 @@ PUBLIC = {
     "config": ["config.h", "scrape_config.h", "tree.h"],
     "net": ["address.h", "auth.h", "client.h", "grpc.h", "http.h", "tls.h"],
     "query": ["query.h", "script/script.h", "script/unit.h", "records/records.h", "records/filter.h", "records/facets.h", "traces/traces.h", "traces/tree.h", "traces/sessions.h", "logs/logs.h"],
-    "receive": ["receive.h", "scrape.h", "import.h"],
+    "receive": ["receive.h", "scrape.h", "import.h", "relabel.h"],
     "store": ["store.h", "aggregates.h", "inspect.h", "records.h"],
 }
 
