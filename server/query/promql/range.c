@@ -16,6 +16,7 @@ struct range_op {
     struct source *source;
     struct range_call call;
     size_t work; /* samples looked at since the limits were asked */
+    bool plain;  /* the row has no histograms */
     double *v;
     const struct histogram **h;
 };
@@ -155,12 +156,18 @@ static int eval_samples(struct range_op *r, const struct samples *samples, bool 
 {
     r->call.all = samples;
     int rc = r->function->prepare ? r->function->prepare(&r->call) : 0;
-    return rc == 0 ? eval_steps(r, samples, out_floats) : rc;
+    if (rc != 0)
+        return rc;
+    if (!r->function->row || samples->nh || !r->function->row(&r->call, &r->op.t, r->v))
+        return eval_steps(r, samples, out_floats);
+    r->plain = true;
+    *out_floats = !row_is_empty(&(struct row){.v = r->v}, r->op.t.n);
+    return tick(r, samples->nf + r->op.t.n);
 }
 
 static int eval_series(struct range_op *r, const struct sample_series *s, struct row *out)
 {
-    bool floats = false;
+    bool floats = r->plain = false;
     arena_reset(r->call.kept);
     r->call.metric = labels_metric_name(&s->labels);
     int rc =
@@ -169,7 +176,7 @@ static int eval_series(struct range_op *r, const struct sample_series *s, struct
         return rc;
     if (r->function->counter && floats)
         note_non_counter(r, &s->labels);
-    *out = (struct row){s->labels, s->drop_name, r->v, r->h};
+    *out = (struct row){s->labels, s->drop_name, r->v, r->plain ? NULL : r->h};
     return r->function->keeps_name ? 0 : row_drop_name(r->op.ev, out);
 }
 

@@ -39,6 +39,9 @@ struct range_function {
     /* 1: a value; 0: none; or an error. The window has samples. */
     int (*kernel)(struct range_call *c, const struct range_window *w, struct range_value *out);
     int (*prepare)(struct range_call *c); /* once a series; may be NULL */
+    /* All steps of a series of floats at once, after `prepare`: values, or holes. False: not this
+     * one, ask the kernel. May be NULL. */
+    bool (*row)(struct range_call *c, const struct timeline *t, double *v);
     bool keeps_name, anchored, smoothed;
     bool counter;                         /* tells when floats do not look like a counter's */
     const struct rolled_function *rolled; /* on samples rolled up (rollup.h); NULL: needs samples */

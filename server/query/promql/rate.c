@@ -15,11 +15,6 @@
 
 /* --- resets of floats, found once ------------------------------------------------------------- */
 
-struct rate_state {
-    uint32_t *resets; /* rising indices of samples before which a reset happened */
-    size_t n, at;     /* at: the first that may lie in the window */
-};
-
 static bool float_reset(const struct samples *s, size_t i)
 {
     if (s->fv[i] < s->fv[i - 1])
@@ -33,7 +28,7 @@ static int find_resets(struct range_call *c)
     const struct samples *s = c->all;
     size_t n = 0;
     for (size_t i = 1; i < s->nf; i++)
-        n += float_reset(s, i);
+        n += s->fst ? float_reset(s, i) : s->fv[i] < s->fv[i - 1];
     if (!state || !(state->resets = arena_alloc(c->kept, n * sizeof *state->resets)))
         return eval_memory_error(c->ev);
     for (size_t i = 1; n && i < s->nf; i++)
@@ -51,13 +46,11 @@ static size_t first_reset(struct rate_state *state, size_t from)
     return state->at;
 }
 
-static double lost_in_resets(struct range_call *c, const struct range_window *w)
+double rate_lost(struct rate_state *state, const struct samples *all, size_t from, size_t to)
 {
-    struct rate_state *state = c->state;
-    size_t end = w->f_from + w->samples.nf;
     double sum = 0;
-    for (size_t i = first_reset(state, w->f_from); i < state->n && state->resets[i] < end; i++)
-        sum += c->all->fv[state->resets[i] - 1];
+    for (size_t i = first_reset(state, from); i < state->n && state->resets[i] < to; i++)
+        sum += all->fv[state->resets[i] - 1];
     return sum;
 }
 
@@ -253,7 +246,7 @@ static int rate_of_floats(struct range_call *c, const struct range_window *w, bo
                        .first_start = s->fst ? s->fst[0] : 0};
     g.v = s->fv[s->nf - 1] - s->fv[0];
     if (counter) {
-        g.v += lost_in_resets(c, w);
+        g.v += rate_lost(c->state, c->all, w->f_from, w->f_from + s->nf);
         note_overlaps(c, s->fst, s->ft, s->nf);
     }
     return rate_of_growth(c, w, &g, counter, per, out);
@@ -450,6 +443,21 @@ static int kernel_delta(struct range_call *c, const struct range_window *w, stru
     return rate_kernel(c, w, false, false, out);
 }
 
+static bool row_rate(struct range_call *c, const struct timeline *t, double *v)
+{
+    return rate_row(c, t, true, true, v);
+}
+
+static bool row_increase(struct range_call *c, const struct timeline *t, double *v)
+{
+    return rate_row(c, t, true, false, v);
+}
+
+static bool row_delta(struct range_call *c, const struct timeline *t, double *v)
+{
+    return rate_row(c, t, false, false, v);
+}
+
 /* --- irate, idelta ---------------------------------------------------------------------------- */
 
 struct last_two {
@@ -633,14 +641,15 @@ static int kernel_changes(struct range_call *c, const struct range_window *w,
     return count_pairs(c, w, was_changed, out);
 }
 
-const struct range_function range_rate = {kernel_rate,      find_resets,
-                                          .anchored = true, .smoothed = true,
-                                          .counter = true,  .rolled = &rolled_rate};
-const struct range_function range_increase = {kernel_increase,  find_resets,
-                                              .anchored = true, .smoothed = true,
-                                              .counter = true,  .rolled = &rolled_increase};
-const struct range_function range_delta = {kernel_delta, .anchored = true, .smoothed = true,
-                                           .rolled = &rolled_delta};
+const struct range_function range_rate = {kernel_rate,           find_resets,      row_rate,
+                                          .anchored = true,      .smoothed = true, .counter = true,
+                                          .rolled = &rolled_rate};
+const struct range_function range_increase = {
+    kernel_increase,           find_resets,      row_increase,
+    .anchored = true,          .smoothed = true, .counter = true,
+    .rolled = &rolled_increase};
+const struct range_function range_delta = {
+    kernel_delta, NULL, row_delta, .anchored = true, .smoothed = true, .rolled = &rolled_delta};
 const struct range_function range_irate = {kernel_irate};
 const struct range_function range_idelta = {kernel_idelta};
 const struct range_function range_resets = {kernel_resets, .anchored = true,

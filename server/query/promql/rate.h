@@ -5,6 +5,20 @@
 
 #include "query/promql/range.h"
 
+/* Where the floats of a series were reset: found once, for windows that only move forward. */
+struct rate_state {
+    uint32_t *resets; /* rising indices of samples before which a reset happened */
+    size_t n, at;     /* at: the first that may lie in the window */
+};
+
+/* What was lost in the resets of the samples [from, to). */
+double rate_lost(struct rate_state *state, const struct samples *all, size_t from, size_t to);
+
+/* All steps of the series at once. False: it is not one of plain floats, or asked for in another
+ * way; nothing was done. */
+bool rate_row(struct range_call *c, const struct timeline *t, bool counter, bool per_second,
+              double *v);
+
 /* How a series grew within a window. */
 struct growth {
     double v;                        /* of floats */
