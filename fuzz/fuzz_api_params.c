@@ -71,7 +71,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     q.n_params = read_lines(str_of((const char *)data, size), params);
     read_numbers(&q, &r);
     read_selectors(&q, &r);
-    if (params_likeness(&q) != params_likeness(&q))
+    uint64_t likeness = params_likeness(&q);
+    if (likeness == 0 || likeness != params_likeness(&q))
         abort();
     for (size_t i = 0; i < q.n_params; i++)
         (void)label_name_unescape(&arena, params[i].value); // for the sanitizers

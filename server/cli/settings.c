@@ -103,6 +103,7 @@ struct query_options settings_query(const struct config *c)
                               .max_total_memory_bytes = c->query.max_total_memory_bytes,
                               .max_points = c->query.max_points,
                               .max_concurrent = c->query.max_concurrency,
+                              .threads = c->query.threads,
                               .aggregates = (enum query_aggregates)(c->query.aggregates + 1),
                               .aggregates_from_ms = c->query.aggregates_from_ms,
                               .default_step_ms = c->global.evaluation_interval_ms};

@@ -102,6 +102,7 @@ struct config {
     struct {
         int64_t lookback_delta_ms, timeout_ms;
         uint64_t max_samples, max_memory_bytes, max_total_memory_bytes, max_points, max_concurrency;
+        uint64_t threads;
         const struct str *features;
         size_t n_features;
         int aggregates; /* of enum config_aggregates */

@@ -402,6 +402,10 @@ static const struct option options[] = {
     {"query.max_concurrency", OPT_COUNT, AT(query.max_concurrency), .fallback = "20", .min = 1,
      .max = 1000, .like = "--query.max-concurrency",
      .help = "Queries at the same time; more wait, then get an error."},
+    {"query.threads", OPT_COUNT, AT(query.threads), .fallback = "0", .max = 64,
+     .flags = OPTION_RESTART,
+     .help = "Threads at work on queries up to which others help a heavy one with its series: 1, "
+             "none does; 0, as many as the machine has cores."},
     {"query.aggregates", OPT_CHOICE, AT(query.aggregates), .fallback = "auto",
      .choices = aggregate_uses,
      .help = "When metrics rolled up stand in for samples: over long ranges if the answer stays "

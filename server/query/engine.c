@@ -16,6 +16,7 @@
 #include "query/exec/gate.h"
 #include "query/exec/journal.h"
 #include "query/exec/limits.h"
+#include "query/exec/pool.h"
 #include "query/promql/eval.h"
 #include "query/promql/functions.h"
 #include "query/promql/parser.h"
@@ -45,6 +46,7 @@ struct query_engine {
     struct query_options options; /* guarded by lock; without zeros */
     struct budget memory;         /* of all queries */
     struct journal journal;
+    struct pool pool;
 };
 
 static struct query_options with_defaults(const struct query_options *o)
@@ -58,6 +60,7 @@ static struct query_options with_defaults(const struct query_options *o)
         v.max_total_memory_bytes ? v.max_total_memory_bytes : (size_t)2 << 30;
     v.max_points = v.max_points ? v.max_points : 11000;
     v.max_concurrent = v.max_concurrent ? v.max_concurrent : 20;
+    v.parallel_from = v.parallel_from ? v.parallel_from : 100000;
     v.aggregates = v.aggregates ? v.aggregates : QUERY_AGGREGATES_AUTO;
     v.aggregates_from_ms = v.aggregates_from_ms ? v.aggregates_from_ms : MS_PER_DAY;
     v.default_step_ms = v.default_step_ms ? v.default_step_ms : 60 * MS_PER_S;
@@ -76,6 +79,7 @@ int query_engine_new(struct store *store, const struct query_options *options,
     journal_init(&e->journal);
     gate_init(&e->gate, e->options.max_concurrent);
     budget_init(&e->memory, e->options.max_total_memory_bytes, NULL);
+    pool_init(&e->pool, e->options.threads);
     e->memory.code = ERR_BUSY;
     e->memory.who = "all queries together need";
     e->memory.advice = "try again later, select less or raise query.max_total_memory_bytes";
@@ -87,6 +91,7 @@ void query_engine_free(struct query_engine *e)
 {
     if (!e)
         return;
+    pool_done(&e->pool);
     gate_done(&e->gate);
     journal_done(&e->journal);
     lock_done(&e->lock);
@@ -214,7 +219,7 @@ static int begin_trace(struct run *r)
     return 0;
 }
 
-static int begin(struct run *r, struct store *store, int64_t deadline_mono_ns)
+static int begin(struct run *r, struct query_engine *e, int64_t deadline_mono_ns)
 {
     const struct query_request *q = r->request;
     int64_t lookback = q->lookback_ms > 0 ? q->lookback_ms : r->options.lookback_ms;
@@ -223,8 +228,10 @@ static int begin(struct run *r, struct store *store, int64_t deadline_mono_ns)
                                 .max_samples = r->options.max_samples,
                                 .cancelled = q->cancelled,
                                 .self = q->self};
-    r->ev = (struct eval){.store = store,
+    r->ev = (struct eval){.store = e->store,
                           .limits = &r->limits,
+                          .pool = q->patience_ms ? NULL : &e->pool,
+                          .parallel_from = r->options.parallel_from,
                           .features = r->options.features,
                           .lookback_ms = lookback < PARSE_TIME_MAX ? lookback : PARSE_TIME_MAX,
                           .default_step_ms = r->options.default_step_ms,
@@ -233,7 +240,7 @@ static int begin(struct run *r, struct store *store, int64_t deadline_mono_ns)
                           .query = r->t,
                           .query_end_ms = end_of(q),
                           .err = r->err};
-    limits_budget(&r->limits.memory, r->options.max_memory_bytes, r->all);
+    limits_budget(&r->limits.memory, r->options.max_memory_bytes, &e->memory);
     arena_init_shared(&r->out->arena, SIZE_MAX, &r->limits.memory);
     r->ev.arena = limits_arena(&r->limits);
     if (!r->ev.arena)
@@ -440,6 +447,8 @@ static int finish(struct run *r)
     out->stats.samples_read = r->limits.samples_read;
     out->stats.peak_samples = r->limits.peak_samples;
     out->stats.series_selected = r->ev.series_selected;
+    out->stats.pieces = r->ev.pieces;
+    out->stats.pieces_helped = r->ev.pieces_helped;
     out->stats.aggregates.days = r->ev.rolled.days;
     out->stats.aggregates.resolution_ms = r->ev.rolled.resolution_ms;
     out->stats.aggregates.approximate = r->ev.rolled.approximate;
@@ -449,11 +458,12 @@ static int finish(struct run *r)
     return 0;
 }
 
-static int run_now(struct run *r, struct store *store, int64_t deadline_mono_ns)
+static int run_now(struct run *r, struct query_engine *e, int64_t deadline_mono_ns)
 {
     int64_t start = time_now_mono_ns();
     *r->out = (struct query_result){0};
-    int rc = begin(r, store, deadline_mono_ns);
+    pool_enter(&e->pool);
+    int rc = begin(r, e, deadline_mono_ns);
     if (rc == 0)
         rc = answer(r);
     r->eval_ns = time_now_mono_ns() - start;
@@ -461,6 +471,7 @@ static int run_now(struct run *r, struct store *store, int64_t deadline_mono_ns)
         rc = finish(r);
     self_add(&samples_total, r->limits.samples_read);
     eval_done(&r->ev);
+    pool_leave(&e->pool);
     limits_done(&r->limits);
     memory_freed(r->limits.memory.peak - r->out->arena.used);
     if (rc != 0) {
@@ -498,7 +509,7 @@ static int run_in_turn(struct run *r, struct query_engine *e, int64_t deadline_m
     int rc = gate_enter(&e->gate, deadline_mono_ns, r->err);
     if (rc != 0)
         return rc;
-    rc = run_now(r, e->store, deadline_mono_ns);
+    rc = run_now(r, e, deadline_mono_ns);
     gate_leave(&e->gate);
     return rc;
 }
@@ -507,7 +518,7 @@ static int run_in_turn(struct run *r, struct query_engine *e, int64_t deadline_m
 static int run_at_once(struct run *r, struct query_engine *e, int64_t deadline_mono_ns)
 {
     int64_t end = time_now_mono_ns() + r->request->patience_ms * NS_PER_MS;
-    int rc = run_now(r, e->store, MIN(end, deadline_mono_ns));
+    int rc = run_now(r, e, MIN(end, deadline_mono_ns));
     bool impatient = rc == ERR_TIMEOUT && end < deadline_mono_ns;
     return impatient ? err_set(r->err, ERR_BUSY, "the query takes longer than a moment") : rc;
 }

@@ -49,6 +49,9 @@ struct query_options {
     size_t max_total_memory_bytes; /* of all queries together; 0: 2 GiB */
     size_t max_points;             /* per series of a range query; 0: 11,000 */
     size_t max_concurrent;         /* 0: 20; more wait, then ERR_BUSY */
+    size_t threads;                /* of queries and those that help them; 0: of the machine; set
+                                    * once */
+    uint64_t parallel_from;        /* series × steps that are shared with them; 0: 100,000 */
     int64_t default_step_ms;       /* subquery resolution when none is given; 0: 1 minute */
     unsigned features;             /* of enum query_feature */
     enum query_aggregates aggregates;
@@ -124,6 +127,8 @@ struct query_result {
     struct query_trace *trace; /* of the whole query; NULL: not asked for */
     struct {
         uint64_t samples_read, peak_samples, series_selected;
+        uint64_t pieces,
+            pieces_helped; /* of its series, shared with helping threads; done by them */
         int64_t parse_ns, select_ns, eval_ns;
         struct {
             uint64_t days;         /* read rolled up, summed over selectors */

@@ -67,10 +67,11 @@ describe("queries", () => {
 
   it("stats=all tells times and samples", async () => {
     const { json } = await api.get("/api/v1/query", { query: "rate(http_requests_total[1m])", time: END, stats: "all" });
-    const { timings, samples, seriesSelected } = json.data.stats;
+    const { timings, samples, seriesSelected, pieces } = json.data.stats;
     assert.ok(timings.evalTotalTime > 0 && timings.queryPreparationTime > 0);
     assert.ok(samples.totalQueryableSamples >= 16 && samples.peakSamples > 0);
     assert.equal(seriesSelected, 4);
+    assert.deepEqual(pieces, { shared: 0, helped: 0 });
   });
 
   it("ends when its client hangs up", async () => {

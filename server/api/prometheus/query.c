@@ -113,6 +113,13 @@ static void write_stats(struct json *j, const struct query_result *result)
     json_object_end(j);
     json_key(j, "seriesSelected");
     json_u64(j, result->stats.series_selected);
+    json_key(j, "pieces");
+    json_object(j);
+    json_key(j, "shared");
+    json_u64(j, result->stats.pieces);
+    json_key(j, "helped");
+    json_u64(j, result->stats.pieces_helped);
+    json_object_end(j);
     json_object_end(j);
 }
 

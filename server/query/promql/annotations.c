@@ -36,6 +36,14 @@ static struct annotation *add(struct annotations *a, struct span at, bool info, 
     return &a->v[a->n++];
 }
 
+void annotations_merge(struct annotations *a, const struct annotations *other)
+{
+    for (size_t i = 0; i < other->n; i++)
+        (void)add(a, other->v[i].span, other->v[i].info, other->v[i].text); // or counted
+    a->omitted += other->omitted;
+    a->damaged |= other->damaged;
+}
+
 static struct annotation *add_formatted(struct annotations *a, struct span at, bool info,
                                         const char *fmt, va_list args) PRINTF_LIKE(4, 0);
 

@@ -39,6 +39,9 @@ void annotate_info(struct annotations *a, struct span at, const char *fmt, ...) 
 void annotate_repair(struct annotations *a, struct span at, struct str name,
                      const struct annotation_repair *repair);
 
+/* Adds what another evaluation of the same query noted, but for repairs. */
+void annotations_merge(struct annotations *a, const struct annotations *other);
+
 /* The full texts, with positions, into `arena`. */
 void annotations_render(const struct annotations *a, struct str query, struct arena *arena,
                         bool info, struct str **out, size_t *out_n);

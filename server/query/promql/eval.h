@@ -35,6 +35,7 @@
 
 struct histogram;
 struct op;
+struct pool;
 struct store;
 
 struct timeline {
@@ -57,6 +58,9 @@ struct eval {
     struct limits *limits;
     struct arena *arena; /* of the whole query: operators, labels, tables */
     struct annotations notes;
+    struct pool *pool;      /* helpers; NULL: on this thread alone */
+    uint64_t parallel_from; /* series × steps that are worth it */
+    uint64_t pieces, pieces_helped;
     unsigned features; /* of enum query_feature */
     int64_t lookback_ms, default_step_ms;
     enum query_aggregates aggregates;
@@ -142,6 +146,9 @@ int eval_scalar_alloc(struct eval *ev, const struct node *n, struct timeline t, 
 /* --- rows ------------------------------------------------------------------------------------- */
 
 bool row_is_empty(const struct row *r, size_t n);
+
+/* Copies of the row's histograms; NULL: out of memory. */
+const struct histogram **row_copy_histograms(struct arena *a, const struct row *r, size_t n);
 
 /* A deep copy into the query's arena. */
 int row_keep(struct eval *ev, const struct row *r, size_t n, struct row *out);

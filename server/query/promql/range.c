@@ -7,6 +7,7 @@
 #include "query/promql/functions.h"
 #include "query/promql/interpolate.h"
 #include "query/promql/open.h"
+#include "query/promql/parallel.h"
 #include "query/promql/rollup.h"
 #include "query/query.h"
 
@@ -107,6 +108,7 @@ static void put_value(struct range_op *r, size_t step, int rc, const struct rang
 {
     r->v[step] = rc ? value->v : HOLE;
     r->h[step] = rc ? value->h : NULL;
+    r->plain &= !r->h[step];
     *out_floats |= rc && !value->h;
 }
 
@@ -160,14 +162,14 @@ static int eval_samples(struct range_op *r, const struct samples *samples, bool 
         return rc;
     if (!r->function->row || samples->nh || !r->function->row(&r->call, &r->op.t, r->v))
         return eval_steps(r, samples, out_floats);
-    r->plain = true;
     *out_floats = !row_is_empty(&(struct row){.v = r->v}, r->op.t.n);
     return tick(r, samples->nf + r->op.t.n);
 }
 
 static int eval_series(struct range_op *r, const struct sample_series *s, struct row *out)
 {
-    bool floats = r->plain = false;
+    bool floats = false;
+    r->plain = true;
     arena_reset(r->call.kept);
     r->call.metric = labels_metric_name(&s->labels);
     int rc =
@@ -195,6 +197,18 @@ static int range_next(struct op *op, struct row *out)
     return rc;
 }
 
+static struct range_op *new_range(struct eval *ev, const struct range_function *f,
+                                  struct timeline t)
+{
+    struct range_op *r = op_new(ev, sizeof *r, t, range_next);
+    if (!r || !(r->v = op_values(ev, t.n)) || !(r->h = op_histograms(ev, t.n)) ||
+        !(r->call.scratch = eval_scratch(ev)) || !(r->call.kept = eval_scratch(ev)))
+        return NULL;
+    r->function = f;
+    r->call.ev = ev;
+    return r;
+}
+
 static int check_modifiers(struct eval *ev, const struct function *f, const struct window_spec *w)
 {
     if (w->anchored && !f->range->anchored)
@@ -207,6 +221,27 @@ static int check_modifiers(struct eval *ev, const struct function *f, const stru
                        "smoothed modifier can only be used with: delta, increase, rate - not with "
                        "%s",
                        f->name);
+    return 0;
+}
+
+static int clone_range(struct eval *ev, const struct op *original, struct op **out,
+                       struct series_reader **out_reader)
+{
+    const struct range_op *from = (const struct range_op *)original;
+    struct range_op *r = new_range(ev, from->function, original->t);
+    if (!r)
+        return ERR_TOO_BIG;
+    r->call.arg_span = from->call.arg_span;
+    r->call.window = from->call.window;
+    for (size_t i = 0; i < RANGE_PARAMETERS_MAX; i++) {
+        r->call.parameters[i] = from->call.parameters[i];
+        r->call.parameter_spans[i] = from->call.parameter_spans[i];
+    }
+    int rc = source_share(ev, from->source, from->function->rolled, &r->source);
+    if (rc != 0)
+        return rc;
+    *out_reader = source_reader(r->source);
+    *out = &r->op;
     return 0;
 }
 
@@ -237,13 +272,10 @@ static int eval_parameters(struct range_op *r, const struct node *n, size_t rang
 int open_range_call(struct eval *ev, const struct node *n, struct timeline t, struct op **out)
 {
     const struct function *f = n->call.function;
-    struct range_op *r = op_new(ev, sizeof *r, t, range_next);
-    if (!r || !(r->v = op_values(ev, t.n)) || !(r->h = op_histograms(ev, t.n)) ||
-        !(r->call.scratch = eval_scratch(ev)) || !(r->call.kept = eval_scratch(ev)))
+    struct range_op *r = new_range(ev, f->range, t);
+    if (!r)
         return ERR_TOO_BIG;
     size_t arg = range_argument(n);
-    r->function = f->range;
-    r->call.ev = ev;
     r->call.arg_span = n->call.args[arg]->span;
     int rc = eval_parameters(r, n, arg);
     if (rc == 0)
@@ -254,10 +286,11 @@ int open_range_call(struct eval *ev, const struct node *n, struct timeline t, st
     rc = check_modifiers(ev, f, &r->call.window);
     if (rc != 0)
         return rc;
-    if (f->range->keeps_name) {
-        r->op.distinct = r->source->distinct;
-        *out = &r->op;
-        return 0;
-    }
-    return op_finish_dropped(ev, &r->op, r->source->distinct, out);
+    r->op.distinct = r->source->distinct;
+    *out = &r->op;
+    struct parallel_leaf leaf = {&r->op, source_reader(r->source), clone_range};
+    rc = leaf.reader ? op_open_parallel(ev, &leaf, out) : 0;
+    if (rc != 0 || f->range->keeps_name)
+        return rc;
+    return op_finish_dropped(ev, *out, r->source->distinct, out);
 }

@@ -54,7 +54,7 @@ static double extrapolated(const struct block *b, size_t k, bool counter, double
     left = left >= far ? half : left;
     right = right >= far ? half : right;
     bool bounded = (growth > 0) & (b->first[k] >= 0) & counter;
-    left = bounded & (to_zero < left) ? to_zero : left;
+    left = (bounded & (to_zero < left)) ? to_zero : left;
     double factor = (interval + left + right) / interval;
     return growth * ((interval != 0 ? factor : 1) / per);
 }

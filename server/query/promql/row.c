@@ -66,21 +66,18 @@ bool row_is_empty(const struct row *r, size_t n)
     return true;
 }
 
-static int keep_histograms(struct eval *ev, const struct row *r, size_t n, struct row *out)
+const struct histogram **row_copy_histograms(struct arena *a, const struct row *r, size_t n)
 {
-    out->h = op_histograms(ev, n);
-    if (!out->h)
-        return ERR_TOO_BIG;
-    for (size_t i = 0; i < n; i++) {
+    const struct histogram **h = arena_array(a, n, sizeof *h);
+    for (size_t i = 0; h && i < n; i++) {
         if (!r->h[i] || is_hole(r->v[i]))
             continue;
-        out->h[i] = i > 0 && r->h[i] == r->h[i - 1] && out->h[i - 1]
-                        ? out->h[i - 1]
-                        : histogram_copy(ev->arena, r->h[i]);
-        if (!out->h[i])
-            return eval_memory_error(ev);
+        bool again = i > 0 && r->h[i] == r->h[i - 1] && h[i - 1];
+        h[i] = again ? h[i - 1] : histogram_copy(a, r->h[i]);
+        if (!h[i])
+            return NULL;
     }
-    return 0;
+    return h;
 }
 
 int row_keep(struct eval *ev, const struct row *r, size_t n, struct row *out)
@@ -94,7 +91,9 @@ int row_keep(struct eval *ev, const struct row *r, size_t n, struct row *out)
     if (!out->v)
         return ERR_TOO_BIG;
     memcpy(out->v, r->v, n * sizeof *out->v);
-    return r->h ? keep_histograms(ev, r, n, out) : 0;
+    if (r->h && !(out->h = row_copy_histograms(ev->arena, r, n)))
+        return eval_memory_error(ev);
+    return 0;
 }
 
 int table_add(struct eval *ev, struct table *t, const struct row *r, size_t n_steps)

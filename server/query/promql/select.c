@@ -5,6 +5,7 @@
 #include "model/histogram.h"
 #include "query/promql/interpolate.h"
 #include "query/promql/open.h"
+#include "query/promql/parallel.h"
 #include "query/promql/rollup.h"
 #include "query/query.h"
 
@@ -172,6 +173,30 @@ static struct select_op *new_select(struct eval *ev, struct timeline t, enum sel
     return s;
 }
 
+static int clone_select(struct eval *ev, const struct op *original, struct op **out,
+                        struct series_reader **out_reader)
+{
+    const struct select_op *from = (const struct select_op *)original;
+    struct select_op *s = new_select(ev, original->t, from->what, original->next);
+    if (!s)
+        return ERR_TOO_BIG;
+    s->node = from->node;
+    s->when = from->when;
+    int rc = series_share(ev, from->reader, &s->reader);
+    if (rc != 0)
+        return rc;
+    *out_reader = s->reader;
+    *out = &s->op;
+    return 0;
+}
+
+static int open_parallel(struct select_op *s, struct op **out)
+{
+    s->op.distinct = s->reader->distinct;
+    struct parallel_leaf leaf = {&s->op, s->reader, clone_select};
+    return op_open_parallel(s->op.ev, &leaf, out);
+}
+
 /* The newest sample of a bucket is known: at the end of one that is all that is wanted. */
 static int open_reader(struct select_op *s, const struct selection_spec *spec, int64_t first_ms,
                        int64_t last_ms, bool needs_samples)
@@ -207,9 +232,7 @@ int open_selection(struct eval *ev, const struct selection_spec *spec, struct ti
     s->reader->wanted = spec->wanted;
     s->reader->self = spec->self;
     s->reader->resolve_resets = spec->resolve_resets;
-    s->op.distinct = s->reader->distinct;
-    *out = &s->op;
-    return 0;
+    return open_parallel(s, out);
 }
 
 static int open_smoothed(struct eval *ev, const struct node *n, const struct selection_spec *spec,
@@ -223,11 +246,7 @@ static int open_smoothed(struct eval *ev, const struct node *n, const struct sel
     int64_t first = window_end(&s->when, t.start_ms) - ev->lookback_ms + 1;
     int64_t last = window_end(&s->when, timeline_end(&t)) + ev->lookback_ms;
     int rc = open_reader(s, spec, first, last, true);
-    if (rc != 0)
-        return rc;
-    s->op.distinct = s->reader->distinct;
-    *out = &s->op;
-    return 0;
+    return rc ? rc : open_parallel(s, out);
 }
 
 int open_selector(struct eval *ev, const struct node *n, struct timeline t, enum select_what what,

@@ -13,7 +13,8 @@ static void close_reader(struct op *op)
     columns_done(&r->columns);
     if (r->rows)
         aggregates_done(r->rows);
-    selection_free(r->selection);
+    if (!r->borrowed)
+        selection_free(r->selection);
     r->selection = NULL;
 }
 
@@ -54,10 +55,29 @@ int series_open(struct eval *ev, const struct matcher *matchers, size_t n, int64
         return rc;
     }
     r->op.close = close_reader;
-    ev->series_selected += selection_count(r->selection);
+    r->end = selection_count(r->selection);
+    ev->series_selected += r->end;
     if (store_is_damaged(ev->store, min_ms, max_ms))
         ev->notes.damaged = true;
     r->distinct = all_distinct(r, matchers, n);
+    *out = r;
+    return 0;
+}
+
+int series_share(struct eval *ev, const struct series_reader *of, struct series_reader **out)
+{
+    struct timeline none = {0};
+    struct series_reader *r = op_new(ev, sizeof *r, none, NULL);
+    if (!r || !(r->histograms = eval_scratch(ev)))
+        return ERR_TOO_BIG;
+    r->op.close = close_reader;
+    r->selection = of->selection;
+    r->borrowed = true;
+    r->min_ms = of->min_ms;
+    r->max_ms = of->max_ms;
+    r->distinct = of->distinct;
+    r->resolve_resets = of->resolve_resets;
+    columns_init(&r->columns, r->histograms);
     *out = r;
     return 0;
 }
@@ -113,7 +133,7 @@ static int read_columns(struct series_reader *r, size_t i)
 int series_next(struct series_reader *r, struct labels *out)
 {
     struct eval *ev = r->op.ev;
-    while (r->at < selection_count(r->selection)) {
+    while (r->at < r->end && r->at < selection_count(r->selection)) {
         size_t i = r->at++;
         if (r->wanted && !r->wanted(r->self, selection_labels(r->selection, i)))
             continue;

@@ -38,6 +38,15 @@ static int stored_next(struct source *s, struct sample_series *out)
     return 1;
 }
 
+static void use_rows(struct stored_source *d, const struct rolled_function *rolled)
+{
+    aggregates_init(&d->rows, rolled->want, d->reader->histograms);
+    d->reader->rows = &d->rows;
+    d->reader->rows_resolution_ms = d->plan.exact ? d->plan.resolution_ms : 1;
+    d->reader->resolve_resets = false;
+    d->source.rolled = &d->plan;
+}
+
 /* Selects, rolled up if that is right and the function can do with it. */
 static int open_reader(struct stored_source *d, const struct node *n, struct timeline t,
                        const struct rolled_function *rolled)
@@ -61,13 +70,8 @@ static int open_reader(struct stored_source *d, const struct node *n, struct tim
         return rc;
     d->reader->resolve_resets = sel->resolve_resets;
     rolled_found(ev, &s, d->reader->selection, &d->plan);
-    if (d->plan.came && s.capable) {
-        aggregates_init(&d->rows, rolled->want, d->reader->histograms);
-        d->reader->rows = &d->rows;
-        d->reader->rows_resolution_ms = d->plan.exact ? d->plan.resolution_ms : 1;
-        d->reader->resolve_resets = false;
-        d->source.rolled = &d->plan;
-    }
+    if (d->plan.came && s.capable)
+        use_rows(d, rolled);
     return 0;
 }
 
@@ -91,6 +95,28 @@ static int open_stored(struct eval *ev, const struct node *n, struct timeline t,
     d->source.distinct = d->reader->distinct;
     *out = &d->source;
     return 0;
+}
+
+struct series_reader *source_reader(const struct source *s)
+{
+    return s->next == stored_next ? ((const struct stored_source *)s)->reader : NULL;
+}
+
+int source_share(struct eval *ev, const struct source *of, const struct rolled_function *rolled,
+                 struct source **out)
+{
+    const struct stored_source *from = (const struct stored_source *)of;
+    struct stored_source *d = eval_alloc(ev, 1, sizeof *d);
+    if (!d || !(d->scratch = eval_scratch(ev)))
+        return ERR_TOO_BIG;
+    d->source = (struct source){
+        .next = stored_next, .ev = ev, .window = of->window, .distinct = of->distinct};
+    d->plan = from->plan;
+    int rc = series_share(ev, from->reader, &d->reader);
+    if (rc == 0 && of->rolled)
+        use_rows(d, rolled);
+    *out = &d->source;
+    return rc;
 }
 
 /* --- from a subquery -------------------------------------------------------------------------- */

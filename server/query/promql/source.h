@@ -8,6 +8,7 @@
 
 struct rolled_function;
 struct rolled_plan;
+struct series_reader;
 
 /* The samples of one series without stale markers, floats apart from histograms. Start times: 0
  * unknown; the arrays are NULL when none is known. */
@@ -51,6 +52,13 @@ struct source {
 int source_open(struct eval *ev, const struct node *n, struct timeline t,
                 const struct rolled_function *rolled, struct source **out);
 
+/* The reader of a source of stored series; NULL: it is a subquery. */
+struct series_reader *source_reader(const struct source *s);
+
+/* Another source of the same stored series, for another evaluation. */
+int source_share(struct eval *ev, const struct source *of, const struct rolled_function *rolled,
+                 struct source **out);
+
 /* Cuts samples to the window of the one step at `t`, which with anchored and smoothed selectors is
  * smaller than what was read. */
 void source_window(const struct source *s, int64_t t, struct samples *samples);
@@ -65,7 +73,9 @@ struct series_reader {
     int64_t rows_resolution_ms; /* of samples among them */
     struct arena *histograms;
     int64_t min_ms, max_ms;
-    size_t at, held;
+    size_t at, end; /* series yet to read: [at, end) */
+    size_t held;
+    bool borrowed; /* the selection is another reader's */
     bool distinct;
     /* Series to skip unread; NULL: none. */
     bool (*wanted)(void *self, const struct labels *l);
@@ -76,6 +86,10 @@ struct series_reader {
 /* Selects; both times inclusive. `plan`: of the selector. NULL in *out with an error. */
 int series_open(struct eval *ev, const struct matcher *matchers, size_t n, int64_t min_ms,
                 int64_t max_ms, const struct rolled_plan *plan, struct series_reader **out);
+
+/* Another reader of the same selection, for another evaluation. The first outlives it. Rolled-up
+ * rows are the caller's to set. */
+int series_share(struct eval *ev, const struct series_reader *of, struct series_reader **out);
 
 /* Reads the next series that has rows: 1 (labels and r->columns or r->rows), 0, or an error. */
 int series_next(struct series_reader *r, struct labels *out);
