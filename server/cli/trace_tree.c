@@ -24,23 +24,36 @@ static bool member_true(const json_t *o, const char *name)
 
 /* --- what was used ---------------------------------------------------------------------------- */
 
-static void put_number(struct buf *out, const json_t *usage, const char *name, const char *what)
+/* "1 error", "1,200 tokens in": `one` and `many` are what is counted. */
+static void put_count(struct buf *out, int64_t n, const char *one, const char *many)
+{
+    terminal_count(out, n);
+    buf_putc(out, ' ');
+    buf_puts(out, n == 1 ? one : many);
+}
+
+static void put_number(struct buf *out, const json_t *usage, const char *name, const char *one,
+                       const char *many)
 {
     double n = json_number_value(json_object_get(usage, name));
     if (!(n > 0 && n < 1e18))
         return;
     buf_puts(out, "  ");
-    terminal_count(out, (int64_t)n);
-    buf_puts(out, what);
+    put_count(out, (int64_t)n, one, many);
+}
+
+static void put_tokens(struct buf *out, const json_t *usage, const char *in, const char *out_of)
+{
+    put_number(out, usage, in, "token in", "tokens in");
+    put_number(out, usage, out_of, "token out", "tokens out");
 }
 
 static void put_usage(struct buf *out, const json_t *usage)
 {
     const json_t *cost = json_object_get(usage, "cost");
-    put_number(out, usage, "model_calls", " model calls");
-    put_number(out, usage, "tool_calls", " tool calls");
-    put_number(out, usage, "input_tokens", " tokens in");
-    put_number(out, usage, "output_tokens", " tokens out");
+    put_number(out, usage, "model_calls", "model call", "model calls");
+    put_number(out, usage, "tool_calls", "tool call", "tool calls");
+    put_tokens(out, usage, "input_tokens", "output_tokens");
     if (cost)
         buf_printf(out, "  cost %.6g", json_number_value(cost));
 }
@@ -48,9 +61,8 @@ static void put_usage(struct buf *out, const json_t *usage)
 /* Of a model call: what its attributes say. */
 static void put_own_tokens(struct buf *out, const json_t *span)
 {
-    const json_t *a = json_object_get(span, "attributes");
-    put_number(out, a, "gen_ai.usage.input_tokens", " tokens in");
-    put_number(out, a, "gen_ai.usage.output_tokens", " tokens out");
+    put_tokens(out, json_object_get(span, "attributes"), "gen_ai.usage.input_tokens",
+               "gen_ai.usage.output_tokens");
 }
 
 /* --- branches --------------------------------------------------------------------------------- */
@@ -153,8 +165,10 @@ static void put_span(struct buf *out, struct branches *b, const json_t *spans, s
         put_own_tokens(out, span);
     put_hints(out, span, colours);
     size_t logs = json_array_size(json_object_get(span, "logs"));
-    if (logs)
-        buf_printf(out, "  %zu log records", logs);
+    if (logs) {
+        buf_puts(out, "  ");
+        put_count(out, (int64_t)logs, "log record", "log records");
+    }
     buf_putc(out, '\n');
 }
 
@@ -169,10 +183,9 @@ static void put_head(struct buf *out, const json_t *data, bool colours)
     buf_puts(out, "  ");
     terminal_duration(out, member_int(data, "duration_ns"));
     buf_puts(out, "  ");
-    terminal_count(out, member_int(data, "span_count"));
-    buf_puts(out, " spans  ");
-    terminal_count(out, member_int(data, "errors"));
-    buf_puts(out, " errors");
+    put_count(out, member_int(data, "span_count"), "span", "spans");
+    buf_puts(out, "  ");
+    put_count(out, member_int(data, "errors"), "error", "errors");
     put_usage(out, json_object_get(data, "usage"));
     buf_puts(out, "\n\n  TIME    SELF      SPAN (* on the critical path)\n");
 }

@@ -56,11 +56,11 @@ describe("telltale", () => {
 
   it("traces ID is a tree without colours or control characters in a pipe", async () => {
     const [head, , , ...spans] = await lines("traces", TRACE);
-    assert.equal(head, `trace ${TRACE}  ${time(NOW)}  1.5s  3 spans  1 errors  1 model calls  1,200 tokens in  34 tokens out`);
+    assert.equal(head, `trace ${TRACE}  ${time(NOW)}  1.5s  3 spans  1 error  1 model call  1,200 tokens in  34 tokens out`);
     assert.deepEqual(spans, [
-      "* 1.5s    1.18s     shop  GET /cart  1 model calls  1,200 tokens in  34 tokens out",
+      "* 1.5s    1.18s     shop  GET /cart  1 model call  1,200 tokens in  34 tokens out",
       "* 300ms   300ms     ├ shop  chat gpt  1,200 tokens in  34 tokens out",
-      "* 20ms    20ms      └ shop  pay  ERROR: card \\x1b[31mdeclined  1 log records",
+      "* 20ms    20ms      └ shop  pay  ERROR: card \\x1b[31mdeclined  1 log record",
     ]);
     assert.match((await lines("traces", "1".repeat(32)))[3], /late {2}\(its parent is missing\)$/);
     assert.ok(JSON.parse((await lines("traces", "--json", TRACE))[0]).data.spans.length === 3);
