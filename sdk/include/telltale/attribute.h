@@ -5,7 +5,9 @@
  *
  *     tt_attr attrs[] = {tt_str("http.route", "/users/:id"), tt_int("http.status_code", 200)};
  *
- * Text is UTF-8. Where a key is given twice the later one holds. */
+ * Text is UTF-8. Where a key is given twice the later one holds. A value of type TT_TYPE_EMPTY
+ * ("null") is undefined: it may be kept as empty or be left out, and nobody should rely on either;
+ * a text that is NULL is an empty one. */
 #ifndef TELLTALE_ATTRIBUTE_H
 #define TELLTALE_ATTRIBUTE_H
 

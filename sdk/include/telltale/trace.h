@@ -38,12 +38,17 @@ typedef struct tt_sampler tt_sampler;
 TT_API tt_sampler *tt_sampler_always_on(void);
 TT_API tt_sampler *tt_sampler_always_off(void);
 
-/* A share of the traces (0 to 1), chosen by the trace id so that all services choose the same; the
- * threshold is told in the tracestate ("ot=th:…"). */
+/* A share of the traces (0 to 1), chosen by the trace id, or by the randomness that a parent's
+ * tracestate tells ("ot=rv:…"), so that all services choose the same; the threshold is told there
+ * ("ot=th:…"). */
 TT_API tt_sampler *tt_sampler_ratio(double share);
 
 /* At most so many traces a second, evenly. */
 TT_API tt_sampler *tt_sampler_rate(double per_second);
+
+/* As `sampler` decides, but what it drops is recorded all the same: seen by processors, not
+ * exported. */
+TT_API tt_sampler *tt_sampler_always_record(tt_sampler *sampler);
 
 /* As the parent was; `root` decides where there is none. The others, which may be NULL, decide for
  * a parent that is remote or local, sampled or not, instead of doing as it did. */
@@ -69,20 +74,88 @@ enum tt_span_kind {
     TT_SPAN_PRODUCER,
     TT_SPAN_CONSUMER
 };
+typedef struct tt_link {
+    tt_span_context span;
+    const char *tracestate; /* NULL: none */
+    const tt_attr *attrs;
+    size_t attrs_n;
+} tt_link;
+
+/* What a sampler decides upon; all borrowed. */
 typedef struct tt_sampling {
     const tt_span_context *parent; /* all zeros: a root */
+    const char *tracestate;        /* the parent's; "": none */
+    const tt_context *context;     /* it starts in: its baggage, its values; NULL: an empty one */
     const uint8_t *trace_id;
     const char *name;
     enum tt_span_kind kind;
     const tt_attr *attrs;
     size_t attrs_n;
+    const tt_link *links;
+    size_t links_n;
 } tt_sampling;
-typedef enum tt_decision (*tt_sampler_function)(void *arg, const tt_sampling *sampling);
+
+/* What a sampler may say beside its decision; zeros before. Borrowed until the span has started. */
+typedef struct tt_sampled {
+    const char *tracestate; /* NULL: the parent's; "": none; at most 512 bytes */
+    const tt_attr *attrs;   /* the span gets them, too */
+    size_t attrs_n;
+} tt_sampled;
+typedef enum tt_decision (*tt_sampler_function)(void *arg, const tt_sampling *sampling,
+                                                tt_sampled *out);
 
 /* `decide` is called by the thread that starts a span. */
 TT_API tt_sampler *tt_sampler_custom(tt_sampler_function decide, void *arg);
 
 TT_API void tt_sampler_free(tt_sampler *sampler);
+
+/* --- processors --- */
+
+/* A span at its end, as processors see it. All borrowed, valid during the call. */
+typedef struct tt_span_data {
+    tt_span_context span;
+    uint8_t parent_id[8]; /* all zeros: a root */
+    bool parent_remote;
+    bool sampled;           /* it goes to the exporter */
+    const char *tracestate; /* "": none */
+    const char *name;
+    enum tt_span_kind kind;
+    int status;                 /* enum tt_span_status */
+    const char *status_message; /* "": none */
+    int64_t start_unix_ns, end_unix_ns;
+    size_t attrs_n, events_n, links_n;
+    size_t attrs_dropped, events_dropped, links_dropped;
+    const tt_scope *scope;
+    const tt_resource *resource;
+    const void *message; /* the whole, as OTLP's Span in protobuf */
+    size_t message_n;
+} tt_span_data;
+
+/* An attribute of it: the n-th in order; false beyond the last. What is in arrays and maps is to be
+ * found in `message` alone: they come with `n` 0. */
+TT_API bool tt_span_data_attribute(const tt_span_data *data, size_t n, tt_attr *out);
+
+/* Told of each span that records, in the thread that starts or ends it, one processor after the
+ * other and before the exporter. Any of the functions may be NULL. */
+typedef struct tt_span_processor {
+    /* `parent`: the context it starts in. The span may be filled. */
+    void (*on_start)(void *arg, tt_span span, const tt_context *parent);
+    /* Its end time is taken, and it may be filled for the last time: by this handle, in this call;
+     * handles that others have are of an ended span. */
+    void (*on_ending)(void *arg, tt_span span);
+    void (*on_end)(void *arg, const tt_span_data *data);
+    int (*flush)(void *arg, int64_t timeout_ms);    /* TT_OK, or a negative status */
+    int (*shutdown)(void *arg, int64_t timeout_ms); /* once; nothing is called afterwards */
+    void *arg;
+} tt_span_processor;
+
+/* Makes ids; each function may be called by any thread, and NULL leaves it to the library. */
+typedef struct tt_id_generator {
+    void (*trace_id)(void *arg, uint8_t out[16]);
+    void (*span_id)(void *arg, uint8_t out[8]);
+    void *arg;
+    bool random; /* the last 7 bytes of its trace ids are random, which samplers may rely on */
+} tt_id_generator;
 
 /* --- providers and tracers --- */
 
@@ -93,7 +166,7 @@ typedef struct tt_tracer_provider_options {
     size_t size;           /* sizeof(tt_tracer_provider_options) */
     tt_resource *resource; /* borrowed, copied; NULL: tt_resource_default() */
     tt_sampler *sampler;   /* taken; NULL: tt_sampler_from_environment() */
-    tt_exporter exporter;  /* taken; without `send` spans are not recorded */
+    tt_exporter exporter;  /* taken; without `send`, and without processors, nothing is recorded */
     /* Spans wait in a ring of each thread; what does not fit is dropped and counted. 0: 2 MiB. */
     size_t queue_bytes;
     /* 0: by the environment's OTEL_BSP_…, OTEL_SPAN_…_LIMIT and OTEL_ATTRIBUTE_…_LIMIT, or else: */
@@ -105,6 +178,10 @@ typedef struct tt_tracer_provider_options {
     size_t events_max;       /* 128 */
     size_t links_max;        /* 128 */
     size_t value_bytes_max;  /* text values are cut to this: not cut */
+    size_t event_attributes_max, link_attributes_max; /* of an event, of a link: 128, and no more */
+    const tt_span_processor *processors;              /* copied */
+    size_t processors_n;
+    tt_id_generator ids;
 } tt_tracer_provider_options;
 
 /* Starts its thread unless `simple`. NULL when out of memory. */
@@ -128,13 +205,6 @@ TT_API tt_tracer *tt_tracer_get(tt_tracer_provider *provider, const char *name,
 TT_API tt_tracer *tt_tracer_get_scope(tt_tracer_provider *provider, const tt_scope *scope);
 
 /* --- spans --- */
-
-typedef struct tt_link {
-    tt_span_context span;
-    const char *tracestate; /* NULL: none */
-    const tt_attr *attrs;
-    size_t attrs_n;
-} tt_link;
 
 typedef struct tt_span_options {
     size_t size;              /* sizeof(tt_span_options) */
@@ -178,6 +248,31 @@ TT_API void tt_span_add_link(tt_span span, const tt_link *link);
 /* The event "exception" with exception.type and exception.message (either may be NULL), and the
  * status ERROR. */
 TT_API void tt_span_record_error(tt_span span, const char *type, const char *message);
+
+/* Something that went wrong; all borrowed, any may be NULL or 0. */
+typedef struct tt_exception {
+    size_t size;         /* sizeof(tt_exception) */
+    int error_number;    /* an errno: its name ("ENOENT") and text stand in for type and message */
+    const char *type;    /* exception.type */
+    const char *message; /* exception.message */
+    const char *stacktrace; /* exception.stacktrace; see tt_backtrace */
+    const tt_attr *attrs;   /* further ones, which hold over those above; at most 60 */
+    size_t attrs_n;
+    int64_t time_unix_ns; /* 0: now */
+} tt_exception;
+
+/* As tt_span_record_error, with all of that. */
+TT_API void tt_span_record_exception(tt_span span, const tt_exception *exception);
+
+/* For an errno. `message` says what was tried, and may be NULL; `backtrace`: with the calls that
+ * are under way. */
+TT_API void tt_span_record_errno(tt_span span, int error_number, const char *message,
+                                 bool backtrace);
+
+/* The calls of this thread that are under way, a line each, innermost first, NUL-terminated and
+ * cut to `n`; as far as the system knows them. Returns the length. Takes microseconds, the first
+ * time milliseconds; allocates. */
+TT_API size_t tt_backtrace(char *out, size_t n);
 
 /* --- with the block --- */
 

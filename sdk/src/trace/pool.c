@@ -110,6 +110,7 @@ struct tt_span_memory *span_take(void)
     s->links_n = s->links_dropped = 0;
     s->state_n = 0;
     s->keys = 0;
+    s->ending = false;
     s->status = TT_STATUS_UNSET;
     s->name.n = s->message.n = 0;
     s->bytes = s->room;
@@ -145,10 +146,11 @@ bool span_wait(struct tt_span_memory *s)
     return true;
 }
 
-void span_is_stale(struct tt_span_memory *s)
+struct tt_span_memory *span_is_stale(struct tt_span_memory *s)
 {
     span_unlock(s);
     problem(TT_PROBLEM_MISUSE, "a span was used after its end", NULL);
+    return NULL;
 }
 
 bool span_context_read(tt_span span, tt_span_context *out, char *state, size_t *out_state_n)

@@ -1,15 +1,17 @@
 #include "trace/sampler.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/atomic.h"
+#include "base/compiler.h"
 #include "base/num.h"
 #include "base/str.h"
 #include "core/clock.h"
 #include "core/problem.h"
 #include "trace/context.h"
 
-enum kind { ALWAYS_ON, ALWAYS_OFF, RATIO, RATE, PARENT_BASED, CUSTOM };
+enum kind { ALWAYS_ON, ALWAYS_OFF, RATIO, RATE, PARENT_BASED, ALWAYS_RECORD, CUSTOM };
 enum child { ROOT, REMOTE_SAMPLED, REMOTE_NOT, LOCAL_SAMPLED, LOCAL_NOT, CHILDREN };
 enum { THRESHOLD_BITS = 56 };
 
@@ -18,10 +20,10 @@ static const uint64_t THRESHOLD_ALL = UINT64_C(1) << THRESHOLD_BITS;
 struct tt_sampler {
     enum kind kind;
     uint64_t threshold;             /* RATIO: randomness from here on is sampled */
-    char state[32];                 /* RATIO: "ot=th:…", or empty */
+    char state[32];                 /* RATIO: "ot=th:…" */
     int64_t interval_ns;            /* RATE */
     _Atomic(int64_t) next_ns;       /* RATE: when the next may be taken */
-    tt_sampler *children[CHILDREN]; /* PARENT_BASED, owned */
+    tt_sampler *children[CHILDREN]; /* PARENT_BASED; ALWAYS_RECORD: the ROOT one; owned */
     tt_sampler_function decide;     /* CUSTOM */
     void *arg;
 };
@@ -69,8 +71,8 @@ tt_sampler *tt_sampler_ratio(double share)
         share = share > 1 ? 1 : 0;
     }
     s->threshold = THRESHOLD_ALL - (uint64_t)(share * (double)THRESHOLD_ALL);
-    if (s->threshold < THRESHOLD_ALL)
-        format_threshold(s->state, s->threshold);
+    format_threshold(s->state,
+                     MIN(s->threshold, THRESHOLD_ALL - 1)); // not told where all is dropped
     return s;
 }
 
@@ -95,6 +97,16 @@ tt_sampler *tt_sampler_parent_based(tt_sampler *root, tt_sampler *remote_sampled
     for (int i = 0; i < CHILDREN; i++)
         tt_sampler_free(children[i]);
     return NULL;
+}
+
+tt_sampler *tt_sampler_always_record(tt_sampler *sampler)
+{
+    tt_sampler *s = sampler ? new_kind(ALWAYS_RECORD) : NULL;
+    if (s)
+        s->children[ROOT] = sampler;
+    else
+        tt_sampler_free(sampler);
+    return s;
 }
 
 tt_sampler *tt_sampler_custom(tt_sampler_function decide, void *arg)
@@ -141,13 +153,95 @@ tt_sampler *tt_sampler_from_environment(void)
 
 /* --- deciding -------------------------------------------------------------------------------- */
 
-/* The last 7 bytes of a trace id are random (W3C trace context, level 2). */
-static uint64_t randomness(const uint8_t *trace_id)
+/* The member of a tracestate that is OpenTelemetry's: "key:value" pairs. Empty when there is none.
+ */
+static struct str ot_member(struct str state)
+{
+    while (state.p && state.n) {
+        struct str value = str_cut(&state, ','), key = str_cut(&value, '=');
+        if (str_eq(key, STR("ot")))
+            return value;
+    }
+    return (struct str){0};
+}
+
+/* The value of the pair that begins so. */
+static struct str ot_value(struct str ot, struct str key)
+{
+    while (ot.p && ot.n) {
+        struct str pair = str_cut(&ot, ';');
+        if (str_starts(pair, key))
+            return str_sub(pair, key.n, pair.n);
+    }
+    return (struct str){0};
+}
+
+/* 14 hexadecimal digits of randomness that somebody told, or the last 7 bytes of the trace id,
+ * which are random (W3C trace context, level 2). */
+static uint64_t randomness(const uint8_t *trace_id, struct str told)
 {
     uint64_t r = 0;
-    for (int i = 9; i < 16; i++)
+    size_t i = 0;
+    for (; told.n == 14 && i < 14; i++) {
+        char c = told.p[i];
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+            break;
+        r = r << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+    }
+    if (i == 14)
+        return r;
+    r = 0;
+    for (i = 9; i < 16; i++)
         r = r << 8 | trace_id[i];
     return r;
+}
+
+static void append(struct sampled *out, size_t *inout_n, struct str separator, struct str text)
+{
+    if (separator.n + text.n > TRACESTATE_MAX - *inout_n)
+        return;
+    char *to = out->state + *inout_n;
+    memcpy(to, separator.p, separator.n);
+    memcpy(to + separator.n, text.p, text.n);
+    *inout_n += separator.n + text.n;
+}
+
+/* The parent's tracestate with the new threshold, or without one: what else stands in it stays, and
+ * the member that changed comes first. */
+static void replace_threshold(struct sampled *out, struct str state, struct str threshold)
+{
+    size_t n = 0;
+    struct str ot = ot_member(state), separator = STR("ot=");
+    if (threshold.n) {
+        append(out, &n, separator, threshold);
+        separator = STR(";");
+    }
+    while (ot.p && ot.n) {
+        struct str pair = str_cut(&ot, ';');
+        if (pair.n && !str_starts(pair, STR("th:"))) {
+            append(out, &n, separator, pair);
+            separator = STR(";");
+        }
+    }
+    while (state.p && state.n) {
+        struct str member = str_cut(&state, ',');
+        if (!str_starts(member, STR("ot=")))
+            append(out, &n, n ? STR(",") : STR(""), member);
+    }
+    out->state[n] = '\0';
+    out->more.tracestate = out->state;
+}
+
+static bool take_share(const tt_sampler *s, const tt_sampling *sampling, struct sampled *out)
+{
+    struct str state = str_c(sampling->tracestate);
+    struct str told = state.n ? ot_value(ot_member(state), STR("rv:")) : state;
+    bool yes = randomness(sampling->trace_id, told) >= s->threshold;
+    if (state.n)
+        replace_threshold(out, state, yes ? str_c(s->state + 3) : (struct str){0});
+    else if (yes)
+        out->more.tracestate = s->state;
+    return yes;
 }
 
 /* One a slot of `interval_ns`; unused slots do not add up beyond one. */
@@ -167,33 +261,30 @@ static tt_sampler *child_for(tt_sampler *s, const tt_span_context *parent)
     return s->children[sampled ? LOCAL_SAMPLED : LOCAL_NOT];
 }
 
-static enum tt_decision as_parent(tt_sampler *s, const tt_sampling *sampling,
-                                  const char **out_state)
+static enum tt_decision as_parent(tt_sampler *s, const tt_sampling *sampling, struct sampled *out)
 {
     const tt_span_context *parent = sampling->parent;
     bool has_parent = tt_span_context_is_valid(parent);
     tt_sampler *child = has_parent ? child_for(s, parent) : s->children[ROOT];
     if (child)
-        return sampler_decide(child, sampling, out_state);
+        return sampler_decide(child, sampling, out);
     if (!has_parent)
         return TT_RECORD_AND_SAMPLE;
     return parent->flags & TT_FLAG_SAMPLED ? TT_RECORD_AND_SAMPLE : TT_DROP;
 }
 
-enum tt_decision sampler_decide(tt_sampler *s, const tt_sampling *sampling, const char **out_state)
+enum tt_decision sampler_decide(tt_sampler *s, const tt_sampling *sampling, struct sampled *out)
 {
-    bool yes;
+    enum tt_decision decision;
     switch (s->kind) {
     case ALWAYS_ON: return TT_RECORD_AND_SAMPLE;
     case ALWAYS_OFF: return TT_DROP;
-    case PARENT_BASED: return as_parent(s, sampling, out_state);
-    case CUSTOM: return s->decide(s->arg, sampling);
-    case RATE: yes = take_slot(s); break;
-    default:
-        yes = randomness(sampling->trace_id) >= s->threshold;
-        if (yes)
-            *out_state = s->state;
-        break;
+    case PARENT_BASED: return as_parent(s, sampling, out);
+    case ALWAYS_RECORD:
+        decision = sampler_decide(s->children[ROOT], sampling, out);
+        return MAX(decision, TT_RECORD);
+    case CUSTOM: return s->decide(s->arg, sampling, &out->more);
+    case RATE: return take_slot(s) ? TT_RECORD_AND_SAMPLE : TT_DROP;
+    default: return take_share(s, sampling, out) ? TT_RECORD_AND_SAMPLE : TT_DROP;
     }
-    return yes ? TT_RECORD_AND_SAMPLE : TT_DROP;
 }

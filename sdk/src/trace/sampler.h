@@ -3,8 +3,14 @@
 #define TELLTALE_TRACE_SAMPLER_H
 
 #include "telltale/trace.h"
+#include "trace/context.h"
 
-/* `*out_state`: a tracestate of its own, for a root span; NULL: none. Threads: any. */
-enum tt_decision sampler_decide(tt_sampler *s, const tt_sampling *sampling, const char **out_state);
+struct sampled {
+    tt_sampled more;                /* zeros before */
+    char state[TRACESTATE_MAX + 1]; /* where more.tracestate may stand */
+};
+
+/* Threads: any. */
+enum tt_decision sampler_decide(tt_sampler *s, const tt_sampling *sampling, struct sampled *out);
 
 #endif

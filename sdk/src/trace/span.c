@@ -14,6 +14,7 @@
 #include "core/proto.h"
 #include "core/random.h"
 #include "trace/context.h"
+#include "trace/processors.h"
 #include "trace/sampler.h"
 #include "trace/tracer.h"
 
@@ -51,7 +52,7 @@ int64_t span_now_ns(void)
 
 struct parent {
     tt_span_context span;
-    char state[TRACESTATE_MAX];
+    char state[TRACESTATE_MAX + 1];
     size_t state_n;
 };
 
@@ -69,45 +70,67 @@ static void find_parent(struct parent *p, const tt_span_options *o)
 {
     memset(&p->span, 0, sizeof p->span);
     p->state_n = 0;
-    if (o->root)
-        return;
-    if (o->parent)
-        read_context(p, o->parent);
-    else if (!current_context.span.memory ||
-             !span_context_read(current_context.span, &p->span, p->state, &p->state_n))
-        read_context(p, current_context.context);
+    if (!o->root) {
+        if (o->parent)
+            read_context(p, o->parent);
+        else if (!current_context.span.memory ||
+                 !span_context_read(current_context.span, &p->span, p->state, &p->state_n))
+            read_context(p, current_context.context);
+    }
     if (UNLIKELY(p->state_n && !tt_span_context_is_valid(&p->span)))
         p->state_n = 0;
+    p->state[p->state_n] = '\0';
 }
 
-static void new_id(uint8_t *to, size_t n)
+static void new_id(uint8_t *to)
 {
     uint64_t id;
     do {
         id = random_next();
     } while (UNLIKELY(id == 0));
-    memcpy(to, &id, n);
+    memcpy(to, &id, sizeof id);
 }
 
-static void set_ids(tt_span_context *c, const tt_span_context *parent, bool has_parent)
+/* A generator's ids count when they are not all zeros. */
+static bool foreign_id(void (*make)(void *arg, uint8_t *out), void *arg, uint8_t *to, size_t n)
+{
+    static const uint8_t zeros[16];
+    if (LIKELY(!make))
+        return false;
+    make(arg, to);
+    return memcmp(to, zeros, n) != 0;
+}
+
+static void new_trace_id(tt_span_context *c, const tt_id_generator *g)
+{
+    c->flags = TT_FLAG_RANDOM;
+    if (foreign_id(g->trace_id, g->arg, c->trace_id, 16)) {
+        c->flags = g->random ? TT_FLAG_RANDOM : 0;
+        return;
+    }
+    new_id(c->trace_id);
+    new_id(c->trace_id + 8);
+}
+
+static void set_ids(tt_span_context *c, const tt_span_context *parent, bool has_parent,
+                    const tt_id_generator *g)
 {
     c->remote = false;
-    new_id(c->span_id, 8);
-    if (has_parent) {
-        memcpy(c->trace_id, parent->trace_id, 16);
-        c->flags = parent->flags & TT_FLAG_RANDOM;
-    } else {
-        new_id(c->trace_id, 8);
-        new_id(c->trace_id + 8, 8);
-        c->flags = TT_FLAG_RANDOM;
+    if (!foreign_id(g->span_id, g->arg, c->span_id, 8))
+        new_id(c->span_id);
+    if (!has_parent) {
+        new_trace_id(c, g);
+        return;
     }
+    memcpy(c->trace_id, parent->trace_id, 16);
+    c->flags = parent->flags & TT_FLAG_RANDOM;
 }
 
-/* Own state of the sampler for a root, the parent's for a child. */
+/* The sampler's state, or else the parent's. */
 static void put_state(struct tt_span_memory *s, const struct parent *p, const char *own)
 {
     const char *state = own ? own : p->state;
-    size_t n = own ? strlen(own) : p->state_n;
+    size_t n = own ? strnlen(own, TRACESTATE_MAX) : p->state_n;
     if (LIKELY(!n))
         return;
     char *to = put_bytes_head(s->bytes, TRACE_STATE, n);
@@ -129,19 +152,24 @@ static void fill(struct tt_span_memory *s, const char *name, const tt_span_optio
 }
 
 static enum tt_decision decide(tt_tracer *t, const struct parent *p, const tt_span_context *own,
-                               const char *name, const tt_span_options *o, const char **out_state)
+                               const char *name, const tt_span_options *o, struct sampled *out)
 {
     tt_sampling sampling = {
         .parent = &p->span,
+        .tracestate = p->state,
+        .context = o->parent || o->root ? o->parent : current_context.context,
         .trace_id = own->trace_id,
         .name = name,
         .kind = o->kind ? o->kind : TT_SPAN_INTERNAL,
         .attrs = o->attrs,
-        .attrs_n = o->attrs_n,
+        .attrs_n = o->attrs ? o->attrs_n : 0,
+        .links = o->links,
+        .links_n = o->links ? o->links_n : 0,
     };
-    if (UNLIKELY(!tracer_options(t)->exporter.send))
+    out->more = (tt_sampled){0};
+    if (UNLIKELY(!tracer_provider(t)->records))
         return TT_DROP;
-    return sampler_decide(tracer_options(t)->sampler, &sampling, out_state);
+    return sampler_decide(tracer_options(t)->sampler, &sampling, out);
 }
 
 tt_span tt_span_start(tt_tracer *t, const char *name, const tt_span_options *options)
@@ -158,18 +186,24 @@ tt_span tt_span_start(tt_tracer *t, const char *name, const tt_span_options *opt
     s->has_parent = tt_span_context_is_valid(&parent.span);
     s->parent_remote = parent.span.remote;
     memcpy(s->parent_id, parent.span.span_id, 8);
-    set_ids(&s->context, &parent.span, s->has_parent);
-    const char *own_state = NULL;
-    enum tt_decision decision = decide(t, &parent, &s->context, name, &o, &own_state);
+    set_ids(&s->context, &parent.span, s->has_parent, &tracer_options(t)->ids);
+    struct sampled sampled;
+    enum tt_decision decision = decide(t, &parent, &s->context, name ? name : "", &o, &sampled);
     s->recording = decision != TT_DROP;
     s->sampled = decision == TT_RECORD_AND_SAMPLE;
     s->context.flags |= s->sampled ? TT_FLAG_SAMPLED : 0;
-    put_state(s, &parent, s->has_parent ? NULL : own_state);
-    if (s->recording)
-        fill(s, name, &o);
+    put_state(s, &parent, sampled.more.tracestate);
+    if (s->recording) {
+        fill(s, name ? name : "", &o);
+        if (sampled.more.attrs)
+            span_put_attrs(s, sampled.more.attrs, sampled.more.attrs_n);
+    }
     uint64_t generation = atomic_get_relaxed(&s->generation) + 1;
     atomic_set_release(&s->generation, generation); // pairs with span_lock
-    return (tt_span){s, generation};
+    tt_span span = {s, generation};
+    if (UNLIKELY(tracer_options(t)->processors_n && decision != TT_DROP))
+        processors_start(t, span, &o);
+    return span;
 }
 
 /* --- end ------------------------------------------------------------------------------------- */
@@ -179,12 +213,14 @@ static char *put_count(char *to, unsigned field, uint32_t n)
     return n ? put_varint_field(to, field, n) : to;
 }
 
-static void export(struct tt_span_memory *s, int64_t end_unix_ns)
+size_t span_message_size(const struct tt_span_memory *s)
 {
-    char *start = source_reserve(&s->tracer->source, s->n + FIXED_BYTES);
-    if (UNLIKELY(!start))
-        return;
-    char *to = put_bytes_field(start, TRACE_ID, s->context.trace_id, 16);
+    return s->n + FIXED_BYTES;
+}
+
+char *span_encode(const struct tt_span_memory *s, int64_t end_unix_ns, char *to)
+{
+    to = put_bytes_field(to, TRACE_ID, s->context.trace_id, 16);
     to = put_bytes_field(to, SPAN_ID, s->context.span_id, 8);
     if (s->has_parent)
         to = put_bytes_field(to, PARENT_ID, s->parent_id, 8);
@@ -196,8 +232,16 @@ static void export(struct tt_span_memory *s, int64_t end_unix_ns)
     to = put_count(to, DROPPED_ATTRIBUTES, s->attrs_dropped);
     to = put_count(to, DROPPED_EVENTS, s->events_dropped);
     to = put_count(to, DROPPED_LINKS, s->links_dropped);
-    to = put_fixed32_field(to, FLAGS, span_flags(s->context.flags, s->parent_remote));
-    source_commit(&s->tracer->source, (size_t)(to - start));
+    return put_fixed32_field(to, FLAGS, span_flags(s->context.flags, s->parent_remote));
+}
+
+static void export(struct tt_span_memory *s, int64_t end_unix_ns)
+{
+    char *start = source_reserve(&s->tracer->source, span_message_size(s));
+    if (UNLIKELY(!start))
+        return;
+    char *end = span_encode(s, end_unix_ns, start);
+    source_commit(&s->tracer->source, (size_t)(end - start));
 }
 
 void tt_span_end_at(tt_span span, int64_t end_unix_ns)
@@ -205,8 +249,15 @@ void tt_span_end_at(tt_span span, int64_t end_unix_ns)
     struct tt_span_memory *s = span_lock(span);
     if (!s)
         return;
-    if (s->sampled)
-        export(s, end_unix_ns ? end_unix_ns : span_now_ns());
+    if (s->recording && !end_unix_ns)
+        end_unix_ns = span_now_ns();
+    if (UNLIKELY(s->recording && tracer_options(s->tracer)->processors_n)) {
+        s = s->ending ? span_is_stale(s) : processors_end(s, end_unix_ns);
+        if (!s)
+            return;
+    }
+    if (s->sampled && tracer_options(s->tracer)->exporter.send)
+        export(s, end_unix_ns);
     span_release(s);
 }
 

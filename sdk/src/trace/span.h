@@ -25,6 +25,7 @@ struct tt_span_memory {
     _Atomic(uint64_t) generation;
     atomic_bool busy;
     bool recording, sampled;
+    bool ending; /* processors are told of its end, which nobody may bring about again */
     uint8_t kind, status;
     struct tt_span_memory *next; /* in the pool */
     struct tt_tracer *tracer;
@@ -45,8 +46,8 @@ struct tt_span_memory {
 /* Waits for the lock; false only in a child after fork(), when who holds it is not there. */
 bool span_wait(struct tt_span_memory *s);
 
-/* For a handle whose span has ended: unlocks, and tells. */
-void span_is_stale(struct tt_span_memory *s);
+/* For a handle whose span has ended: unlocks, and tells; NULL. */
+struct tt_span_memory *span_is_stale(struct tt_span_memory *s);
 
 static inline void span_unlock(struct tt_span_memory *s)
 {
@@ -62,8 +63,7 @@ static inline struct tt_span_memory *span_lock(tt_span span)
         return NULL;
     if (LIKELY(atomic_get_relaxed(&s->generation) == span.generation))
         return s;
-    span_is_stale(s);
-    return NULL;
+    return span_is_stale(s);
 }
 
 /* A copy of the context; false when the span has ended. `*out_state_n` bytes of tracestate are
@@ -94,6 +94,10 @@ int64_t span_now_ns(void);
 void span_put_name(struct tt_span_memory *s, const char *name);
 void span_put_attrs(struct tt_span_memory *s, const tt_attr *attrs, size_t n);
 void span_put_link(struct tt_span_memory *s, const tt_link *l);
+
+/* Its message, into at most span_message_size bytes; returns where that ends. */
+size_t span_message_size(const struct tt_span_memory *s);
+char *span_encode(const struct tt_span_memory *s, int64_t end_unix_ns, char *to);
 
 /* The flags of Span and Link. */
 static inline uint32_t span_flags(uint8_t flags, bool remote)

@@ -159,12 +159,6 @@ void tt_span_set(tt_span span, const tt_attr *attrs, size_t n)
 
 /* --- events and links ------------------------------------------------------------------------ */
 
-/* Attributes of events and links: at most 128, later ones of a key not replacing earlier ones. */
-static size_t few(size_t n)
-{
-    return MIN(n, SPAN_ATTRS_MAX);
-}
-
 static size_t attrs_size(const tt_attr *attrs, size_t n)
 {
     size_t size = 0;
@@ -194,8 +188,9 @@ static char *put_attrs(char *to, unsigned field, const tt_attr *attrs, size_t n)
 static void add_event(struct tt_span_memory *s, const char *name, int64_t time_unix_ns,
                       const tt_attr *attrs, size_t n)
 {
-    size_t name_n = strlen(name), kept = few(n);
-    if (s->events_n >= tracer_options(s->tracer)->events_max) {
+    const tt_tracer_provider_options *o = tracer_options(s->tracer);
+    size_t name_n = strlen(name), kept = MIN(n, o->event_attributes_max);
+    if (s->events_n >= o->events_max) {
         s->events_dropped++;
         return;
     }
@@ -228,9 +223,10 @@ void tt_span_add_event(tt_span span, const char *name, int64_t time_unix_ns, con
 void span_put_link(struct tt_span_memory *s, const tt_link *l)
 {
     size_t state_n = l->tracestate ? strnlen(l->tracestate, TRACESTATE_MAX) : 0;
-    size_t kept = l->attrs ? few(l->attrs_n) : 0;
+    const tt_tracer_provider_options *o = tracer_options(s->tracer);
+    size_t kept = l->attrs ? MIN(l->attrs_n, o->link_attributes_max) : 0;
     char *start = NULL;
-    if (s->links_n < tracer_options(s->tracer)->links_max)
+    if (s->links_n < o->links_max)
         start = span_append(s, 96 + state_n + attrs_size(l->attrs, kept));
     if (!start) {
         s->links_dropped++;
@@ -298,16 +294,4 @@ void tt_span_set_status(tt_span span, enum tt_span_status status, const char *de
         put_status(s, description);
     }
     span_unlock(s);
-}
-
-void tt_span_record_error(tt_span span, const char *type, const char *message)
-{
-    tt_attr attrs[2];
-    size_t n = 0;
-    if (type)
-        attrs[n++] = tt_str("exception.type", type);
-    if (message)
-        attrs[n++] = tt_str("exception.message", message);
-    tt_span_add_event(span, "exception", 0, attrs, n);
-    tt_span_set_status(span, TT_STATUS_ERROR, message ? message : type);
 }

@@ -4,17 +4,25 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "core/clock.h"
 #include "core/env.h"
 #include "core/problem.h"
 
-enum { LIMIT = 128 };
+enum { LIMIT = 128, FREE_TIMEOUT_MS = 5000 };
+
+static size_t limit(size_t given, const char *variable, int64_t otherwise)
+{
+    return MIN(given ? given : (size_t)env_number(variable, otherwise), LIMIT);
+}
 
 static void fill_defaults(tt_tracer_provider_options *o)
 {
     int64_t common = env_number("OTEL_ATTRIBUTE_COUNT_LIMIT", LIMIT);
-    if (!o->attributes_max)
-        o->attributes_max = (size_t)env_number("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", common);
-    o->attributes_max = MIN(o->attributes_max, LIMIT);
+    o->attributes_max = limit(o->attributes_max, "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", common);
+    o->event_attributes_max =
+        limit(o->event_attributes_max, "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", common);
+    o->link_attributes_max =
+        limit(o->link_attributes_max, "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", common);
     if (!o->events_max)
         o->events_max = (size_t)env_number("OTEL_SPAN_EVENT_COUNT_LIMIT", LIMIT);
     if (!o->links_max)
@@ -24,6 +32,20 @@ static void fill_defaults(tt_tracer_provider_options *o)
         o->value_bytes_max = (size_t)env_number("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", common);
     if (!o->sampler)
         o->sampler = tt_sampler_from_environment();
+}
+
+static bool keep_processors(tt_tracer_provider *p)
+{
+    size_t n = p->options.processors ? p->options.processors_n : 0;
+    p->processors = calloc(n + 1, sizeof *p->processors);
+    if (!p->processors)
+        return false;
+    if (n)
+        memcpy(p->processors, p->options.processors, n * sizeof *p->processors);
+    p->options.processors = p->processors;
+    p->options.processors_n = n;
+    p->records = n > 0 || p->options.exporter.send;
+    return true;
 }
 
 tt_tracer_provider *tt_tracer_provider_new(const tt_tracer_provider_options *options)
@@ -50,29 +72,71 @@ tt_tracer_provider *tt_tracer_provider_new(const tt_tracer_provider_options *opt
         .send_timeout_ms = o->send_timeout_ms,
         .simple = o->simple,
     };
-    if (batcher_init(&p->batcher, &b, o->resource) && o->sampler)
+    if (batcher_init(&p->batcher, &b, o->resource) && o->sampler && keep_processors(p))
         return p;
     problem(TT_PROBLEM_MEMORY, "no memory for a tracer provider", NULL);
     tt_tracer_provider_free(p);
     return NULL;
 }
 
+/* What is left of the time for the next of them. */
+static int64_t left_ms(int64_t deadline_mono_ns)
+{
+    return MAX((deadline_mono_ns - clock_mono_ns()) / 1000000, 0);
+}
+
+/* Of all processors; the first failure is the answer. */
+static int flush_processors(tt_tracer_provider *p, int64_t deadline_mono_ns, bool shut_down)
+{
+    int rc = TT_OK;
+    for (size_t i = 0; p->processors && i < p->options.processors_n; i++) {
+        const tt_span_processor *s = &p->processors[i];
+        int (*call)(void *arg, int64_t timeout_ms) = shut_down ? s->shutdown : s->flush;
+        int own = call ? call(s->arg, left_ms(deadline_mono_ns)) : TT_OK;
+        rc = rc ? rc : own;
+    }
+    return rc;
+}
+
 int tt_tracer_provider_flush(tt_tracer_provider *p, int64_t timeout_ms)
 {
-    return p ? batcher_flush(&p->batcher, timeout_ms) : TT_OK;
+    if (!p)
+        return TT_OK;
+    if (atomic_get_relaxed(&p->shut_down))
+        return TT_ERR_SHUTDOWN;
+    int64_t deadline = clock_deadline_ns(timeout_ms);
+    int rc = flush_processors(p, deadline, false),
+        sent = batcher_flush(&p->batcher, left_ms(deadline));
+    return rc ? rc : sent;
 }
 
 int tt_tracer_provider_shutdown(tt_tracer_provider *p, int64_t timeout_ms)
 {
-    return p ? batcher_shutdown(&p->batcher, timeout_ms) : TT_OK;
+    if (!p)
+        return TT_OK;
+    if (atomic_exchange(&p->shut_down, true))
+        return TT_ERR_SHUTDOWN;
+    int64_t deadline = clock_deadline_ns(timeout_ms);
+    int rc = flush_processors(p, deadline, true),
+        sent = batcher_shutdown(&p->batcher, left_ms(deadline));
+    return rc ? rc : sent;
+}
+
+static void free_views(tt_tracer_provider *p)
+{
+    for (struct source *s = p->batcher.sources; s; s = s->next)
+        tt_resource_free(CONTAINER_OF(s, tt_tracer, source)->view_attrs);
 }
 
 void tt_tracer_provider_free(tt_tracer_provider *p)
 {
     if (!p)
         return;
+    (void)tt_tracer_provider_shutdown(p, FREE_TIMEOUT_MS); // what is lost by it is counted
+    free_views(p);
     batcher_done(&p->batcher);
     tt_sampler_free(p->options.sampler);
+    free(p->processors);
     free(p);
 }
 
@@ -81,9 +145,26 @@ uint64_t tt_tracer_provider_lost(const tt_tracer_provider *p)
     return p ? atomic_get_relaxed(&p->batcher.lost) : 0;
 }
 
+/* Without memory the view lacks the attributes. */
+static void make_view(tt_tracer *t, const tt_scope *scope)
+{
+    struct mutex *lock = &t->source.batcher->lock;
+    mutex_lock(lock);
+    if (!t->view.name) {
+        const struct scope *s = &t->source.scope;
+        t->view = (tt_scope){.name = s->name, .version = s->version, .schema_url = s->schema_url};
+        t->view_attrs = scope->attrs_n ? tt_resource_new(scope->attrs, scope->attrs_n, NULL) : NULL;
+        t->view.attrs_n = tt_resource_attributes(t->view_attrs, &t->view.attrs);
+    }
+    mutex_unlock(lock);
+}
+
 tt_tracer *tt_tracer_get_scope(tt_tracer_provider *p, const tt_scope *scope)
 {
-    return p && scope ? batcher_source(&p->batcher, scope, sizeof(tt_tracer)) : NULL;
+    tt_tracer *t = p && scope ? batcher_source(&p->batcher, scope, sizeof *t) : NULL;
+    if (t && p->options.processors_n)
+        make_view(t, scope);
+    return t;
 }
 
 tt_tracer *tt_tracer_get(tt_tracer_provider *p, const char *name, const char *version)

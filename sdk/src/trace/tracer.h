@@ -8,16 +8,27 @@
 
 struct tt_tracer {
     struct source source; /* first: tracers are made as sources */
+    /* For processors, when there are any: the scope once more, as programs know it. */
+    tt_scope view;
+    tt_resource *view_attrs; /* owned */
 };
 
 struct tt_tracer_provider {
     tt_tracer_provider_options options; /* with defaults filled in; never changed */
+    tt_span_processor *processors;      /* owned; options.processors_n of them */
+    bool records;                       /* there is somebody to tell */
+    atomic_bool shut_down;
     struct batcher batcher;
 };
 
+static inline tt_tracer_provider *tracer_provider(const tt_tracer *t)
+{
+    return CONTAINER_OF(t->source.batcher, tt_tracer_provider, batcher);
+}
+
 static inline const tt_tracer_provider_options *tracer_options(const tt_tracer *t)
 {
-    return &CONTAINER_OF(t->source.batcher, tt_tracer_provider, batcher)->options;
+    return &tracer_provider(t)->options;
 }
 
 #endif

@@ -111,8 +111,9 @@ static void test_rate_takes_one_and_then_waits(void **state)
     assert_int_equal(sampled_of(tt_sampler_rate(0), NULL, 50), 0);
 }
 
-static enum tt_decision only_named(void *arg, const tt_sampling *s)
+static enum tt_decision only_named(void *arg, const tt_sampling *s, tt_sampled *out)
 {
+    (void)out;
     return strcmp(s->name, arg) == 0 ? TT_RECORD_AND_SAMPLE : TT_DROP;
 }
 
@@ -122,6 +123,113 @@ static void test_program_may_decide_itself(void **state)
     static char this_one[] = "s", that_one[] = "t";
     assert_int_equal(sampled_of(tt_sampler_custom(only_named, this_one), NULL, 3), 3);
     assert_int_equal(sampled_of(tt_sampler_custom(only_named, that_one), NULL, 3), 0);
+}
+
+/* The tracestate of a child of a parent with this one, by the sampler. */
+static void check_state(tt_sampler *sampler, const char *parent_state, const char *expected)
+{
+    tt_span_context c = {.trace_id = {[9] = 0x80}, .span_id = {1}, .flags = TT_FLAG_SAMPLED};
+    tt_context *parent = tt_context_remote(&c, parent_state);
+    otlp_sink_init(&sink);
+    tt_tracer_provider_options o = {.size = sizeof o, .simple = true, .sampler = sampler};
+    o.exporter = otlp_sink_exporter(&sink);
+    tt_tracer_provider *p = tt_tracer_provider_new(&o);
+    tt_span_options so = {.size = sizeof so, .parent = parent};
+    tt_span span = tt_span_start(tt_tracer_get(p, "t", NULL), "s", &so);
+    tt_token token = tt_span_enter(span);
+    tt_context *current = tt_context_current();
+    assert_string_equal(tt_context_tracestate(current), expected);
+    tt_leave(token);
+    tt_span_end(span);
+    tt_context_free(current);
+    tt_context_free(parent);
+    tt_tracer_provider_free(p);
+    otlp_sink_done(&sink);
+}
+
+static void test_ratio_changes_its_threshold_in_a_parents_state(void **state)
+{
+    (void)state;
+    check_state(tt_sampler_ratio(0.5), "a=1,ot=p:8;th:4;x:y,b=2", "ot=th:8;p:8;x:y,a=1,b=2");
+    check_state(tt_sampler_ratio(0.25), "a=1,ot=th:4;x:y", "ot=x:y,a=1"); // not sampled
+    check_state(tt_sampler_ratio(0.25), "ot=th:4", "");
+    check_state(tt_sampler_parent_based(NULL, NULL, NULL, NULL, NULL), "ot=th:4,a=1",
+                "ot=th:4,a=1");
+}
+
+static void test_ratio_decides_by_the_randomness_that_is_told(void **state)
+{
+    (void)state;
+    check_state(tt_sampler_ratio(0.25), "ot=rv:c0000000000000", "ot=th:c;rv:c0000000000000");
+    check_state(tt_sampler_ratio(0.5), "ot=rv:7fffffffffffff", "ot=rv:7fffffffffffff");
+    check_state(tt_sampler_ratio(0.5), "ot=rv:0", "ot=th:8;rv:0"); // none: the trace id has 0x80
+}
+
+static void test_member_that_a_full_state_has_no_room_for_is_left_out(void **state)
+{
+    (void)state;
+    char given[513], expected[513];
+    (void)snprintf(given, sizeof given, "ot=x:y,a=%0498d,b=1", 0);        // 511 bytes
+    (void)snprintf(expected, sizeof expected, "ot=th:8;x:y,a=%0498d", 0); // the last is too much
+    check_state(tt_sampler_ratio(0.5), given, expected);
+}
+
+static enum tt_decision tell_more(void *arg, const tt_sampling *s, tt_sampled *out)
+{
+    static tt_attr attr;
+    attr = tt_str("sampled.by", "me");
+    assert_string_equal(tt_baggage_get(s->context, "user"), "u1");
+    assert_int_equal(s->links_n, 1);
+    assert_string_equal(s->tracestate, "");
+    *out = (tt_sampled){arg, &attr, 1};
+    return TT_RECORD_AND_SAMPLE;
+}
+
+static void test_program_sees_the_context_and_may_add_to_it(void **state)
+{
+    (void)state;
+    static char own_state[] = "me=1";
+    otlp_sink_init(&sink);
+    tt_tracer_provider_options o = {.size = sizeof o, .simple = true};
+    o.sampler = tt_sampler_custom(tell_more, own_state);
+    o.exporter = otlp_sink_exporter(&sink);
+    tt_tracer_provider *p = tt_tracer_provider_new(&o);
+    tt_context *c = tt_baggage_with(NULL, "user", "u1");
+    tt_token token = tt_context_enter(c);
+    tt_link link = {.span = {.trace_id = {1}, .span_id = {2}}};
+    tt_span_options so = {.size = sizeof so, .links = &link, .links_n = 1};
+    tt_span_end(tt_span_start(tt_tracer_get(p, "t", NULL), "s", &so));
+    tt_leave(token);
+    tt_context_free(c);
+    otlp_sink_has(&sink, "\"traceState\":\"me=1\"");
+    otlp_sink_has(&sink, "{\"key\":\"sampled.by\",\"value\":{\"stringValue\":\"me\"}}");
+    tt_tracer_provider_free(p);
+    otlp_sink_done(&sink);
+}
+
+static void test_children_of_local_parents_have_samplers_of_their_own(void **state)
+{
+    (void)state;
+    otlp_sink_init(&sink);
+    tt_tracer_provider_options o = {.size = sizeof o, .simple = true};
+    o.sampler = tt_sampler_parent_based(tt_sampler_rate(0.001), NULL, NULL, tt_sampler_always_off(),
+                                        tt_sampler_always_on());
+    o.exporter = otlp_sink_exporter(&sink);
+    tt_tracer_provider *p = tt_tracer_provider_new(&o);
+    tt_tracer *t = tt_tracer_get(p, "t", NULL);
+    for (int i = 0; i < 2; i++) { // the first root is sampled, the second is not
+        tt_span root = tt_span_start(t, i ? "dropped root" : "sampled root", NULL);
+        tt_token token = tt_span_enter(root);
+        tt_span_end(tt_span_start(t, i ? "of dropped" : "of sampled", NULL));
+        tt_leave(token);
+        tt_span_end(root);
+    }
+    otlp_sink_has(&sink, "\"sampled root\"");
+    otlp_sink_lacks(&sink, "\"of sampled\"");
+    otlp_sink_lacks(&sink, "\"dropped root\"");
+    otlp_sink_has(&sink, "\"of dropped\"");
+    tt_tracer_provider_free(p);
+    otlp_sink_done(&sink);
 }
 
 static void test_environment_names_a_sampler(void **state)
@@ -153,6 +261,11 @@ int main(void)
         cmocka_unit_test(test_ratio_samples_its_share),
         cmocka_unit_test(test_ratio_decides_by_the_trace_id_alone),
         cmocka_unit_test(test_ratio_tells_its_threshold),
+        cmocka_unit_test(test_ratio_changes_its_threshold_in_a_parents_state),
+        cmocka_unit_test(test_ratio_decides_by_the_randomness_that_is_told),
+        cmocka_unit_test(test_member_that_a_full_state_has_no_room_for_is_left_out),
+        cmocka_unit_test(test_program_sees_the_context_and_may_add_to_it),
+        cmocka_unit_test(test_children_of_local_parents_have_samplers_of_their_own),
         cmocka_unit_test(test_children_do_as_their_parent),
         cmocka_unit_test(test_rate_takes_one_and_then_waits),
         cmocka_unit_test(test_program_may_decide_itself),

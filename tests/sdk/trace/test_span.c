@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,6 +167,70 @@ static void test_large_span_is_exported_whole(void **state)
     otlp_sink_has(&sink, text);
     otlp_sink_has(&sink, "\"exception.message\",\"value\":{\"stringValue\":\"disk\"}");
     otlp_sink_has(&sink, "\"message\":\"disk\",\"code\":2");
+}
+
+static void test_exception_has_all_that_is_known(void **state)
+{
+    (void)state;
+    tt_span span = tt_span_start(tracer, "s", NULL);
+    tt_attr attrs[] = {tt_bool("exception.escaped", true), tt_str("exception.type", "Mine")};
+    tt_exception e = {.size = sizeof e,
+                      .error_number = ENOENT,
+                      .stacktrace = "main()",
+                      .attrs = attrs,
+                      .attrs_n = 2,
+                      .time_unix_ns = 77};
+    tt_span_record_exception(span, &e);
+    tt_span_record_exception(span, NULL);
+    tt_span_end(span);
+    otlp_sink_has(&sink, "\"timeUnixNano\":\"77\",\"name\":\"exception\"");
+    otlp_sink_has(&sink, "\"exception.message\",\"value\":{\"stringValue\":\"No such file");
+    otlp_sink_has(&sink, "\"exception.stacktrace\",\"value\":{\"stringValue\":\"main()\"}");
+    otlp_sink_has(&sink, "\"exception.escaped\",\"value\":{\"boolValue\":true}");
+    otlp_sink_has(&sink, "\"exception.type\",\"value\":{\"stringValue\":\"Mine\"}");
+    otlp_sink_lacks(&sink, "ENOENT");
+    otlp_sink_has(&sink, "\"message\":\"No such file or directory\",\"code\":2");
+}
+
+static void test_errno_is_named_and_the_calls_are_told(void **state)
+{
+    (void)state;
+    tt_span span = tt_span_start(tracer, "s", NULL);
+    tt_span_record_errno(span, EACCES, "open /x", true);
+    tt_span_end(span);
+    otlp_sink_has(&sink, "\"exception.type\",\"value\":{\"stringValue\":\"EACCES\"}");
+    otlp_sink_has(&sink, "\"exception.message\",\"value\":{\"stringValue\":\"open /x\"}");
+    const char *trace = strstr(sink.json.p, "exception.stacktrace");
+    assert_non_null(trace);
+    assert_non_null(strstr(trace, "test_sdk_span")); // a frame of this program
+    char small[40];
+    assert_true(tt_backtrace(small, sizeof small) < sizeof small);
+    assert_int_equal(tt_backtrace(small, 1), 0);
+}
+
+static void test_limits_of_events_and_links_have_their_own_variables(void **state)
+{
+    (void)state;
+    (void)end(NULL);
+    assert_int_equal(setenv("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "1", 1), 0);
+    assert_int_equal(setenv("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", "2", 1), 0);
+    start((tt_tracer_provider_options){.simple = true});
+    assert_int_equal(unsetenv("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT"), 0);
+    assert_int_equal(unsetenv("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT"), 0);
+    tt_attr attrs[] = {tt_int("a1", 1), tt_int("a2", 2), tt_int("a3", 3)};
+    tt_span span = tt_span_start(tracer, "s", NULL);
+    tt_span_add_event(span, "e", 0, attrs, 3);
+    tt_span_end(span);
+    otlp_sink_has(&sink, "\"key\":\"a1\"");
+    otlp_sink_lacks(&sink, "\"key\":\"a2\"");
+    otlp_sink_has(&sink, "\"droppedAttributesCount\":2");
+    tt_link link = {.span = {.trace_id = {1}, .span_id = {2}}, .attrs = attrs, .attrs_n = 3};
+    span = tt_span_start(tracer, "s", NULL);
+    tt_span_add_link(span, &link);
+    tt_span_end(span);
+    otlp_sink_has(&sink, "\"key\":\"a2\"");
+    otlp_sink_lacks(&sink, "\"key\":\"a3\"");
+    otlp_sink_has(&sink, "\"droppedAttributesCount\":1");
 }
 
 static void test_ok_holds_for_good(void **state)
@@ -483,6 +548,9 @@ int main(void)
         TEST(test_long_values_are_cut_between_characters),
         TEST(test_text_that_is_not_utf8_becomes_bytes),
         TEST(test_large_span_is_exported_whole),
+        TEST(test_exception_has_all_that_is_known),
+        TEST(test_errno_is_named_and_the_calls_are_told),
+        TEST(test_limits_of_events_and_links_have_their_own_variables),
         TEST(test_ok_holds_for_good),
         TEST(test_links_and_events_keep_their_order),
         TEST(test_scope_has_its_schema_and_attributes),
