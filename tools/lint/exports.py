@@ -18,9 +18,12 @@ SDK_BYTES_MAX = 120_000
 # The SDK's libraries, and what each may link beside the C library.
 SDK_LIBRARIES = {
     "telltale": set(),
+    "telltale-catalog": {"libtelltale"},
     "telltale-otlp": {"libtelltale", "libcurl-gnutls", "libcurl"},
     "telltale-prometheus": {"libtelltale", "libmicrohttpd"},
 }
+# The public header that is made of catalog/.
+GENERATED = ROOT / "build/release/sdk/catalog/telltale/catalog.h"
 PROGRAM = ROOT / "build/release/server/telltale"
 # What the linker puts there for every program.
 LINKER = {"_IO_stdin_used", "_start", "__bss_start", "_edata", "_end", "__data_start"}
@@ -42,11 +45,12 @@ def check_program():
 
 
 def check_libraries(tree):
-    declared = "\n".join(tree.code(path) for path in tree.headers())
+    declared = "\n".join([*(tree.code(path) for path in tree.headers()), GENERATED.read_text()])
     words = set(re.findall(r"\w+", declared))
     where = {}
     folder = ROOT / "build/release"
-    for library in [*sorted(folder.glob("*/*/lib*.a")), *sorted(folder.glob("sdk/libtelltale_*.a"))]:
+    ours = [a for a in sorted(folder.glob("*/*/lib*.a")) if not a.name.startswith("libtelltale-")]
+    for library in [*ours, *sorted(folder.glob("sdk/libtelltale_*.a"))]:
         for fields in symbols(library, "-g", "--defined-only"):
             name = fields[-1]
             if name in where:
@@ -76,10 +80,12 @@ def check_sdk_library(declared, folder, name):
 def check_sdk(tree):
     folder = ROOT / "build/release/sdk"
     public = [h for h in tree.headers() if h.startswith("sdk/include/")]
-    declared = set(re.findall(r"\btt_\w+", "\n".join(tree.code(path) for path in public)))
+    texts = [*(tree.code(path) for path in public), GENERATED.read_text()]
+    declared = set(re.findall(r"\btt_\w+", "\n".join(texts)))
     for name in SDK_LIBRARIES:
-        exporter = name.removeprefix("telltale").removeprefix("-")
-        inside = folder / "exporters" / exporter if exporter else folder
+        part = name.removeprefix("telltale").removeprefix("-")
+        inside = folder / "exporters" / part if part else folder
+        inside = inside if inside.is_dir() else folder / part
         yield from check_sdk_library(declared, inside, name)
     with tempfile.NamedTemporaryFile() as stripped:
         subprocess.run(["strip", "-o", stripped.name, folder / "libtelltale.so"], check=True)

@@ -16,6 +16,7 @@ EDGES = {
     "sdk/src/trace": ["base", "telltale", "core"],
     "sdk/src/logs": ["base", "telltale", "core", "trace"],
     "sdk/src/init": ["base", "telltale", "core"],
+    "sdk/catalog": ["base", "telltale"],
     "sdk/exporters/otlp": ["base", "telltale"],
     "sdk/exporters/prometheus": ["base", "telltale"],
     "server/self": ["base"],
@@ -45,7 +46,7 @@ PUBLIC = {
     "store": ["store.h", "aggregates.h", "inspect.h", "records.h"],
 }
 
-LIBRARIES = ["base", "model", "codec", "telltale", "core", "metrics", "trace", "logs", "prometheus", "otlp"]
+LIBRARIES = ["base", "model", "codec", "telltale", "core", "metrics", "trace", "logs", "prometheus", "otlp", "catalog"]
 
 _INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 

@@ -20,6 +20,7 @@ C_FLAGS = [
     "-Iserver",
     "-Isdk/include",
     "-Isdk/src",
+    "-Isdk",
 ]
 
 _COMMENT_OR_STRING = re.compile(
