@@ -19,6 +19,7 @@ SDK_BYTES_MAX = 120_000
 SDK_LIBRARIES = {
     "telltale": set(),
     "telltale-catalog": {"libtelltale"},
+    "telltale-config": {"libtelltale", "libyaml-0"},
     "telltale-otlp": {"libtelltale", "libcurl-gnutls", "libcurl"},
     "telltale-prometheus": {"libtelltale", "libmicrohttpd"},
 }
@@ -83,9 +84,7 @@ def check_sdk(tree):
     texts = [*(tree.code(path) for path in public), GENERATED.read_text()]
     declared = set(re.findall(r"\btt_\w+", "\n".join(texts)))
     for name in SDK_LIBRARIES:
-        part = name.removeprefix("telltale").removeprefix("-")
-        inside = folder / "exporters" / part if part else folder
-        inside = inside if inside.is_dir() else folder / part
+        inside = next(folder.rglob(f"lib{name}.so")).parent
         yield from check_sdk_library(declared, inside, name)
     with tempfile.NamedTemporaryFile() as stripped:
         subprocess.run(["strip", "-o", stripped.name, folder / "libtelltale.so"], check=True)

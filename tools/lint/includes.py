@@ -17,6 +17,7 @@ EDGES = {
     "sdk/src/logs": ["base", "telltale", "core", "trace"],
     "sdk/src/init": ["base", "telltale", "core"],
     "sdk/catalog": ["base", "telltale"],
+    "sdk/declare": ["base", "telltale"],
     "sdk/exporters/otlp": ["base", "telltale"],
     "sdk/exporters/prometheus": ["base", "telltale"],
     "server/self": ["base"],

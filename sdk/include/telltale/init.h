@@ -79,6 +79,11 @@ TT_API int tt_sdk_shutdown(tt_sdk *sdk, int64_t timeout_ms);
  * use. */
 TT_API void tt_sdk_free(tt_sdk *sdk);
 
+/* Several exporters in the place of one, which hands each request to all of them, one after the
+ * other within the time, and succeeds when all do. Takes them, also on failure, which is
+ * TT_ERR_NOMEM. Of one it makes that one, of none one without `send`. */
+TT_API int tt_exporter_tee(const tt_exporter *exporters, size_t n, tt_exporter *out_exporter);
+
 /* --- the set of the process --- */
 
 /* Makes the global set and, once, has exit() flush and shut it down. When there is one already

@@ -9,7 +9,6 @@
 #include "core/env.h"
 #include "core/problem.h"
 #include "init/init.h"
-#include "init/tee.h"
 #include "telltale/init.h"
 
 enum { EXPORTERS_MAX = TT_SDK_READERS_MAX, NAME_BYTES = 64 };
@@ -76,7 +75,7 @@ static int make_exporters(struct names *n, enum tt_signal signal, tt_exporter *o
         found += made == TT_OK && list[found].send;
         rc = rc == TT_OK ? made : rc;
     }
-    int made = tee_new(list, found, out);
+    int made = tt_exporter_tee(list, found, out);
     return rc == TT_OK ? made : rc;
 }
 

@@ -1,4 +1,4 @@
-#include "init/tee.h"
+#include "telltale/init.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +50,7 @@ static void close_all(void *arg)
     free(t);
 }
 
-int tee_new(const tt_exporter *exporters, size_t n, tt_exporter *out)
+int tt_exporter_tee(const tt_exporter *exporters, size_t n, tt_exporter *out)
 {
     if (n < 2) {
         *out = n ? exporters[0] : (tt_exporter){0};

@@ -1,0 +1,225 @@
+/* From a model to providers. */
+#include "declare/create.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/compiler.h"
+#include "base/str.h"
+#include "telltale/config.h"
+
+void create_complain(struct create *c, int rc, const char *text, const char *detail)
+{
+    if (c->rc == TT_OK)
+        c->rc = rc;
+    if (text)
+        tt_problem_tell(TT_PROBLEM_MISUSE, text, detail);
+}
+
+bool create_component_of(struct create *c, const tt_value *v, const char **out_name,
+                         tt_value *out_properties)
+{
+    if (!v || v->type != TT_TYPE_MAP || v->n != 1) {
+        create_complain(c, TT_ERR_INVALID, "a component is a map with one key, its name", NULL);
+        return false;
+    }
+    static const tt_attr none;
+    const tt_attr *field = &v->as.fields[0];
+    *out_name = field->key;
+    *out_properties = field->value.type == TT_TYPE_MAP ? field->value : tt_value_map(&none, 0);
+    return true;
+}
+
+int64_t create_count(struct create *c, const tt_value *map, const char *name, int64_t otherwise)
+{
+    const tt_value *v = tt_property(map, name);
+    if (!v || v->type == TT_TYPE_EMPTY)
+        return otherwise;
+    if (v->type == TT_TYPE_INT && v->as.integer >= 0)
+        return v->as.integer;
+    create_complain(c, TT_ERR_INVALID, "in a configuration: a number of 0 or more was expected",
+                    name);
+    return otherwise;
+}
+
+/* --- propagators ----------------------------------------------------------------------------- */
+
+static unsigned propagator_bit(struct create *c, struct str name)
+{
+    static const struct {
+        const char *name;
+        unsigned bit;
+    } known[] = {
+        {"tracecontext", TT_W3C}, {"baggage", TT_BAGGAGE}, {"b3", TT_B3},
+        {"b3multi", TT_B3_MULTI}, {"jaeger", TT_JAEGER},   {"none", 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        if (str_eq(name, str_c(known[i].name)))
+            return known[i].bit;
+    }
+    create_complain(c, TT_ERR_INVALID, "a configuration names a propagator that is not known",
+                    NULL);
+    return 0;
+}
+
+/* `composite` is a list of maps with one key, in format 0.4 also of names; composite_list has names
+ * with commas. */
+unsigned create_propagators(struct create *c, const tt_value *propagator)
+{
+    unsigned bits = 0;
+    const tt_value *list = tt_property(propagator, "composite");
+    for (size_t i = 0; list && list->type == TT_TYPE_ARRAY && i < list->n; i++) {
+        const tt_value *item = &list->as.items[i];
+        const char *name;
+        tt_value properties;
+        if (item->type == TT_TYPE_STRING)
+            bits |= propagator_bit(c, str_of(item->as.text, item->n));
+        else if (create_component_of(c, item, &name, &properties))
+            bits |= propagator_bit(c, str_c(name));
+    }
+    struct str rest = str_c(tt_property_text(propagator, "composite_list"));
+    while (rest.p && rest.n) {
+        struct str name = str_trim(str_cut(&rest, ','));
+        bits |= name.n ? propagator_bit(c, name) : 0;
+    }
+    return bits;
+}
+
+/* --- samplers -------------------------------------------------------------------------------- */
+
+enum { DEPTH_MAX = 8 };
+
+static tt_sampler *parent_based(struct create *c, const tt_value *p, int depth)
+{
+    static const char *const names[] = {"root", "remote_parent_sampled",
+                                        "remote_parent_not_sampled", "local_parent_sampled",
+                                        "local_parent_not_sampled"};
+    tt_sampler *children[ARRAY_LEN(names)];
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const tt_value *child = tt_property(p, names[i]);
+        children[i] = child && child->type == TT_TYPE_MAP ? create_sampler(c, child, depth) : NULL;
+    }
+    return tt_sampler_parent_based(children[0], children[1], children[2], children[3], children[4]);
+}
+
+static tt_sampler *registered_sampler(struct create *c, const char *name, const tt_value *p)
+{
+    tt_component component;
+    tt_sampler *sampler = NULL;
+    if (tt_component_find(TT_COMPONENT_SAMPLER, name, &component) != TT_OK) {
+        create_complain(c, TT_ERR_INVALID, "a configuration names a sampler that is not known",
+                        name);
+        return NULL;
+    }
+    int rc = component.make.sampler(component.arg, p, &sampler);
+    if (rc != TT_OK)
+        create_complain(c, rc, NULL, NULL);
+    return rc == TT_OK ? sampler : NULL;
+}
+
+tt_sampler *create_sampler(struct create *c, const tt_value *sampler, int depth)
+{
+    const char *name;
+    tt_value p;
+    if (!sampler || sampler->type == TT_TYPE_EMPTY)
+        return tt_sampler_parent_based(NULL, NULL, NULL, NULL, NULL);
+    if (!create_component_of(c, sampler, &name, &p))
+        return NULL;
+    struct str kind = str_c(name);
+    if (depth == DEPTH_MAX) {
+        create_complain(c, TT_ERR_INVALID, "a configuration has samplers more than 8 deep", NULL);
+        return NULL;
+    }
+    if (str_eq(kind, STR("always_on")))
+        return tt_sampler_always_on();
+    if (str_eq(kind, STR("always_off")))
+        return tt_sampler_always_off();
+    if (str_eq(kind, STR("trace_id_ratio_based")) || str_eq(kind, STR("probability/development")))
+        return tt_sampler_ratio(tt_property_double(&p, "ratio", 1));
+    if (str_eq(kind, STR("parent_based")))
+        return parent_based(c, &p, depth + 1);
+    return registered_sampler(c, name, &p);
+}
+
+/* --- exporters ------------------------------------------------------------------------------- */
+
+int create_exporter(struct create *c, enum tt_signal signal, const tt_value *exporter,
+                    tt_exporter *out)
+{
+    const char *name;
+    tt_value properties;
+    tt_component component;
+    *out = (tt_exporter){0};
+    if (!create_component_of(c, exporter, &name, &properties))
+        return TT_ERR_INVALID;
+    int rc = tt_component_find(TT_COMPONENT_EXPORTER, name, &component);
+    if (rc == TT_OK)
+        rc = component.make.exporter(component.arg, signal, &properties, out);
+    else
+        create_complain(c, rc, "a configuration names an exporter that is not known", name);
+    if (rc != TT_OK)
+        create_complain(c, rc, NULL, NULL);
+    return rc;
+}
+
+/* --- the whole ------------------------------------------------------------------------------- */
+
+static void check_keys(const tt_value *model)
+{
+    static const char *const known[] = {
+        "file_format",     "disabled",
+        "log_level",       "attribute_limits",
+        "resource",        "propagator",
+        "tracer_provider", "meter_provider",
+        "logger_provider", "instrumentation/development",
+        "distribution",
+    };
+    for (size_t i = 0; i < model->n; i++) {
+        const tt_attr *field = &model->as.fields[i];
+        bool found = false;
+        for (size_t k = 0; k < ARRAY_LEN(known) && !found; k++)
+            found = str_eq(str_of(field->key, field->key_n), str_c(known[k]));
+        if (!found)
+            tt_problem_tell(TT_PROBLEM_MISUSE, "a configuration has a key that is not known",
+                            field->key);
+    }
+}
+
+/* What is null or left out is not there. */
+static bool is_given(const tt_value *v)
+{
+    return v && v->type == TT_TYPE_MAP;
+}
+
+static void create_all(struct create *c)
+{
+    const tt_value *tracers = tt_property(c->model, "tracer_provider");
+    const tt_value *loggers = tt_property(c->model, "logger_provider");
+    const tt_value *meters = tt_property(c->model, "meter_provider");
+    c->sdk->propagators = create_propagators(c, tt_property(c->model, "propagator"));
+    if (tt_property_bool(c->model, "disabled", false))
+        return;
+    c->resource = create_resource(c, tt_property(c->model, "resource"));
+    if (!c->resource) {
+        create_complain(c, TT_ERR_NOMEM, NULL, NULL);
+        return;
+    }
+    if (is_given(tracers))
+        create_tracers(c, tracers);
+    if (is_given(loggers))
+        create_loggers(c, loggers);
+    if (is_given(meters))
+        create_meters(c, meters);
+    tt_resource_free(c->resource);
+}
+
+int tt_config_create(const tt_value *model, tt_sdk *out)
+{
+    struct create c = {.model = model, .sdk = out};
+    *out = (tt_sdk){.process = getpid()};
+    if (!model || model->type != TT_TYPE_MAP)
+        return TT_ERR_INVALID;
+    check_keys(model);
+    create_all(&c);
+    return c.rc;
+}

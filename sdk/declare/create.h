@@ -1,0 +1,38 @@
+/* The parts of tt_config_create. Each makes what its part of the model says; NULL: as the schema
+ * has it when that part is left out. */
+#ifndef TELLTALE_SDK_DECLARE_CREATE_H
+#define TELLTALE_SDK_DECLARE_CREATE_H
+
+#include "telltale/init.h"
+
+struct create {
+    const tt_value *model;
+    tt_sdk *sdk;
+    tt_resource *resource;
+    int rc; /* the first failure */
+};
+
+/* Notes a failure and tells it, when `text` is not NULL. */
+void create_complain(struct create *c, int rc, const char *text, const char *detail);
+
+/* The one field of a map like {otlp_http: {…}}: its key, and its properties, an empty map for null.
+ * False, told, when it is something else. */
+bool create_component_of(struct create *c, const tt_value *v, const char **out_name,
+                         tt_value *out_properties);
+
+/* As tt_property_int, but told and left out when it is below 0. `otherwise` for null. */
+int64_t create_count(struct create *c, const tt_value *map, const char *name, int64_t otherwise);
+
+tt_resource *create_resource(struct create *c, const tt_value *resource);
+unsigned create_propagators(struct create *c, const tt_value *propagator);
+tt_sampler *create_sampler(struct create *c, const tt_value *sampler, int depth);
+int create_exporter(struct create *c, enum tt_signal signal, const tt_value *exporter,
+                    tt_exporter *out);
+
+/* Fill c->sdk. */
+void create_tracers(struct create *c, const tt_value *provider);
+void create_loggers(struct create *c, const tt_value *provider);
+void create_meters(struct create *c, const tt_value *provider);
+void create_views(struct create *c, const tt_value *views);
+
+#endif

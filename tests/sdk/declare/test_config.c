@@ -1,0 +1,420 @@
+#include "telltale/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "support/check.h"
+#include "support/otlp_sink.h"
+#include "telltale/otlp.h"
+#include "telltale/prometheus.h"
+
+static struct otlp_sink sink;
+static char seen[256]; /* the properties the exporter was made with */
+
+static int make_sink(void *arg, enum tt_signal signal, const tt_value *properties, tt_exporter *out)
+{
+    (void)arg, (void)signal;
+    assert_int_equal(properties->type, TT_TYPE_MAP);
+    const char *path = tt_property_text(properties, "path");
+    (void)snprintf(seen, sizeof seen, "%s %d", path ? path : "-",
+                   (int)tt_property_int(properties, "level", -1));
+    *out = otlp_sink_exporter(&sink);
+    return TT_OK;
+}
+
+static enum tt_decision never(void *arg, const tt_sampling *sampling, tt_sampled *out)
+{
+    (void)arg, (void)sampling, (void)out;
+    return TT_DROP;
+}
+
+static int make_sampler(void *arg, const tt_value *properties, tt_sampler **out)
+{
+    (void)arg, (void)properties;
+    *out = tt_sampler_custom(never, NULL);
+    return TT_OK;
+}
+
+static int make_detector(void *arg, const tt_value *properties, tt_resource **out)
+{
+    (void)arg, (void)properties;
+    tt_attr attrs[] = {tt_str("mine.a", "1"), tt_str("mine.b", "2"), tt_str("other", "3")};
+    *out = tt_resource_new(attrs, 3, "https://example.org/1");
+    return TT_OK;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    otlp_sink_init(&sink);
+    tt_component c = {.size = sizeof c, .kind = TT_COMPONENT_EXPORTER, .name = "sink"};
+    c.make.exporter = make_sink;
+    assert_int_equal(tt_component_register(&c), TT_OK);
+    c.kind = TT_COMPONENT_SAMPLER;
+    c.name = "never";
+    c.make.sampler = make_sampler;
+    assert_int_equal(tt_component_register(&c), TT_OK);
+    c.kind = TT_COMPONENT_DETECTOR;
+    c.name = "mine";
+    c.make.detector = make_detector;
+    return tt_component_register(&c);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    otlp_sink_done(&sink);
+    return 0;
+}
+
+static int create(const char *text, tt_sdk *sdk)
+{
+    tt_config *config;
+    tt_config_error error;
+    int rc = tt_config_parse(text, strlen(text), &config, &error);
+    if (rc != TT_OK)
+        fail_msg("%s", error.text);
+    rc = tt_config_create(tt_config_model(config), sdk);
+    tt_config_free(config);
+    return rc;
+}
+
+static void is_refused(const char *text, const char *expected)
+{
+    tt_config *config;
+    tt_config_error error;
+    assert_int_equal(tt_config_parse(text, strlen(text), &config, &error), TT_ERR_INVALID);
+    assert_string_equal(error.text, expected);
+}
+
+static bool a_span_is_recorded(tt_sdk *sdk)
+{
+    tt_span span = tt_span_start(tt_tracer_get(sdk->tracers, "t", NULL), "work", NULL);
+    bool recorded = tt_span_is_recording(span);
+    tt_span_end(span);
+    return recorded;
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+static void test_file_becomes_a_model(void **state)
+{
+    (void)state;
+    static const char text[] = "file_format: \"1.0\"\n"
+                               "list: [1, 2.5, \"3\", true, null, {a: b}]\n"
+                               "base: &base {x: 1}\n"
+                               "again: *base\n"
+                               "empty: {}\n"
+                               "tagged: !!str 5\n";
+    tt_config *config;
+    assert_int_equal(tt_config_parse(text, sizeof text - 1, &config, NULL), TT_OK);
+    const tt_value *model = tt_config_model(config), *list = tt_property(model, "list");
+    assert_int_equal(list->n, 6);
+    assert_int_equal(list->as.items[0].as.integer, 1);
+    assert_true(list->as.items[1].as.number == 2.5);
+    assert_string_equal(list->as.items[2].as.text, "3");
+    assert_true(list->as.items[3].as.truth);
+    assert_int_equal(list->as.items[4].type, TT_TYPE_EMPTY);
+    assert_string_equal(tt_property_text(&list->as.items[5], "a"), "b");
+    assert_int_equal(tt_property_int(tt_property(model, "again"), "x", 0), 1);
+    assert_int_equal(tt_property(model, "empty")->type, TT_TYPE_MAP);
+    assert_string_equal(tt_property_text(model, "tagged"), "5");
+    tt_config_free(config);
+}
+
+static void test_variables_get_their_type_after_they_are_put_in(void **state)
+{
+    (void)state;
+    assert_int_equal(setenv("NUMBER", "17", 1), 0);
+    assert_int_equal(setenv("INJECTION", "a\nb: c", 1), 0);
+    static const char text[] = "file_format: 1.0\n"
+                               "plain: ${NUMBER}\n"
+                               "quoted: \"${NUMBER}\"\n"
+                               "gone: ${NOT_SET_AT_ALL}\n"
+                               "injected: ${INJECTION}\n"
+                               "${NUMBER}: key\n";
+    tt_config *config;
+    assert_int_equal(tt_config_parse(text, sizeof text - 1, &config, NULL), TT_OK);
+    const tt_value *model = tt_config_model(config);
+    assert_int_equal(tt_property_int(model, "plain", 0), 17);
+    assert_string_equal(tt_property_text(model, "quoted"), "17");
+    assert_int_equal(tt_property(model, "gone")->type, TT_TYPE_EMPTY);
+    assert_string_equal(tt_property_text(model, "injected"), "a\nb: c");
+    assert_string_equal(tt_property_text(model, "${NUMBER}"), "key");
+    tt_config_free(config);
+}
+
+static void test_mistakes_are_told_with_their_line(void **state)
+{
+    (void)state;
+    is_refused("file_format: \"0.1\"\n", "line 1: file_format: expected \"1.0\" or \"0.4\"");
+    is_refused("resource: {}\n", "line 1: file_format: expected \"1.0\" or \"0.4\"");
+    is_refused("- a\n", "line 1: a configuration is a map");
+    is_refused("a: 1\nb: 2\na: 3\n", "line 3: twice in a map: \"a\"");
+    is_refused("a:\n  b: ${X:?no}\n", "line 2: not a reference to a variable: \"${X:?no}\"");
+    is_refused("a: *b\n", "line 1: an alias of what is not there, or not complete \"b\"");
+    is_refused("a: &a [*a]\n", "line 1: an alias of what is not there, or not complete \"a\"");
+    is_refused("a: 1\n---\nb: 2\n", "line 3: a second document");
+    is_refused("[a]: 1\n", "line 1: a map has up to 1024 keys, which are words");
+    is_refused("a: [1\n", "line 2: did not find expected ',' or ']'");
+}
+
+static void test_deep_nesting_is_refused(void **state)
+{
+    (void)state;
+    char text[128] = "a: ";
+    memset(text + 3, '[', 40);
+    is_refused(text, "line 1: nested more than 32 deep");
+}
+
+static void test_file_that_is_not_there_is_told(void **state)
+{
+    (void)state;
+    tt_config *config;
+    tt_config_error error;
+    assert_int_equal(tt_config_parse_file("/nowhere/otel.yaml", &config, &error), TT_ERR_IO);
+    assert_string_equal(error.text, "/nowhere/otel.yaml: No such file or directory");
+    assert_int_equal(tt_config_parse_file(NULL, &config, &error), TT_ERR_IO);
+    assert_null(tt_config_model(NULL));
+    tt_config_free(NULL);
+}
+
+/* --- making ---------------------------------------------------------------------------------- */
+
+static void test_providers_are_made_with_their_exporters(void **state)
+{
+    (void)state;
+    tt_sdk sdk;
+    assert_int_equal(create("file_format: \"1.0\"\n"
+                            "resource:\n"
+                            "  schema_url: https://example.org/schema\n"
+                            "  attributes_list: \"team=blue,service.name=overridden\"\n"
+                            "  attributes:\n"
+                            "    - {name: service.name, value: shop}\n"
+                            "    - {name: replicas, value: 3, type: int}\n"
+                            "    - {name: share, value: 1, type: double}\n"
+                            "    - {name: zones, value: [a, b], type: string_array}\n"
+                            "propagator: {composite: [{tracecontext: null}, {b3: null}],\n"
+                            "             composite_list: \"baggage\"}\n"
+                            "tracer_provider:\n"
+                            "  processors:\n"
+                            "    - batch: {schedule_delay: 100000,\n"
+                            "              exporter: {sink: {path: /x, level: 2}}}\n"
+                            "meter_provider:\n"
+                            "  readers:\n"
+                            "    - periodic: {interval: 100000, exporter: {sink: null}}\n"
+                            "logger_provider:\n"
+                            "  processors: [{simple: {exporter: {sink: {}}}}]\n"
+                            "  logger_configurator/development:\n"
+                            "    default_config: {minimum_severity: warn}\n",
+                            &sdk),
+                     TT_OK);
+    assert_string_equal(seen, "- -1");
+    assert_int_equal(sdk.propagators, TT_W3C | TT_B3 | TT_BAGGAGE);
+    assert_true(a_span_is_recorded(&sdk));
+    tt_counter_add(tt_counter_new(tt_meter_get(sdk.meters, "m", NULL), "sold", NULL), 1, NULL, 0);
+    tt_logger *logger = tt_logger_get(sdk.loggers, "l", NULL);
+    tt_log(logger, TT_SEVERITY_INFO, "left out", NULL, 0);
+    tt_log(logger, TT_SEVERITY_WARN, "kept", NULL, 0);
+    assert_int_equal(tt_sdk_flush(&sdk, 10000), TT_OK);
+    otlp_sink_has(&sink, "\"name\":\"work\"");
+    otlp_sink_has(&sink, "\"name\":\"sold\"");
+    otlp_sink_has(&sink, "kept");
+    otlp_sink_lacks(&sink, "left out");
+    otlp_sink_has(&sink, "{\"key\":\"service.name\",\"value\":{\"stringValue\":\"shop\"}}");
+    otlp_sink_has(&sink, "{\"key\":\"replicas\",\"value\":{\"intValue\":\"3\"}}");
+    otlp_sink_has(&sink, "{\"key\":\"share\",\"value\":{\"doubleValue\":1");
+    otlp_sink_has(&sink, "\"blue\"");
+    otlp_sink_has(&sink, "telemetry.sdk.name");
+    otlp_sink_has(&sink, "https://example.org/schema");
+    tt_sdk_free(&sdk);
+}
+
+static void test_what_is_left_out_is_not_there(void **state)
+{
+    (void)state;
+    tt_sdk sdk;
+    assert_int_equal(create("file_format: \"0.4\"\ntracer_provider:\n", &sdk), TT_OK);
+    assert_null(sdk.tracers);
+    assert_null(sdk.meters);
+    assert_null(sdk.loggers);
+    assert_int_equal(sdk.propagators, 0);
+    assert_int_equal(create("file_format: \"1.0\"\ndisabled: true\nmeter_provider: {readers: []}\n"
+                            "propagator: {composite_list: \"jaeger,b3multi\"}\n",
+                            &sdk),
+                     TT_OK);
+    assert_null(sdk.meters);
+    assert_int_equal(sdk.propagators, TT_JAEGER | TT_B3_MULTI);
+}
+
+static void test_samplers_are_nested(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sampler;
+        bool recorded;
+    } cases[] = {
+        {"{always_on: }", true},
+        {"{always_off: }", false},
+        {"{trace_id_ratio_based: {ratio: 0}}", false},
+        {"{probability/development: {ratio: 1.0}}", true},
+        {"{parent_based: {root: {always_off: }}}", false},
+        {"{parent_based: }", true},
+        {"{parent_based: {root: {parent_based: {root: {never: }}}}}", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[512];
+        tt_sdk sdk;
+        (void)snprintf(text, sizeof text,
+                       "file_format: \"1.0\"\ntracer_provider:\n  sampler: %s\n"
+                       "  processors: [{simple: {exporter: {sink: }}}]\n",
+                       cases[i].sampler);
+        assert_int_equal(create(text, &sdk), TT_OK);
+        assert_int_equal(a_span_is_recorded(&sdk), cases[i].recorded);
+        tt_sdk_free(&sdk);
+    }
+}
+
+static void test_limits_hold_for_spans(void **state)
+{
+    (void)state;
+    tt_sdk sdk;
+    assert_int_equal(create("file_format: \"1.0\"\n"
+                            "attribute_limits: {attribute_value_length_limit: 3,\n"
+                            "                   attribute_count_limit: 100}\n"
+                            "tracer_provider:\n"
+                            "  limits: {attribute_count_limit: 1}\n"
+                            "  processors: [{simple: {exporter: {sink: }}}]\n",
+                            &sdk),
+                     TT_OK);
+    tt_span span = tt_span_start(tt_tracer_get(sdk.tracers, "t", NULL), "work", NULL);
+    tt_attr attrs[] = {tt_str("first", "abcdef"), tt_str("second", "x")};
+    tt_span_set(span, attrs, 2);
+    tt_span_end(span);
+    otlp_sink_has(&sink, "{\"key\":\"first\",\"value\":{\"stringValue\":\"abc\"}}");
+    otlp_sink_lacks(&sink, "second");
+    tt_sdk_free(&sdk);
+}
+
+static void test_detectors_are_filtered(void **state)
+{
+    (void)state;
+    tt_sdk sdk;
+    assert_int_equal(setenv("OTEL_SERVICE_NAME", "by-env", 1), 0);
+    assert_int_equal(create("file_format: \"1.0\"\n"
+                            "resource:\n"
+                            "  detection/development:\n"
+                            "    attributes: {included: [mine.*, \"?ervice.name\"],"
+                            "                 excluded: [mine.b]}\n"
+                            "    detectors: [{mine: }, {service: }, {host: }]\n"
+                            "tracer_provider:\n"
+                            "  processors: [{simple: {exporter: {sink: }}}]\n",
+                            &sdk),
+                     TT_OK);
+    (void)unsetenv("OTEL_SERVICE_NAME");
+    assert_true(a_span_is_recorded(&sdk));
+    otlp_sink_has(&sink, "mine.a");
+    otlp_sink_has(&sink, "by-env");
+    otlp_sink_lacks(&sink, "mine.b");
+    otlp_sink_lacks(&sink, "other");
+    otlp_sink_lacks(&sink, "host.name");
+    tt_sdk_free(&sdk);
+}
+
+static void test_endpoint_is_started_and_stopped(void **state)
+{
+    (void)state;
+    tt_sdk sdk;
+    assert_int_equal(tt_prometheus_register(), TT_OK);
+    assert_int_equal(create("file_format: \"1.0\"\n"
+                            "meter_provider:\n"
+                            "  readers:\n"
+                            "    - pull: {exporter: {prometheus/development:\n"
+                            "             {host: 127.0.0.1, port: 0}}}\n",
+                            &sdk),
+                     TT_OK);
+    assert_int_equal(sdk.pulls_n, 1);
+    tt_sdk_free(&sdk);
+}
+
+static void test_what_is_not_known_is_told_and_left_out(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "tracer_provider: {processors: [{batch: {exporter: {nothing: }}}]}",
+        "tracer_provider: {processors: [{batch: }]}",
+        "tracer_provider: {processors: [{other: }]}",
+        "tracer_provider: {processors: [5]}",
+        "tracer_provider: {sampler: {nothing: }}",
+        "tracer_provider: {sampler: {a: , b: }}",
+        "tracer_provider: {limits: {event_count_limit: -1}}",
+        "tracer_provider: {limits: {event_count_limit: many}}",
+        "meter_provider: {readers: [{pull: {exporter: {nothing: }}}]}",
+        "meter_provider: {readers: [{other: }]}",
+        "meter_provider: {readers: [{periodic: }]}",
+        "propagator: {composite: [{nothing: }]}",
+        "propagator: {composite_list: nothing}",
+        "resource: {detection/development: {detectors: [{nothing: }]}}",
+        "resource: {attributes: [{name: a}]}",
+        "logger_provider: {logger_configurator/development: "
+        "{default_config: {minimum_severity: loud}}}",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        char text[512];
+        tt_sdk sdk;
+        (void)snprintf(text, sizeof text, "file_format: \"1.0\"\n%s\n", texts[i]);
+        if (create(text, &sdk) != TT_ERR_INVALID)
+            fail_msg("taken: %s", texts[i]);
+        tt_sdk_free(&sdk);
+    }
+    tt_sdk sdk;
+    assert_int_equal(tt_config_create(NULL, &sdk), TT_ERR_INVALID);
+}
+
+static void test_init_takes_the_file_that_the_environment_names(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/otel-XXXXXX";
+    static const char text[] = "file_format: \"1.0\"\n"
+                               "tracer_provider: {processors: [{batch: {exporter: {sink: }}}]}\n";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && write(fd, text, sizeof text - 1) == sizeof text - 1);
+    (void)close(fd);
+    assert_int_equal(tt_config_register(), TT_OK);
+    assert_int_equal(setenv("OTEL_CONFIG_FILE", path, 1), 0);
+    assert_int_equal(tt_init(NULL), TT_OK);
+    tt_span_end(tt_span_start(tt_tracer_global("t", NULL), "by file", NULL));
+    assert_null(tt_meter_provider_global());
+    assert_int_equal(tt_shutdown(10000), TT_OK);
+    otlp_sink_has(&sink, "by file");
+    tt_cleanup();
+    assert_int_equal(setenv("OTEL_CONFIG_FILE", "/nowhere/otel.yaml", 1), 0);
+    assert_int_equal(tt_init(NULL), TT_ERR_IO);
+    assert_null(tt_tracer_provider_global());
+    tt_cleanup();
+    (void)unsetenv("OTEL_CONFIG_FILE");
+    (void)unlink(path);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(file_becomes_a_model),
+        TEST(variables_get_their_type_after_they_are_put_in),
+        TEST(mistakes_are_told_with_their_line),
+        TEST(deep_nesting_is_refused),
+        TEST(file_that_is_not_there_is_told),
+        TEST(providers_are_made_with_their_exporters),
+        TEST(what_is_left_out_is_not_there),
+        TEST(samplers_are_nested),
+        TEST(limits_hold_for_spans),
+        TEST(detectors_are_filtered),
+        TEST(endpoint_is_started_and_stopped),
+        TEST(what_is_not_known_is_told_and_left_out),
+        TEST(init_takes_the_file_that_the_environment_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
