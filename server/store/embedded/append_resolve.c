@@ -284,6 +284,14 @@ static void remember(struct append *a)
         streams_remember(&a->store->streams, v, n);
 }
 
+static void ask_for(const struct append *a, const struct batch_series *series)
+{
+    if (series->known)
+        PREFETCH(series->known);
+    else
+        streams_ask_for(&a->store->streams, series->hash);
+}
+
 int append_resolve(struct append *a)
 {
     int rc = check_recalled(a);
@@ -294,7 +302,7 @@ int append_resolve(struct append *a)
     for (size_t i = 0; i < a->batch->n_series; i++) {
         const struct batch_series *series = &a->batch->series[i];
         if (i + RESOLVE_AHEAD < a->batch->n_series)
-            PREFETCH(series[RESOLVE_AHEAD].known);
+            ask_for(a, &series[RESOLVE_AHEAD]);
         struct resolved *r = &a->x->v[a->x->n];
         *r = (struct resolved){.series = series};
         admit(a, series, r);

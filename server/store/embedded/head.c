@@ -92,8 +92,8 @@ struct open_tail {
 
 static void copy_tail(const struct head_series *hs, char *to)
 {
-    size_t left = hs->tail_bytes;
-    for (const struct head_segment *g = hs->tail; left; g = g->next) {
+    size_t left = hs->tail.n_bytes;
+    for (const struct head_segment *g = left ? hs->tail_end->next : NULL; left; g = g->next) {
         size_t n = MIN(left, (size_t)SEGMENT_BYTES);
         memcpy(to, g->bytes, n);
         to += n;
@@ -192,11 +192,11 @@ static void encode_rows(struct open_tail *rows, int64_t base, struct buf *out)
 
 static void free_tail(struct head_arena *a, struct head_series *hs)
 {
+    struct head_segment *first = hs->tail_end->next;
     hs->tail_end->next = a->free_segments;
-    a->free_segments = hs->tail;
-    hs->tail = hs->tail_end = NULL;
-    hs->tail_bytes = hs->tail_rows = 0;
-    hs->state = (struct row_state){0};
+    a->free_segments = first;
+    hs->tail_end = NULL;
+    hs->tail = (struct row_state){0};
 }
 
 static int add_chunk(struct head *h, struct head_arena *a, struct head_series *hs,
@@ -210,11 +210,10 @@ static int add_chunk(struct head *h, struct head_arena *a, struct head_series *h
                              .min_t = (uint32_t)(rows->t[0] - base),
                              .max_t = (uint32_t)(rows->t[rows->n - 1] - base)};
     memcpy(c->bytes, bytes.p, bytes.n);
-    if (hs->last)
-        hs->last->next = c;
-    else
-        hs->first = c;
-    hs->last = c;
+    c->next = hs->newest ? hs->newest->next : c;
+    if (hs->newest)
+        hs->newest->next = c;
+    hs->newest = c;
     hs->n_chunks++;
     free_tail(a, hs);
     return 0;
@@ -226,13 +225,13 @@ static int seal(struct head *h, struct head_arena *a, struct head_series *hs, st
     struct arena arena;
     int64_t base = h->day * MS_PER_DAY;
     buf_reset(scratch);
-    char *bytes = buf_reserve(scratch, hs->tail_bytes);
+    char *bytes = buf_reserve(scratch, hs->tail.n_bytes);
     if (!bytes)
         return ERR_NOMEM;
     copy_tail(hs, bytes);
-    buf_advance(scratch, hs->tail_bytes);
+    buf_advance(scratch, hs->tail.n_bytes);
     arena_init(&arena, 256 << 20);
-    int rc = open_rows(buf_str(scratch), hs->tail_rows, base, &rows, &arena);
+    int rc = open_rows(buf_str(scratch), hs->tail.n_rows, base, &rows, &arena);
     if (rc == 0) {
         buf_reset(scratch);
         sort_rows(&rows);
@@ -288,7 +287,7 @@ static struct head_segment *new_segment(struct head *h, struct head_arena *a)
 /* Segments for `n` more bytes, so that copying cannot fail half-way. */
 static int reserve_segments(struct head *h, struct head_arena *a, struct head_series *hs, size_t n)
 {
-    size_t have = hs->tail_bytes ? SEGMENT_BYTES - (hs->tail_bytes - 1) % SEGMENT_BYTES - 1 : 0;
+    size_t have = hs->tail.n_bytes ? SEGMENT_BYTES - (hs->tail.n_bytes - 1) % SEGMENT_BYTES - 1 : 0;
     struct head_segment *first = NULL, **link = &first, *end = NULL;
     for (; have < n; have += SEGMENT_BYTES) {
         struct head_segment *g = new_segment(h, a);
@@ -298,29 +297,29 @@ static int reserve_segments(struct head *h, struct head_arena *a, struct head_se
             a->free_segments = first ? first : a->free_segments;
             return ERR_NOMEM;
         }
-        g->next = NULL;
         *link = g;
         link = &g->next;
         end = g;
     }
     if (!first)
         return 0;
+    end->next = hs->tail_end ? hs->tail_end->next : first;
     if (hs->tail_end)
         hs->tail_end->next = first;
     else
-        hs->tail = hs->tail_end = first;
+        hs->tail_end = first;
     return 0;
 }
 
 static void put_bytes(struct head_series *hs, const char *p, size_t n)
 {
     while (n) {
-        size_t at = hs->tail_bytes % SEGMENT_BYTES;
-        if (at == 0 && hs->tail_bytes)
+        size_t at = hs->tail.n_bytes % SEGMENT_BYTES;
+        if (at == 0 && hs->tail.n_bytes)
             hs->tail_end = hs->tail_end->next;
         size_t k = MIN(n, SEGMENT_BYTES - at);
         memcpy(hs->tail_end->bytes + at, p, k);
-        hs->tail_bytes += (uint32_t)k;
+        hs->tail.n_bytes += (uint32_t)k;
         p += k;
         n -= k;
     }
@@ -330,14 +329,15 @@ static int put_row(struct head *h, struct head_arena *a, struct head_series *hs,
                    const struct raw_row *row)
 {
     char bytes[ROW_BYTES_MAX];
-    struct row_state state = hs->state;
+    struct row_state state = hs->tail;
     size_t n = row_write(bytes, &state, row, h->day * MS_PER_DAY);
     if (reserve_segments(h, a, hs, n + row->histogram.n) != 0)
         return ERR_NOMEM;
     put_bytes(hs, bytes, n);
     put_bytes(hs, row->histogram.p, row->histogram.n);
-    hs->state = state;
-    hs->tail_rows++;
+    state.n_bytes = hs->tail.n_bytes;
+    state.n_rows++;
+    hs->tail = state;
     return 0;
 }
 
@@ -358,7 +358,7 @@ int head_append(struct head *h, struct stream *st, const struct head_row *row, s
         return ERR_NOMEM;
     struct head_shard *shard = &h->shards[st->id % STREAM_SHARDS];
     struct head_arena *a = &shard->arena;
-    if (hs->tail_rows == TAIL_ROWS || hs->tail_bytes > TAIL_BYTES) {
+    if (hs->tail.n_rows == TAIL_ROWS || hs->tail.n_bytes > TAIL_BYTES) {
         int rc = seal(h, a, hs, scratch);
         if (rc != 0)
             return rc;
@@ -413,10 +413,10 @@ struct snapshot {
 
 static int take_snapshot(const struct head_series *hs, struct snapshot *out)
 {
-    out->first = hs->first;
+    out->first = hs->newest ? hs->newest->next : NULL;
     out->n_chunks = hs->n_chunks;
-    out->n_bytes = hs->tail_bytes;
-    out->n_rows = hs->tail_rows;
+    out->n_bytes = hs->tail.n_bytes;
+    out->n_rows = hs->tail.n_rows;
     out->bytes = out->n_bytes <= sizeof out->small ? out->small : malloc(out->n_bytes);
     if (!out->bytes)
         return ERR_NOMEM;

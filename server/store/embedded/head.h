@@ -26,25 +26,26 @@
 enum { TAIL_ROWS = 64, SEGMENT_BYTES = 56 };
 
 struct head_chunk {
-    struct head_chunk *next; /* the one sealed after; not read for the newest, which may change */
+    struct head_chunk *next; /* the one sealed after; of the newest the oldest: may change */
     uint32_t size;
     uint32_t min_t, max_t; /* ms since the start of the day */
     char bytes[];
 };
 
 struct head_segment {
-    struct head_segment *next; /* while free: the next free one */
+    struct head_segment *next; /* of the last the first; while free: the next free one */
     char bytes[SEGMENT_BYTES];
 };
 
-/* Rows of one stream in one head. */
+/* Rows of one stream in one head: 80 bytes, since there are as many as streams. Both chains are
+ * rings, known by their ends. */
 struct head_series {
     struct head_series *next_of_stream; /* in an older head */
     struct head *head;
-    struct head_chunk *first, *last;
-    struct head_segment *tail, *tail_end; /* first and last segment */
-    struct row_state state;               /* at the end of the tail */
-    uint32_t tail_bytes, tail_rows, n_chunks;
+    struct head_chunk *newest;     /* NULL: none sealed */
+    struct head_segment *tail_end; /* NULL: no tail */
+    struct row_state tail;         /* at its end */
+    uint32_t n_chunks;
     uint32_t id;           /* of the stream */
     uint32_t min_t, max_t; /* ms since the start of the day; min_t UINT32_MAX: no rows yet */
 };

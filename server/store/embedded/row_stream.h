@@ -32,6 +32,8 @@ struct row_state {
     int64_t start; /* the last one */
     uint32_t t;
     int32_t step;     /* last difference of times */
+    uint32_t n_bytes; /* of the stream, and its rows: counted by who stores it */
+    uint8_t n_rows;
     uint8_t decimals; /* of the last DECIMAL value: tried first */
 };
 

@@ -6,14 +6,24 @@
 #include "base/atomic.h"
 #include "base/compiler.h"
 
-enum { SLOTS_START = 64 };
+enum { SLOTS_START = 64, PLACE_LOGARITHM = 31 };
+
+static void set_slots(struct stream_shard *shard, struct stream_slot *slots, uint32_t n)
+{
+    shard->slots = slots;
+    shard->n_slots = n;
+    uintptr_t place = (uintptr_t)slots & ~(uintptr_t)PLACE_LOGARITHM;
+    atomic_set_relaxed(&shard->place, place | (uintptr_t)__builtin_ctz(n / SLOTS_START));
+}
 
 static int shard_init(struct stream_shard *shard)
 {
     lock_init(&shard->lock, LOCK_STORE_STREAMS);
-    shard->slots = calloc(SLOTS_START, sizeof *shard->slots);
-    shard->n_slots = SLOTS_START;
-    return shard->slots ? 0 : ERR_NOMEM;
+    struct stream_slot *slots = calloc(SLOTS_START, sizeof *slots);
+    if (!slots)
+        return ERR_NOMEM;
+    set_slots(shard, slots, SLOTS_START);
+    return 0;
 }
 
 int streams_init(struct streams *s, size_t max)
@@ -73,6 +83,16 @@ static uint32_t tag_of(uint64_t hash)
 static uint32_t home_of(const struct stream_shard *shard, uint32_t tag)
 {
     return tag & (shard->n_slots - 1);
+}
+
+/* The slots may be others by now: asking for memory that is not there does nothing. */
+void streams_ask_for(struct streams *s, uint64_t hash)
+{
+    uintptr_t place = atomic_get_relaxed(&streams_shard(s, hash)->place);
+    const char *slots = (const char *)(place & ~(uintptr_t)PLACE_LOGARITHM);
+    uint32_t mask = ((uint32_t)SLOTS_START << (place & PLACE_LOGARITHM)) - 1;
+    if (slots)
+        PREFETCH(slots + (size_t)(tag_of(hash) & mask) * sizeof(struct stream_slot));
 }
 
 struct stream *streams_get(struct streams *s, const struct labels *labels, uint64_t hash)
@@ -138,8 +158,7 @@ static int grow_slots(struct stream_shard *shard)
     struct stream_slot *slots = calloc((size_t)n * 2, sizeof *slots);
     if (!slots)
         return ERR_NOMEM;
-    shard->slots = slots;
-    shard->n_slots = n * 2;
+    set_slots(shard, slots, n * 2);
     for (uint32_t i = 0; i < n; i++)
         if (old[i].local)
             put_slot(shard, old[i].tag, old[i].local - 1);
@@ -178,7 +197,7 @@ static int reserve_number(struct stream_shard *shard)
 static struct stream *stream_new(struct streams *s, const struct labels *labels, uint64_t hash,
                                  uint32_t id, int *out_rc)
 {
-    struct stream *st = calloc(1, sizeof *st + labels->n * sizeof st->pairs[0]);
+    struct stream *st = calloc(1, offsetof(struct stream, pairs) + labels->n * sizeof st->pairs[0]);
     *out_rc = st ? index_add(&s->index, labels, id, st->pairs) : ERR_NOMEM;
     if (*out_rc != 0) {
         free(st);

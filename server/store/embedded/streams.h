@@ -37,9 +37,9 @@ struct stream {
     atomic_uint segment;      /* of the log that has its definition; 0: none */
     uint32_t id;
     uint32_t last_append_s; /* Unix seconds; guarded by the shard's lock */
-    struct hash128 sent;    /* guarded by the recall's lock; {0}: none */
     uint32_t n;
-    uint32_t pairs[]; /* in the order of label names */
+    struct hash128 sent; /* guarded by the recall's lock; {0}: none */
+    uint32_t pairs[];    /* in the order of label names */
 };
 
 struct stream_slot {
@@ -59,6 +59,8 @@ struct stream_directory {
 struct stream_shard {
     struct lock lock;
     struct stream_slot *slots;
+    atomic_uintptr_t
+        place; /* of the slots, and the logarithm of their number: for streams_ask_for */
     struct stream_directory directory;
     uint32_t *free;                    /* local numbers to use again; room for directory.cap */
     uint32_t n_slots, n, used, n_free; /* n: local numbers handed out ever */
@@ -92,6 +94,9 @@ static inline struct stream_shard *streams_shard(struct streams *s, uint64_t has
 {
     return &s->shards[hash_or_id % STREAM_SHARDS];
 }
+
+/* Asks for the memory that streams_get will look at first. No lock. */
+void streams_ask_for(struct streams *s, uint64_t hash);
 
 /* The stream with these labels, or NULL. The shard's lock must be held. */
 struct stream *streams_get(struct streams *s, const struct labels *labels, uint64_t hash);
