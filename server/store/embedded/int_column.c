@@ -1,12 +1,9 @@
 #include "store/embedded/int_column.h"
 
 #include "base/compiler.h"
+#include "store/embedded/bit_unpack.h"
 
 enum method { CONST, LINEAR, FRAME, DELTA };
-
-/* Widths above this are stored as whole words, so that a value never spans more than eight bytes
- * of the packed stream. */
-enum { WIDTH_MAX = 56 };
 
 static unsigned bit_length(uint64_t v)
 {
@@ -36,12 +33,12 @@ static struct packing choose_width(const uint32_t lengths[65], uint64_t present,
 {
     unsigned longest = present ? 64 - (unsigned)__builtin_clzll(present) : 0;
     struct packing best = {.width = 64, .size = 8 * n};
-    if (longest <= WIDTH_MAX)
+    if (longest <= BIT_WIDTH_MAX)
         best = (struct packing){.width = longest, .size = (n * longest + 7) / 8};
     uint64_t candidates = (present | 1) << 1; // zero width is a candidate too: bit 1 is width 1
     for (candidates |= 1; candidates; candidates &= candidates - 1) {
         unsigned width = (unsigned)__builtin_ctzll(candidates);
-        if (width >= longest || width > WIDTH_MAX)
+        if (width >= longest || width > BIT_WIDTH_MAX)
             break;
         uint64_t longer = width ? present >> width << width : present;
         size_t size = (n * width + 7) / 8 + exceptions_size(lengths, longer, width);
@@ -109,7 +106,7 @@ static void put_exceptions(struct buf *out, const int64_t *v, size_t n, uint64_t
 static void pack(struct buf *out, const int64_t *v, size_t n, uint64_t base, unsigned width)
 {
     buf_putc(out, (char)width);
-    if (width > WIDTH_MAX) {
+    if (width > BIT_WIDTH_MAX) {
         put_words(out, v, n, base);
         return;
     }
@@ -138,31 +135,10 @@ static void get_exceptions(struct reader *r, int64_t *v, size_t n, size_t count,
     }
 }
 
-static void get_bits(const unsigned char *p, size_t size, int64_t *v, size_t n, uint64_t base,
-                     unsigned width)
-{
-    uint64_t mask = (UINT64_C(1) << width) - 1;
-    size_t i = 0;
-    /* Whole words as long as eight bytes can be read, ... */
-    for (; i < n && (i * width >> 3) + 8 <= size; i++) {
-        size_t bit = i * width;
-        v[i] = (int64_t)(base + ((read_u64(p + (bit >> 3)) >> (bit & 7)) & mask));
-    }
-    /* ... then the last bytes through a padded copy. */
-    unsigned char tail[24] = {0};
-    size_t from = i < n ? i * width >> 3 : size;
-    if (size - from > 0)
-        memcpy(tail, p + from, size - from);
-    for (; i < n; i++) {
-        size_t bit = i * width - from * 8;
-        v[i] = (int64_t)(base + ((read_u64(tail + (bit >> 3)) >> (bit & 7)) & mask));
-    }
-}
-
 static void unpack(struct reader *r, int64_t *v, size_t n, uint64_t base)
 {
     unsigned width = get_byte(r);
-    if (width > WIDTH_MAX) {
+    if (width > BIT_WIDTH_MAX) {
         const unsigned char *p = get_bytes(r, n * 8);
         for (size_t i = 0; p && i < n; i++)
             v[i] = (int64_t)(base + read_u64(p + i * 8));
@@ -176,7 +152,7 @@ static void unpack(struct reader *r, int64_t *v, size_t n, uint64_t base)
         r->bad = true;
         return;
     }
-    get_bits(p, size, v, n, base, width);
+    bit_unpack(p, size, v, n, base, width);
     get_exceptions(r, v, n, (size_t)exceptions, width);
 }
 
