@@ -78,8 +78,22 @@ enum predicate_op {
     PREDICATE_REGEX,           /* strings that `regex` matches */
     PREDICATE_CONTAINS,        /* strings that contain the text `value` */
     PREDICATE_CONTAINS_NOCASE, /* … whatever the case of ASCII letters */
-    PREDICATE_PHRASE           /* … that, with no word going on at either end */
+    PREDICATE_PHRASE,          /* … that, with no word going on at either end */
+    PREDICATE_IN               /* one of `set`: a text of the same type */
 };
+
+/* Texts, to be asked for many at once; see text_set_make. */
+struct text_set {
+    const struct any *values;
+    const uint64_t *hashes; /* of each */
+    size_t n;
+    const uint32_t *slots; /* by hash: index + 1; 0: free */
+    size_t n_slots;
+};
+
+/* Of `values`, strings or bytes, which are borrowed as `out` has them; what is needed besides is
+ * the arena's. NULL: out of memory. */
+const struct text_set *text_set_make(struct arena *arena, const struct any *values, size_t n);
 
 /* A row without the column satisfies nothing but what a NOT turns around. The texts in arrays and
  * maps count for CONTAINS and REGEX as if they stood alone. Where the case does not count, `value`
@@ -89,6 +103,7 @@ struct predicate {
     struct column_ref column;
     struct any value;
     const struct regex *regex;
+    const struct text_set *set;
     const struct predicate *children;
     size_t n_children;
 };
@@ -119,12 +134,13 @@ struct record_block {
     size_t n;
     const int64_t *t_unix_ns;
     const struct vector *columns; /* as asked for */
-    const uint32_t *sources;      /* of each row: index for record_block_source */
+    const uint32_t *sources;      /* of each row: index for record_block_source; NULL: without */
     const struct block_sources *source_table;
     struct arena *arena; /* reset after the callback */
 };
 
-/* The resource and scope of row i, with its attributes. NULL: damaged. Borrowed like the block. */
+/* The resource and scope of row i, with its attributes. NULL: damaged, or not asked for. Borrowed
+ * like the block. */
 const struct record_source *record_block_source(const struct record_block *b, size_t i);
 
 struct record_scan {
@@ -133,6 +149,7 @@ struct record_scan {
     const struct predicate *where;    /* NULL: all rows */
     const struct column_ref *columns;
     size_t n_columns;
+    bool without_sources; /* nobody asks for record_block_source: blocks have none */
     enum scan_order order;
     /* NULL, or called with the rows of a block that matched before their columns are read:
      * sel[0..n) are indices of t_unix_ns, rising. It may keep some of them, in order, and returns

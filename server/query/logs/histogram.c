@@ -11,33 +11,37 @@ struct counting {
 /* None, or the level of numbers in fours; numbers beyond the known ones count as the nearest. */
 static size_t level_of(int64_t severity)
 {
-    if (severity <= 0)
-        return 0;
-    return (size_t)MIN((severity - 1) / 4 + 1, (int64_t)LOG_LEVELS - 1);
+    return severity <= 0 ? 0 : (size_t)(MIN(severity, (LOG_LEVELS - 1) * 4) + 3) / 4;
 }
 
-static uint64_t *bucket_of(struct counting *c, int64_t t_unix_ns)
+static uint64_t *find_bucket(struct counting *c, int64_t t_unix_ns)
 {
     struct log_histogram *h = c->h;
-    if (c->last && t_unix_ns >= c->last_start && t_unix_ns - c->last_start < h->step_ns)
-        return c->last;
     int64_t i = (t_unix_ns - h->start_unix_ns) / h->step_ns;
     c->last_start = h->start_unix_ns + i * h->step_ns;
     c->last = h->counts[i];
     return c->last;
 }
 
+static inline uint64_t *bucket_of(struct counting *c, int64_t t_unix_ns)
+{
+    if (c->last && (uint64_t)t_unix_ns - (uint64_t)c->last_start < (uint64_t)c->h->step_ns)
+        return c->last;
+    return find_bucket(c, t_unix_ns);
+}
+
 static int each_block(void *arg, const struct record_block *b)
 {
-    struct counting *c = arg;
+    struct counting c = *(struct counting *)arg; // a copy, which the compiler keeps in registers
     const struct vector *v = &b->columns[0];
     for (size_t i = 0; v->ints && i < b->n; i++)
-        bucket_of(c, b->t_unix_ns[i])[level_of(v->ints[i])]++;
+        bucket_of(&c, b->t_unix_ns[i])[level_of(v->ints[i])]++;
     for (size_t i = 0; !v->ints && i < b->n; i++) {
         struct any severity = vector_at(v, i);
         int64_t number = severity.type == ANY_INT ? severity.as.integer : 0;
-        bucket_of(c, b->t_unix_ns[i])[level_of(number)]++;
+        bucket_of(&c, b->t_unix_ns[i])[level_of(number)]++;
     }
+    *(struct counting *)arg = c;
     return 0;
 }
 
@@ -71,6 +75,7 @@ int logs_histogram(struct record_query *q, const struct predicate *where, int64_
                                      .where = where,
                                      .columns = &severity,
                                      .n_columns = 1,
+                                     .without_sources = true,
                                      .each = each_block,
                                      .arg = &c};
     return record_query_scan(q, &scan, err);

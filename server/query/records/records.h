@@ -65,8 +65,8 @@ struct predicate where_both(struct arena *a, struct predicate x, struct predicat
 struct predicate where_either(struct arena *a, struct predicate x, struct predicate y);
 struct predicate where_not(struct arena *a, struct predicate x);
 
-/* One of the values; false without any. */
-struct predicate where_one_of(struct arena *a, struct column_ref column, const struct any *values,
+/* One of the texts (strings or bytes, borrowed as the predicate has them); false without any. */
+struct predicate where_one_of(struct arena *a, struct column_ref column, const struct any *texts,
                               size_t n);
 
 /* The service of that name; "unknown_service" are those without a name. */

@@ -131,14 +131,12 @@ struct predicate where_not(struct arena *a, struct predicate x)
     return (struct predicate){.op = PREDICATE_NOT, .children = child, .n_children = 1};
 }
 
-struct predicate where_one_of(struct arena *a, struct column_ref column, const struct any *values,
+struct predicate where_one_of(struct arena *a, struct column_ref column, const struct any *texts,
                               size_t n)
 {
-    struct predicate *children = arena_array(a, n, sizeof *children);
-    for (size_t i = 0; children && i < n; i++)
-        children[i] = where_leaf(PREDICATE_EQ, column, values[i]);
-    return (struct predicate){
-        .op = PREDICATE_OR, .children = children, .n_children = children ? n : 0};
+    const struct text_set *set = text_set_make(a, texts, n);
+    struct predicate p = {.op = PREDICATE_IN, .column = column, .set = set};
+    return set ? p : (struct predicate){.op = PREDICATE_OR};
 }
 
 struct predicate where_service(struct arena *a, struct str name)

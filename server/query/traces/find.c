@@ -182,6 +182,7 @@ static int pass(struct search *s, struct err *err)
         .where = by_time ? w->where : &slow,
         .columns = s->columns,
         .n_columns = s->n_by + !by_time,
+        .without_sources = true,
         .order = by_time ? SCAN_NEWEST_FIRST : SCAN_ANY_ORDER,
         .each = each_block,
         .arg = s,
@@ -245,6 +246,7 @@ static int find_earlier(struct search *s, struct err *err)
                                      .where = &where,
                                      .columns = s->columns,
                                      .n_columns = s->n_by + !by_time,
+                                     .without_sources = true,
                                      .each = each_earlier,
                                      .arg = s};
     return record_query_scan(s->q, &scan, err);

@@ -1,4 +1,4 @@
-/* Two passes: which traces have spans of the sessions, then these traces. */
+/* Two passes: which traces have spans of the sessions, then these traces, all at once. */
 #include "query/traces/sessions.h"
 
 #include <stdlib.h>
@@ -92,6 +92,7 @@ static int find_traces(struct loading *l, const struct str *ids, struct err *err
                                      .where = &where,
                                      .columns = columns,
                                      .n_columns = SESSION_COLUMNS + 1,
+                                     .without_sources = true,
                                      .order = SCAN_NEWEST_FIRST,
                                      .each = each_block,
                                      .arg = l};
@@ -149,27 +150,62 @@ static int by_start(const void *a, const void *b)
     return (s > t) - (s < t);
 }
 
-static int load_session(struct loading *l, size_t at, struct err *err)
+/* The ids of the traces of all sessions, each once; a trace may be of several. */
+static struct str *all_ids(struct loading *l, struct map *places, size_t *out_n)
+{
+    size_t total = 0, n = 0;
+    for (size_t i = 0; i < l->n; i++)
+        total += l->traces[i].n;
+    struct str *ids = arena_array(l->q->arena, total, sizeof *ids);
+    for (size_t i = 0; ids && i < l->n; i++) {
+        for (size_t k = 0; k < l->traces[i].n; k++) {
+            struct str id = l->traces[i].v[k];
+            if (map_get(places, id))
+                continue;
+            ids[n] = id;
+            if (map_put(places, id, &ids[n++]) != 0)
+                return NULL;
+        }
+    }
+    *out_n = n;
+    return ids;
+}
+
+static bool fill_session(struct loading *l, size_t at, const struct map *places,
+                         const struct str *ids, const struct trace *traces)
 {
     struct session *s = &l->sessions[at];
-    const struct trace_load wanted = {.ids = l->traces[at].v,
-                                      .n = l->traces[at].n,
-                                      .min_unix_ns = INT64_MIN,
-                                      .max_unix_ns = INT64_MAX,
-                                      .max_spans = SPANS_MAX,
-                                      .brief = true};
-    int rc = traces_load(l->q, &wanted, &s->traces, err);
-    if (rc != 0)
-        return rc;
-    s->n_traces = wanted.n;
+    struct arena *a = l->q->arena;
+    s->n_traces = l->traces[at].n;
     s->start_unix_ns = INT64_MAX;
     s->end_unix_ns = INT64_MIN;
-    for (size_t i = 0; i < s->n_traces; i++)
-        if (!add_trace_to(s, &s->traces[i], l->q->arena))
-            return record_query_no_memory(l->q, err);
-    if (s->n_traces)
+    s->traces = arena_array(a, s->n_traces, sizeof *s->traces);
+    for (size_t i = 0; s->traces && i < s->n_traces; i++) {
+        const struct str *place = map_get(places, l->traces[at].v[i]);
+        s->traces[i] = traces[place - ids];
+        if (!add_trace_to(s, &s->traces[i], a))
+            return false;
+    }
+    if (s->traces && s->n_traces)
         qsort(s->traces, s->n_traces, sizeof *s->traces, by_start);
-    return 0;
+    return s->traces;
+}
+
+/* The traces of all sessions by one scan, then what they say, session by session. */
+static int load_sessions(struct loading *l, struct map *places, struct err *err)
+{
+    struct trace_load wanted = {
+        .min_unix_ns = INT64_MIN, .max_unix_ns = INT64_MAX, .max_spans = SPANS_MAX, .brief = true};
+    struct trace *traces;
+    struct str *ids = all_ids(l, places, &wanted.n);
+    if (!ids)
+        return record_query_no_memory(l->q, err);
+    wanted.ids = ids;
+    int rc = traces_load(l->q, &wanted, &traces, err);
+    for (size_t i = 0; rc == 0 && i < l->n; i++)
+        if (!fill_session(l, i, places, ids, traces))
+            rc = record_query_no_memory(l->q, err);
+    return rc;
 }
 
 static int begin(struct loading *l, const struct str *ids, struct err *err)
@@ -192,14 +228,16 @@ int sessions_load(struct record_query *q, const struct str *ids, size_t n, size_
                   struct session **out, struct err *err)
 {
     struct loading l = {.q = q, .n = n, .max_traces = max_traces};
+    struct map places = {0}; // of traces among all
     int rc = begin(&l, ids, err);
     if (rc == 0 && n)
         rc = find_traces(&l, ids, err);
     for (size_t i = 0; l.seen && i < n; i++)
         map_done(&l.seen[i]);
     map_done(&l.by_id);
-    for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = load_session(&l, i, err);
+    if (rc == 0)
+        rc = load_sessions(&l, &places, err);
+    map_done(&places);
     if (rc == 0)
         *out = l.sessions;
     return rc;

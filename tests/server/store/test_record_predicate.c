@@ -145,6 +145,26 @@ static void test_places_are_those_of_a_naive_search(void **state)
     }
 }
 
+static void test_a_set_has_its_texts_by_type(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    const struct any values[] = {any_string(STR("a")), any_bytes(STR("b")), any_string(STR("")),
+                                 any_string(STR("a"))};
+    const struct predicate p = {.op = PREDICATE_IN, .set = text_set_make(&arena, values, 4)};
+    const struct predicate none = {.op = PREDICATE_IN, .set = text_set_make(&arena, NULL, 0)};
+    const struct any in[] = {values[0], values[1], values[2]};
+    const struct any out[] = {any_bytes(STR("a")), any_string(STR("b")), any_string(STR("aa")),
+                              any_int(1), any_bytes(STR(""))};
+    for (size_t i = 0; i < sizeof in / sizeof *in; i++)
+        assert_int_equal(predicate_matches(&p, &in[i]), 1);
+    for (size_t i = 0; i < sizeof out / sizeof *out; i++)
+        assert_int_equal(predicate_matches(&p, &out[i]), 0);
+    assert_int_equal(predicate_matches(&none, &in[0]), 0);
+    arena_done(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +177,7 @@ int main(void)
         cmocka_unit_test(test_texts_within_arrays_and_maps_are_searched),
         cmocka_unit_test(test_a_regex_is_asked_of_strings),
         cmocka_unit_test(test_places_are_those_of_a_naive_search),
+        cmocka_unit_test(test_a_set_has_its_texts_by_type),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

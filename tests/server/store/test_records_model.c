@@ -295,10 +295,27 @@ static struct predicate random_leaf(struct model *m)
     return p;
 }
 
+/* Some of the texts that a column has, and others. */
+static struct predicate random_set(struct model *m, struct arena *a)
+{
+    size_t n = below(m, 30);
+    bool ids = below(m, 2);
+    struct any *v = arena_array(a, n, sizeof *v);
+    for (size_t i = 0; i < n; i++) {
+        struct str s = ids ? text(m, "trace", below(m, 520)) : text(m, "value ", below(m, 20));
+        v[i] = ids ? any_bytes(arena_str(a, s)) : any_string(arena_str(a, s));
+    }
+    struct predicate p = {.op = PREDICATE_IN, .set = text_set_make(a, v, n)};
+    p.column =
+        ids ? column("trace_id")
+            : (struct column_ref){.origin = COLUMN_ATTRIBUTE, .name = m->names[below(m, 12)]};
+    return p;
+}
+
 static struct predicate random_predicate(struct model *m, struct arena *a, int depth)
 {
     if (depth == 0 || below(m, 3) == 0)
-        return random_leaf(m);
+        return below(m, 6) ? random_leaf(m) : random_set(m, a);
     struct predicate p = {.op = (enum predicate_op)(PREDICATE_AND + below(m, 3))};
     p.n_children = p.op == PREDICATE_NOT ? 1 : below(m, 4);
     struct predicate *v = arena_array(a, p.n_children, sizeof *v);

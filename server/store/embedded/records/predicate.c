@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/arena.h"
+#include "base/hash.h"
 #include "base/regex.h"
 #include "store/embedded/records/filter.h"
 
@@ -149,6 +151,45 @@ static bool equal(const struct any *a, const struct any *b)
     return numbers ? compare(a, b) == 0 : any_eq(a, b);
 }
 
+/* --- sets ------------------------------------------------------------------------------------- */
+
+/* The slot that holds the text, or the free one where it belongs. The seed keeps who chooses the
+ * texts from choosing the slots. */
+static size_t set_slot(const struct text_set *s, const struct any *v, uint64_t hash)
+{
+    size_t at = hash_u64(hash ^ hash_process_seed()) & (s->n_slots - 1);
+    for (; s->slots[at]; at = (at + 1) & (s->n_slots - 1)) {
+        uint32_t i = s->slots[at] - 1;
+        if (s->hashes[i] == hash && any_eq(&s->values[i], v))
+            break;
+    }
+    return at;
+}
+
+const struct text_set *text_set_make(struct arena *arena, const struct any *values, size_t n)
+{
+    size_t n_slots = 4;
+    while (n_slots < 2 * n)
+        n_slots *= 2;
+    struct text_set *s = arena_alloc(arena, sizeof *s);
+    uint64_t *hashes = arena_array(arena, n, sizeof *hashes);
+    uint32_t *slots = arena_array(arena, n_slots, sizeof *slots);
+    if (!s || !hashes || !slots)
+        return NULL;
+    *s = (struct text_set){values, hashes, n, slots, n_slots};
+    for (size_t i = 0; i < n; i++) {
+        hashes[i] = hash_str(any_text(&values[i]));
+        slots[set_slot(s, &values[i], hashes[i])] = (uint32_t)i + 1;
+    }
+    return s;
+}
+
+static bool is_in(const struct text_set *s, const struct any *v)
+{
+    bool text = v->type == ANY_STRING || v->type == ANY_BYTES;
+    return text && s->slots[set_slot(s, v, hash_str(any_text(v)))];
+}
+
 int predicate_matches(const struct predicate *p, const struct any *v)
 {
     int c;
@@ -163,6 +204,7 @@ int predicate_matches(const struct predicate *p, const struct any *v)
     case PREDICATE_CONTAINS:
     case PREDICATE_CONTAINS_NOCASE:
     case PREDICATE_PHRASE: return search(p, v);
+    case PREDICATE_IN: return is_in(p->set, v);
     case PREDICATE_AND:
     case PREDICATE_OR:
     case PREDICATE_NOT: break;

@@ -6,8 +6,8 @@
 #include "base/compiler.h"
 #include "store/embedded/records/record_keep.h"
 #include "store/embedded/records/record_store.h"
+#include "store/embedded/records/record_vector.h"
 #include "store/embedded/records/rowset.h"
-#include "store/embedded/records/source.h"
 
 #define BLOCK_MEMORY ((size_t)1 << 30)
 #define SOURCES_MEMORY ((size_t)1 << 30)
@@ -167,143 +167,38 @@ static int match_times(struct running *r, const struct unit *u, struct rowset *r
 static uint32_t *selected_rows(struct running *r, const struct rowset *rows, const uint64_t *bits,
                                uint32_t *out_n)
 {
-    uint32_t *v = arena_array(&r->block, rows->n, sizeof *v), n = 0;
-    for (size_t w = 0; v && w < rowset_words(rows); w++)
+    uint32_t *v = arena_alloc(&r->block, rows->n * sizeof *v), n = 0;
+    for (uint32_t w = 0; v && w < rowset_words(rows); w++) {
+        if (bits[w] == UINT64_MAX) {
+            for (uint32_t i = 0; i < 64; i++)
+                v[n++] = w * 64 + i;
+            continue;
+        }
         for (uint64_t left = bits[w]; left; left &= left - 1)
-            v[n++] = (uint32_t)(w * 64 + (size_t)__builtin_ctzll(left));
+            v[n++] = w * 64 + (uint32_t)__builtin_ctzll(left);
+    }
     *out_n = n;
     return v;
-}
-
-/* --- vectors ---------------------------------------------------------------------------------- */
-
-static int time_vector(struct running *r, struct rowset *rows, const uint32_t *sel, uint32_t n,
-                       struct vector *out)
-{
-    int rc = rowset_times(rows);
-    int64_t *v = arena_array(&r->block, n, sizeof *v);
-    for (uint32_t i = 0; rc == 0 && v && i < n; i++)
-        v[i] = rows->t_unix_ns[sel[i]];
-    *out = (struct vector){.ints = v};
-    return rc != 0 ? rc : v ? 0 : ERR_NOMEM;
-}
-
-static int source_vector(struct running *r, struct rowset *rows, const struct column_ref *ref,
-                         const uint32_t *sel, uint32_t n, struct vector *out)
-{
-    int rc = rowset_sources(rows);
-    uint32_t *codes = arena_array(&r->block, n, sizeof *codes);
-    struct any *values = arena_array(&r->block, rows->sources.n, sizeof *values);
-    if (rc != 0 || !codes || !values)
-        return rc != 0 ? rc : ERR_NOMEM;
-    uint32_t last = UINT32_MAX;
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t source = codes[i] = rows->row_sources[sel[i]];
-        if (source == last)
-            continue;
-        last = source;
-        const struct record_source *s = block_source(&rows->sources, source);
-        values[source] = s ? source_value(s, ref) : (struct any){0};
-    }
-    *out = (struct vector){.values = values, .codes = codes, .n_values = rows->sources.n};
-    return 0;
-}
-
-/* The distinct texts once, and behind them the absent value. */
-static int dictionary_vector(struct running *r, const struct column *c, const uint32_t *sel,
-                             uint32_t n, struct vector *out)
-{
-    uint32_t *codes = arena_array(&r->block, n, sizeof *codes);
-    struct any *values = arena_array(&r->block, (size_t)c->n_texts + 1, sizeof *values);
-    if (!codes || !values)
-        return ERR_NOMEM;
-    for (uint32_t i = 0; i < c->n_texts; i++)
-        values[i] = column_text_any(c, i, &r->block);
-    uint32_t hint = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t at = column_find(c, sel[i], hint);
-        codes[i] = at == UINT32_MAX ? c->n_texts : c->codes[at];
-        hint = at == UINT32_MAX ? hint : at;
-    }
-    *out = (struct vector){.values = values, .codes = codes, .n_values = (size_t)c->n_texts + 1};
-    return 0;
-}
-
-static int int_vector(struct running *r, const struct column *c, const uint32_t *sel, uint32_t n,
-                      struct vector *out)
-{
-    int64_t *v = arena_array(&r->block, n, sizeof *v);
-    for (uint32_t i = 0; v && i < n; i++)
-        v[i] = c->ints[sel[i]];
-    *out = (struct vector){.ints = v};
-    return v ? 0 : ERR_NOMEM;
-}
-
-static int any_vector(struct running *r, const struct column *c, const uint32_t *sel, uint32_t n,
-                      struct vector *out)
-{
-    struct any *v = arena_array(&r->block, n, sizeof *v);
-    uint32_t hint = 0;
-    for (uint32_t i = 0; v && c && i < n; i++) {
-        uint32_t at = column_find(c, sel[i], hint);
-        if (at == UINT32_MAX)
-            continue;
-        v[i] = column_any(c, at, &r->block);
-        hint = at;
-    }
-    *out = (struct vector){.values = v, .n_values = n};
-    return v && !arena_failed(&r->block) ? 0 : ERR_NOMEM;
-}
-
-static int make_vector(struct running *r, struct rowset *rows, const struct column_ref *ref,
-                       const uint32_t *sel, uint32_t n, struct vector *out)
-{
-    if (ref->origin == COLUMN_TIME)
-        return time_vector(r, rows, sel, n, out);
-    if (ref->origin == COLUMN_ALL_ATTRIBUTES) {
-        *out = (struct vector){.n_values = n};
-        return rowset_attributes(rows, sel, n, &out->values);
-    }
-    if (column_is_of_source(ref))
-        return source_vector(r, rows, ref, sel, n, out);
-    const struct column *c = NULL;
-    int rc = rowset_column(rows, ref, &c);
-    if (rc != 0)
-        return rc;
-    if (c && c->codes && c->n_texts <= n)
-        return dictionary_vector(r, c, sel, n, out);
-    if (c && c->kind == COLUMN_INT && !c->rows)
-        return int_vector(r, c, sel, n, out);
-    return any_vector(r, c, sel, n, out);
 }
 
 static int hand_over(struct running *r, struct rowset *rows, const uint32_t *sel, uint32_t n)
 {
     const struct record_scan *scan = r->scan;
-    struct vector times, *columns = arena_array(&r->block, scan->n_columns, sizeof *columns);
-    uint32_t *sources = arena_array(&r->block, n, sizeof *sources);
-    int rc = columns && sources ? time_vector(r, rows, sel, n, &times) : ERR_NOMEM;
+    const struct picked_rows picked = {rows, sel, n};
+    struct vector *columns = arena_array(&r->block, scan->n_columns, sizeof *columns);
+    struct record_block block = {.n = n, .columns = columns, .arena = &r->block};
+    int rc = columns ? record_vector_times(&picked, &block.t_unix_ns) : ERR_NOMEM;
     for (size_t i = 0; rc == 0 && i < scan->n_columns; i++)
-        rc = make_vector(r, rows, &scan->columns[i], sel, n, &columns[i]);
-    if (rc == 0)
-        rc = rowset_sources(rows);
-    if (rc != 0)
-        return rc;
-    for (uint32_t i = 0; i < n; i++)
-        sources[i] = rows->row_sources[sel[i]];
-    const struct record_block block = {.n = n,
-                                       .t_unix_ns = times.ints,
-                                       .columns = columns,
-                                       .sources = sources,
-                                       .source_table = &rows->sources,
-                                       .arena = &r->block};
-    rc = scan->each(scan->arg, &block);
-    return rc; // the caller's own codes pass through
+        rc = record_vector(&picked, &scan->columns[i], &columns[i]);
+    if (rc == 0 && !scan->without_sources)
+        rc = record_vector_sources(&picked, &block.sources);
+    block.source_table = &rows->sources;
+    return rc == 0 ? scan->each(scan->arg, &block) : rc; // the caller's own codes pass through
 }
 
 const struct record_source *record_block_source(const struct record_block *b, size_t i)
 {
-    return block_source(b->source_table, b->sources[i]);
+    return b->sources ? block_source(b->source_table, b->sources[i]) : NULL;
 }
 
 /* --- the loop --------------------------------------------------------------------------------- */

@@ -72,6 +72,26 @@ static bool is_field(const struct rowset *r, const struct column_ref *ref, enum 
     return r->table == table && ref->origin == COLUMN_FIELD && ref->field == field;
 }
 
+/* Whether the column may have a text with this hash. */
+static bool text_may(const struct rowset *r, const struct column_ref *ref,
+                     const struct group_column *c, uint64_t hash)
+{
+    if (is_field(r, ref, RECORD_SPANS, SPAN_TRACE_ID) ||
+        is_field(r, ref, RECORD_LOGS, LOG_TRACE_ID))
+        return record_part_may_contain(r->part, r->group, FILTER_TRACE_ID, hash);
+    bool words = is_field(r, ref, RECORD_LOGS, LOG_BODY); // the filter is of these, not of bodies
+    return words || c->kind == COLUMN_ANY || group_column_may_contain(r->part, c, hash);
+}
+
+static bool any_text_may(const struct rowset *r, const struct predicate *p,
+                         const struct group_column *c)
+{
+    for (size_t i = 0; i < p->set->n; i++)
+        if (text_may(r, &p->column, c, p->set->hashes[i]))
+            return true;
+    return false;
+}
+
 static bool column_may(struct rowset *r, const struct predicate *p)
 {
     bool rest;
@@ -80,15 +100,10 @@ static bool column_may(struct rowset *r, const struct predicate *p)
         return rest && p->column.origin == COLUMN_ATTRIBUTE;
     if (c->has_range && !range_may(p, c->min, c->max))
         return false;
-    bool text = p->value.type == ANY_STRING || p->value.type == ANY_BYTES;
-    uint64_t hash = text ? hash_str(any_text(&p->value)) : 0;
-    if (p->op == PREDICATE_EQ && text) {
-        if (is_field(r, &p->column, RECORD_SPANS, SPAN_TRACE_ID) ||
-            is_field(r, &p->column, RECORD_LOGS, LOG_TRACE_ID))
-            return record_part_may_contain(r->part, r->group, FILTER_TRACE_ID, hash);
-        bool words = is_field(r, &p->column, RECORD_LOGS, LOG_BODY);
-        return words || c->kind == COLUMN_ANY || group_column_may_contain(r->part, c, hash);
-    }
+    if (p->op == PREDICATE_IN)
+        return any_text_may(r, p, c);
+    if (p->op == PREDICATE_EQ && (p->value.type == ANY_STRING || p->value.type == ANY_BYTES))
+        return text_may(r, &p->column, c, hash_str(any_text(&p->value)));
     if (predicate_needle(p).n && is_field(r, &p->column, RECORD_LOGS, LOG_BODY))
         return words_may(r, p);
     return true;
