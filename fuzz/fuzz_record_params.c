@@ -74,6 +74,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     demand(rc, search.limit > 0 && search.min_unix_ns <= search.max_unix_ns, &err);
     rc = jaeger_read_search_v3(&http, &r.arena, &search, &err);
     demand(rc, search.limit > 0 && search.min_unix_ns <= search.max_unix_ns, &err);
+    int64_t min = 0, max = 0;
+    rc = jaeger_read_range(&http, &min, &max, &err);
+    demand(rc, true, &err);
     read_ours(&r);
     read_texts(params, http.n_params, &r.arena);
     arena_done(&r.arena);

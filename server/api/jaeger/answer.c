@@ -11,6 +11,15 @@ struct json jaeger_begin(struct http_response *r)
     return j;
 }
 
+struct json jaeger_begin_v3(struct http_response *r, const char *name)
+{
+    r->content_type = "application/json";
+    struct json j = json_to(&r->body);
+    json_object(&j);
+    json_key(&j, name);
+    return j;
+}
+
 void jaeger_end(struct json *j, size_t total)
 {
     json_member_i64(j, "total", (int64_t)total);

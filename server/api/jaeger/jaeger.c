@@ -6,8 +6,6 @@
 #include "api/records/otlp_json.h"
 #include "api/records/request.h"
 #include "base/compiler.h"
-#include "base/num.h"
-#include "base/time.h"
 
 #define FOREVER_MIN INT64_MIN
 #define FOREVER_MAX INT64_MAX
@@ -60,10 +58,7 @@ static int services_v3(struct record_request *r, struct http_response *response,
     int rc = traces_services(&r->q, FOREVER_MIN, FOREVER_MAX, &names, &n, err);
     if (rc != 0)
         return rc;
-    response->content_type = "application/json";
-    struct json j = json_to(&response->body);
-    json_object(&j);
-    json_key(&j, "services");
+    struct json j = jaeger_begin_v3(response, "services");
     write_texts(&j, names, n);
     json_object_end(&j);
     return 0;
@@ -142,10 +137,7 @@ static int operations_v3(struct record_request *r, struct http_response *respons
     int rc = find_operations(r, "span_kind", &v, &n, err);
     if (rc != 0)
         return rc;
-    response->content_type = "application/json";
-    struct json j = json_to(&response->body);
-    json_object(&j);
-    json_key(&j, "operations");
+    struct json j = jaeger_begin_v3(response, "operations");
     write_operations(&j, v, n);
     json_object_end(&j);
     return 0;
@@ -203,6 +195,13 @@ static void write_traces(struct record_request *r, struct http_response *respons
     jaeger_end(&j, n);
 }
 
+static void write_traces_v3(struct http_response *response, struct trace *v, size_t n)
+{
+    struct json j = jaeger_begin_v3(response, "result");
+    json_otlp_traces(&j, v, n);
+    json_object_end(&j);
+}
+
 static int traces(struct record_request *r, struct http_response *response, struct err *err)
 {
     struct jaeger_search search;
@@ -224,15 +223,9 @@ static int traces_v3(struct record_request *r, struct http_response *response, s
     int rc = jaeger_read_search_v3(r->http, &r->arena, &search, err);
     if (rc == 0)
         rc = find(r, &search, &v, &n, err);
-    if (rc != 0)
-        return rc;
-    response->content_type = "application/json";
-    struct json j = json_to(&response->body);
-    json_object(&j);
-    json_key(&j, "result");
-    json_otlp_traces(&j, v, n);
-    json_object_end(&j);
-    return 0;
+    if (rc == 0)
+        write_traces_v3(response, v, n);
+    return rc;
 }
 
 /* The trace of the path; a client's hint of when it was is not needed. */
@@ -262,53 +255,18 @@ static int trace_v3(struct record_request *r, struct http_response *response, st
 {
     struct trace *t;
     int rc = load_one(r, &t, err);
-    if (rc != 0)
-        return rc;
-    response->content_type = "application/json";
-    struct json j = json_to(&response->body);
-    json_object(&j);
-    json_key(&j, "result");
-    json_otlp_traces(&j, t, 1);
-    json_object_end(&j);
-    return 0;
+    if (rc == 0)
+        write_traces_v3(response, t, 1);
+    return rc;
 }
 
 /* --- dependencies ----------------------------------------------------------------------------- */
-
-static int read_time(struct record_request *r, const char *name, int64_t *out_unix_ns,
-                     struct err *err)
-{
-    struct str text = http_param(r->http, name);
-    if (text.n && !parse_time_ns(text, out_unix_ns))
-        return err_set(err, ERR_INVALID, "unable to parse param '%s': \"%.*s\" is no time", name,
-                       STR_ARG(str_sub(text, 0, 100)));
-    return 0;
-}
-
-/* endTs and lookback, in milliseconds; or start_time and end_time of version 3. */
-static int read_range(struct record_request *r, int64_t *out_min, int64_t *out_max, struct err *err)
-{
-    struct str lookback = http_param(r->http, "lookback");
-    int64_t back = 24 * 3600 * NS_PER_S;
-    *out_max = time_now_unix_ns();
-    int rc = read_time(r, "endTs", out_max, err);
-    if (rc == 0)
-        rc = read_time(r, "end_time", out_max, err);
-    if (rc == 0 && lookback.n && (!parse_duration_ns(lookback, NS_PER_MS, &back) || back < 0))
-        rc = err_set(err, ERR_INVALID, "unable to parse param 'lookback': \"%.*s\"",
-                     STR_ARG(str_sub(lookback, 0, 100)));
-    if (rc == 0) {
-        *out_min = *out_max > INT64_MIN + back ? *out_max - back : INT64_MIN;
-        rc = read_time(r, "start_time", out_min, err);
-    }
-    return rc;
-}
 
 static int find_edges(struct record_request *r, struct map_edge **out, size_t *out_n,
                       struct err *err)
 {
     int64_t min, max;
-    int rc = read_range(r, &min, &max, err);
+    int rc = jaeger_read_range(r->http, &min, &max, err);
     return rc == 0 ? traces_map(&r->q, NULL, min, max, true, out, out_n, err) : rc;
 }
 
@@ -346,10 +304,7 @@ static int dependencies_v3(struct record_request *r, struct http_response *respo
     int rc = find_edges(r, &v, &n, err);
     if (rc != 0)
         return rc;
-    response->content_type = "application/json";
-    struct json j = json_to(&response->body);
-    json_object(&j);
-    json_key(&j, "dependencies");
+    struct json j = jaeger_begin_v3(response, "dependencies");
     write_edges(&j, v, n);
     json_object_end(&j);
     return 0;

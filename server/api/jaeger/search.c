@@ -12,6 +12,7 @@
 enum { LIMIT = 100, LIMIT_MAX = 1500, IDS_MAX = 1000, TAGS_MAX = 100, TRACE_ID_BYTES = 16 };
 
 #define LOOKBACK_NS (48 * 3600 * NS_PER_S) /* as Jaeger's */
+#define DEPENDENCIES_NS (24 * 3600 * NS_PER_S)
 
 struct reading {
     const struct http_request *http;
@@ -215,13 +216,19 @@ static struct reading begin(const struct http_request *http, struct arena *a,
     return (struct reading){.http = http, .arena = a, .out = out, .err = err};
 }
 
+/* `back` (not negative) before t, or the earliest time. */
+static int64_t before(int64_t t, int64_t back)
+{
+    return t > INT64_MIN + back ? t - back : INT64_MIN;
+}
+
 /* "1h", "2d" before the end; Grafana and Jaeger's page send "custom" with a start beside it. */
 static void read_lookback(struct reading *r)
 {
     int64_t ns;
     if (http_param(r->http, "start").n == 0 &&
-        parse_duration_ns(http_param(r->http, "lookback"), 0, &ns))
-        r->out->min_unix_ns = r->out->max_unix_ns - ns;
+        parse_duration_ns(http_param(r->http, "lookback"), 0, &ns) && ns >= 0)
+        r->out->min_unix_ns = before(r->out->max_unix_ns, ns);
 }
 
 static int check_times(struct reading *r)
@@ -241,7 +248,7 @@ int jaeger_read_search(const struct http_request *http, struct arena *a, struct 
     if (rc == 0)
         rc = read_time(&r, "end", &out->max_unix_ns);
     if (rc == 0) {
-        out->min_unix_ns = out->max_unix_ns - LOOKBACK_NS;
+        out->min_unix_ns = before(out->max_unix_ns, LOOKBACK_NS);
         read_lookback(&r);
         rc = read_time(&r, "start", &out->min_unix_ns);
     }
@@ -281,4 +288,22 @@ int jaeger_read_search_v3(const struct http_request *http, struct arena *a,
         return rc;
     read_names(&r, "query.service_name", "query.operation_name");
     return check_times(&r);
+}
+
+int jaeger_read_range(const struct http_request *http, int64_t *out_min_unix_ns,
+                      int64_t *out_max_unix_ns, struct err *err)
+{
+    struct reading r = {.http = http, .err = err};
+    struct str lookback = http_param(http, "lookback");
+    int64_t back = DEPENDENCIES_NS;
+    *out_max_unix_ns = time_now_unix_ns();
+    int rc = read_time(&r, "endTs", out_max_unix_ns);
+    if (rc == 0)
+        rc = read_time(&r, "end_time", out_max_unix_ns);
+    if (rc == 0 && lookback.n && (!parse_duration_ns(lookback, NS_PER_MS, &back) || back < 0))
+        rc = bad(&r, "lookback", lookback, "milliseconds");
+    if (rc != 0)
+        return rc;
+    *out_min_unix_ns = before(*out_max_unix_ns, back);
+    return read_time(&r, "start_time", out_min_unix_ns);
 }

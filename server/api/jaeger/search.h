@@ -21,6 +21,11 @@ int jaeger_read_search(const struct http_request *http, struct arena *a, struct 
 int jaeger_read_search_v3(const struct http_request *http, struct arena *a,
                           struct jaeger_search *out, struct err *err);
 
+/* Of dependencies: endTs and lookback, in milliseconds; or start_time and end_time of version 3.
+ * Without them the last day. */
+int jaeger_read_range(const struct http_request *http, int64_t *out_min_unix_ns,
+                      int64_t *out_max_unix_ns, struct err *err);
+
 /* Spans with the tag, as people type it: among their attributes, those of their resource, and what
  * Jaeger makes tags of (error, span.kind, otel.status_code, …). A number or truth value is compared
  * with numbers, truth values and text. */

@@ -71,6 +71,32 @@ void json_source_members(struct json *j, const struct record_source *s)
     json_object_end(j);
 }
 
+/* The selector of the metrics that came from the same resource: job and instance as the receiver of
+ * OTLP makes them (docs/ingest.md). What says its name by something that is no text has none. */
+static void write_metrics(struct json *j, const struct record_source *s)
+{
+    struct str name = resource_text(s, STR("service.name"));
+    struct str instance = resource_text(s, STR("service.instance.id"));
+    const struct any *space =
+        name.n ? attribute_get(s->resource, s->n_resource, STR("service.namespace")) : NULL;
+    struct buf job = BUF_MAX(4 << 20), text = BUF_MAX(32 << 20);
+    if (name.n == 0)
+        return;
+    if (space && space->type == ANY_STRING)
+        buf_printf(&job, "%.*s/", STR_ARG(any_text(space)));
+    buf_put_str(&job, name);
+    buf_puts(&text, "{job=");
+    json_str(&(struct json){.out = &text}, buf_str(&job));
+    if (instance.n) {
+        buf_puts(&text, ",instance=");
+        json_str(&(struct json){.out = &text}, instance);
+    }
+    buf_putc(&text, '}');
+    json_member_str(j, "metrics", buf_str(&text));
+    buf_done(&text);
+    buf_done(&job);
+}
+
 /* --- usage ------------------------------------------------------------------------------------ */
 
 static void member_count(struct json *j, const char *name, uint64_t n)
@@ -286,6 +312,7 @@ void json_tree_span(struct json *j, const struct trace_node *node, const struct 
     write_times(j, node);
     write_hints(j, node);
     json_source_members(j, s->source);
+    write_metrics(j, s->source);
     member_attributes(j, "attributes", s->attributes, s->n_attributes);
     write_list(j, "events", &s->fields[SPAN_EVENTS], write_event);
     write_list(j, "links", &s->fields[SPAN_LINKS], write_link);

@@ -11,9 +11,10 @@
 enum {
     EDGES_MAX = 20000,
     EDGE_SLOTS = 1 << 16, /* over twice as many */
-    WALK_MAX = 10000,     /* ancestors looked at; a cycle of parents ends here */
-    NO_PARENT = UINT32_MAX
+    WALK_MAX = 10000      /* ancestors looked at; a cycle of parents ends here */
 };
+
+#define NO_PARENT UINT32_MAX
 
 struct edge {
     uint32_t caller, callee;
