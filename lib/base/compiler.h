@@ -10,6 +10,7 @@
 #define CLEANUP(fn) __attribute__((cleanup(fn)))
 #define NO_RETURN __attribute__((noreturn))
 #define UNUSED __attribute__((unused))
+#define NO_INLINE __attribute__((noinline)) /* keeps a hot caller's frame small */
 #define PREFETCH(p) __builtin_prefetch(p)
 #define WEAK __attribute__((weak))
 #define ON_LOAD __attribute__((constructor))

@@ -35,8 +35,14 @@ TT_API void tt_span_id_format(const tt_span_context *c, char out[17]);
  * and is told as TT_PROBLEM_MISUSE. {0} is a span that records nothing. */
 typedef struct tt_span {
     struct tt_span_memory *memory;
-    uint64_t generation;
+    uint64_t generation; /* 0, or with its sign bit: there is nothing to be recorded */
 } tt_span;
+
+/* Whether it is worth while to gather what would be recorded on it. One comparison. */
+static inline bool tt_span_may_record(tt_span span)
+{
+    return (int64_t)span.generation > 0;
+}
 
 typedef struct tt_context tt_context;
 

@@ -274,6 +274,72 @@ TT_API void tt_span_record_errno(tt_span span, int error_number, const char *mes
  * time milliseconds; allocates. */
 TT_API size_t tt_backtrace(char *out, size_t n);
 
+/* --- guards --- */
+
+/* The calls above look at their handle before they are calls, so that a program without an SDK, or
+ * a span that is not sampled, costs next to nothing. The functions themselves are there all the
+ * same: (tt_span_set)(…), for pointers and for other languages. */
+#ifndef TT_NO_GUARDS
+static inline tt_span tt_span_start_guarded(tt_tracer *tracer, const char *name,
+                                            const tt_span_options *options)
+{
+    tt_span none = {NULL, 0};
+    return tracer ? tt_span_start(tracer, name, options) : none;
+}
+#define tt_span_start(...) tt_span_start_guarded(__VA_ARGS__)
+
+static inline void tt_span_end_guarded(tt_span span)
+{
+    if (span.memory)
+        tt_span_end(span);
+}
+#define tt_span_end(...) tt_span_end_guarded(__VA_ARGS__)
+
+static inline void tt_span_set_guarded(tt_span span, const tt_attr *attrs, size_t n)
+{
+    if (tt_span_may_record(span))
+        tt_span_set(span, attrs, n);
+}
+#define tt_span_set(...) tt_span_set_guarded(__VA_ARGS__)
+
+static inline void tt_span_rename_guarded(tt_span span, const char *name)
+{
+    if (tt_span_may_record(span))
+        tt_span_rename(span, name);
+}
+#define tt_span_rename(...) tt_span_rename_guarded(__VA_ARGS__)
+
+static inline void tt_span_set_status_guarded(tt_span span, enum tt_span_status status,
+                                              const char *description)
+{
+    if (tt_span_may_record(span))
+        tt_span_set_status(span, status, description);
+}
+#define tt_span_set_status(...) tt_span_set_status_guarded(__VA_ARGS__)
+
+static inline void tt_span_add_event_guarded(tt_span span, const char *name, int64_t time_unix_ns,
+                                             const tt_attr *attrs, size_t n)
+{
+    if (tt_span_may_record(span))
+        tt_span_add_event(span, name, time_unix_ns, attrs, n);
+}
+#define tt_span_add_event(...) tt_span_add_event_guarded(__VA_ARGS__)
+
+static inline void tt_span_add_link_guarded(tt_span span, const tt_link *link)
+{
+    if (tt_span_may_record(span))
+        tt_span_add_link(span, link);
+}
+#define tt_span_add_link(...) tt_span_add_link_guarded(__VA_ARGS__)
+
+static inline void tt_span_record_error_guarded(tt_span span, const char *type, const char *message)
+{
+    if (tt_span_may_record(span))
+        tt_span_record_error(span, type, message);
+}
+#define tt_span_record_error(...) tt_span_record_error_guarded(__VA_ARGS__)
+#endif
+
 /* --- with the block --- */
 
 typedef struct tt_span_block {

@@ -14,12 +14,7 @@ static const char HEX[] = "0123456789abcdef";
 
 bool tt_span_context_is_valid(const tt_span_context *c)
 {
-    uint64_t trace[2], span; // words rather than memcmp: this is asked at each start of a span
-    if (!c)
-        return false;
-    memcpy(trace, c->trace_id, sizeof trace);
-    memcpy(&span, c->span_id, sizeof span);
-    return (trace[0] | trace[1]) != 0 && span != 0;
+    return c && span_context_is_valid(c);
 }
 
 static void format_hex(const uint8_t *bytes, size_t n, char *out)

@@ -2,6 +2,8 @@
 #ifndef TELLTALE_TRACE_CONTEXT_H
 #define TELLTALE_TRACE_CONTEXT_H
 
+#include <string.h>
+
 #include "base/atomic.h"
 #include "telltale/context.h"
 
@@ -16,6 +18,15 @@ struct tt_context {
         baggage_bytes; /* pairs, and bytes of: name, value, metadata, each with NUL */
     char text[];       /* tracestate, NUL, baggage */
 };
+
+/* Words rather than memcmp: this is asked at each start of a span. */
+static inline bool span_context_is_valid(const tt_span_context *c)
+{
+    uint64_t trace[2], span;
+    memcpy(trace, c->trace_id, sizeof trace);
+    memcpy(&span, c->span_id, sizeof span);
+    return (trace[0] | trace[1]) != 0 && span != 0;
+}
 
 extern _Thread_local tt_token current_context; /* `context`: borrowed */
 

@@ -155,7 +155,11 @@ struct tt_span_memory *span_is_stale(struct tt_span_memory *s)
 
 bool span_context_read(tt_span span, tt_span_context *out, char *state, size_t *out_state_n)
 {
-    struct tt_span_memory *s = span.memory ? span_lock(span) : NULL;
+    if (out_state_n)
+        *out_state_n = 0;
+    if (span_is_light(span))
+        return light_read(span, out);
+    struct tt_span_memory *s = span_lock(span);
     if (!s)
         return false;
     *out = s->context;

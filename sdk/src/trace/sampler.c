@@ -11,24 +11,7 @@
 #include "core/problem.h"
 #include "trace/context.h"
 
-enum kind { ALWAYS_ON, ALWAYS_OFF, RATIO, RATE, PARENT_BASED, ALWAYS_RECORD, CUSTOM };
-enum child { ROOT, REMOTE_SAMPLED, REMOTE_NOT, LOCAL_SAMPLED, LOCAL_NOT, CHILDREN };
-enum { THRESHOLD_BITS = 56 };
-
-static const uint64_t THRESHOLD_ALL = UINT64_C(1) << THRESHOLD_BITS;
-
-struct tt_sampler {
-    enum kind kind;
-    uint64_t threshold;             /* RATIO: randomness from here on is sampled */
-    char state[32];                 /* RATIO: "ot=th:…" */
-    int64_t interval_ns;            /* RATE */
-    _Atomic(int64_t) next_ns;       /* RATE: when the next may be taken */
-    tt_sampler *children[CHILDREN]; /* PARENT_BASED; ALWAYS_RECORD: the ROOT one; owned */
-    tt_sampler_function decide;     /* CUSTOM */
-    void *arg;
-};
-
-static tt_sampler *new_kind(enum kind kind)
+static tt_sampler *new_kind(enum sampler_kind kind)
 {
     tt_sampler *s = calloc(1, sizeof *s);
     if (s)
@@ -253,33 +236,14 @@ static bool take_slot(tt_sampler *s)
     return atomic_compare_exchange_strong(&s->next_ns, &next, now + s->interval_ns);
 }
 
-static tt_sampler *child_for(tt_sampler *s, const tt_span_context *parent)
-{
-    bool sampled = parent->flags & TT_FLAG_SAMPLED;
-    if (parent->remote)
-        return s->children[sampled ? REMOTE_SAMPLED : REMOTE_NOT];
-    return s->children[sampled ? LOCAL_SAMPLED : LOCAL_NOT];
-}
-
-static enum tt_decision as_parent(tt_sampler *s, const tt_sampling *sampling, struct sampled *out)
-{
-    const tt_span_context *parent = sampling->parent;
-    bool has_parent = tt_span_context_is_valid(parent);
-    tt_sampler *child = has_parent ? child_for(s, parent) : s->children[ROOT];
-    if (child)
-        return sampler_decide(child, sampling, out);
-    if (!has_parent)
-        return TT_RECORD_AND_SAMPLE;
-    return parent->flags & TT_FLAG_SAMPLED ? TT_RECORD_AND_SAMPLE : TT_DROP;
-}
-
 enum tt_decision sampler_decide(tt_sampler *s, const tt_sampling *sampling, struct sampled *out)
 {
     enum tt_decision decision;
+    if (sampler_quick(s, sampling->parent, &decision))
+        return decision;
+    while (s->kind == PARENT_BASED)
+        s = sampler_child(s, sampling->parent);
     switch (s->kind) {
-    case ALWAYS_ON: return TT_RECORD_AND_SAMPLE;
-    case ALWAYS_OFF: return TT_DROP;
-    case PARENT_BASED: return as_parent(s, sampling, out);
     case ALWAYS_RECORD:
         decision = sampler_decide(s->children[ROOT], sampling, out);
         return MAX(decision, TT_RECORD);

@@ -66,7 +66,7 @@ static void read_context(struct parent *p, const tt_context *c)
         memcpy(p->state, c->text, c->state_n);
 }
 
-static void find_parent(struct parent *p, const tt_span_options *o)
+static bool find_parent(struct parent *p, const tt_span_options *o)
 {
     memset(&p->span, 0, sizeof p->span);
     p->state_n = 0;
@@ -77,9 +77,21 @@ static void find_parent(struct parent *p, const tt_span_options *o)
                  !span_context_read(current_context.span, &p->span, p->state, &p->state_n))
             read_context(p, current_context.context);
     }
-    if (UNLIKELY(p->state_n && !tt_span_context_is_valid(&p->span)))
+    bool valid = span_context_is_valid(&p->span);
+    if (UNLIKELY(p->state_n && !valid))
         p->state_n = 0;
     p->state[p->state_n] = '\0';
+    return valid;
+}
+
+/* The last 7 bytes of a trace id, of which this is the second half. */
+static uint64_t random_of(uint64_t trace_low)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return __builtin_bswap64(trace_low) & (THRESHOLD_ALL - 1);
+#else
+    return trace_low & (THRESHOLD_ALL - 1);
+#endif
 }
 
 static void new_id(uint8_t *to)
@@ -129,8 +141,8 @@ static void set_ids(tt_span_context *c, const tt_span_context *parent, bool has_
 /* The sampler's state, or else the parent's. */
 static void put_state(struct tt_span_memory *s, const struct parent *p, const char *own)
 {
-    const char *state = own ? own : p->state;
-    size_t n = own ? strnlen(own, TRACESTATE_MAX) : p->state_n;
+    const char *state = own ? own : p ? p->state : "";
+    size_t n = own ? strnlen(own, TRACESTATE_MAX) : p ? p->state_n : 0;
     if (LIKELY(!n))
         return;
     char *to = put_bytes_head(s->bytes, TRACE_STATE, n);
@@ -151,14 +163,14 @@ static void fill(struct tt_span_memory *s, const char *name, const tt_span_optio
         span_put_link(s, &o->links[i]);
 }
 
-static enum tt_decision decide(tt_tracer *t, const struct parent *p, const tt_span_context *own,
-                               const char *name, const tt_span_options *o, struct sampled *out)
+static enum tt_decision ask_sampler(tt_tracer *t, const struct parent *p, const uint8_t *trace_id,
+                                    const char *name, const tt_span_options *o, struct sampled *out)
 {
     tt_sampling sampling = {
         .parent = &p->span,
         .tracestate = p->state,
         .context = o->parent || o->root ? o->parent : current_context.context,
-        .trace_id = own->trace_id,
+        .trace_id = trace_id,
         .name = name,
         .kind = o->kind ? o->kind : TT_SPAN_INTERNAL,
         .attrs = o->attrs,
@@ -166,44 +178,111 @@ static enum tt_decision decide(tt_tracer *t, const struct parent *p, const tt_sp
         .links = o->links,
         .links_n = o->links ? o->links_n : 0,
     };
-    out->more = (tt_sampled){0};
-    if (UNLIKELY(!tracer_provider(t)->records))
-        return TT_DROP;
     return sampler_decide(tracer_options(t)->sampler, &sampling, out);
 }
 
-tt_span tt_span_start(tt_tracer *t, const char *name, const tt_span_options *options)
+/* One that records; {0} when there are too many. `p` NULL: a root. */
+static NO_INLINE tt_span start_full(tt_tracer *t, const struct parent *p,
+                                    const tt_span_context *own, const char *name,
+                                    const tt_span_options *o, enum tt_decision decision,
+                                    const tt_sampled *more)
 {
-    tt_span_options o = {0};
-    if (options)
-        memcpy(&o, options, MIN(options->size, sizeof o));
-    struct tt_span_memory *s = t ? span_take() : NULL;
+    struct tt_span_memory *s = span_take();
     if (!s)
         return (tt_span){0};
-    struct parent parent;
-    find_parent(&parent, &o);
     s->tracer = t;
-    s->has_parent = tt_span_context_is_valid(&parent.span);
-    s->parent_remote = parent.span.remote;
-    memcpy(s->parent_id, parent.span.span_id, 8);
-    set_ids(&s->context, &parent.span, s->has_parent, &tracer_options(t)->ids);
-    struct sampled sampled;
-    enum tt_decision decision = decide(t, &parent, &s->context, name ? name : "", &o, &sampled);
+    s->has_parent = p && span_context_is_valid(&p->span);
+    s->parent_remote = p && p->span.remote;
+    if (p)
+        memcpy(s->parent_id, p->span.span_id, 8);
+    s->context = *own;
     s->recording = decision != TT_DROP;
     s->sampled = decision == TT_RECORD_AND_SAMPLE;
     s->context.flags |= s->sampled ? TT_FLAG_SAMPLED : 0;
-    put_state(s, &parent, sampled.more.tracestate);
+    put_state(s, p, more->tracestate);
     if (s->recording) {
-        fill(s, name ? name : "", &o);
-        if (sampled.more.attrs)
-            span_put_attrs(s, sampled.more.attrs, sampled.more.attrs_n);
+        fill(s, name, o);
+        if (more->attrs)
+            span_put_attrs(s, more->attrs, more->attrs_n);
     }
     uint64_t generation = atomic_get_relaxed(&s->generation) + 1;
     atomic_set_release(&s->generation, generation); // pairs with span_lock
     tt_span span = {s, generation};
-    if (UNLIKELY(tracer_options(t)->processors_n && decision != TT_DROP))
-        processors_start(t, span, &o);
+    if (UNLIKELY(tracer_options(t)->processors_n && s->recording))
+        processors_start(t, span, o);
     return span;
+}
+
+/* Neither parent nor anything else to ask for. */
+static NO_INLINE tt_span start_sampled_root(tt_tracer *t, const char *name,
+                                            const tt_span_options *o, const uint64_t ids[3])
+{
+    tt_span_context own = {.flags = TT_FLAG_RANDOM};
+    memcpy(own.trace_id, ids, sizeof own.trace_id);
+    memcpy(own.span_id, ids + 2, sizeof own.span_id);
+    tt_sampled more = {.tracestate = tracer_provider(t)->root_state};
+    return start_full(t, NULL, &own, name, o, TT_RECORD_AND_SAMPLE, &more);
+}
+
+static inline tt_span start_root(tt_tracer *t, const char *name, const tt_span_options *o)
+{
+    uint64_t ids[3];
+    random_ids(ids);
+    if (random_of(ids[1]) < tracer_provider(t)->root_threshold)
+        return light_start(ids[0], ids[1], ids[2], TT_FLAG_RANDOM);
+    return start_sampled_root(t, name, o, ids);
+}
+
+static NO_INLINE tt_span start_child(tt_tracer *t, const char *name, const tt_span_options *o)
+{
+    const tt_tracer_provider *provider = tracer_provider(t);
+    struct parent parent;
+    struct sampled sampled;
+    tt_span_context own;
+    bool has_parent = find_parent(&parent, o);
+    set_ids(&own, &parent.span, has_parent, &provider->options.ids);
+    enum tt_decision decision = TT_DROP;
+    sampled.more = (tt_sampled){0};
+    if (LIKELY(provider->records) &&
+        !sampler_quick(provider->options.sampler, &parent.span, &decision))
+        decision = ask_sampler(t, &parent, own.trace_id, name, o, &sampled);
+    const char *state = sampled.more.tracestate ? sampled.more.tracestate : parent.state;
+    if (decision == TT_DROP && *state == '\0') {
+        uint64_t ids[3];
+        memcpy(ids, own.trace_id, sizeof own.trace_id);
+        memcpy(ids + 2, own.span_id, sizeof own.span_id);
+        return light_start(ids[0], ids[1], ids[2], own.flags);
+    }
+    return start_full(t, &parent, &own, name, o, decision, &sampled.more);
+}
+
+static inline bool is_root(const tt_span_options *o)
+{
+    return o->root || (!o->parent && !current_context.span.memory && !current_context.context);
+}
+
+static const tt_span_options no_options;
+
+/* Options of a program that was compiled with another version. */
+static NO_INLINE tt_span start_with_copy(tt_tracer *t, const char *name, const tt_span_options *o)
+{
+    tt_span_options copy = {0};
+    memcpy(&copy, o, MIN(o->size, sizeof copy));
+    copy.size = sizeof copy;
+    return tt_span_start(t, name, &copy);
+}
+
+tt_span tt_span_start(tt_tracer *t, const char *name, const tt_span_options *options)
+{
+    const tt_span_options *o = options ? options : &no_options;
+    if (!t)
+        return (tt_span){0};
+    if (UNLIKELY(options && o->size != sizeof *o))
+        return start_with_copy(t, name, o);
+    name = name ? name : "";
+    if (LIKELY(tracer_provider(t)->root_is_quick && is_root(o)))
+        return start_root(t, name, o);
+    return start_child(t, name, o);
 }
 
 /* --- end ------------------------------------------------------------------------------------- */
@@ -244,7 +323,7 @@ static void export(struct tt_span_memory *s, int64_t end_unix_ns)
     source_commit(&s->tracer->source, (size_t)(end - start));
 }
 
-void tt_span_end_at(tt_span span, int64_t end_unix_ns)
+static NO_INLINE void end_full(tt_span span, int64_t end_unix_ns)
 {
     struct tt_span_memory *s = span_lock(span);
     if (!s)
@@ -261,9 +340,20 @@ void tt_span_end_at(tt_span span, int64_t end_unix_ns)
     span_release(s);
 }
 
+void tt_span_end_at(tt_span span, int64_t end_unix_ns)
+{
+    if (span_is_light(span))
+        light_end(span);
+    else
+        end_full(span, end_unix_ns);
+}
+
 void tt_span_end(tt_span span)
 {
-    tt_span_end_at(span, 0);
+    if (span_is_light(span))
+        light_end(span);
+    else
+        end_full(span, 0);
 }
 
 /* --- looking --------------------------------------------------------------------------------- */
@@ -271,7 +361,8 @@ void tt_span_end(tt_span span)
 bool tt_span_is_recording(tt_span span)
 {
     const struct tt_span_memory *s = span.memory;
-    return s && atomic_get_acquire(&s->generation) == span.generation && s->recording;
+    return s && !span_is_light(span) && atomic_get_acquire(&s->generation) == span.generation &&
+           s->recording;
 }
 
 tt_span_context tt_span_context_of(tt_span span)

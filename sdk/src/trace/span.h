@@ -12,6 +12,7 @@
 #include "base/atomic.h"
 #include "base/compiler.h"
 #include "telltale/trace.h"
+#include "trace/light.h"
 
 enum { SPAN_ATTRS_MAX = 128, SPAN_INLINE_BYTES = 1024, SPAN_BYTES_MAX = 1 << 20 };
 
@@ -54,7 +55,7 @@ static inline void span_unlock(struct tt_span_memory *s)
     atomic_set_release(&s->busy, false); // pairs with span_lock
 }
 
-/* Locks the span when the handle is of a living one; NULL otherwise. */
+/* Locks the span when the handle is of a living one that is not light; NULL otherwise. */
 static inline struct tt_span_memory *span_lock(tt_span span)
 {
     struct tt_span_memory *s = span.memory;

@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "core/env.h"
 #include "core/problem.h"
+#include "trace/sampler.h"
 
 enum { LIMIT = 128, FREE_TIMEOUT_MS = 5000 };
 
@@ -48,6 +49,21 @@ static bool keep_processors(tt_tracer_provider *p)
     return true;
 }
 
+static void prepare_roots(tt_tracer_provider *p)
+{
+    const tt_id_generator *ids = &p->options.ids;
+    const tt_sampler *s = p->options.sampler;
+    while (s && s->kind == PARENT_BASED)
+        s = s->children[ROOT];
+    enum sampler_kind kind = s ? s->kind : ALWAYS_ON;
+    p->root_is_quick = kind <= RATIO && !ids->trace_id && !ids->span_id;
+    if (!p->records || kind == ALWAYS_OFF)
+        p->root_threshold = THRESHOLD_ALL;
+    else if (kind == RATIO)
+        p->root_threshold = s->threshold;
+    p->root_state = kind == RATIO ? s->state : NULL;
+}
+
 tt_tracer_provider *tt_tracer_provider_new(const tt_tracer_provider_options *options)
 {
     tt_tracer_provider_options given = {0};
@@ -72,8 +88,10 @@ tt_tracer_provider *tt_tracer_provider_new(const tt_tracer_provider_options *opt
         .send_timeout_ms = o->send_timeout_ms,
         .simple = o->simple,
     };
-    if (batcher_init(&p->batcher, &b, o->resource) && o->sampler && keep_processors(p))
+    if (batcher_init(&p->batcher, &b, o->resource) && o->sampler && keep_processors(p)) {
+        prepare_roots(p);
         return p;
+    }
     problem(TT_PROBLEM_MEMORY, "no memory for a tracer provider", NULL);
     tt_tracer_provider_free(p);
     return NULL;

@@ -17,6 +17,10 @@ struct tt_tracer_provider {
     tt_tracer_provider_options options; /* with defaults filled in; never changed */
     tt_span_processor *processors;      /* owned; options.processors_n of them */
     bool records;                       /* there is somebody to tell */
+    /* Roots whose sampler looks at nothing but the randomness of their ids, which are ours: */
+    bool root_is_quick;
+    uint64_t root_threshold; /* sampled from here on */
+    const char *root_state;  /* their tracestate; NULL: none */
     atomic_bool shut_down;
     struct batcher batcher;
 };
