@@ -142,9 +142,11 @@ int num_parse_double(struct str text, double *out)
     return errno == ERANGE && isinf(v) ? ERR_TOO_BIG : 0;
 }
 
-/* Decimal digits of a finite v > 0 and its decimal point: v = 0.DIGITS × 10^point. */
+/* Decimal digits of a finite v > 0 and its decimal point: v = 0.DIGITS × 10^point. As many bytes as
+ * there can be digits may be copied from any of these. */
+enum { DIGITS_ROOM = 24 };
 struct decimal {
-    char digits[20];
+    char digits[2 * DIGITS_ROOM];
     int n;
     int point;
 };
@@ -154,27 +156,50 @@ static const char pairs[] = "000102030405060708091011121314151617181920212223242
                             "34353637383940414243444546474849505152535455565758596061626364656667"
                             "6869707172737475767778798081828384858687888990919293949596979899";
 
-size_t num_format_u64(char out[NUM_U64_MAX], uint64_t v)
+static void put_pair(char *to, uint32_t v)
 {
-    char digits[NUM_U64_MAX];
-    size_t at = sizeof digits;
-    for (; v >= 100; v /= 100)
-        memcpy(digits + (at -= 2), pairs + v % 100 * 2, 2);
-    if (v >= 10)
-        memcpy(digits + (at -= 2), pairs + v * 2, 2);
-    else
-        digits[--at] = (char)('0' + v);
-    memcpy(out, digits + at, sizeof digits - at);
-    return sizeof digits - at;
+    memcpy(to, pairs + 2 * v, 2);
 }
 
-static struct decimal shortest(double v)
+/* Eight digits, in divisions that do not wait for one another. */
+static void put_eight(char *to, uint32_t v)
 {
+    uint32_t high = v / 10000, low = v % 10000;
+    put_pair(to, high / 100);
+    put_pair(to + 2, high % 100);
+    put_pair(to + 4, low / 100);
+    put_pair(to + 6, low % 100);
+}
+
+/* The digits stand at the end of DIGITS_ROOM bytes; where they begin. */
+static size_t put_digits(char padded[DIGITS_ROOM], uint64_t v)
+{
+    const uint64_t unit = 100000000;
+    size_t at = DIGITS_ROOM - 8;
+    for (; v >= unit; v /= unit, at -= 8)
+        put_eight(padded + at, (uint32_t)(v % unit));
+    put_eight(padded + at, (uint32_t)v);
+    while (padded[at] == '0' && at < DIGITS_ROOM - 1)
+        at++;
+    return at;
+}
+
+size_t num_format_u64(char out[NUM_U64_MAX], uint64_t v)
+{
+    char padded[DIGITS_ROOM];
+    size_t at = put_digits(padded, v);
+    memcpy(out, padded + at, DIGITS_ROOM - at);
+    return DIGITS_ROOM - at;
+}
+
+static void shortest(double v, struct decimal *out)
+{
+    char padded[2 * DIGITS_ROOM] = {0};
     struct shortest s = shortest_decimal(v);
-    struct decimal d = {.n = 0};
-    d.n = (int)num_format_u64(d.digits, s.digits);
-    d.point = s.exponent + d.n;
-    return d;
+    size_t at = put_digits(padded, s.digits);
+    memcpy(out->digits, padded + at, DIGITS_ROOM); // more than there are: of a fixed size
+    out->n = (int)(DIGITS_ROOM - at);
+    out->point = s.exponent + out->n;
 }
 
 static char *put_zeros(char *to, int n)
@@ -188,6 +213,12 @@ static char *put_zeros(char *to, int n)
 static size_t write_plain(char *out, const struct decimal *d)
 {
     char *to = out;
+    if (d->point > 0 && d->point < d->n) { // nearly always, and quicker than memcpy of so many
+        memcpy(out, d->digits, DIGITS_ROOM);
+        memcpy(out + d->point + 1, d->digits + d->point, DIGITS_ROOM);
+        out[d->point] = '.';
+        return (size_t)d->n + 1;
+    }
     int whole = d->point < 0 ? 0 : d->point < d->n ? d->point : d->n;
     memcpy(to, d->digits, (size_t)whole);
     to = put_zeros(to + whole, d->point - whole);
@@ -237,7 +268,8 @@ static size_t format_double(char *out, double v, double low, double high)
     if (magnitude < MIN(high, 1e15) && magnitude == (double)(uint64_t)magnitude) {
         n += num_format_u64(out + n, (uint64_t)magnitude);
     } else {
-        struct decimal d = shortest(magnitude);
+        struct decimal d;
+        shortest(magnitude, &d);
         bool exponent = magnitude < low || magnitude >= high;
         n += exponent ? write_exponent(out + n, &d) : write_plain(out + n, &d);
     }

@@ -137,6 +137,17 @@ static struct shortest pick(const struct interval *in, int k)
 
 static void trim_zeros(struct shortest *d)
 {
+    static const struct {
+        uint64_t by;
+        int zeros;
+    } steps[] = {{100000000, 8}, {10000, 4}, {100, 2}};
+    if (d->digits % 10)
+        return; // as with most values that were computed
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        if (d->digits % steps[i].by == 0) {
+            d->digits /= steps[i].by;
+            d->exponent += steps[i].zeros;
+        }
     for (; d->digits % 10 == 0; d->digits /= 10)
         d->exponent++;
 }

@@ -11,8 +11,8 @@
 #include "base/memory.h"
 #include "base/time.h"
 #include "codec/json_write.h"
-#include "model/histogram.h"
 #include "model/matcher.h"
+#include "query/answer.h"
 #include "query/exec/gate.h"
 #include "query/exec/journal.h"
 #include "query/exec/limits.h"
@@ -142,19 +142,6 @@ struct query_options query_engine_options(struct query_engine *e)
 
 /* --- one query -------------------------------------------------------------------------------- */
 
-struct run {
-    const struct query_request *request;
-    struct query_options options;
-    struct timeline t;
-    struct limits limits;
-    struct eval ev;
-    struct ast ast;
-    struct query_result *out;
-    struct budget *all; /* the engine's */
-    struct err *err;
-    int64_t parse_ns, eval_ns;
-};
-
 static int check_range(struct run *r)
 {
     const struct query_request *q = r->request;
@@ -249,176 +236,6 @@ static int begin(struct run *r, struct query_engine *e, int64_t deadline_mono_ns
     return q->trace ? begin_trace(r) : 0;
 }
 
-/* --- answers ---------------------------------------------------------------------------------- */
-
-static int no_memory(struct run *r)
-{
-    return limits_memory_error(&r->limits, r->err);
-}
-
-/* Room for one more series in the result. */
-static struct query_series *add_series(struct run *r, size_t *cap)
-{
-    struct query_result *out = r->out;
-    if (out->n_series == *cap) {
-        size_t wanted = *cap ? *cap * 2 : 16;
-        struct query_series *v =
-            arena_grow(&out->arena, out->series, out->n_series, wanted, sizeof *v);
-        if (!v)
-            return NULL;
-        out->series = v;
-        *cap = wanted;
-    }
-    return &out->series[out->n_series];
-}
-
-static int put_row(struct run *r, const struct row *row, size_t *cap)
-{
-    struct arena *a = &r->out->arena;
-    struct query_series *s = add_series(r, cap);
-    size_t n = 0;
-    for (size_t i = 0; i < r->t.n; i++)
-        n += !is_hole(row->v[i]);
-    if (!s)
-        return no_memory(r);
-    *s = (struct query_series){.points = arena_array(a, n, sizeof *s->points)};
-    s->labels = labels_copy(a, &row->labels);
-    if (!s->points || arena_failed(a))
-        return no_memory(r);
-    for (size_t i = 0; i < r->t.n; i++) {
-        if (is_hole(row->v[i]))
-            continue;
-        const struct histogram *h = row_histogram(row, i);
-        if (h && !(h = histogram_copy(a, h)))
-            return no_memory(r);
-        s->points[s->n++] = (struct query_point){timeline_at(&r->t, i), row->v[i], h};
-    }
-    r->out->n_series++;
-    return 0;
-}
-
-/* Names that were only marked for removal go now. */
-static int drop_names(struct run *r, struct table *t)
-{
-    for (size_t i = 0; i < t->n; i++)
-        if (t->rows[i].drop_name)
-            t->rows[i].labels = labels_without_metadata(r->ev.arena, &t->rows[i].labels);
-    return arena_failed(r->ev.arena) ? no_memory(r) : 0;
-}
-
-static int by_labels(const void *a, const void *b)
-{
-    return labels_cmp(&((const struct query_series *)a)->labels,
-                      &((const struct query_series *)b)->labels);
-}
-
-static int answer_vector(struct run *r)
-{
-    struct op *op, *merged;
-    struct table table = {0};
-    size_t cap = 0;
-    int rc = op_open(&r->ev, r->ast.root, r->t, &op);
-    if (rc == 0)
-        rc = table_fill(&r->ev, op, &table);
-    if (rc == 0)
-        rc = drop_names(r, &table);
-    if (rc == 0)
-        rc = op_open_table(&r->ev, r->t, table, &op);
-    if (rc == 0)
-        rc = op_open_merge(&r->ev, op, &merged);
-    struct row row;
-    int got = 0;
-    while (rc == 0 && (got = op_next(merged, &row)) > 0)
-        rc = put_row(r, &row, &cap);
-    if (rc != 0 || got < 0)
-        return rc ? rc : got;
-    r->out->type = r->request->instant ? QUERY_VECTOR : QUERY_MATRIX;
-    if (!r->request->instant && r->out->n_series)
-        qsort(r->out->series, r->out->n_series, sizeof *r->out->series, by_labels);
-    return 0;
-}
-
-static int answer_scalar(struct run *r)
-{
-    double *v;
-    size_t cap = 0;
-    int rc = eval_scalar_alloc(&r->ev, r->ast.root, r->t, &v);
-    if (rc != 0)
-        return rc;
-    struct row row = {.v = v};
-    r->out->type = r->request->instant ? QUERY_SCALAR : QUERY_MATRIX;
-    return put_row(r, &row, &cap);
-}
-
-static int answer_string(struct run *r)
-{
-    const struct node *n = node_unwrap(r->ast.root);
-    r->out->type = QUERY_STRING;
-    r->out->text = arena_str(&r->out->arena, n->string.value);
-    return 0;
-}
-
-static int put_samples(struct run *r, const struct sample_series *in, size_t *cap)
-{
-    struct arena *a = &r->out->arena;
-    struct query_series *s = add_series(r, cap);
-    const struct samples *x = &in->samples;
-    if (!s)
-        return no_memory(r);
-    struct labels labels =
-        in->drop_name ? labels_without_metadata(r->ev.arena, &in->labels) : in->labels;
-    *s = (struct query_series){.points = arena_array(a, x->nf + x->nh, sizeof *s->points),
-                               .labels = labels_copy(a, &labels)};
-    if (!s->points || arena_failed(a))
-        return no_memory(r);
-    for (size_t f = 0, h = 0; f < x->nf || h < x->nh;) {
-        bool is_float = f < x->nf && (h == x->nh || x->ft[f] < x->ht[h]);
-        struct query_point *p = &s->points[s->n++];
-        if (is_float) {
-            *p = (struct query_point){x->ft[f], x->fv[f], NULL};
-            f++;
-        } else {
-            *p = (struct query_point){x->ht[h], 0, histogram_copy(a, x->hh[h])};
-            if (!p->histogram)
-                return no_memory(r);
-            h++;
-        }
-    }
-    r->out->n_series += s->n > 0;
-    return 0;
-}
-
-/* The raw samples of a range selector or subquery. */
-static int answer_matrix(struct run *r)
-{
-    struct source *source;
-    struct sample_series s;
-    size_t cap = 0;
-    const struct node *n = node_unwrap(r->ast.root);
-    int rc = source_open(&r->ev, n, r->t, NULL, &source);
-    int got = 0;
-    while (rc == 0 && (got = source->next(source, &s)) > 0) {
-        source_window(source, r->t.start_ms, &s.samples);
-        rc = put_samples(r, &s, &cap);
-    }
-    r->out->type = QUERY_MATRIX;
-    if (rc == 0 && r->out->n_series)
-        qsort(r->out->series, r->out->n_series, sizeof *r->out->series, by_labels);
-    return rc ? rc : got;
-}
-
-static int answer(struct run *r)
-{
-    switch (r->ast.root->type) {
-    case VALUE_VECTOR: return answer_vector(r);
-    case VALUE_SCALAR: return answer_scalar(r);
-    case VALUE_STRING: return answer_string(r);
-    case VALUE_MATRIX: return answer_matrix(r);
-    case VALUE_NONE: break;
-    }
-    return err_set(r->err, ERR_INTERNAL, "the expression has no type");
-}
-
 static void cut_to_limit(struct run *r)
 {
     size_t limit = r->request->limit;
@@ -437,7 +254,7 @@ static int finish(struct run *r)
     annotations_render(&r->ev.notes, r->request->expr, &out->arena, false, &out->warnings,
                        &out->n_warnings);
     if (arena_failed(&out->arena))
-        return no_memory(r);
+        return limits_memory_error(&r->limits, r->err);
     cut_to_limit(r);
     if (out->trace) {
         out->trace->series = out->n_series;
@@ -465,7 +282,7 @@ static int run_now(struct run *r, struct query_engine *e, int64_t deadline_mono_
     pool_enter(&e->pool);
     int rc = begin(r, e, deadline_mono_ns);
     if (rc == 0)
-        rc = answer(r);
+        rc = answer_query(r);
     r->eval_ns = time_now_mono_ns() - start;
     if (rc == 0)
         rc = finish(r);

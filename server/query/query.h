@@ -124,6 +124,8 @@ struct query_result {
     int64_t t_unix_ms; /* of a string or scalar */
     struct str *warnings, *infos;
     size_t n_warnings, n_infos;
+    bool given;                /* the request's `take` got the n_series series; `series` is NULL */
+    uint32_t *order;           /* what was given as number order[i] is the i-th; NULL: as given */
     struct query_trace *trace; /* of the whole query; NULL: not asked for */
     struct {
         uint64_t samples_read, peak_samples, series_selected;
@@ -138,6 +140,21 @@ struct query_result {
     } stats;
 };
 
+/* A series of a range query over all its steps. Borrowed for the call. */
+struct query_row {
+    const struct labels *labels;
+    int64_t start_ms, step_ms;
+    size_t n; /* steps */
+    const double *v;
+    const struct histogram *const *h; /* NULL: only floats; else NULL where it is one */
+};
+
+/* Is there nothing at this step? */
+static inline bool query_row_is_hole(const struct query_row *r, size_t i)
+{
+    return is_stale_nan(r->v[i]);
+}
+
 struct query_request {
     struct str expr;
     bool instant;
@@ -150,6 +167,11 @@ struct query_request {
                                     * after so long; such a try is not counted */
     bool (*cancelled)(void *self); /* NULL, or asked now and then: has the asker gone? */
     void *self;
+    /* NULL, or: takes the series of a range query one by one as they are known, in any order, in
+     * place of the result's points. 0, or an error that ends the query. Not with a limit, nor for
+     * what is no vector: look at the result's `given`. */
+    int (*take)(void *taker, const struct query_row *row, struct err *err);
+    void *taker;
 };
 
 /* Runs a query. 0 and `out` (call query_result_done), or

@@ -2,6 +2,7 @@
 
 #include "api/api.h"
 #include "api/prometheus/answer.h"
+#include "api/prometheus/matrix.h"
 #include "api/prometheus/params.h"
 #include "api/prometheus/values.h"
 #include "base/compiler.h"
@@ -144,36 +145,76 @@ static void write_trace(struct json *j, const struct query_trace *t)
     json_object_end(j);
 }
 
-static void run(struct api_context *api, const struct http_request *q, struct http_response *r,
-                const struct query_request *request)
+/* False: there is no result, and the answer says why. */
+static bool run(struct api_context *api, const struct http_request *q, struct http_response *r,
+                const struct query_request *request, struct query_result *out)
 {
-    struct query_result result;
     struct err err;
-    int rc = query_run(api->engine, request, &result, &err);
+    int rc = query_run(api->engine, request, out, &err);
+    if (rc == 0)
+        return true;
     if (rc == ERR_BUSY && http_is_quick(q)) {
         http_run_later(q);
-        return;
+        return false;
     }
-    if (rc != 0) {
-        if (rc == ERR_INVALID)
-            err_prefix(&err, rc, "invalid parameter \"query\"");
-        answer_error(r, &err);
-        return;
-    }
-    struct json j = answer_begin(r);
-    json_object(&j);
-    json_member_str(&j, "resultType", str_c(type_names[result.type]));
-    json_key(&j, "result");
-    json_query_result(&j, &result);
+    if (rc == ERR_INVALID)
+        err_prefix(&err, rc, "invalid parameter \"query\"");
+    answer_error(r, &err);
+    return false;
+}
+
+static void begin_result(struct json *j, enum query_type type)
+{
+    json_object(j);
+    json_member_str(j, "resultType", str_c(type_names[type]));
+    json_key(j, "result");
+}
+
+static void end_result(struct json *j, const struct http_request *q, struct query_result *result)
+{
     if (http_param(q, "stats").n)
-        write_stats(&j, &result);
-    if (result.trace) {
-        json_key(&j, "trace");
-        write_trace(&j, result.trace);
+        write_stats(j, result);
+    if (result->trace) {
+        json_key(j, "trace");
+        write_trace(j, result->trace);
     }
-    json_object_end(&j);
-    answer_end(&j, result.warnings, result.n_warnings, result.infos, result.n_infos);
+    json_object_end(j);
+    answer_end(j, result->warnings, result->n_warnings, result->infos, result->n_infos);
+    query_result_done(result);
+}
+
+static void answer_instant(struct api_context *api, const struct http_request *q,
+                           struct http_response *r, const struct query_request *request)
+{
+    struct query_result result;
+    if (!run(api, q, r, request, &result))
+        return;
+    struct json j = answer_begin(r);
+    begin_result(&j, result.type);
+    json_query_result(&j, &result);
+    end_result(&j, q, &result);
+}
+
+/* Written while the query runs: an error begins anew. */
+static void answer_range(struct api_context *api, const struct http_request *q,
+                         struct http_response *r, struct query_request *request)
+{
+    struct query_result result;
+    struct matrix matrix;
+    struct err err;
+    struct json j = answer_begin(r);
+    begin_result(&j, QUERY_MATRIX);
+    matrix_begin(&matrix, &j, q->arena);
+    request->take = matrix_take;
+    request->taker = &matrix;
+    if (!run(api, q, r, request, &result))
+        return;
+    if (matrix_end(&matrix, &result, &err) == 0) {
+        end_result(&j, q, &result);
+        return;
+    }
     query_result_done(&result);
+    answer_error(r, &err);
 }
 
 /* Open ends are for looking back, not for evaluating at. */
@@ -193,7 +234,7 @@ void api_query(void *self, const struct http_request *q, struct http_response *r
         !is_within_time(r, "time", request.start_ms))
         return;
     request.instant = true;
-    run(self, q, r, &request);
+    answer_instant(self, q, r, &request);
 }
 
 /* 11000 as "11,000": the message that people know. */
@@ -247,7 +288,7 @@ void api_query_range(void *self, const struct http_request *q, struct http_respo
     if (!param_duration(q, r, "step", true, &request.step_ms) ||
         !few_enough_points(self, r, &request))
         return;
-    run(self, q, r, &request);
+    answer_range(self, q, r, &request);
 }
 
 /* The query in another form: as text that is to be quoted, or as JSON. */
