@@ -142,11 +142,9 @@ int num_parse_double(struct str text, double *out)
     return errno == ERANGE && isinf(v) ? ERR_TOO_BIG : 0;
 }
 
-/* Decimal digits of a finite v > 0 and its decimal point: v = 0.DIGITS × 10^point. As many bytes as
- * there can be digits may be copied from any of these. */
-enum { DIGITS_ROOM = 24 };
+/* Decimal digits of a finite v > 0 and its decimal point: v = 0.DIGITS × 10^point. */
 struct decimal {
-    char digits[2 * DIGITS_ROOM];
+    char digits[NUM_U64_MAX];
     int n;
     int point;
 };
@@ -171,35 +169,48 @@ static void put_eight(char *to, uint32_t v)
     put_pair(to + 6, low % 100);
 }
 
-/* The digits stand at the end of DIGITS_ROOM bytes; where they begin. */
-static size_t put_digits(char padded[DIGITS_ROOM], uint64_t v)
+static size_t count_digits(uint64_t v)
 {
-    const uint64_t unit = 100000000;
-    size_t at = DIGITS_ROOM - 8;
-    for (; v >= unit; v /= unit, at -= 8)
-        put_eight(padded + at, (uint32_t)(v % unit));
-    put_eight(padded + at, (uint32_t)v);
-    while (padded[at] == '0' && at < DIGITS_ROOM - 1)
-        at++;
-    return at;
+    static const uint64_t powers[] = {1,
+                                      10,
+                                      100,
+                                      1000,
+                                      10000,
+                                      100000,
+                                      1000000,
+                                      10000000,
+                                      100000000,
+                                      1000000000,
+                                      10000000000,
+                                      100000000000,
+                                      1000000000000,
+                                      10000000000000,
+                                      100000000000000,
+                                      1000000000000000,
+                                      10000000000000000,
+                                      100000000000000000,
+                                      1000000000000000000,
+                                      UINT64_C(10000000000000000000)};
+    unsigned bits = 64 - (unsigned)__builtin_clzll(v | 1);
+    unsigned log10 = bits * 1233 >> 12; // of 2^bits, rounded down
+    return log10 + (v >= powers[log10] || v == 0);
 }
 
+/* Each digit goes where it stays: what was written in parts is slow to read back as a whole. */
 size_t num_format_u64(char out[NUM_U64_MAX], uint64_t v)
 {
-    char padded[DIGITS_ROOM];
-    size_t at = put_digits(padded, v);
-    memcpy(out, padded + at, DIGITS_ROOM - at);
-    return DIGITS_ROOM - at;
-}
-
-static void shortest(double v, struct decimal *out)
-{
-    char padded[2 * DIGITS_ROOM] = {0};
-    struct shortest s = shortest_decimal(v);
-    size_t at = put_digits(padded, s.digits);
-    memcpy(out->digits, padded + at, DIGITS_ROOM); // more than there are: of a fixed size
-    out->n = (int)(DIGITS_ROOM - at);
-    out->point = s.exponent + out->n;
+    const uint64_t unit = 100000000;
+    size_t n = count_digits(v), at = n;
+    for (; v >= unit; v /= unit)
+        put_eight(out + (at -= 8), (uint32_t)(v % unit));
+    uint32_t rest = (uint32_t)v;
+    for (; at > 2; rest /= 100)
+        put_pair(out + (at -= 2), rest % 100);
+    if (at == 2)
+        put_pair(out, rest);
+    else
+        out[0] = (char)('0' + rest);
+    return n;
 }
 
 static char *put_zeros(char *to, int n)
@@ -213,12 +224,6 @@ static char *put_zeros(char *to, int n)
 static size_t write_plain(char *out, const struct decimal *d)
 {
     char *to = out;
-    if (d->point > 0 && d->point < d->n) { // nearly always, and quicker than memcpy of so many
-        memcpy(out, d->digits, DIGITS_ROOM);
-        memcpy(out + d->point + 1, d->digits + d->point, DIGITS_ROOM);
-        out[d->point] = '.';
-        return (size_t)d->n + 1;
-    }
     int whole = d->point < 0 ? 0 : d->point < d->n ? d->point : d->n;
     memcpy(to, d->digits, (size_t)whole);
     to = put_zeros(to + whole, d->point - whole);
@@ -253,6 +258,22 @@ static size_t write_exponent(char *out, const struct decimal *d)
     return n;
 }
 
+/* Digits on both sides of the point stand one place to the right at first. */
+static size_t format_fraction(char *out, double v, bool exponent)
+{
+    struct shortest s = shortest_decimal(v);
+    int n = (int)num_format_u64(out + 1, s.digits), point = s.exponent + n;
+    if (!exponent && point > 0 && point < n) {
+        for (int i = 0; i < point; i++)
+            out[i] = out[i + 1];
+        out[point] = '.';
+        return (size_t)n + 1;
+    }
+    struct decimal d = {.n = n, .point = point};
+    memcpy(d.digits, out + 1, (size_t)n);
+    return exponent ? write_exponent(out, &d) : write_plain(out, &d);
+}
+
 /* Below `low` or from `high` on, the exponent form. */
 static size_t format_double(char *out, double v, double low, double high)
 {
@@ -268,10 +289,8 @@ static size_t format_double(char *out, double v, double low, double high)
     if (magnitude < MIN(high, 1e15) && magnitude == (double)(uint64_t)magnitude) {
         n += num_format_u64(out + n, (uint64_t)magnitude);
     } else {
-        struct decimal d;
-        shortest(magnitude, &d);
         bool exponent = magnitude < low || magnitude >= high;
-        n += exponent ? write_exponent(out + n, &d) : write_plain(out + n, &d);
+        n += format_fraction(out + n, magnitude, exponent);
     }
     out[n] = '\0';
     return n;

@@ -311,6 +311,23 @@ static void call(const char *path, const char *form, int status, const char *bod
 #define CLEAN "/api/v1/admin/tsdb/clean_tombstones"
 #define ERROR(type, text) "{\"status\":\"error\",\"errorType\":\"" type "\",\"error\":\"" text "\"}"
 
+/* The text of a range query is written while it runs, and put in order behind. */
+static void test_series_of_a_range_come_in_the_order_of_their_labels(void **state)
+{
+    (void)state;
+    expect_data(
+        "/api/v1/query_range?query=req_total%20or%20odd&start=1700006400.5&end=1700006415.5&step=7.5",
+        "{\"resultType\":\"matrix\",\"result\":[{\"metric\":{\"__name__\":\"odd\",\""
+        "kind\":\"inf\"},\"values\":[[1700006400.5,\"-Inf\"],[1700006408,\"-Inf"
+        "\"],[1700006415.5,\"-Inf\"]]},{\"metric\":{\"__name__\":\"odd\",\"kind\":"
+        "\"nan\"},\"values\":[[1700006400.5,\"NaN\"],[1700006408,\"NaN\"],[1700"
+        "006415.5,\"NaN\"]]},{\"metric\":{\"__name__\":\"req_total\",\"code\":\"20"
+        "0\",\"job\":\"api\"},\"values\":[[1700006400.5,\"100\"],[1700006408,\"10"
+        "0\"],[1700006415.5,\"130\"]]},{\"metric\":{\"__name__\":\"req_total\",\""
+        "code\":\"500\",\"job\":\"api\"},\"values\":[[1700006400.5,\"0\"],[1700006"
+        "408,\"0\"],[1700006415.5,\"0.5\"]]}]}");
+}
+
 static void test_deleting_is_off_by_default(void **state)
 {
     (void)state;
@@ -680,6 +697,7 @@ int main(void)
 #define WITH_DATA(test) cmocka_unit_test_setup_teardown(test, start_filled, stop)
     const struct CMUnitTest tests[] = {
         WITH_DATA(test_queries_answer_in_prometheus_shape),
+        WITH_DATA(test_series_of_a_range_come_in_the_order_of_their_labels),
         WITH_DATA(test_expressions_are_told_as_text_and_as_trees),
         WITH_DATA(test_what_needs_attention_is_notified),
         WITH_DATA(test_parts_are_listed_as_blocks),
