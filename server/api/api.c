@@ -9,6 +9,7 @@
 #include "api/prometheus/params.h"
 #include "api/prometheus/query.h"
 #include "api/prometheus/read.h"
+#include "api/prometheus/search.h"
 #include "api/prometheus/self_metrics.h"
 #include "api/prometheus/series.h"
 #include "api/prometheus/server.h"
@@ -68,6 +69,9 @@ static const struct http_route table[] = {
      params_likeness},
     {HTTP_GET, V1("label/*"), AUTH_READ, HTTP_QUERY, api_label_values, NULL, "label_values",
      JSON_ERRORS, params_likeness},
+    ASK(V1("search/metric_names"), api_search_metric_names, "search_metric_names"),
+    ASK(V1("search/label_names"), api_search_label_names, "search_label_names"),
+    ASK(V1("search/label_values"), api_search_label_values, "search_label_values"),
     {HTTP_GET, V1("metadata"), AUTH_READ, HTTP_QUERY, api_metadata, NULL, "metadata", JSON_ERRORS},
     {HTTP_GET, V1("targets"), AUTH_READ, HTTP_QUERY, api_targets, NULL, "targets", JSON_ERRORS},
     {HTTP_GET, V1("targets/metadata"), AUTH_READ, HTTP_QUERY, api_targets_metadata, NULL,

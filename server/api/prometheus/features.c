@@ -27,6 +27,7 @@ static const struct feature fixed[] = {
     FEATURE("api", "query_warnings", true),
     FEATURE("api", "remote_read", true),
     FEATURE("api", "remote_write_receiver", true),
+    FEATURE("api", "search", true),
     FEATURE("api", "time_range_labels", true),
     FEATURE("api", "time_range_series", true),
     FEATURE("otlp_receiver", "delta_conversion", true),

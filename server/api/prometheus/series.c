@@ -5,90 +5,16 @@
 #include "api/api.h"
 #include "api/prometheus/answer.h"
 #include "api/prometheus/label_name.h"
-#include "api/prometheus/params.h"
-#include "base/budget.h"
-#include "base/memory.h"
-#include "base/time.h"
+#include "api/prometheus/question.h"
 #include "query/query.h"
 #include "store/aggregates.h"
 #include "store/store.h"
-
-enum { ARENA_MAX = 512 << 20 };
-
-/* The parameters that these calls share. */
-struct question {
-    struct selectors selectors;
-    int64_t start_ms, end_ms;
-    size_t limit;
-};
-
-static bool read_question(const struct http_request *q, struct http_response *r,
-                          struct question *out)
-{
-    *out = (struct question){0};
-    if (!param_time(q, r, "start", TIME_MIN_MS, &out->start_ms) ||
-        !param_time(q, r, "end", TIME_MAX_MS, &out->end_ms))
-        return false;
-    return param_limit(q, r, "limit", &out->limit) &&
-           param_selectors(q, r, "match[]", &out->selectors);
-}
-
-/* The store's limit: one more than asked, to tell whether something was cut. */
-static size_t store_limit(size_t limit)
-{
-    return limit && limit < SIZE_MAX ? limit + 1 : 0;
-}
-
-struct warnings {
-    struct str v[2];
-    size_t n;
-};
-
-static struct warnings warnings_of(const struct api_context *api, const struct question *question,
-                                   bool was_cut)
-{
-    struct warnings w = {0};
-    if (was_cut)
-        w.v[w.n++] = STR("results truncated due to limit");
-    if (store_is_damaged(api->store, question->start_ms, question->end_ms))
-        w.v[w.n++] = STR(STORE_DAMAGED_WARNING);
-    return w;
-}
-
-/* Cuts to the limit; true when something was cut. */
-static bool cut(size_t *n, size_t limit)
-{
-    bool over = limit && *n > limit;
-    if (over)
-        *n = limit;
-    return over;
-}
 
 /* --- series ----------------------------------------------------------------------------------- */
 
 static int by_labels(const void *a, const void *b)
 {
     return labels_cmp(a, b);
-}
-
-/* The arena of one request, which shares in the memory of queries. */
-static void request_arena(const struct api_context *api, struct arena *arena, struct budget *memory)
-{
-    query_engine_budget(api->engine, memory);
-    arena_init_shared(arena, ARENA_MAX, memory);
-}
-
-static void request_done(struct arena *arena, const struct budget *memory)
-{
-    arena_done(arena);
-    memory_freed(memory->peak);
-}
-
-static int too_large(const struct arena *arena, struct err *err)
-{
-    if (arena->shared->refused_by)
-        return budget_error(arena->shared, err);
-    return err_set(err, ERR_TOO_BIG, "the answer is too large: narrow match[] or give a limit");
 }
 
 /* The label sets that satisfy any of the selectors, sorted, each once. They live in `arena`. */
@@ -100,8 +26,9 @@ static int collect_series(struct store *store, const struct question *question, 
     for (size_t i = 0; i < question->selectors.n; i++) {
         const struct selector *s = &question->selectors.v[i];
         struct selection *sel;
-        int rc = store_select_known(store, s->v, s->n, question->start_ms, question->end_ms,
-                                    store_limit(question->limit), arena->shared, &sel, err);
+        int rc =
+            store_select_known(store, s->v, s->n, question->start_ms, question->end_ms,
+                               question_store_limit(question->limit), arena->shared, &sel, err);
         if (rc != 0)
             return rc;
         size_t more = selection_count(sel);
@@ -110,7 +37,7 @@ static int collect_series(struct store *store, const struct question *question, 
             grown[n + k] = labels_copy(arena, selection_labels(sel, k));
         selection_free(sel);
         if (arena_failed(arena))
-            return too_large(arena, err);
+            return question_too_large(arena, err);
         all = grown;
         n += more;
     }
@@ -130,7 +57,8 @@ static int collect_series(struct store *store, const struct question *question, 
 static void answer_series(const struct api_context *api, const struct question *question,
                           const struct labels *v, size_t n, struct http_response *r)
 {
-    struct warnings w = warnings_of(api, question, cut(&n, question->limit));
+    struct question_warnings w =
+        question_warnings(api, question, question_cut(&n, question->limit));
     struct json j = answer_begin(r);
     json_array(&j);
     for (size_t i = 0; i < n; i++)
@@ -146,11 +74,11 @@ void api_series(void *self, const struct http_request *q, struct http_response *
     struct labels *v = NULL;
     size_t n = 0;
     struct err err;
-    if (!read_question(q, r, &question))
+    if (!question_read(q, r, &question))
         return;
     struct arena arena;
     struct budget memory;
-    request_arena(api, &arena, &memory);
+    question_arena(api, &arena, &memory);
     if (question.selectors.n == 0) {
         err_set(&err, ERR_INVALID, "no match[] parameter provided");
         answer_error(r, &err);
@@ -159,73 +87,11 @@ void api_series(void *self, const struct http_request *q, struct http_response *
     } else {
         answer_series(api, &question, v, n, r);
     }
-    request_done(&arena, &memory);
+    question_arena_done(&arena, &memory);
     selectors_done(&question.selectors);
 }
 
 /* --- names and values ------------------------------------------------------------------------- */
-
-static int by_text(const void *a, const void *b)
-{
-    return str_cmp(*(const struct str *)a, *(const struct str *)b);
-}
-
-static size_t sort_unique(struct str *v, size_t n)
-{
-    if (n < 2)
-        return n;
-    qsort(v, n, sizeof *v, by_text);
-    size_t kept = 1;
-    for (size_t i = 1; i < n; i++)
-        if (!str_eq(v[i], v[kept - 1]))
-            v[kept++] = v[i];
-    return kept;
-}
-
-/* Names of labels (`name` empty) or values of one, for one selector (or none). */
-static int collect_one(struct store *store, struct str name, const struct question *question,
-                       const struct selector *s, struct arena *arena, struct str **out,
-                       size_t *out_n, struct err *err)
-{
-    const struct matcher *v = s ? s->v : NULL;
-    size_t n = s ? s->n : 0, limit = store_limit(question->limit);
-    if (name.n)
-        return store_label_values(store, name, v, n, question->start_ms, question->end_ms, limit,
-                                  arena, out, out_n, err);
-    return store_label_names(store, v, n, question->start_ms, question->end_ms, limit, arena, out,
-                             out_n, err);
-}
-
-static int collect_text(struct store *store, struct str name, const struct question *question,
-                        struct arena *arena, struct str **out, size_t *out_n, struct err *err)
-{
-    size_t selectors = question->selectors.n;
-    *out_n = 0;
-    if (question->end_ms < question->start_ms)
-        return 0; // there is nothing between
-    if (selectors == 0)
-        return collect_one(store, name, question, NULL, arena, out, out_n, err);
-    struct str *all = NULL;
-    size_t n = 0;
-    for (size_t i = 0; i < selectors; i++) {
-        struct str *found;
-        size_t more;
-        int rc = collect_one(store, name, question, &question->selectors.v[i], arena, &found, &more,
-                             err);
-        if (rc != 0)
-            return arena_failed(arena) ? too_large(arena, err) : rc;
-        struct str *grown = arena_grow(arena, all, n, n + more, sizeof *grown);
-        if (!grown)
-            return too_large(arena, err);
-        if (more)
-            memcpy(grown + n, found, more * sizeof *grown);
-        all = grown;
-        n += more;
-    }
-    *out = all;
-    *out_n = selectors > 1 ? sort_unique(all, n) : n;
-    return 0;
-}
 
 static void answer_text(const struct api_context *api, struct str name,
                         const struct http_request *q, struct http_response *r)
@@ -234,20 +100,21 @@ static void answer_text(const struct api_context *api, struct str name,
     struct str *v = NULL;
     size_t n = 0;
     struct err err;
-    if (!read_question(q, r, &question))
+    if (!question_read(q, r, &question))
         return;
     struct arena arena;
     struct budget memory;
-    request_arena(api, &arena, &memory);
-    if (collect_text(api->store, name, &question, &arena, &v, &n, &err) != 0) {
+    question_arena(api, &arena, &memory);
+    if (question_text(api->store, name, &question, &arena, &v, &n, &err) != 0) {
         answer_error(r, &err);
     } else {
-        struct warnings w = warnings_of(api, &question, cut(&n, question.limit));
+        struct question_warnings w =
+            question_warnings(api, &question, question_cut(&n, question.limit));
         struct json j = answer_begin(r);
         json_strs(&j, v, n);
         answer_end(&j, w.v, w.n, NULL, 0);
     }
-    request_done(&arena, &memory);
+    question_arena_done(&arena, &memory);
     selectors_done(&question.selectors);
 }
 
@@ -319,13 +186,13 @@ void api_metadata(void *self, const struct http_request *q, struct http_response
     }
     struct arena arena;
     struct budget memory;
-    request_arena(api, &arena, &memory);
+    question_arena(api, &arena, &memory);
     if (store_metadata(api->store, http_param(q, "metric"), limit == SIZE_MAX ? 0 : limit, &arena,
                        &v, &n, &err) != 0)
         answer_error(r, &err);
     else
         answer_metadata(v, n, per_metric, r);
-    request_done(&arena, &memory);
+    question_arena_done(&arena, &memory);
 }
 
 /* --- exemplars -------------------------------------------------------------------------------- */
@@ -373,7 +240,7 @@ static int collect_exemplars(struct store *store, const struct query_selectors *
             return rc;
         struct series_exemplars *grown = arena_grow(arena, all, n, n + more, sizeof *grown);
         if (!grown)
-            return too_large(arena, err);
+            return question_too_large(arena, err);
         if (more)
             memcpy(grown + n, v, more * sizeof *grown);
         all = grown;
@@ -405,7 +272,7 @@ void api_query_exemplars(void *self, const struct http_request *q, struct http_r
     }
     struct arena arena;
     struct budget memory;
-    request_arena(api, &arena, &memory);
+    question_arena(api, &arena, &memory);
     struct series_exemplars *all = NULL;
     size_t n = 0;
     if (collect_exemplars(api->store, &selectors, start_ms, end_ms, &arena, &all, &n, &err) == 0)
@@ -413,5 +280,5 @@ void api_query_exemplars(void *self, const struct http_request *q, struct http_r
     else
         answer_error(r, &err);
     query_selectors_free(&selectors);
-    request_done(&arena, &memory);
+    question_arena_done(&arena, &memory);
 }

@@ -599,6 +599,54 @@ static void test_what_needs_attention_is_notified(void **state)
                                          "\"2023-11-15T00:00:00.000Z\",\"active\":true}]");
 }
 
+static void test_names_are_searched_in_lines_of_json(void **state)
+{
+    (void)state;
+    static const char time[] = "&start=1700006400&end=1700006460";
+    char path[256];
+    (void)snprintf(path, sizeof path, "/api/v1/search/metric_names?search[]=rq%s&sort_by=score%s",
+                   "&include_metadata=true&batch_size=1", time);
+    expect(path, 200,
+           "{\"results\":[{\"name\":\"req_total\",\"type\":\"counter\",\"help\":\"Requests "
+           "\\\"answered\\\".\",\"unit\":\"\"}]}\n"
+           "{\"results\":[{\"name\":\"request_seconds_bucket\"}]}\n"
+           "{\"status\":\"success\",\"has_more\":false}\n");
+    (void)snprintf(path, sizeof path, "/api/v1/search/label_values?label=code&limit=1%s%s",
+                   "&sort_dir=dsc&include_score=1", time);
+    expect(path, 200,
+           "{\"results\":[{\"name\":\"500\",\"value\":\"500\",\"score\":1}]}\n"
+           "{\"status\":\"success\",\"has_more\":true}\n");
+    (void)snprintf(path, sizeof path, "/api/v1/search/label_names?search[]=KIND%s%s",
+                   "&case_sensitive=false&match[]=odd", time);
+    expect(path, 200,
+           "{\"results\":[{\"name\":\"kind\"}]}\n{\"status\":\"success\",\"has_more\":false}\n");
+    expect("/api/v1/search/label_names?search[]=zz", 200,
+           "{\"results\":[]}\n{\"status\":\"success\",\"has_more\":false}\n");
+}
+
+static void test_a_wrong_search_says_what_was_expected(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *query, *message;
+    } cases[] = {
+        {"metric_names?limit=0",
+         "invalid parameter \\\"limit\\\": expected a whole number from 1 to 10000"},
+        {"metric_names?fuzz_alg=x",
+         "invalid parameter \\\"fuzz_alg\\\": expected subsequence or jarowinkler"},
+        {"metric_names?sort_by=score",
+         "invalid parameter \\\"sort_by\\\": the order by score needs search[]"},
+        {"label_values?search[]=a",
+         "invalid parameter \\\"label\\\": expected the name of the label "
+         "whose values are searched"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char path[128];
+        (void)snprintf(path, sizeof path, "/api/v1/search/%s", cases[i].query);
+        expect_error(path, 400, "bad_data", cases[i].message);
+    }
+}
+
 static void test_parts_are_listed_as_blocks(void **state)
 {
     (void)state;
@@ -700,6 +748,8 @@ int main(void)
         WITH_DATA(test_series_of_a_range_come_in_the_order_of_their_labels),
         WITH_DATA(test_expressions_are_told_as_text_and_as_trees),
         WITH_DATA(test_what_needs_attention_is_notified),
+        WITH_DATA(test_names_are_searched_in_lines_of_json),
+        WITH_DATA(test_a_wrong_search_says_what_was_expected),
         WITH_DATA(test_parts_are_listed_as_blocks),
         WITH_DATA(test_features_tell_what_may_be_asked),
         WITH_DATA(test_text_is_escaped),
