@@ -206,8 +206,18 @@ describe("queries", () => {
       assert.deepEqual(values, (await api.get("/api/v1/label/code/values")).json.data);
     });
 
+    it("searching metrics as one types, in lines of JSON", async () => {
+      const answer = await api.get("/api/v1/search/metric_names", { start: END - 3600, end: END, limit: 100,
+        "search[]": "req", sort_by: "score", batch_size: 100, include_metadata: "true" });
+      assert.equal(answer.status, 200, answer.text);
+      assert.match(answer.headers.get("content-type"), /^application\/x-ndjson/);
+      const lines = answer.text.trimEnd().split("\n").map((line) => JSON.parse(line));
+      assert.ok(lines[0].results.some((r) => r.name.includes("req")), answer.text);
+      assert.deepEqual(lines.at(-1), { status: "success", has_more: false });
+    });
+
     it("what is not there says 404 page not found: no rules to edit, no Thanos, no Mimir", async () => {
-      for (const path of ["/api/v1/rules/x", "/config/v1/rules", "/alertmanager/alertmanager/api/v2/status", "/api/v1/search/metric_names"]) {
+      for (const path of ["/api/v1/rules/x", "/config/v1/rules", "/alertmanager/alertmanager/api/v2/status"]) {
         const answer = await api.get(path);
         assert.equal(answer.status, 404, path);
         assert.match(answer.text, /page not found/, path);
