@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "telltale/catalog.h"
-#include "telltale/metric_reader.h"
+#include "telltale/init.h"
 #include "telltale/otlp.h"
 #include "telltale/track.h"
 
@@ -76,41 +76,15 @@ static void run_agent(tt_catalog *catalog, const char *task)
     }
 }
 
-/* --- where it all goes --- */
-
-static void print_problem(enum tt_problem kind, const char *text, void *arg)
-{
-    (void)kind;
-    (void)arg;
-    (void)fprintf(stderr, "agent: %s\n", text);
-}
-
 int main(int argc, char **argv)
 {
-    tt_problem_set_handler(print_problem, NULL);
-    tt_tracer_provider_options traces = {.size = sizeof traces};
-    tt_metric_reader_options metrics = {.size = sizeof metrics};
-    tt_logger_provider_options logs = {.size = sizeof logs, .masks = TT_MASK_ALL};
-    if (tt_otlp_exporter_new(TT_SIGNAL_TRACES, NULL, &traces.exporter) != TT_OK ||
-        tt_otlp_exporter_new(TT_SIGNAL_METRICS, NULL, &metrics.exporter) != TT_OK ||
-        tt_otlp_exporter_new(TT_SIGNAL_LOGS, NULL, &logs.exporter) != TT_OK)
+    tt_init_options options = {.size = sizeof options, .log_masks = TT_MASK_ALL};
+    options.metrics_exporter = "otlp";
+    if (tt_otlp_register() != TT_OK || tt_init(&options) != TT_OK)
         return 1;
-    tt_catalog_options options = {.size = sizeof options};
-    options.tracers = tt_tracer_provider_new(&traces);
-    options.meters = tt_meter_provider_new(NULL);
-    options.loggers = tt_logger_provider_new(&logs);
-    tt_metric_reader *reader = tt_metric_reader_start(options.meters, &metrics);
-
-    tt_catalog *catalog = tt_catalog_new(&options);
+    tt_catalog *catalog = tt_catalog_new(NULL);
     run_agent(catalog, argc > 1 ? argv[1] : "fix the failing test");
-
-    int failed = tt_tracer_provider_shutdown(options.tracers, 5000) != TT_OK;
-    failed |= tt_logger_provider_shutdown(options.loggers, 5000) != TT_OK;
-    failed |= tt_metric_reader_stop(reader, 5000) != TT_OK;
-    failed |= tt_tracer_provider_lost(options.tracers) > 0;
+    int sent = tt_shutdown(5000);
     tt_catalog_free(catalog);
-    tt_logger_provider_free(options.loggers);
-    tt_tracer_provider_free(options.tracers);
-    tt_meter_provider_free(options.meters);
-    return failed;
+    return sent != TT_OK;
 }

@@ -8,6 +8,7 @@
 #include "catalog/runtime.h"
 #include "catalog/tally.h"
 #include "telltale/catalog.h"
+#include "telltale/init.h"
 
 /* --- observable gauges --- */
 
@@ -97,11 +98,22 @@ static void make_instruments(struct tt_catalog *c, tt_meter_provider *meters)
     c->callback = c->meter ? tt_meter_register_callback(c->meter, observe, c) : 0;
 }
 
+static void take_global(tt_catalog_options *o)
+{
+    if (!o->meters)
+        o->meters = tt_meter_provider_global();
+    if (!o->tracers)
+        o->tracers = tt_tracer_provider_global();
+    if (!o->loggers)
+        o->loggers = tt_logger_provider_global();
+}
+
 tt_catalog *tt_catalog_new(const tt_catalog_options *options)
 {
     tt_catalog_options o = {.size = sizeof o};
     if (options)
         memcpy(&o, options, MIN(options->size, sizeof o));
+    take_global(&o);
     struct tt_catalog *c = calloc(1, sizeof *c + catalog_metrics_n * sizeof c->at[0]);
     if (!c) {
         tt_problem_tell(TT_PROBLEM_MEMORY, "a catalog was not made", NULL);

@@ -31,7 +31,8 @@ static const tt_price *find(const tt_price *prices, size_t n, const char *provid
 {
     const tt_price *best = NULL;
     size_t best_fits = 0;
-    for (const tt_price *p = prices; p < prices + n; p++) {
+    for (size_t i = 0; i < n; i++) {
+        const tt_price *p = &prices[i];
         bool other = provider && p->provider && strcmp(provider, p->provider) != 0;
         bool above = p->above_input_tokens == 0 || tokens->input > p->above_input_tokens;
         size_t fits = other || !p->model ? 0 : fit(p->model, model);

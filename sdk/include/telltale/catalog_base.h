@@ -60,10 +60,12 @@ typedef struct tt_tokens {
 typedef struct tt_catalog tt_catalog;
 
 typedef struct tt_catalog_options {
-    size_t size;                 /* sizeof(tt_catalog_options) */
-    tt_meter_provider *meters;   /* borrowed; NULL: no metrics */
-    tt_tracer_provider *tracers; /* borrowed; NULL: no spans */
-    tt_logger_provider *loggers; /* borrowed; NULL: tt_track_… puts events on the current span */
+    size_t size; /* sizeof(tt_catalog_options) */
+    /* Borrowed. NULL: that of tt_init (init.h), which is called before; without one there are no
+     * metrics, no spans, and tt_track_… puts events on the current span. */
+    tt_meter_provider *meters;
+    tt_tracer_provider *tracers;
+    tt_logger_provider *loggers;
     uint64_t sets; /* of metrics, TT_SET_… | …; 0: all. TT_SET_TELLTALE is always there */
     /* Ids, of which there is no end (sessions, operators, agents), become labels of metrics, too,
      * not only attributes of spans. */
@@ -73,8 +75,8 @@ typedef struct tt_catalog_options {
     size_t prices_n;
 } tt_catalog_options;
 
-/* Makes the metrics of the chosen sets; what is never recorded is never exported. NULL when out of
- * memory, which is a catalog that does nothing. */
+/* Makes the metrics of the chosen sets; what is never recorded is never exported. `options` may be
+ * NULL. NULL when out of memory, which is a catalog that does nothing. */
 TT_API tt_catalog *tt_catalog_new(const tt_catalog_options *options);
 
 /* No operation may be under way. To be freed before the providers. NULL is fine. */

@@ -4,6 +4,7 @@
 #include "support/check.h"
 #include "support/otlp_sink.h"
 #include "telltale/catalog.h"
+#include "telltale/init.h"
 #include "telltale/prometheus_text.h"
 #include "telltale/track.h"
 
@@ -304,6 +305,23 @@ static void test_no_catalog_and_no_providers_do_nothing(void **state)
 
 /* --- options --- */
 
+static void test_providers_of_the_process_are_taken_when_none_are_given(void **state)
+{
+    (void)state;
+    tt_sdk sdk = {.meters = tt_meter_provider_new(NULL)};
+    assert_int_equal(tt_sdk_set_global(&sdk), TT_OK);
+    tt_catalog *global = tt_catalog_new(NULL);
+    tt_revenue_record(global, "pro", 2.5);
+    char text[4096];
+    size_t n;
+    assert_int_equal(tt_prometheus_render(sdk.meters, NULL, text, sizeof text - 1, &n), TT_OK);
+    text[n] = '\0';
+    assert_non_null(strstr(text, "pricing_tier=\"pro\"} 2.5\n"));
+    assert_int_equal(tt_shutdown(0), TT_OK);
+    tt_catalog_free(global);
+    tt_cleanup();
+}
+
 static void test_only_chosen_sets_are_recorded(void **state)
 {
     (void)state;
@@ -431,6 +449,7 @@ int main(void)
         TEST(test_misuse_is_harmless_and_told),
         TEST(test_operation_may_be_used_again),
         TEST(test_no_catalog_and_no_providers_do_nothing),
+        TEST(test_providers_of_the_process_are_taken_when_none_are_given),
         TEST(test_only_chosen_sets_are_recorded),
         TEST(test_ids_are_labels_when_asked_for),
         TEST(test_ids_of_calls_go_to_the_current_span),
