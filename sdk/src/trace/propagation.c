@@ -70,12 +70,21 @@ static bool read_short_hex(struct str text, uint8_t *out, size_t n)
 
 /* --- W3C trace context ----------------------------------------------------------------------- */
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
 /* version-traceid-spanid-flags; versions to come may have more behind another dash. */
 static bool read_traceparent(const char *text, tt_span_context *out)
 {
     uint8_t version, flags;
     tt_span_context c = {.remote = true};
+    while (is_blank(*text)) // not every HTTP server takes away what surrounds a value
+        text++;
     size_t n = strnlen(text, HEADER_MAX);
+    while (n && is_blank(text[n - 1]))
+        n--;
     if (n < PARENT_BYTES || text[2] != '-' || text[35] != '-' || text[52] != '-' ||
         !read_hex(text, &version, 1, false) || !read_hex(text + 3, c.trace_id, 16, false) ||
         !read_hex(text + 36, c.span_id, 8, false) || !read_hex(text + 53, &flags, 1, false))

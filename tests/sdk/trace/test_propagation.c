@@ -104,6 +104,8 @@ static void test_traceparent_is_read_as_w3c_says(void **state)
         {"00-" TRACE "-" SPAN "-", ""},
         {"00-" TRACE "_" SPAN "-01", ""},
         {"", ""},
+        {" \t00-" TRACE "-" SPAN "-01 \t", TRACE "-" SPAN "-1"},
+        {" ", ""},
         {"00", ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
