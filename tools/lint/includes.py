@@ -18,7 +18,8 @@ EDGES = {
     "sdk/src/init": ["base", "telltale", "core"],
     "sdk/catalog": ["base", "telltale"],
     "sdk/declare": ["base", "telltale"],
-    "sdk/exporters/otlp": ["base", "telltale"],
+    "sdk/exporters/wire": ["base"],
+    "sdk/exporters/otlp": ["base", "telltale", "wire"],
     "sdk/exporters/prometheus": ["base", "telltale"],
     "server/self": ["base"],
     "server/log": ["base", "self"],
@@ -47,7 +48,7 @@ PUBLIC = {
     "store": ["store.h", "aggregates.h", "inspect.h", "records.h"],
 }
 
-LIBRARIES = ["base", "model", "codec", "telltale", "core", "metrics", "trace", "logs", "prometheus", "otlp", "catalog"]
+LIBRARIES = ["base", "model", "codec", "telltale", "core", "metrics", "trace", "logs", "prometheus", "otlp", "wire", "catalog"]
 
 _INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 
