@@ -20,7 +20,7 @@ SDK_LIBRARIES = {
     "telltale": set(),
     "telltale-catalog": {"libtelltale"},
     "telltale-config": {"libtelltale", "libyaml-0"},
-    "telltale-otlp": {"libtelltale", "libcurl-gnutls", "libcurl"},
+    "telltale-otlp": {"libtelltale", "libcurl-gnutls", "libcurl", "libz", "libzstd"},
     "telltale-prometheus": {"libtelltale", "libmicrohttpd"},
 }
 # The public header that is made of catalog/.

@@ -7,13 +7,31 @@
 #include "base/num.h"
 #include "base/str.h"
 
-enum { TIMEOUT_MS = 10000, NAME_MAX_BYTES = 64, TEXT_MAX = 8192 };
+enum { TIMEOUT_MS = 10000, NAME_MAX_BYTES = 64, TEXT_MAX = 8192, REQUEST_MAX = 64 << 20 };
 
-static const char *const signal_names[] = {
-    [TT_SIGNAL_TRACES] = "TRACES", [TT_SIGNAL_METRICS] = "METRICS", [TT_SIGNAL_LOGS] = "LOGS"};
-static const char *const paths[] = {[TT_SIGNAL_TRACES] = "v1/traces",
-                                    [TT_SIGNAL_METRICS] = "v1/metrics",
-                                    [TT_SIGNAL_LOGS] = "v1/logs"};
+struct signal_names {
+    const char *variable, *path, *method;
+};
+static const struct signal_names names[] = {
+    [TT_SIGNAL_TRACES] = {"TRACES", "v1/traces",
+                          "/opentelemetry.proto.collector.trace.v1.TraceService/Export"},
+    [TT_SIGNAL_METRICS] = {"METRICS", "v1/metrics",
+                           "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"},
+    [TT_SIGNAL_LOGS] = {"LOGS", "v1/logs",
+                        "/opentelemetry.proto.collector.logs.v1.LogsService/Export"},
+};
+
+/* What a variable may say, by the option's number. */
+struct choice {
+    const char *name;
+    int value;
+};
+static const struct choice protocols[] = {{"http/protobuf", TT_OTLP_HTTP_PROTOBUF},
+                                          {"http/json", TT_OTLP_HTTP_JSON},
+                                          {"grpc", TT_OTLP_GRPC}};
+static const struct choice compressions[] = {
+    {"none", TT_OTLP_PLAIN}, {"gzip", TT_OTLP_GZIP}, {"zstd", TT_OTLP_ZSTD}};
+enum { CHOICES = 3 };
 
 static const char *variable(const char *middle, const char *name)
 {
@@ -29,7 +47,7 @@ static const char *variable(const char *middle, const char *name)
 static const char *lookup(enum tt_signal signal, const char *name, bool common)
 {
     struct buf middle = BUF_MAX(NAME_MAX_BYTES);
-    buf_printf(&middle, "%s_", signal_names[signal]);
+    buf_printf(&middle, "%s_", names[signal].variable);
     buf_putc(&middle, '\0');
     const char *value = buf_failed(&middle) ? NULL : variable(middle.p, name);
     buf_done(&middle);
@@ -43,28 +61,59 @@ static bool copy(char **out, const char *given, enum tt_signal signal, const cha
     return *out || !text;
 }
 
-/* The common endpoint is a base, to which the signal's path is appended. */
-static char *choose_url(enum tt_signal signal, const char *given)
+/* --- where to --------------------------------------------------------------------------------- */
+
+static bool is_http(struct str url)
 {
-    const char *own = given ? given : lookup(signal, "ENDPOINT", false);
-    if (own)
-        return str_dup(str_c(own));
-    const char *base = variable("", "ENDPOINT");
-    if (!base)
-        base = "http://localhost:4318";
-    struct buf url = BUF_MAX(TEXT_MAX);
-    buf_puts(&url, base);
-    if (!str_ends(buf_str(&url), STR("/")))
-        buf_putc(&url, '/');
-    buf_puts(&url, paths[signal]);
-    return buf_take(&url, NULL);
+    return str_eq_nocase(str_sub(url, 0, 7), STR("http://")) ||
+           str_eq_nocase(str_sub(url, 0, 8), STR("https://"));
 }
 
-static bool is_http(const char *url)
+/* The common endpoint is a base, to which the signal's path is appended. */
+static void put_http_url(struct buf *url, enum tt_signal signal, const char *given)
 {
-    struct str text = str_c(url);
-    return str_eq_nocase(str_sub(text, 0, 7), STR("http://")) ||
-           str_eq_nocase(str_sub(text, 0, 8), STR("https://"));
+    const char *own = given ? given : lookup(signal, "ENDPOINT", false);
+    if (own) {
+        buf_puts(url, own);
+        return;
+    }
+    const char *base = variable("", "ENDPOINT");
+    buf_puts(url, base ? base : "http://localhost:4318");
+    if (!str_ends(buf_str(url), STR("/")))
+        buf_putc(url, '/');
+    buf_puts(url, names[signal].path);
+}
+
+static bool is_insecure(enum tt_signal signal, const tt_otlp_options *o)
+{
+    const char *text = lookup(signal, "INSECURE", true);
+    return o->insecure || (text && str_eq_nocase(str_c(text), STR("true")));
+}
+
+/* "host:port" alone, as gRPC's clients take it, is completed. */
+static void put_grpc_url(struct buf *url, enum tt_signal signal, const tt_otlp_options *o)
+{
+    const char *given = o->url ? o->url : lookup(signal, "ENDPOINT", true);
+    struct str base = str_c(given ? given : "http://localhost:4317");
+    while (str_ends(base, STR("/")))
+        base.n--;
+    if (str_find(base, STR("://")) == base.n)
+        buf_puts(url, is_insecure(signal, o) ? "http://" : "https://");
+    buf_put_str(url, base);
+    buf_puts(url, names[signal].method);
+}
+
+static int choose_url(struct otlp_config *c, const tt_otlp_options *o)
+{
+    struct buf url = BUF_MAX(TEXT_MAX);
+    if (c->protocol == TT_OTLP_GRPC)
+        put_grpc_url(&url, c->signal, o);
+    else
+        put_http_url(&url, c->signal, o->url);
+    c->url = buf_take(&url, NULL);
+    if (!c->url)
+        return TT_ERR_NOMEM;
+    return is_http(str_c(c->url)) ? TT_OK : TT_ERR_INVALID;
 }
 
 /* --- headers --------------------------------------------------------------------------------- */
@@ -148,38 +197,66 @@ static int read_timeout(struct otlp_config *c, enum tt_signal signal, const tt_o
                : TT_ERR_INVALID;
 }
 
-static bool protocol_is_ours(enum tt_signal signal)
+/* The option, or what the variable says. */
+static int choose(int option, enum tt_signal signal, const char *name, const struct choice *choices,
+                  int *out)
 {
-    const char *protocol = lookup(signal, "PROTOCOL", true);
-    return !protocol || strcmp(protocol, "http/protobuf") == 0;
+    const char *text = option ? NULL : lookup(signal, name, true);
+    *out = option ? option : choices[0].value;
+    for (size_t i = 0; i < CHOICES; i++) {
+        if (text ? strcmp(text, choices[i].name) == 0 : *out == choices[i].value) {
+            *out = choices[i].value;
+            return TT_OK;
+        }
+    }
+    return TT_ERR_INVALID;
+}
+
+static int choose_form(struct otlp_config *c, const tt_otlp_options *o, const char **out_problem)
+{
+    int protocol, compression;
+    *out_problem = "an OTLP protocol is http/protobuf, http/json or grpc";
+    if (choose((int)o->protocol, c->signal, "PROTOCOL", protocols, &protocol) != TT_OK)
+        return TT_ERR_INVALID;
+    *out_problem = "an OTLP compression is none, gzip or, over HTTP, zstd";
+    if (choose((int)o->compression, c->signal, "COMPRESSION", compressions, &compression) !=
+            TT_OK ||
+        (protocol == TT_OTLP_GRPC && compression == TT_OTLP_ZSTD))
+        return TT_ERR_INVALID;
+    c->protocol = (enum tt_otlp_protocol)protocol;
+    c->compression = (enum tt_otlp_compression)compression;
+    return TT_OK;
+}
+
+static bool copy_files(struct otlp_config *c, const tt_otlp_options *o)
+{
+    return copy(&c->ca_file, o->ca_file, c->signal, "CERTIFICATE") &&
+           copy(&c->key_file, o->key_file, c->signal, "CLIENT_KEY") &&
+           copy(&c->certificate_file, o->certificate_file, c->signal, "CLIENT_CERTIFICATE");
 }
 
 int otlp_config_init(struct otlp_config *c, enum tt_signal signal, const tt_otlp_options *o,
                      const char **out_problem)
 {
-    *c = (struct otlp_config){0};
-    *out_problem = "no memory for an OTLP exporter";
-    c->url = choose_url(signal, o->url);
-    if (!c->url || !copy(&c->ca_file, o->ca_file, signal, "CERTIFICATE") ||
-        !copy(&c->key_file, o->key_file, signal, "CLIENT_KEY") ||
-        !copy(&c->certificate_file, o->certificate_file, signal, "CLIENT_CERTIFICATE"))
-        return TT_ERR_NOMEM;
-    if (!is_http(c->url)) {
+    *c = (struct otlp_config){.signal = signal};
+    c->request_max = o->request_max ? o->request_max : REQUEST_MAX;
+    int rc = choose_form(c, o, out_problem);
+    if (rc == TT_OK) {
         *out_problem = "an OTLP endpoint begins with http:// or https://";
-        return TT_ERR_INVALID;
+        rc = choose_url(c, o);
     }
-    if (!protocol_is_ours(signal)) {
-        *out_problem = "OTEL_EXPORTER_OTLP_PROTOCOL: only http/protobuf is known";
-        return TT_ERR_INVALID;
-    }
-    if (read_timeout(c, signal, o) != TT_OK) {
+    if (rc == TT_OK) {
         *out_problem = "OTEL_EXPORTER_OTLP_TIMEOUT is milliseconds above 0";
-        return TT_ERR_INVALID;
+        rc = read_timeout(c, signal, o);
     }
-    const char *headers = o->headers ? o->headers : lookup(signal, "HEADERS", true);
-    int rc = read_headers(c, headers);
-    if (rc == TT_ERR_INVALID)
+    if (rc == TT_OK) {
         *out_problem = "OTEL_EXPORTER_OTLP_HEADERS is a list of up to 32 name=value";
+        rc = read_headers(c, o->headers ? o->headers : lookup(signal, "HEADERS", true));
+    }
+    if (rc == TT_OK && !copy_files(c, o))
+        rc = TT_ERR_NOMEM;
+    if (rc == TT_ERR_NOMEM)
+        *out_problem = "no memory for an OTLP exporter";
     return rc;
 }
 

@@ -8,10 +8,14 @@ enum { OTLP_HEADERS_MAX = 32 };
 
 /* All owned. */
 struct otlp_config {
+    enum tt_signal signal;
+    enum tt_otlp_protocol protocol;
+    enum tt_otlp_compression compression;
     char *url, *ca_file, *key_file, *certificate_file; /* but the URL NULL where not given */
     char *headers[OTLP_HEADERS_MAX];                   /* "Name: value" */
     size_t n_headers;
     int64_t timeout_ms;
+    size_t request_max;
 };
 
 /* TT_ERR_INVALID or TT_ERR_NOMEM; `*out_problem` says what is wrong, as a literal. */

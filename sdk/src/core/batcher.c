@@ -232,13 +232,28 @@ bool batcher_init(struct batcher *b, const struct batcher_options *o, const tt_r
     return b->resource && b->relay && !buf_failed(&b->resource_field);
 }
 
+/* What the exporter keeps. */
+static int flush_exporter(struct batcher *b, int64_t deadline_mono_ns)
+{
+    const tt_exporter *e = &b->options.exporter;
+    if (!e->flush)
+        return TT_OK;
+    if (!mutex_lock_until(&b->sending, deadline_mono_ns))
+        return TT_ERR_TIMEOUT;
+    int64_t left_ms = MAX((deadline_mono_ns - clock_mono_ns()) / NS_PER_MS, 0);
+    int rc = e->flush(e->arg, left_ms);
+    mutex_unlock(&b->sending);
+    return rc;
+}
+
 int batcher_flush(struct batcher *b, int64_t timeout_ms)
 {
+    int64_t deadline = clock_deadline_ns(timeout_ms);
     if (atomic_get_relaxed(&b->closed))
         return TT_ERR_SHUTDOWN;
     if (!b->options.exporter.send || !b->relay)
         return TT_OK;
-    return send_all(b, clock_deadline_ns(timeout_ms)) ? TT_OK : TT_ERR_TIMEOUT;
+    return send_all(b, deadline) ? flush_exporter(b, deadline) : TT_ERR_TIMEOUT;
 }
 
 int batcher_shutdown(struct batcher *b, int64_t timeout_ms)

@@ -89,7 +89,10 @@ int tt_metric_reader_flush(tt_metric_reader *r, int64_t timeout_ms)
     if (!mutex_lock_until(&r->sending, deadline))
         return TT_ERR_TIMEOUT;
     int64_t left_ms = (deadline - clock_mono_ns()) / 1000000;
+    const tt_exporter *e = &r->options.exporter;
     int rc = collect_and_send(r, MIN(r->options.timeout_ms, MAX(left_ms, 1)));
+    if (rc == TT_OK && e->flush)
+        rc = e->flush(e->arg, MAX((deadline - clock_mono_ns()) / 1000000, 0));
     mutex_unlock(&r->sending);
     return rc;
 }

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/atomic.h"
-#include "otlp/answer.h"
 #include "otlp/config.h"
 #include "support/check.h"
 #include "telltale/otlp.h"
@@ -231,6 +230,65 @@ static void test_endpoint_is_taken_from_the_environment(void **state)
     assert_int_equal(unsetenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"), 0);
 }
 
+static void check_grpc_url(const char *url, bool insecure, const char *expected)
+{
+    struct otlp_config c;
+    const char *reason;
+    tt_otlp_options o = {.url = url, .insecure = insecure, .protocol = TT_OTLP_GRPC};
+    assert_int_equal(otlp_config_init(&c, TT_SIGNAL_LOGS, &o, &reason), TT_OK);
+    assert_string_equal(c.url, expected);
+    otlp_config_done(&c);
+}
+#define LOGS_METHOD "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
+
+static void test_endpoint_of_grpc_is_a_host(void **state)
+{
+    (void)state;
+    check_grpc_url(NULL, false, "http://localhost:4317" LOGS_METHOD);
+    check_grpc_url("https://c.example:4317/", false, "https://c.example:4317" LOGS_METHOD);
+    check_grpc_url("c.example:4317", false, "https://c.example:4317" LOGS_METHOD);
+    check_grpc_url("c.example:4317", true, "http://c.example:4317" LOGS_METHOD);
+    assert_int_equal(setenv("OTEL_EXPORTER_OTLP_LOGS_INSECURE", "true", 1), 0);
+    check_grpc_url("c.example:4317", false, "http://c.example:4317" LOGS_METHOD);
+    assert_int_equal(unsetenv("OTEL_EXPORTER_OTLP_LOGS_INSECURE"), 0);
+}
+
+static void test_form_is_taken_from_the_environment(void **state)
+{
+    (void)state;
+    struct otlp_config c;
+    const char *reason;
+    tt_otlp_options o = {0};
+    assert_int_equal(setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", 1), 0);
+    assert_int_equal(setenv("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "http/json", 1), 0);
+    assert_int_equal(setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip", 1), 0);
+    assert_int_equal(setenv("OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE", "/ca.pem", 1), 0);
+    assert_int_equal(setenv("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/key.pem", 1), 0);
+    assert_int_equal(setenv("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/client.pem", 1), 0);
+    assert_int_equal(setenv("OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "77", 1), 0);
+    assert_int_equal(setenv("OTEL_EXPORTER_OTLP_LOGS_HEADERS", "a=1,b=2", 1), 0);
+    assert_int_equal(otlp_config_init(&c, TT_SIGNAL_LOGS, &o, &reason), TT_OK);
+    assert_int_equal(c.protocol, TT_OTLP_HTTP_JSON);
+    assert_int_equal(c.compression, TT_OTLP_GZIP);
+    assert_string_equal(c.ca_file, "/ca.pem");
+    assert_string_equal(c.key_file, "/key.pem");
+    assert_string_equal(c.certificate_file, "/client.pem");
+    assert_int_equal(c.timeout_ms, 77);
+    assert_int_equal(c.n_headers, 2);
+    otlp_config_done(&c);
+    assert_int_equal(otlp_config_init(&c, TT_SIGNAL_TRACES, &o, &reason), TT_OK);
+    assert_int_equal(c.protocol, TT_OTLP_GRPC);
+    otlp_config_done(&c);
+    static const char *const names[] = {"PROTOCOL",     "LOGS_PROTOCOL",    "COMPRESSION",
+                                        "CLIENT_KEY",   "LOGS_CERTIFICATE", "CLIENT_CERTIFICATE",
+                                        "LOGS_TIMEOUT", "LOGS_HEADERS"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char name[64];
+        (void)snprintf(name, sizeof name, "OTEL_EXPORTER_OTLP_%s", names[i]);
+        assert_int_equal(unsetenv(name), 0);
+    }
+}
+
 static void check_refused(const char *variable, const char *value)
 {
     tt_exporter e;
@@ -245,24 +303,13 @@ static void test_what_cannot_be_is_refused(void **state)
 {
     (void)state;
     check_refused("OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://x");
-    check_refused("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc");
+    check_refused("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "pigeon");
+    check_refused("OTEL_EXPORTER_OTLP_COMPRESSION", "brotli");
     check_refused("OTEL_EXPORTER_OTLP_TIMEOUT", "soon");
     check_refused("OTEL_EXPORTER_OTLP_TIMEOUT", "-1");
     check_refused("OTEL_EXPORTER_OTLP_HEADERS", "no value");
     check_refused("OTEL_EXPORTER_OTLP_HEADERS", "a=b%0d%0aInjected: yes");
     check_refused("OTEL_EXPORTER_OTLP_HEADERS", "a b=c");
-}
-
-static void test_answers_that_are_malformed_are_passed_over(void **state)
-{
-    (void)state;
-    struct otlp_answer a;
-    assert_true(otlp_answer_parse("", 0, &a));
-    assert_true(otlp_answer_parse("\x0a\x02\x08\x05", 4, &a));
-    assert_int_equal(a.rejected, 5);
-    assert_false(otlp_answer_parse("\x0a\x05\x08", 3, &a));
-    assert_false(otlp_answer_parse("\xff", 1, &a));
-    assert_false(otlp_answer_parse("<html>", 6, &a));
 }
 
 int main(void)
@@ -276,8 +323,9 @@ int main(void)
         cmocka_unit_test(test_partial_success_is_told),
         cmocka_unit_test(test_spans_go_through_a_provider_to_the_collector),
         cmocka_unit_test(test_endpoint_is_taken_from_the_environment),
+        cmocka_unit_test(test_endpoint_of_grpc_is_a_host),
+        cmocka_unit_test(test_form_is_taken_from_the_environment),
         cmocka_unit_test(test_what_cannot_be_is_refused),
-        cmocka_unit_test(test_answers_that_are_malformed_are_passed_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
