@@ -21,6 +21,7 @@ C_FLAGS = [
     "-Isdk/include",
     "-Isdk/src",
     "-Isdk",
+    "-Isdk/exporters",
 ]
 
 _COMMENT_OR_STRING = re.compile(

@@ -12,6 +12,8 @@ enum { TIMEOUT_MS = 10000, NAME_MAX_BYTES = 64, TEXT_MAX = 8192, REQUEST_MAX = 6
 struct signal_names {
     const char *variable, *path, *method;
 };
+static const uint64_t BUFFER_BYTES = UINT64_C(256) << 20;
+
 static const struct signal_names names[] = {
     [TT_SIGNAL_TRACES] = {"TRACES", "v1/traces",
                           "/opentelemetry.proto.collector.trace.v1.TraceService/Export"},
@@ -258,6 +260,22 @@ int otlp_config_init(struct otlp_config *c, enum tt_signal signal, const tt_otlp
     if (rc == TT_ERR_NOMEM)
         *out_problem = "no memory for an OTLP exporter";
     return rc;
+}
+
+/* Variables of our own: the specification has none for it. */
+bool otlp_buffer_choose(const tt_otlp_options *o, struct otlp_buffer *out)
+{
+    const char *folder = getenv("OTEL_C_EXPORTER_OTLP_BUFFER");
+    const char *bytes = getenv("OTEL_C_EXPORTER_OTLP_BUFFER_BYTES");
+    *out = (struct otlp_buffer){.folder = o->buffer ? o->buffer : folder,
+                                .bytes_max = o->buffer_bytes};
+    if (!out->bytes_max && bytes && *bytes &&
+        (num_parse_u64(str_c(bytes), &out->bytes_max) != 0 || !out->bytes_max))
+        tt_problem_tell(TT_PROBLEM_MISUSE, "OTEL_C_EXPORTER_OTLP_BUFFER_BYTES is a number above 0",
+                        bytes);
+    if (!out->bytes_max)
+        out->bytes_max = BUFFER_BYTES;
+    return out->folder && *out->folder;
 }
 
 void otlp_config_done(struct otlp_config *c)

@@ -21,6 +21,14 @@ struct otlp_config {
 /* TT_ERR_INVALID or TT_ERR_NOMEM; `*out_problem` says what is wrong, as a literal. */
 int otlp_config_init(struct otlp_config *c, enum tt_signal signal, const tt_otlp_options *o,
                      const char **out_problem);
+
+struct otlp_buffer {
+    const char *folder; /* borrowed from the options or the environment */
+    uint64_t bytes_max;
+};
+/* False when none is asked for. */
+bool otlp_buffer_choose(const tt_otlp_options *o, struct otlp_buffer *out);
+
 void otlp_config_done(struct otlp_config *c);
 
 #endif

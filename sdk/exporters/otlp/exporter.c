@@ -20,8 +20,6 @@
 #include "otlp/sender.h"
 #include "otlp/transport.h"
 
-enum { BUFFER_BYTES = 256 << 20 };
-
 struct exporter {
     struct otlp_config config;
     struct otlp_transport *transport;
@@ -245,7 +243,7 @@ static void close_exporter(void *arg)
 
 /* --- making ---------------------------------------------------------------------------------- */
 
-static int open_spool(struct exporter *e, const tt_otlp_options *o)
+static int open_spool(struct exporter *e, const struct otlp_buffer *b)
 {
     static const char *const names[] = {
         [TT_SIGNAL_TRACES] = "traces", [TT_SIGNAL_METRICS] = "metrics", [TT_SIGNAL_LOGS] = "logs"};
@@ -253,8 +251,7 @@ static int open_spool(struct exporter *e, const tt_otlp_options *o)
     if (!e->background)
         return TT_ERR_NOMEM;
     otlp_backoff_init(&e->background_backoff, e->backoff.random + 1);
-    int rc = otlp_spool_open(o->buffer, names[e->config.signal],
-                             o->buffer_bytes ? o->buffer_bytes : BUFFER_BYTES,
+    int rc = otlp_spool_open(b->folder, names[e->config.signal], b->bytes_max,
                              e->config.request_max, &e->spool);
     if (rc == TT_OK && otlp_spool_is_waiting(e->spool))
         start_thread(e);
@@ -270,7 +267,8 @@ static int set_up(struct exporter *e, enum tt_signal signal, const tt_otlp_optio
     *reason = "no memory for an OTLP exporter";
     e->transport = otlp_transport_new(&e->config, &e->cancelled);
     rc = e->transport ? TT_OK : TT_ERR_NOMEM;
-    if (rc == TT_OK && o->buffer && (rc = open_spool(e, o)) == TT_ERR_IO)
+    struct otlp_buffer buffer;
+    if (rc == TT_OK && otlp_buffer_choose(o, &buffer) && (rc = open_spool(e, &buffer)) == TT_ERR_IO)
         *reason = "the folder of an OTLP buffer cannot be used";
     return rc;
 }

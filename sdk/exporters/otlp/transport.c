@@ -50,12 +50,19 @@ static size_t copy_value(char *to, size_t max, struct str value)
     return value.n;
 }
 
+static int64_t unix_seconds(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now); // cannot fail for this clock
+    return now.tv_sec;
+}
+
 static size_t take_header(char *data, size_t size, size_t n, void *arg)
 {
     struct otlp_transport *t = arg;
     struct str value = str_of(data, size * n), name = str_cut(&value, ':');
     if (str_eq_nocase(name, STR("Retry-After")))
-        t->retry_after_ms = otlp_retry_after_ms(value, (int64_t)time(NULL));
+        t->retry_after_ms = otlp_retry_after_ms(value, unix_seconds());
     else if (str_eq_nocase(name, STR("grpc-status")))
         t->status_n = copy_value(t->status, STATUS_MAX, value);
     else if (str_eq_nocase(name, STR("grpc-message")))
@@ -111,13 +118,24 @@ static bool set_file(CURL *curl, CURLoption option, const char *path)
     return !path || curl_easy_setopt(curl, option, path) == CURLE_OK;
 }
 
+/* libcurl 7.88 cannot send a second request over a connection that it began as HTTP/2 in the clear
+ * ("Error in the HTTP2 framing layer"; mended in 8.0), so there each gets one of its own. */
+static bool can_reuse(void)
+{
+    unsigned version = curl_version_info(CURLVERSION_NOW)->version_num;
+    return version < 0x075800 || version >= 0x080000;
+}
+
 static bool set_http_version(CURL *curl, const struct otlp_config *c)
 {
-    bool tls = str_eq_nocase(str_sub(str_c(c->url), 0, 6), STR("https:"));
-    return c->protocol != TT_OTLP_GRPC ||
-           curl_easy_setopt(curl, CURLOPT_HTTP_VERSION,
-                            (long)(tls ? CURL_HTTP_VERSION_2TLS
-                                       : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE)) == CURLE_OK;
+    if (c->protocol != TT_OTLP_GRPC)
+        return true;
+    if (str_eq_nocase(str_sub(str_c(c->url), 0, 6), STR("https:")))
+        return curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) ==
+               CURLE_OK;
+    (void)curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, can_reuse() ? 0L : 1L);
+    return curl_easy_setopt(curl, CURLOPT_HTTP_VERSION,
+                            (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE) == CURLE_OK;
 }
 
 static bool set_up(struct otlp_transport *t)

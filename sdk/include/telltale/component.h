@@ -8,10 +8,10 @@
  *     c.make.exporter = make;
  *     tt_component_register(&c);
  *
- * libtelltale-otlp registers "otlp", "otlp_http" and libtelltale-prometheus registers "prometheus"
- * and "prometheus/development", when they are loaded: a program that uses the shared libraries need
- * not even link them, they are loaded when a name asks for them. A static program links the archive
- * and calls tt_otlp_register() or tt_prometheus_register() before tt_init(). */
+ * libtelltale-otlp registers "otlp", "otlp_http", "otlp_grpc", and libtelltale-prometheus registers
+ * "prometheus" and "prometheus/development", when they are loaded: a program that uses the shared
+ * libraries need not even link them, they are loaded when a name asks for them. A static program
+ * links the archive and calls tt_otlp_register() or tt_prometheus_register() before tt_init(). */
 #ifndef TELLTALE_COMPONENT_H
 #define TELLTALE_COMPONENT_H
 

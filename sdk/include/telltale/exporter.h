@@ -19,8 +19,8 @@ typedef struct tt_exporter {
      * valid during the call. Called from one thread at a time for each provider. */
     int (*send)(void *arg, enum tt_signal signal, const void *request, size_t n, size_t items,
                 int64_t timeout_ms);
-    /* Delivers what the exporter itself has kept back, a file's bytes or a buffer's requests: TT_OK,
-     * TT_ERR_TIMEOUT, or another failure. Not while `close` is called; may be NULL. */
+    /* Delivers what the exporter itself has kept back, a file's bytes or a buffer's requests:
+     * TT_OK, TT_ERR_TIMEOUT, or another failure. Not while `close` is called; may be NULL. */
     int (*flush)(void *arg, int64_t timeout_ms);
     /* Makes a `send` that is under way return soon, and those to come fail: the deadline of a
      * shutdown has passed. Any thread; may be NULL. */

@@ -34,28 +34,33 @@ typedef struct tt_otlp_options {
     const char *certificate_file; /* CLIENT_CERTIFICATE */
     enum tt_otlp_protocol protocol;
     enum tt_otlp_compression compression;
-    bool insecure;         /* INSECURE; of gRPC alone */
-    size_t request_max;    /* bytes before compression; larger ones are lost. Default 64 MiB */
-    const char *buffer;    /* a folder for requests that wait for the collector; NULL: none */
-    uint64_t buffer_bytes; /* at most there for this signal and process; default 256 MiB */
+    bool insecure;      /* INSECURE; of gRPC alone */
+    size_t request_max; /* bytes before compression; larger ones are lost. Default 64 MiB */
+    /* A folder for requests that wait for the collector, made if need be, and how many bytes of
+     * this signal and process may be there: OTEL_C_EXPORTER_OTLP_BUFFER, default none, and
+     * OTEL_C_EXPORTER_OTLP_BUFFER_BYTES, default 256 MiB. */
+    const char *buffer;
+    uint64_t buffer_bytes;
 } tt_otlp_options;
 
 /* Makes an exporter for one signal, to be given to one provider or reader, which closes it.
  *
- * Answers 429, 502, 503 and 504 (gRPC: the codes that the specification of OTLP calls retryable), and
- * connections that fail, are tried again after waits that double from 1 s, with jitter, or as
+ * Answers 429, 502, 503 and 504 (gRPC: the codes that the specification of OTLP calls retryable),
+ * and connections that fail, are tried again after waits that double from 1 s, with jitter, or as
  * Retry-After or RetryInfo say, while time is left. A partial success is told as TT_PROBLEM_EXPORT.
  * Redirects are not followed.
  *
- * With a buffer a request is tried once; if that may succeed later, it goes to a file of the folder,
- * as do those after it, and a thread of the exporter sends them in their order. What is there
- * outlives the process and is sent by the next that uses the folder, so a request may come twice.
- * When it is full the oldest go, and their items are counted (tt_otlp_exporter_state). Processes may
- * share a folder: each has its own part, and takes over what dead ones left. The files are
- * compressed; no fsync is done, and what a dying machine leaves half written is passed over.
+ * With a buffer a request is tried once; if that may succeed later, it goes to a file of the
+ * folder, as do those after it, and a thread of the exporter sends them in their order. What is
+ * there outlives the process and is sent by the next that uses the folder, so a request may come
+ * twice. When it is full the oldest go, and their items are counted (tt_otlp_exporter_state).
+ * Processes may share a folder: each has its own part, and takes over what dead ones left. The
+ * files are compressed; no fsync is done, and what a dying machine leaves half written is passed
+ * over.
  *
- * `options` may be NULL. TT_ERR_INVALID, told as TT_PROBLEM_MISUSE, for what cannot be: a URL that is
- * neither http nor https, an unknown protocol; TT_ERR_IO when the buffer's folder cannot be used. */
+ * `options` may be NULL. TT_ERR_INVALID, told as TT_PROBLEM_MISUSE, for what cannot be: a URL that
+ * is neither http nor https, an unknown protocol; TT_ERR_IO when the buffer's folder cannot be
+ * used. */
 TT_API int tt_otlp_exporter_new(enum tt_signal signal, const tt_otlp_options *options,
                                 tt_exporter *out_exporter);
 

@@ -20,6 +20,7 @@ static const struct {
 } libraries[] = {
     {TT_COMPONENT_EXPORTER, "otlp", "libtelltale-otlp.so.0"},
     {TT_COMPONENT_EXPORTER, "otlp_http", "libtelltale-otlp.so.0"},
+    {TT_COMPONENT_EXPORTER, "otlp_grpc", "libtelltale-otlp.so.0"},
     {TT_COMPONENT_CONFIGURATION, "file", "libtelltale-config.so.0"},
     {TT_COMPONENT_PULL, "prometheus", "libtelltale-prometheus.so.0"},
     {TT_COMPONENT_PULL, "prometheus/development", "libtelltale-prometheus.so.0"},

@@ -26,6 +26,20 @@ static int send_all(void *arg, enum tt_signal signal, const void *request, size_
     return rc;
 }
 
+static int flush_all(void *arg, int64_t timeout_ms)
+{
+    struct tee *t = arg;
+    int64_t deadline = clock_deadline_ns(timeout_ms);
+    int rc = TT_OK;
+    for (size_t i = 0; i < t->n; i++) {
+        const tt_exporter *e = &t->exporters[i];
+        int64_t left_ms = MAX(deadline - clock_mono_ns(), 0) / 1000000;
+        int done = e->flush ? e->flush(e->arg, left_ms) : TT_OK;
+        rc = rc == TT_OK ? done : rc;
+    }
+    return rc;
+}
+
 static void cancel_all(void *arg)
 {
     struct tee *t = arg;
@@ -63,6 +77,7 @@ int tt_exporter_tee(const tt_exporter *exporters, size_t n, tt_exporter *out)
     }
     t->n = n;
     memcpy(t->exporters, exporters, n * sizeof *exporters);
-    *out = (tt_exporter){.send = send_all, .cancel = cancel_all, .close = close_all, .arg = t};
+    *out = (tt_exporter){
+        .send = send_all, .flush = flush_all, .cancel = cancel_all, .close = close_all, .arg = t};
     return TT_OK;
 }

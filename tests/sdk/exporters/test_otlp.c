@@ -1,98 +1,14 @@
-#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/atomic.h"
 #include "otlp/config.h"
 #include "support/check.h"
+#include "support/collector.h"
 #include "telltale/otlp.h"
 #include "telltale/trace.h"
-
-/* --- a collector that answers what it is told, one connection after the other --- */
-
-enum { ANSWERS_MAX = 4 };
-
-static struct {
-    int fd;
-    uint16_t port;
-    pthread_t thread;
-    const char *answers[ANSWERS_MAX]; /* NULL: hangs up; the last one again and again */
-    size_t n;
-    atomic_size_t asked;
-    atomic_bool stop;
-    char request[65536]; /* the last one */
-} collector;
-
-static size_t content_length(const char *head)
-{
-    const char *at = strstr(head, "Content-Length: ");
-    return at ? strtoul(at + 16, NULL, 10) : 0;
-}
-
-static void read_request(int fd)
-{
-    size_t n = 0;
-    char *body = NULL;
-    do {
-        ssize_t got = read(fd, collector.request + n, sizeof collector.request - n - 1);
-        if (got <= 0)
-            return;
-        n += (size_t)got;
-        collector.request[n] = '\0';
-        body = strstr(collector.request, "\r\n\r\n");
-    } while (!body ||
-             n < (size_t)(body + 4 - collector.request) + content_length(collector.request));
-}
-
-static void *serve(void *arg)
-{
-    (void)arg;
-    int fd;
-    while ((fd = accept(collector.fd, NULL, NULL)) >= 0 && !atomic_load(&collector.stop)) {
-        size_t i = atomic_fetch_add(&collector.asked, 1); // before the client can go on
-        const char *answer = collector.answers[i < collector.n ? i : collector.n - 1];
-        if (answer) {
-            read_request(fd);
-            (void)!write(fd, answer, strlen(answer));
-        }
-        (void)close(fd);
-    }
-    return NULL;
-}
-
-static void collector_start(const char *first, const char *second)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t n = sizeof at;
-    collector.fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(collector.fd, (struct sockaddr *)&at, n), 0);
-    assert_int_equal(listen(collector.fd, 8), 0);
-    assert_int_equal(getsockname(collector.fd, (struct sockaddr *)&at, &n), 0);
-    collector.port = ntohs(at.sin_port);
-    collector.answers[0] = first;
-    collector.answers[1] = second;
-    collector.n = 2;
-    atomic_store(&collector.asked, 0);
-    atomic_store(&collector.stop, false);
-    assert_int_equal(pthread_create(&collector.thread, NULL, serve, NULL), 0);
-}
-
-static void collector_stop(void)
-{
-    atomic_store(&collector.stop, true);
-    (void)shutdown(collector.fd, SHUT_RDWR);
-    assert_int_equal(pthread_join(collector.thread, NULL), 0);
-    (void)close(collector.fd);
-}
-
-#define OK_EMPTY "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-#define LATER                                                                                      \
-    "HTTP/1.1 503 Later\r\nRetry-After: 0\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-#define REFUSED "HTTP/1.1 400 Bad\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 static tt_exporter exporter_for(const char *headers)
 {
@@ -119,9 +35,12 @@ static void test_request_is_posted_with_its_headers(void **state)
     assert_int_equal(send_text(e, 60000), TT_OK);
     e.close(e.arg);
     collector_stop();
-    static const char *const parts[] = {"POST /v1/traces HTTP/1.1\r\n", "\r\n\r\nhello",
+    static const char *const parts[] = {"POST /v1/traces HTTP/1.1\r\n",
+                                        "\r\n\r\nhello",
                                         "Content-Type: application/x-protobuf\r\n",
-                                        "api-key: s ecret\r\n", "x-tenant: 7\r\n"};
+                                        "api-key: s ecret\r\n",
+                                        "x-tenant: 7\r\n",
+                                        "User-Agent: telltale-c/"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         assert_non_null(strstr(collector.request, parts[i]));
 }
