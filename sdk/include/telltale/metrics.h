@@ -35,12 +35,23 @@ TT_BEGIN
 typedef struct tt_meter_provider tt_meter_provider;
 typedef struct tt_meter tt_meter;
 
+/* Which values may become exemplars, which show a span in which a value was measured. */
+enum tt_exemplars {
+    TT_EXEMPLARS_DEFAULT,     /* OTEL_METRICS_EXEMPLAR_FILTER, or else TRACE_BASED */
+    TT_EXEMPLARS_TRACE_BASED, /* those measured in a sampled span */
+    TT_EXEMPLARS_ALWAYS_ON,   /* all; recording takes the long way then, some 10 ns more */
+    TT_EXEMPLARS_ALWAYS_OFF
+};
+
 typedef struct tt_meter_provider_options {
     size_t size;           /* sizeof(tt_meter_provider_options), so that it can grow */
     tt_resource *resource; /* borrowed, copied; NULL: tt_resource_default() */
     /* Attribute sets kept by an instrument; those beyond are counted together under the attribute
      * otel.metric.overflow=true. 0: 2000. */
     size_t cardinality_limit;
+    enum tt_exemplars exemplars;
+    bool
+        exponential_histograms; /* histograms without bounds of their own get exponential buckets */
 } tt_meter_provider_options;
 
 /* `options` may be NULL. NULL when out of memory. */
@@ -67,6 +78,10 @@ typedef struct tt_instrument_options {
     size_t bounds_n;
     bool
         exponential; /* of histograms: base-2 exponential buckets, up to 160, that fit themselves */
+    /* The attributes that matter to most; others given at the call are dropped, unless a view says
+     * which are kept. NULL: all. */
+    const char *const *attribute_keys;
+    size_t attribute_keys_n;
 } tt_instrument_options;
 
 /* Names are up to 255 characters of A-Z a-z 0-9 _ . - / and start with a letter; another name gives

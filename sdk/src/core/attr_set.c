@@ -193,3 +193,27 @@ bool attr_next(const char **p, const char *end, struct attr_view *out)
     *p = out->value + out->value_n;
     return true;
 }
+
+static tt_attr attr_of(const struct attr_view *v)
+{
+    tt_attr a = {.key = v->key, .key_n = v->key_n};
+    switch (v->type) {
+    case TT_TYPE_STRING: a.value = tt_value_text(v->value, v->value_n); break;
+    case TT_TYPE_BYTES: a.value = tt_value_bytes(v->value, v->value_n); break;
+    case TT_TYPE_BOOL: a.value = tt_value_bool(*v->value); break;
+    case TT_TYPE_INT: a.value = tt_value_int(attr_view_int(v)); break;
+    case TT_TYPE_DOUBLE: a.value = tt_value_double(attr_view_double(v)); break;
+    default: break;
+    }
+    return a;
+}
+
+size_t attr_set_list(const struct attr_set *set, tt_attr *out)
+{
+    size_t n = 0;
+    struct attr_view v;
+    const char *p = set->packed, *end = p + set->bytes;
+    while (attr_next(&p, end, &v))
+        out[n++] = attr_of(&v);
+    return n;
+}

@@ -51,6 +51,10 @@ bool attr_set_eq(const struct attr_set *a, const struct attr_set *b);
 /* Steps through packed bytes: start with p at the beginning, false at `end`. */
 bool attr_next(const char **p, const char *end, struct attr_view *out);
 
+/* Reads scalars back, n of them; arrays and maps have no flat form and come out empty. They borrow
+ * from the set. */
+size_t attr_set_list(const struct attr_set *set, tt_attr *out);
+
 static inline int64_t attr_view_int(const struct attr_view *v)
 {
     int64_t x;

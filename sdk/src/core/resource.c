@@ -13,30 +13,12 @@ enum { PAIRS_MAX = 64, TEXT_MAX = 8192 };
 
 /* --- making ---------------------------------------------------------------------------------- */
 
-/* Reads a scalar back; arrays and maps have no flat form and are for exporters only. */
-static tt_attr attr_of(const struct attr_view *v)
-{
-    tt_attr a = {.key = v->key, .key_n = v->key_n};
-    switch (v->type) {
-    case TT_TYPE_STRING: a.value = tt_value_text(v->value, v->value_n); break;
-    case TT_TYPE_BYTES: a.value = tt_value_bytes(v->value, v->value_n); break;
-    case TT_TYPE_BOOL: a.value = tt_value_bool(*v->value); break;
-    case TT_TYPE_INT: a.value = tt_value_int(attr_view_int(v)); break;
-    case TT_TYPE_DOUBLE: a.value = tt_value_double(attr_view_double(v)); break;
-    default: break;
-    }
-    return a;
-}
-
 static bool list_attrs(tt_resource *r)
 {
     r->attrs = calloc(r->set->n + 1, sizeof *r->attrs);
     if (!r->attrs)
         return false;
-    struct attr_view v;
-    const char *p = r->set->packed, *end = p + r->set->bytes;
-    while (attr_next(&p, end, &v))
-        r->attrs[r->n++] = attr_of(&v);
+    r->n = attr_set_list(r->set, r->attrs);
     return true;
 }
 

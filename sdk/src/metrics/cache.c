@@ -3,18 +3,19 @@
  * A table of fixed probes: a set stands in one of 8 neighbouring slots, or is not known. A full
  * neighbourhood first makes the table grow, and at its largest replaces one of its entries, so that
  * a flood of sets costs look-ups but no memory. Slots hold a copy of the attributes in the order
- * given, and a hit compares all of it: a hash alone is never believed. Instruments are known by an
- * id that is never used again, so entries of a freed provider are dead weight but harmless. */
+ * given, and a hit compares all of it: a hash alone is never believed. Streams are known by an id
+ * that is never used again, and that is another once a series was removed, so entries of what is
+ * gone are dead weight but harmless. */
 #include <pthread.h>
 #include <stdlib.h>
 
 #include "core/attr_match.h"
-#include "metrics/instrument.h"
+#include "metrics/stream.h"
 
 enum { PROBES = 8, SLOTS_MIN = 64, SLOTS_MAX = 8192 };
 
 struct slot {
-    uint64_t hash, instrument; /* id; 0: empty */
+    uint64_t hash, stream; /* id; 0: empty */
     struct series *series;
     struct attr_set *attrs; /* owned, verbatim */
 };
@@ -52,7 +53,7 @@ static struct slot *place(const struct cache *c, uint64_t hash)
 {
     struct slot *s = &c->slots[hash & c->mask];
     for (size_t i = 0; i < PROBES; i++) {
-        if (!s[i].instrument)
+        if (!s[i].stream)
             return &s[i];
     }
     return NULL;
@@ -67,7 +68,7 @@ static bool grow(struct cache *c)
         return false;
     struct cache bigger = {slots, wanted - 1};
     for (size_t i = 0; c->slots && i < c->mask + PROBES; i++) {
-        struct slot *to = c->slots[i].instrument ? place(&bigger, c->slots[i].hash) : NULL;
+        struct slot *to = c->slots[i].stream ? place(&bigger, c->slots[i].hash) : NULL;
         if (to)
             *to = c->slots[i];
         else
@@ -96,30 +97,43 @@ static struct slot *make_place(uint64_t hash)
     return s;
 }
 
-static struct series *find_slowly(struct instrument *i, uint64_t hash, const tt_attr *attrs,
-                                  size_t n)
+/* The id was read before, so that what was removed in between is not kept under a new one. */
+static struct series *find_slowly(struct stream *st, uint64_t id, uint64_t hash,
+                                  const tt_attr *attrs, size_t n)
 {
-    struct series *series = instrument_series(i, attrs, n);
+    struct series *series = stream_series_of(st, attrs, n);
     struct slot *s = series ? make_place(hash) : NULL;
     struct attr_set *copy = s ? attr_set_new_verbatim(attrs, n) : NULL;
     if (copy)
-        *s = (struct slot){hash, i->id, series, copy};
+        *s = (struct slot){hash, id, series, copy};
     return series;
+}
+
+static inline struct series *find(struct stream *st, uint64_t id, const tt_attr *attrs, size_t n)
+{
+    uint64_t hash = id;
+    if (UNLIKELY(!attrs_hash(attrs, n, &hash)))
+        return stream_series_of(st, attrs, n);
+    const struct slot *s = cache.slots ? &cache.slots[hash & cache.mask] : NULL;
+    for (size_t k = 0; s && k < PROBES && s[k].stream; k++) {
+        if (s[k].hash == hash && s[k].stream == id && attr_set_is(s[k].attrs, attrs, n))
+            return s[k].series;
+    }
+    return find_slowly(st, id, hash, attrs, n);
+}
+
+struct series *stream_find(struct stream *st, const tt_attr *attrs, size_t n)
+{
+    return find(st, atomic_get_relaxed(&st->id), attrs, attrs ? n : 0);
 }
 
 struct series *instrument_find(struct instrument *i, const tt_attr *attrs, size_t n)
 {
+    if (UNLIKELY(i->aside))
+        return NULL;
     if (n == 0 || !attrs) {
-        struct series *plain = atomic_get_acquire(&i->plain); // pairs with instrument_series
+        struct series *plain = atomic_get_acquire(&i->plain); // pairs with stream_series_of
         return LIKELY(plain) ? plain : instrument_series(i, NULL, 0);
     }
-    uint64_t hash = i->id;
-    if (UNLIKELY(!attrs_hash(attrs, n, &hash)))
-        return instrument_series(i, attrs, n);
-    const struct slot *s = cache.slots ? &cache.slots[hash & cache.mask] : NULL;
-    for (size_t k = 0; s && k < PROBES && s[k].instrument; k++) {
-        if (s[k].hash == hash && s[k].instrument == i->id && attr_set_is(s[k].attrs, attrs, n))
-            return s[k].series;
-    }
-    return find_slowly(i, hash, attrs, n);
+    return find(i->streams, atomic_get_relaxed(&i->id), attrs, n);
 }

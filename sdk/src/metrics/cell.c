@@ -32,7 +32,6 @@ static struct {
 
 static struct free_cell *free_cells[CELL_WORDS_MAX + 1]; /* given back, by words; cells.lock */
 
-_Thread_local struct cell_view cell_view;
 static _Thread_local struct shard *own;
 
 static pthread_key_t thread_end; /* its destructor runs in each thread that has a shard */
@@ -44,7 +43,7 @@ static bool usable; /* set by prepare, once */
 static void leave_shard(void *arg)
 {
     struct shard *s = arg;
-    cell_view = (struct cell_view){0};
+    cell_view = (struct cell_view){.watched = cell_view.watched};
     own = NULL;
     mutex_lock(&cells.lock);
     s->owned = false;
@@ -162,7 +161,9 @@ cell_word *cell_here_slow(uint32_t at)
     if (s) {
         mutex_lock(&cells.lock);
         ok = add_chunk(s, at / CHUNK_WORDS);
-        cell_view = (struct cell_view){s->chunks, s->n};
+        cell_view.chunks = s->chunks;
+        cell_view.n = s->n;
+        cell_watch(cell_view.watched);
         mutex_unlock(&cells.lock);
     }
     if (!ok) {
@@ -221,6 +222,14 @@ static void zero(struct shard *s, uint32_t at, uint32_t words)
     size_t chunk = at / CHUNK_WORDS;
     for (uint32_t i = 0; chunk < s->n && s->chunks[chunk] && i < words; i++)
         atomic_set_relaxed(&s->chunks[chunk][at % CHUNK_WORDS + i], 0);
+}
+
+void cell_clear(uint32_t at, uint32_t words)
+{
+    mutex_lock(&cells.lock);
+    for (struct shard *s = cells.shards; s; s = s->next)
+        zero(s, at, words);
+    mutex_unlock(&cells.lock);
 }
 
 void cell_free(uint32_t at, uint32_t words)

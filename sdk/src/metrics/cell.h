@@ -33,12 +33,21 @@ enum { CHUNK_WORDS = 512, CELL_WORDS_MAX = CHUNK_WORDS, CHUNKS_MAX = 1 << 17 };
 
 typedef _Atomic(uint64_t) cell_word;
 
-/* What a thread knows of its own shard. */
+/* What a thread knows of its own shard. While a span may be sampled in the thread, no chunk is
+ * shown to the short way of recording, so that all values take the long one, which looks at them
+ * for exemplars: this costs nothing where there is no span. */
 struct cell_view {
     cell_word *const *chunks; /* NULL where nothing was written yet */
-    size_t n;
+    size_t shown, n;          /* shown: n, or 0 */
+    bool watched;
 };
 extern _Thread_local struct cell_view cell_view;
+
+static inline void cell_watch(bool on)
+{
+    cell_view.watched = on;
+    cell_view.shown = on ? 0 : cell_view.n;
+}
 
 /* Makes the chunk (and the thread's shard). NULL when out of memory. */
 cell_word *cell_here_slow(uint32_t at);
@@ -53,12 +62,27 @@ static inline cell_word *cell_here(uint32_t at)
     return cell_here_slow(at);
 }
 
+static inline cell_word *cell_shown_in(cell_word *words, uint32_t at)
+{
+    return LIKELY(words) ? words + at % CHUNK_WORDS : NULL;
+}
+
+/* The same on the short way: NULL also when the long one is to be taken. */
+static inline cell_word *cell_shown(uint32_t at)
+{
+    size_t chunk = at / CHUNK_WORDS;
+    return LIKELY(chunk < cell_view.shown) ? cell_shown_in(cell_view.chunks[chunk], at) : NULL;
+}
+
 /* A position for a cell of so many words (1 to CELL_WORDS_MAX), all 0 in every shard.
  * TT_ERR_LIMIT when positions ran out. */
 int cell_alloc(uint32_t words, uint32_t *out_at);
 
 /* Gives it back, emptied. Nobody may write to it any more. `at` 0 does nothing. */
 void cell_free(uint32_t at, uint32_t words);
+
+/* Sets it to 0 in every shard. */
+void cell_clear(uint32_t at, uint32_t words);
 
 /* Makes what all shards need, once. False when the system refuses. */
 bool cell_start(void);

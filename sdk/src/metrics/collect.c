@@ -4,6 +4,7 @@
 #include "core/problem.h"
 #include "metrics/provider.h"
 #include "metrics/record.h"
+#include "metrics/stream.h"
 
 struct tt_observation {
     tt_meter_provider *provider;
@@ -63,42 +64,66 @@ static const struct callback *next_callback(tt_meter_provider *p, const struct c
     return next;
 }
 
-/* A series to observe into, marked as seen. NULL: not an instrument of this provider. */
-static struct series *observed_series(const tt_observation *o, struct instrument *i,
-                                      const tt_attr *attrs, size_t n)
+/* False: not an instrument of this provider, or one that is off. */
+static bool may_observe(const tt_observation *o, const struct instrument *i)
 {
-    if (!o || !i)
-        return NULL;
-    if (i->meter->provider != o->provider) {
-        problem(TT_PROBLEM_MISUSE, "an instrument of another provider was observed", i->name);
-        return NULL;
+    if (!o || !i || !atomic_get_relaxed(&i->meter->on))
+        return false;
+    if (i->meter->provider == o->provider)
+        return true;
+    problem(TT_PROBLEM_MISUSE, "an instrument of another provider was observed", i->name);
+    return false;
+}
+
+/* Where a view drops attributes the totals of several sets are one. */
+static void observe_sum(const struct series *s, bool again, int64_t *integer, double *number)
+{
+    if (!again || s->stream->gauge || !stream_filters(s->stream))
+        return;
+    uint64_t last = atomic_get_relaxed(&s->last);
+    *integer = (int64_t)((uint64_t)*integer + last);
+    *number += word_double(last);
+}
+
+static void observe(const tt_observation *o, struct series *s, int64_t integer, double number)
+{
+    observe_sum(s, s->observed == o->provider->collection, &integer, &number);
+    s->observed = o->provider->collection;
+    if (s->kind == SERIES_LAST)
+        series_set_word(s, (uint64_t)integer);
+    else if (s->kind == SERIES_LAST_DOUBLE)
+        series_set_word(s, double_word(number));
+}
+
+static void observe_all(const tt_observation *o, struct instrument *i, int64_t integer,
+                        double number, const tt_attr *attrs, size_t n)
+{
+    for (struct stream *st = i->streams; st; st = st->sibling) {
+        struct series *s = stream_find(st, attrs, n);
+        if (s)
+            observe(o, s, integer, number);
     }
-    struct series *s = instrument_find(i, attrs, n);
-    if (s)
-        s->observed = o->provider->collection;
-    return s;
 }
 
 void tt_observe_int(tt_observation *o, tt_observable *instrument, int64_t v, const tt_attr *attrs,
                     size_t n)
 {
-    struct series *s = observed_series(o, (struct instrument *)instrument, attrs, n);
-    if (s && s->kind == SERIES_LAST)
-        series_set_int(s, v);
-    else if (s)
-        series_set_double(s, (double)v);
+    struct instrument *i = (struct instrument *)instrument;
+    if (may_observe(o, i))
+        observe_all(o, i, v, (double)v, attrs, n);
 }
 
 void tt_observe_double(tt_observation *o, tt_observable *instrument, double v, const tt_attr *attrs,
                        size_t n)
 {
-    struct series *s = observed_series(o, (struct instrument *)instrument, attrs, n);
-    if (s && s->kind == SERIES_LAST_DOUBLE)
-        series_set_double(s, v);
-    else if (s && v > -0x1p63 && v < 0x1p63)
-        series_set_int(s, (int64_t)v);
-    else if (s)
-        problem(TT_PROBLEM_MISUSE, "an observed value that no integer holds", s->stream->name);
+    struct instrument *i = (struct instrument *)instrument;
+    bool fits = v > -0x1p63 && v < 0x1p63;
+    if (!may_observe(o, i))
+        return;
+    if (!fits && !i->is_double)
+        problem(TT_PROBLEM_MISUSE, "an observed value that no integer holds", i->name);
+    else
+        observe_all(o, i, fits ? (int64_t)v : 0, v, attrs, n);
 }
 
 /* --- walking --------------------------------------------------------------------------------- */
@@ -139,6 +164,8 @@ size_t stream_series(struct stream *st, size_t *from, struct series **out, size_
     tt_meter_provider *p = st->instrument->meter->provider;
     bool observable = instrument_is_observable(st->instrument);
     size_t found = 0;
+    if (!atomic_get_relaxed(&st->instrument->meter->on))
+        return 0;
     mutex_lock(&p->lock);
     for (; *from < st->series.n && found < n; ++*from) {
         struct series *s = st->series.list[*from];
@@ -152,6 +179,11 @@ size_t stream_series(struct stream *st, size_t *from, struct series **out, size_
 /* --- reading --------------------------------------------------------------------------------- */
 
 static const uint64_t INF_BITS = 0x7ff0000000000000u, MINUS_INF_BITS = 0xfff0000000000000u;
+
+static uint32_t cell_of(const struct series *s)
+{
+    return atomic_get_relaxed(&s->at) & ~SERIES_ASIDE;
+}
 
 static void add_head(struct point *p, const cell_word *cell)
 {
@@ -197,7 +229,7 @@ static void read_explicit(struct point *p, const struct series *s)
 {
     size_t n = s->stream->bounds_n + 1;
     memset(p->buckets, 0, n * sizeof *p->buckets);
-    cell_each(s->at, add_explicit, p);
+    cell_each(cell_of(s), add_explicit, p);
     for (size_t i = 0; i < n; i++)
         p->count += p->buckets[i];
 }
@@ -208,7 +240,7 @@ static void read_exponential(struct point *p, const struct series *s)
     memset(&p->positive, 0, sizeof p->positive);
     memset(&p->negative, 0, sizeof p->negative);
     p->zeros = 0;
-    cell_each(s->at, add_positive, p);
+    cell_each(cell_of(s), add_positive, p);
     unsigned negative_at = atomic_get_relaxed(&s->negative_at);
     if (negative_at)
         cell_each(negative_at, add_negative, p);
@@ -229,8 +261,8 @@ void point_read(struct point *p, const struct series *s)
     p->min = word_double(INF_BITS);
     p->max = word_double(MINUS_INF_BITS);
     switch (s->kind) {
-    case SERIES_SUM: p->integer = (int64_t)cell_sum(s->at); break;
-    case SERIES_SUM_DOUBLE: p->number = cell_sum_double(s->at); break;
+    case SERIES_SUM: p->integer = (int64_t)cell_sum(cell_of(s)); break;
+    case SERIES_SUM_DOUBLE: p->number = cell_sum_double(cell_of(s)); break;
     case SERIES_LAST: p->integer = (int64_t)atomic_get_relaxed(&s->last); break;
     case SERIES_LAST_DOUBLE: p->number = word_double(atomic_get_relaxed(&s->last)); break;
     case SERIES_HISTOGRAM: read_explicit(p, s); break;

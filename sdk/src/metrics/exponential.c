@@ -89,10 +89,10 @@ static size_t slot(int32_t i)
 }
 
 /* By how many halvings indices from low to high come to fit. */
-static int halvings(int64_t low, int64_t high)
+static int halvings(int64_t low, int64_t high, int max)
 {
     int k = 0;
-    while ((high >> k) - (low >> k) >= EXP_BUCKETS)
+    while ((high >> k) - (low >> k) >= max)
         k++;
     return k;
 }
@@ -128,13 +128,13 @@ void exp_rescale(struct exp_buckets *b, int32_t scale)
     b->scale = scale;
 }
 
-void exp_count(struct exp_buckets *b, int32_t i, uint64_t n)
+void exp_count(struct exp_buckets *b, int32_t i, uint64_t n, int max)
 {
     if (!b->used) {
         b->used = true;
         b->low = b->high = i;
     }
-    int k = halvings(MIN(b->low, i), MAX(b->high, i));
+    int k = halvings(MIN(b->low, i), MAX(b->high, i), max);
     exp_rescale(b, b->scale - k);
     i >>= k;
     b->low = MIN(b->low, i);
@@ -175,19 +175,19 @@ void exp_add(struct exp_buckets *b, const cell_word *range)
     for (int32_t i = more.low; i <= more.high; i++) {
         uint64_t n = more.counts[slot(i)];
         if (n)
-            exp_count(b, i >> (scale - b->scale), n);
+            exp_count(b, i >> (scale - b->scale), n, EXP_BUCKETS);
     }
 }
 
 /* --- recording ------------------------------------------------------------------------------- */
 
 /* The value does not fit at this scale: halve the buckets until it does. */
-static void widen(cell_word *range, int32_t i)
+static void widen(cell_word *range, int32_t i, int max)
 {
     struct exp_buckets b;
     cell_change_begin();
     read_range(&b, range);
-    exp_count(&b, i, 1);
+    exp_count(&b, i, 1, max);
     atomic_set_relaxed(&range[EXP_SCALE], (uint64_t)(b.scale + 64));
     atomic_set_relaxed(&range[EXP_LOW_HIGH], pack_range(b.low, b.high));
     for (size_t k = 0; k < EXP_BUCKETS; k++)
@@ -195,26 +195,26 @@ static void widen(cell_word *range, int32_t i)
     cell_change_end();
 }
 
-static void begin(cell_word *range, double v)
+static void begin(cell_word *range, double v, int scale)
 {
-    int32_t i = exp_index(v, EXP_SCALE_MAX);
+    int32_t i = exp_index(v, scale);
     atomic_set_relaxed(&range[EXP_LOW_HIGH], pack_range(i, i));
     atomic_set_relaxed(&range[EXP_COUNTS + slot(i)], 1);
-    atomic_set_release(&range[EXP_SCALE], EXP_SCALE_MAX + 64); // pairs with read_range
+    atomic_set_release(&range[EXP_SCALE], (uint64_t)(scale + 64)); // pairs with read_range
 }
 
-void exp_record(cell_word *range, double v)
+void exp_record(cell_word *range, double v, int max, int max_scale)
 {
     uint64_t scale = atomic_get_relaxed(&range[EXP_SCALE]);
     if (UNLIKELY(!scale)) {
-        begin(range, v);
+        begin(range, v, max_scale);
         return;
     }
     int32_t i = exp_index(v, (int)scale - 64);
     uint64_t ends = atomic_get_relaxed(&range[EXP_LOW_HIGH]);
     int64_t low = MIN(range_low(ends), i), high = MAX(range_high(ends), i);
-    if (UNLIKELY(high - low >= EXP_BUCKETS)) {
-        widen(range, i);
+    if (UNLIKELY(high - low >= max)) {
+        widen(range, i, max);
         return;
     }
     word_add(&range[EXP_COUNTS + slot(i)], 1);

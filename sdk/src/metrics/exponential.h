@@ -22,8 +22,9 @@ enum {
 /* The index of a finite value above 0. */
 int32_t exp_index(double v, int scale);
 
-/* Counts a finite value above 0. */
-void exp_record(cell_word *range, double v);
+/* Counts a finite value above 0, in at most `max` buckets (2 to EXP_BUCKETS) that begin at a scale.
+ */
+void exp_record(cell_word *range, double v, int max, int scale);
 
 /* Buckets read from cells. */
 struct exp_buckets {
@@ -38,8 +39,9 @@ void exp_add(struct exp_buckets *b, const cell_word *range);
 /* To a scale that is not above its own. */
 void exp_rescale(struct exp_buckets *b, int32_t scale);
 
-/* Adds `n` to the bucket of index `i` at the scale of `b`, which it lowers when i does not fit. */
-void exp_count(struct exp_buckets *b, int32_t i, uint64_t n);
+/* Adds `n` to the bucket of index `i` at the scale of `b`, which it lowers when i does not fit into
+ * `max` buckets. */
+void exp_count(struct exp_buckets *b, int32_t i, uint64_t n, int max);
 
 uint64_t exp_get(const struct exp_buckets *b, int32_t i);
 

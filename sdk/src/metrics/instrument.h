@@ -17,6 +17,7 @@
 #include "metrics/cell.h"
 #include "metrics/exponential.h"
 #include "telltale/metrics.h"
+#include "telltale/view.h"
 
 struct instrument;
 struct series;
@@ -38,7 +39,8 @@ enum series_kind {
     SERIES_LAST,        /* the word `last`, an integer */
     SERIES_LAST_DOUBLE, /* the same, a double */
     SERIES_HISTOGRAM,   /* a cell: sum, smallest, largest, buckets */
-    SERIES_EXPONENTIAL  /* a cell: zeros, sum, smallest, largest, range; another for negatives */
+    SERIES_EXPONENTIAL, /* a cell: zeros, sum, smallest, largest, range; another for negatives */
+    SERIES_FAN          /* nothing itself; see aside.h */
 };
 
 /* Words at the start of a histogram's cell. Smallest and largest are stored as the bits of the
@@ -49,8 +51,17 @@ enum { BOUNDS_MAX = 500 };
 /* And at the start of an exponential one's. */
 enum { EXPONENTIAL_ZEROS = HISTOGRAM_COUNTS, EXPONENTIAL_RANGE };
 
+/* In `at`: values take the long way (see aside.h), because the meter is off or all values are
+ * looked at for exemplars. The position is in the other bits. */
+#define SERIES_ASIDE UINT32_C(0x80000000)
+
+struct reservoir;
+struct fan;
+
+/* One cache line, never freed before its provider: a handle, or a thread's cache, that is used too
+ * late writes to the memory of a series, if to that of another set. */
 struct series {
-    uint32_t at; /* position of the cell, 0: none */
+    atomic_uint at; /* position of the cell, 0: none */
     uint8_t kind;
     bool monotonic;    /* refuses negative values */
     atomic_bool set;   /* LAST: a value was set since the process began */
@@ -61,62 +72,86 @@ struct series {
         atomic_uint negative_at; /* EXPONENTIAL: cell for values below 0, once there was one */
     };
     struct attr_set *attrs; /* owned */
-    char *text;             /* owned; the labels as text, made by the exporter that needs them */
+    union {
+        char *text;          /* owned; the labels as text, made by the exporter that needs them */
+        struct series *next; /* once removed */
+    };
     uint32_t text_n;
-    uint32_t observed; /* collection that saw it last; guarded by the collect lock */
-    int64_t start_unix_ns;
+    uint32_t observed;     /* collection that saw it last; guarded by the collect lock */
+    int64_t start_unix_ns; /* once removed: when, by the monotonic clock */
+    union {
+        _Atomic(struct reservoir *) reservoir; /* owned; exemplars, once there was one */
+        struct fan *fan;                       /* owned; FAN */
+    };
 };
 
 /* A hash table of series by attributes, in order of their creation. */
 struct series_table {
-    struct series **list; /* owned, with the series */
+    struct series **list; /* owned; the series belong to the provider's pool */
     uint32_t *slots;      /* index into list + 1; 0: empty */
     size_t n, cap;        /* cap: of slots, a power of two; list holds cap / 2 */
 };
 
+/* Keys of attributes that are kept, or left out. */
+struct key_list {
+    char **keys; /* owned */
+    size_t n;
+};
+
 struct stream {
-    struct stream *next; /* of the provider, in order of creation */
+    struct stream *next;    /* of the provider, in order of creation */
+    struct stream *sibling; /* of the instrument */
     struct instrument *instrument;
+    _Atomic(uint64_t) id;            /* never used again in this process */
     char *name, *unit, *description; /* owned */
     uint8_t kind;                    /* enum series_kind */
     bool monotonic;
     bool gauge; /* values are not sums */
-    double *bounds;
+    bool without_min_max;
+    bool keeps_some;            /* `kept` holds */
+    struct key_list kept, left; /* which attributes */
+    uint8_t reservoir_kind;     /* enum tt_exemplar_reservoir, not DEFAULT */
+    uint8_t reservoir_size;     /* of a FIXED one */
+    uint8_t max_buckets;        /* EXPONENTIAL */
+    int8_t max_scale;           /* EXPONENTIAL */
+    double *bounds;             /* owned */
     size_t bounds_n;
     size_t limit; /* of series, the overflow's included */
     char *family; /* owned; its name for Prometheus, guarded by the collect lock */
     uint8_t family_form;
     struct series_table series;
     struct series *overflow; /* NULL until needed; in `series`, too */
+    struct series *removed;  /* to be used again, the oldest first */
+    struct series **removed_end;
 };
 
 struct instrument {
     struct instrument *next; /* of the meter */
     tt_meter *meter;
-    struct stream *stream;
-    uint64_t id; /* never used again in this process */
+    struct stream *streams;
+    _Atomic(uint64_t) id; /* never used again in this process */
     enum instrument_kind kind;
     bool is_double;
+    bool aside;                      /* see aside.h; never changed */
     _Atomic(struct series *) plain;  /* the series without attributes, once there is one */
     char *name, *unit, *description; /* owned */
+    char *stream_name;               /* owned; as others of the name write it, NULL: as `name` */
+    struct series_table fans;        /* what was bound of one that is aside */
 };
-
-/* The series for a set of attributes, made when it is new; the overflow's when there are too many.
- * NULL when out of memory. Takes the provider's lock. */
-struct series *instrument_series(struct instrument *i, const tt_attr *attrs, size_t n);
-
-/* The same through the calling thread's cache. */
-struct series *instrument_find(struct instrument *i, const tt_attr *attrs, size_t n);
 
 /* A new instrument of the meter, or the one that is there. NULL with a problem told. */
 struct instrument *instrument_new(tt_meter *m, enum instrument_kind kind, bool is_double,
                                   const char *name, const tt_instrument_options *options);
 void instrument_free(struct instrument *i);
-void stream_free(struct stream *s);
 
-/* The size of a series' cell; 0 when it has none. */
-uint32_t stream_cell_words(const struct stream *s);
+bool instrument_name_is_valid(const char *name);
 
-bool instrument_is_observable(const struct instrument *i);
+/* An id for an instrument or stream. */
+uint64_t instrument_next_id(void);
+
+static inline bool instrument_is_observable(const struct instrument *i)
+{
+    return i->kind >= KIND_OBSERVABLE_COUNTER;
+}
 
 #endif

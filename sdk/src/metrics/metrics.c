@@ -6,6 +6,7 @@
 #include "base/compiler.h"
 #include "core/problem.h"
 #include "metrics/record.h"
+#include "metrics/stream.h"
 
 static struct series *found(void *instrument, const tt_attr *attrs, size_t n)
 {
@@ -14,12 +15,15 @@ static struct series *found(void *instrument, const tt_attr *attrs, size_t n)
 
 static void *bound(void *instrument, const tt_attr *attrs, size_t n)
 {
-    return instrument ? instrument_series((struct instrument *)instrument, attrs, attrs ? n : 0)
-                      : NULL;
+    struct instrument *i = instrument;
+    if (!i)
+        return NULL;
+    n = attrs ? n : 0;
+    return i->aside ? aside_bind(i, attrs, n) : instrument_series(i, attrs, n);
 }
 
 /* Everything that a kind of instrument with one verb has. */
-#define INSTRUMENT(name, kind, is_double, verb, type, record)                                      \
+#define INSTRUMENT(name, kind, is_double, verb, type, record, aside)                               \
     tt_##name *tt_##name##_new(tt_meter *meter, const char *n, const tt_instrument_options *o)     \
     {                                                                                              \
         return (tt_##name *)instrument_new(meter, kind, is_double, n, o);                          \
@@ -29,6 +33,8 @@ static void *bound(void *instrument, const tt_attr *attrs, size_t n)
         struct series *s = found(instrument, attrs, n);                                            \
         if (LIKELY(s))                                                                             \
             record(s, v);                                                                          \
+        else                                                                                       \
+            aside((struct instrument *)instrument, v, attrs, attrs ? n : 0);                       \
     }                                                                                              \
     tt_bound_##name *tt_##name##_bind(tt_##name *instrument, const tt_attr *attrs, size_t n)       \
     {                                                                                              \
@@ -40,13 +46,14 @@ static void *bound(void *instrument, const tt_attr *attrs, size_t n)
             record((struct series *)b, v);                                                         \
     }
 
-INSTRUMENT(counter, KIND_COUNTER, false, add, int64_t, series_add_int)
-INSTRUMENT(double_counter, KIND_COUNTER, true, add, double, series_add_double)
-INSTRUMENT(updowncounter, KIND_UPDOWNCOUNTER, false, add, int64_t, series_add_int)
-INSTRUMENT(double_updowncounter, KIND_UPDOWNCOUNTER, true, add, double, series_add_double)
-INSTRUMENT(gauge, KIND_GAUGE, false, set, int64_t, series_set_int)
-INSTRUMENT(double_gauge, KIND_GAUGE, true, set, double, series_set_double)
-INSTRUMENT(histogram, KIND_HISTOGRAM, true, record, double, series_record)
+INSTRUMENT(counter, KIND_COUNTER, false, add, int64_t, series_add_int, aside_record_int)
+INSTRUMENT(double_counter, KIND_COUNTER, true, add, double, series_add_double, aside_record_double)
+INSTRUMENT(updowncounter, KIND_UPDOWNCOUNTER, false, add, int64_t, series_add_int, aside_record_int)
+INSTRUMENT(double_updowncounter, KIND_UPDOWNCOUNTER, true, add, double, series_add_double,
+           aside_record_double)
+INSTRUMENT(gauge, KIND_GAUGE, false, set, int64_t, series_set_int, aside_record_int)
+INSTRUMENT(double_gauge, KIND_GAUGE, true, set, double, series_set_double, aside_record_double)
+INSTRUMENT(histogram, KIND_HISTOGRAM, true, record, double, series_record, aside_record_double)
 
 void tt_histogram_record_int(tt_histogram *histogram, int64_t v, const tt_attr *attrs, size_t n)
 {

@@ -3,11 +3,16 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/str.h"
 #include "core/clock.h"
 #include "core/env.h"
 #include "core/problem.h"
+#include "metrics/exemplar.h"
+#include "metrics/stream.h"
 
 enum { LIMIT_DEFAULT = 2000 };
+
+_Static_assert(sizeof(struct series) == CACHE_LINE, "a series is a cache line");
 
 /* --- all providers, for fork ----------------------------------------------------------------- */
 
@@ -40,6 +45,7 @@ static void restart(struct stream *st, int64_t now)
         st->series.list[i]->start_unix_ns = now;
         st->series.list[i]->observed = 0;
         atomic_set_relaxed(&st->series.list[i]->set, false);
+        exemplars_restart(atomic_get_relaxed(&st->series.list[i]->reservoir));
     }
 }
 
@@ -84,6 +90,25 @@ static void delist(tt_meter_provider *p)
 
 /* --- providers ------------------------------------------------------------------------------- */
 
+static enum tt_exemplars exemplars_of(const tt_meter_provider_options *o)
+{
+    static const struct {
+        const char *name;
+        enum tt_exemplars is;
+    } names[] = {{"trace_based", TT_EXEMPLARS_TRACE_BASED},
+                 {"always_on", TT_EXEMPLARS_ALWAYS_ON},
+                 {"always_off", TT_EXEMPLARS_ALWAYS_OFF}};
+    const char *given = getenv("OTEL_METRICS_EXEMPLAR_FILTER");
+    if (o->exemplars != TT_EXEMPLARS_DEFAULT || !given || !*given)
+        return o->exemplars ? o->exemplars : TT_EXEMPLARS_TRACE_BASED;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (str_eq_nocase(str_c(given), str_c(names[i].name)))
+            return names[i].is;
+    }
+    problem(TT_PROBLEM_MISUSE, "not a filter of exemplars", given);
+    return TT_EXEMPLARS_TRACE_BASED;
+}
+
 static tt_meter_provider *make(const tt_meter_provider_options *o)
 {
     tt_meter_provider *p = calloc(1, sizeof *p);
@@ -94,6 +119,8 @@ static tt_meter_provider *make(const tt_meter_provider_options *o)
     p->disabled = env_is_disabled();
     p->callbacks_end = &p->callbacks;
     p->streams_end = &p->streams;
+    p->exponential = o->exponential_histograms;
+    p->exemplars = exemplars_of(o);
     p->limit = o->cardinality_limit ? o->cardinality_limit : LIMIT_DEFAULT;
     p->start_unix_ns = clock_unix_ns();
     p->resource = o->resource ? tt_resource_merge(o->resource, NULL) : tt_resource_default();
@@ -129,6 +156,20 @@ static void meter_free(tt_meter *m)
     free(m);
 }
 
+struct series *provider_take_series(tt_meter_provider *p)
+{
+    struct series_slab *slab = p->slabs;
+    if (!slab || slab->used == SLAB_SERIES) {
+        slab = aligned_alloc(CACHE_LINE, sizeof *slab);
+        if (!slab)
+            return NULL;
+        memset(slab, 0, sizeof *slab);
+        slab->next = p->slabs;
+        p->slabs = slab;
+    }
+    return &slab->series[slab->used++];
+}
+
 void tt_meter_provider_free(tt_meter_provider *p)
 {
     if (!p)
@@ -146,6 +187,11 @@ void tt_meter_provider_free(tt_meter_provider *p)
         next = c->next;
         free(c);
     }
+    for (struct series_slab *s = p->slabs, *next; s; s = next) {
+        next = s->next;
+        free(s);
+    }
+    view_free_all(p);
     tt_resource_free(p->resource);
     mutex_done(&p->collect);
     mutex_done(&p->lock);
@@ -182,6 +228,7 @@ tt_meter *tt_meter_get_scope(tt_meter_provider *p, const tt_scope *scope)
     while (m && !scope_eq(&m->scope, &made->scope))
         m = m->next;
     if (!m) {
+        atomic_set_relaxed(&made->on, view_meter_is_on(p, made->scope.name));
         made->next = p->meters;
         p->meters = made;
     }

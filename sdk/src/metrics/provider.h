@@ -19,8 +19,17 @@ struct tt_meter {
     struct tt_meter_provider *provider;
     struct scope scope;
     struct instrument *instruments;
+    atomic_bool on;
     char *text; /* owned; its labels for Prometheus, guarded by the collect lock */
     uint8_t text_form;
+};
+
+/* Series stand in blocks of whole cache lines. */
+enum { SLAB_SERIES = 15 };
+struct series_slab {
+    struct series_slab *next;
+    size_t used;
+    _Alignas(CACHE_LINE) struct series series[SLAB_SERIES];
 };
 
 struct tt_meter_provider {
@@ -35,9 +44,16 @@ struct tt_meter_provider {
     struct tt_meter *meters;
     struct stream *streams, **streams_end;
 
-    tt_resource *resource; /* owned; never changed */
-    bool disabled;         /* never changed */
-    size_t limit;          /* of series in a stream */
+    struct view *views;
+    struct meter_switch *switches;
+    struct series_slab *slabs;
+
+    /* never changed */
+    tt_resource *resource; /* owned */
+    bool disabled;
+    bool exponential; /* histograms without bounds are */
+    enum tt_exemplars exemplars;
+    size_t limit; /* of series in a stream */
     int64_t start_unix_ns;
 };
 
@@ -53,6 +69,9 @@ struct point {
     uint64_t buckets[BOUNDS_MAX + 1];
     struct exp_buckets positive, negative;
 };
+
+/* Memory for a series, all zeros; NULL when there is none. Under the lock. */
+struct series *provider_take_series(struct tt_meter_provider *p);
 
 /* Begins a collection: callbacks have run when it returns; holds the collect lock. */
 void provider_collect_begin(struct tt_meter_provider *p);

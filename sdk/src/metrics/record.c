@@ -7,14 +7,10 @@
 
 static const uint64_t INF_BITS = 0x7ff0000000000000u, MINUS_INF_BITS = 0xfff0000000000000u;
 
-static void refuse(const char *why, const struct series *s)
+void series_refuse(const struct series *s)
 {
-    problem(TT_PROBLEM_MISUSE, why, s->stream->name);
-}
-
-void series_refuse_increment(const struct series *s)
-{
-    refuse("an increment of a counter that is negative or not finite", s);
+    problem(TT_PROBLEM_MISUSE, "a value that is not finite, or falls, was not kept",
+            s->stream->name);
 }
 
 /* --- histograms ------------------------------------------------------------------------------ */
@@ -45,11 +41,13 @@ static size_t find_bucket(const double *bounds, size_t n, double v)
     return at + below;
 }
 
-static void record_explicit(struct series *s, double v)
+size_t series_bucket(const struct stream *st, double v)
 {
-    cell_word *cell = cell_here(s->at);
-    if (UNLIKELY(!cell))
-        return;
+    return find_bucket(st->bounds, st->bounds_n, v);
+}
+
+static void record_explicit(cell_word *cell, const struct series *s, double v)
+{
     size_t bucket = find_bucket(s->stream->bounds, s->stream->bounds_n, v);
     word_add(&cell[HISTOGRAM_COUNTS + bucket], 1);
     word_add_double(&cell[HISTOGRAM_SUM], v);
@@ -72,31 +70,47 @@ static cell_word *negative_cell(struct series *s)
     return cell_here(at);
 }
 
-static void record_exponential(struct series *s, double v)
+static void record_exponential(cell_word *cell, struct series *s, double v)
 {
-    cell_word *cell = cell_here(s->at);
-    if (UNLIKELY(!cell))
-        return;
+    const struct stream *st = s->stream;
     if (LIKELY(v > 0)) {
-        exp_record(cell + EXPONENTIAL_RANGE, v);
+        exp_record(cell + EXPONENTIAL_RANGE, v, st->max_buckets, st->max_scale);
     } else if (v == 0) {
         word_add(&cell[EXPONENTIAL_ZEROS], 1);
     } else {
         cell_word *negative = negative_cell(s);
         if (!negative)
             return;
-        exp_record(negative, -v);
+        exp_record(negative, -v, st->max_buckets, st->max_scale);
     }
     word_add_double(&cell[HISTOGRAM_SUM], v);
     widen_range(cell, v);
 }
 
+static inline void record(cell_word *cell, struct series *s, double v)
+{
+    if (LIKELY(s->kind == SERIES_HISTOGRAM))
+        record_explicit(cell, s, v);
+    else
+        record_exponential(cell, s, v);
+}
+
 void series_record(struct series *s, double v)
 {
-    if (UNLIKELY(!double_is_finite(v)))
-        refuse("a value of a histogram that is not finite", s);
-    else if (LIKELY(s->kind == SERIES_HISTOGRAM))
-        record_explicit(s, v);
+    if (UNLIKELY(!double_is_finite(v))) {
+        series_refuse(s);
+        return;
+    }
+    cell_word *cell = cell_shown(atomic_get_relaxed(&s->at));
+    if (LIKELY(cell))
+        record(cell, s, v);
     else
-        record_exponential(s, v);
+        aside_double(s, v);
+}
+
+void series_record_here(struct series *s, double v)
+{
+    cell_word *cell = series_cell(s);
+    if (cell)
+        record(cell, s, v);
 }

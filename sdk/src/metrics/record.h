@@ -3,39 +3,51 @@
 #ifndef TELLTALE_METRICS_RECORD_H
 #define TELLTALE_METRICS_RECORD_H
 
-#include "metrics/instrument.h"
+#include "metrics/aside.h"
 
-/* Tells of an increment that was dropped. */
-void series_refuse_increment(const struct series *s);
+/* Tells of a value that was dropped. */
+void series_refuse(const struct series *s);
 
 /* Of a histogram of either kind. */
 void series_record(struct series *s, double v);
+
+/* The same whatever stands in `at`, of a value that is finite. */
+void series_record_here(struct series *s, double v);
+
+/* The bucket of a value in a histogram of explicit bounds. */
+size_t series_bucket(const struct stream *st, double v);
 
 static inline bool double_is_finite(double v)
 {
     return v - v == 0;
 }
 
+/* --- the short way --- */
+
 static inline void series_add_int(struct series *s, int64_t v)
 {
     if (UNLIKELY(v < 0 && s->monotonic)) {
-        series_refuse_increment(s);
+        series_refuse(s);
         return;
     }
-    cell_word *cell = cell_here(s->at);
+    cell_word *cell = cell_shown(atomic_get_relaxed(&s->at));
     if (LIKELY(cell))
         word_add(cell, (uint64_t)v);
+    else
+        aside_int(s, v);
 }
 
 static inline void series_add_double(struct series *s, double v)
 {
     if (UNLIKELY(!double_is_finite(v) || (v < 0 && s->monotonic))) {
-        series_refuse_increment(s);
+        series_refuse(s);
         return;
     }
-    cell_word *cell = cell_here(s->at);
+    cell_word *cell = cell_shown(atomic_get_relaxed(&s->at));
     if (LIKELY(cell))
         word_add_double(cell, v);
+    else
+        aside_double(s, v);
 }
 
 static inline void series_set_word(struct series *s, uint64_t word)
@@ -44,14 +56,46 @@ static inline void series_set_word(struct series *s, uint64_t word)
     atomic_set_release(&s->set, true); // pairs with stream_series
 }
 
+static inline bool series_is_aside(const struct series *s)
+{
+    return atomic_get_relaxed(&s->at) || cell_view.watched; // last values have no cell
+}
+
 static inline void series_set_int(struct series *s, int64_t v)
 {
-    series_set_word(s, (uint64_t)v);
+    if (UNLIKELY(series_is_aside(s)))
+        aside_int(s, v);
+    else
+        series_set_word(s, (uint64_t)v);
 }
 
 static inline void series_set_double(struct series *s, double v)
 {
-    series_set_word(s, double_word(v));
+    if (UNLIKELY(series_is_aside(s)))
+        aside_double(s, v);
+    else
+        series_set_word(s, double_word(v));
+}
+
+/* --- whatever stands in `at` --- */
+
+static inline cell_word *series_cell(const struct series *s)
+{
+    return cell_here(atomic_get_relaxed(&s->at) & ~SERIES_ASIDE);
+}
+
+static inline void series_sum_int(struct series *s, int64_t v)
+{
+    cell_word *cell = series_cell(s);
+    if (LIKELY(cell))
+        word_add(cell, (uint64_t)v);
+}
+
+static inline void series_sum_double(struct series *s, double v)
+{
+    cell_word *cell = series_cell(s);
+    if (LIKELY(cell))
+        word_add_double(cell, v);
 }
 
 #endif

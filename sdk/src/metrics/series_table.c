@@ -2,6 +2,9 @@
 
 #include <stdlib.h>
 
+#include "metrics/exemplar.h"
+#include "metrics/stream.h"
+
 enum { SLOTS_MIN = 8 };
 
 static void insert(uint32_t *slots, size_t cap, uint64_t hash, size_t index)
@@ -51,20 +54,38 @@ bool series_table_put(struct series_table *t, struct series *s)
     return true;
 }
 
-void series_free(struct series *s)
+/* The others keep their order, which is the one that exporters show. */
+void series_table_remove(struct series_table *t, const struct series *s)
 {
-    cell_free(s->at, stream_cell_words(s->stream));
-    if (s->kind == SERIES_EXPONENTIAL)
+    size_t at = 0;
+    while (t->list[at] != s)
+        at++;
+    t->n--;
+    memmove(&t->list[at], &t->list[at + 1], (t->n - at) * sizeof(struct series *));
+    memset(t->slots, 0, t->cap * sizeof *t->slots);
+    for (size_t i = 0; i < t->n; i++)
+        insert(t->slots, t->cap, t->list[i]->attrs->hash, i);
+}
+
+void series_done(struct series *s)
+{
+    if (s->kind == SERIES_FAN) {
+        fan_free(s->fan); // with the attributes
+        return;
+    }
+    cell_free(atomic_get_relaxed(&s->at) & ~SERIES_ASIDE, stream_cell_words(s->stream));
+    if (s->stream->kind == SERIES_EXPONENTIAL)
         cell_free(atomic_get_relaxed(&s->negative_at), EXP_RANGE_WORDS);
+    exemplars_free(atomic_get_relaxed(&s->reservoir));
     free(s->attrs);
-    free(s->text);
-    free(s);
+    if (s->attrs)
+        free(s->text);
 }
 
 void series_table_done(struct series_table *t)
 {
     for (size_t i = 0; i < t->n; i++)
-        series_free(t->list[i]);
+        series_done(t->list[i]);
     free(t->list);
     free(t->slots);
     *t = (struct series_table){0};

@@ -9,10 +9,13 @@ struct series *series_table_get(const struct series_table *t, const struct attr_
 /* Takes the series, whose attributes are new here. False when out of memory: nothing changed. */
 bool series_table_put(struct series_table *t, struct series *s);
 
-/* With its cells and attributes. Nobody may record into it any more. */
-void series_free(struct series *s);
+/* Takes out a series that is in it. */
+void series_table_remove(struct series_table *t, const struct series *s);
 
-/* Frees the table and all series. */
+/* Gives its cells back and frees what it owns, but not itself. Nobody may record into it. */
+void series_done(struct series *s);
+
+/* Frees the table and what its series own. */
 void series_table_done(struct series_table *t);
 
 #endif

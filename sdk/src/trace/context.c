@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "core/problem.h"
+#include "metrics/cell.h"
+#include "trace/current.h"
 #include "trace/span.h"
 
 _Thread_local tt_token current_context;
@@ -108,10 +110,25 @@ const char *tt_context_tracestate(const tt_context *c)
 
 /* --- current --------------------------------------------------------------------------------- */
 
+bool current_span_context(tt_span_context *out)
+{
+    if (span_context_read(current_context.span, out, NULL, NULL))
+        return true;
+    *out = tt_context_span(current_context.context);
+    return tt_span_context_is_valid(out);
+}
+
+/* Metrics are to look at values for exemplars where a span may be sampled. */
+static inline void set_current(tt_token now)
+{
+    current_context = now;
+    cell_watch(now.span.memory || (now.context && (now.context->span.flags & TT_FLAG_SAMPLED)));
+}
+
 tt_token tt_span_enter(tt_span span)
 {
     tt_token before = current_context;
-    current_context.span = span;
+    set_current((tt_token){span, before.context});
     return before;
 }
 
@@ -123,13 +140,13 @@ tt_span tt_span_current(void)
 tt_token tt_context_enter(tt_context *c)
 {
     tt_token before = current_context;
-    current_context = (tt_token){.context = c};
+    set_current((tt_token){.context = c});
     return before;
 }
 
 void tt_leave(tt_token token)
 {
-    current_context = token;
+    set_current(token);
 }
 
 /* --- baggage --------------------------------------------------------------------------------- */

@@ -71,11 +71,11 @@ static void test_range_halves_its_buckets_until_all_values_fit(void **state)
     empty();
     double v = 1e-300;
     for (int k = 0; k < 1200; k++) {
-        exp_record(range, v);
+        exp_record(range, v, EXP_BUCKETS, EXP_SCALE_MAX);
         v *= 3.16;
     }
-    exp_record(range, DBL_MAX);
-    exp_record(range, 5e-324);
+    exp_record(range, DBL_MAX, EXP_BUCKETS, EXP_SCALE_MAX);
+    exp_record(range, 5e-324, EXP_BUCKETS, EXP_SCALE_MAX);
     struct exp_buckets b = {0};
     exp_add(&b, range);
     assert_true(b.high - b.low < EXP_BUCKETS);
@@ -88,7 +88,7 @@ static void test_one_value_again_and_again_stays_at_the_finest_scale(void **stat
     (void)state;
     empty();
     for (int k = 0; k < 1000; k++)
-        exp_record(range, 0.3);
+        exp_record(range, 0.3, EXP_BUCKETS, EXP_SCALE_MAX);
     struct exp_buckets b = {0};
     exp_add(&b, range);
     assert_int_equal(b.scale, EXP_SCALE_MAX);
@@ -105,8 +105,8 @@ static void test_sum_of_ranges_is_the_range_of_all(void **state)
     empty();
     for (int k = 0; k < 5000; k++) {
         double v = ldexp(1 + (double)(check_random(&random) % 1000) / 1000, k / 700);
-        exp_record(range, v);
-        exp_record(parts[k > 2500], v);
+        exp_record(range, v, EXP_BUCKETS, EXP_SCALE_MAX);
+        exp_record(parts[k > 2500], v, EXP_BUCKETS, EXP_SCALE_MAX);
     }
     struct exp_buckets whole = {0}, sum = {0};
     exp_add(&whole, range);

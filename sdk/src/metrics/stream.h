@@ -1,0 +1,48 @@
+/* Streams, and their series. */
+#ifndef TELLTALE_METRICS_STREAM_H
+#define TELLTALE_METRICS_STREAM_H
+
+#include "metrics/instrument.h"
+#include "metrics/view.h"
+
+/* The series for a set of attributes, made when it is new; the overflow's when there are too many.
+ * NULL when out of memory. Takes the provider's lock. */
+struct series *stream_series_of(struct stream *st, const tt_attr *attrs, size_t n);
+
+/* The same under the provider's lock. */
+struct series *stream_series_locked(struct stream *st, const tt_attr *attrs, size_t n);
+
+/* The same through the calling thread's cache. */
+struct series *stream_find(struct stream *st, const tt_attr *attrs, size_t n);
+
+/* Of the only stream of an instrument that is not aside; NULL when it is. */
+struct series *instrument_series(struct instrument *i, const tt_attr *attrs, size_t n);
+struct series *instrument_find(struct instrument *i, const tt_attr *attrs, size_t n);
+
+/* What an instrument becomes by a view; without one, by its options. NULL when out of memory. */
+struct stream *stream_new(struct instrument *i, const tt_instrument_options *o,
+                          const struct view *v);
+void stream_free(struct stream *s);
+
+/* The size of a series' cell; 0 when it has none. */
+uint32_t stream_cell_words(const struct stream *s);
+
+/* Whether the stream's series have the attribute. */
+bool stream_keeps(const struct stream *s, const char *key, size_t n);
+
+static inline bool stream_filters(const struct stream *s)
+{
+    return s->keeps_some || s->left.n;
+}
+
+/* Takes the series of the set out, and gives its memory to sets that come a minute later. False
+ * when there is none. Under the collect lock and the provider's. */
+bool stream_remove(struct stream *s, const tt_attr *attrs, size_t n);
+
+/* Whether they are finite and increase, and are not too many. */
+bool stream_bounds_are_valid(const double *bounds, size_t n);
+
+/* Whether values of this stream's series take the long way. */
+bool stream_is_aside(const struct stream *s);
+
+#endif

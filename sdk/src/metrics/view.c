@@ -1,0 +1,273 @@
+#include "metrics/view.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/problem.h"
+#include "core/text.h"
+#include "metrics/provider.h"
+#include "metrics/stream.h"
+
+/* --- matching -------------------------------------------------------------------------------- */
+
+static bool same_letter(char a, char b)
+{
+    return a == b || ((a | 0x20) == (b | 0x20) && (a | 0x20) >= 'a' && (a | 0x20) <= 'z');
+}
+
+/* A star takes as little as it can; where that fails it takes one more. Only the last star is gone
+ * back to, so the time is at most the product of the lengths. */
+static bool fits(const char *pattern, const char *text)
+{
+    const char *star = NULL, *from = NULL;
+    while (*text) {
+        if (*pattern == '*') {
+            star = ++pattern;
+            from = text;
+        } else if (*pattern == '?' || same_letter(*pattern, *text)) {
+            pattern++;
+            text++;
+        } else if (star) {
+            pattern = star;
+            text = ++from;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return !*pattern;
+}
+
+static bool equals(const char *wanted, const char *text)
+{
+    return !wanted || strcmp(wanted, text) == 0;
+}
+
+bool view_matches(const struct view *v, const struct instrument *i)
+{
+    const struct scope *scope = &i->meter->scope;
+    return (!v->is.instrument || fits(v->is.instrument, i->name)) &&
+           (v->is.kind == TT_KIND_ANY || (int)v->is.kind == (int)i->kind + 1) &&
+           equals(v->is.unit, i->unit) && equals(v->is.meter_name, scope->name) &&
+           equals(v->is.meter_version, scope->version) &&
+           equals(v->is.meter_schema_url, scope->schema_url);
+}
+
+/* --- keys ------------------------------------------------------------------------------------ */
+
+bool key_list_init(struct key_list *out, const char *const *keys, size_t n)
+{
+    *out = (struct key_list){0};
+    if (!n)
+        return true;
+    out->keys = calloc(n, sizeof *out->keys);
+    for (; out->keys && out->n < n; out->n++) {
+        out->keys[out->n] = text_dup(text_or_empty(keys[out->n]));
+        if (!out->keys[out->n])
+            return false;
+    }
+    return out->keys != NULL;
+}
+
+void key_list_done(struct key_list *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        free(l->keys[i]);
+    free(l->keys);
+    *l = (struct key_list){0};
+}
+
+bool key_list_has(const struct key_list *l, const char *key, size_t n)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        if (strlen(l->keys[i]) == n && memcmp(l->keys[i], key, n) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* --- adding ---------------------------------------------------------------------------------- */
+
+/* Lists and texts of a view are replaced by copies of them, one by one, so that what was copied can
+ * be freed. */
+static bool own_text(const char **text)
+{
+    if (*text)
+        *text = text_dup(*text);
+    return *text != NULL;
+}
+
+static bool own_texts(tt_view *v)
+{
+    const char **texts[] = {&v->instrument,       &v->unit, &v->meter_name, &v->meter_version,
+                            &v->meter_schema_url, &v->name, &v->description};
+    bool ok = true;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        ok = (!*texts[i] || own_text(texts[i])) && ok;
+    return ok;
+}
+
+static bool own_keys(const char *const **keys, size_t *n)
+{
+    struct key_list copy = {0};
+    bool given = *keys != NULL;
+    bool ok = key_list_init(&copy, *keys, given ? *n : 0);
+    // An empty list keeps nothing, and must not look like none.
+    if (ok && given && !copy.keys)
+        ok = (copy.keys = calloc(1, sizeof *copy.keys)) != NULL;
+    *keys = (const char *const *)copy.keys;
+    *n = copy.n;
+    return ok;
+}
+
+static bool own_bounds(tt_view *v)
+{
+    double *copy = NULL;
+    if (v->bounds) {
+        copy = malloc((v->bounds_n + 1) * sizeof *copy);
+        if (copy && v->bounds_n)
+            memcpy(copy, v->bounds, v->bounds_n * sizeof *copy);
+    }
+    bool ok = !v->bounds || copy;
+    v->bounds = copy;
+    return ok;
+}
+
+static void free_keys(const char *const *keys, size_t n)
+{
+    struct key_list list = {(char **)(uintptr_t)keys, n};
+    key_list_done(&list);
+}
+
+static void view_free(struct view *v)
+{
+    const char *texts[] = {v->is.instrument,       v->is.unit, v->is.meter_name,
+                           v->is.meter_version,    v->is.name, v->is.description,
+                           v->is.meter_schema_url, NULL};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        free((void *)(uintptr_t)texts[i]);
+    free_keys(v->is.attribute_keys, v->is.attribute_keys_n);
+    free_keys(v->is.excluded_keys, v->is.excluded_keys_n);
+    free((void *)(uintptr_t)v->is.bounds);
+    free(v);
+}
+
+/* Why it cannot be; NULL when it can. */
+static const char *fault_of(const tt_view *v)
+{
+    if (v->name && !instrument_name_is_valid(v->name))
+        return "a view's name is not one of an instrument";
+    if (v->name && (!v->instrument || strpbrk(v->instrument, "*?")) && !v->meter_name)
+        return "a view with a name must choose one instrument";
+    if ((unsigned)v->kind > TT_KIND_OBSERVABLE_GAUGE ||
+        (unsigned)v->aggregation > TT_AGGREGATION_DROP ||
+        (unsigned)v->reservoir > TT_RESERVOIR_NONE)
+        return "a view's kind, aggregation or reservoir is none that exists";
+    if (v->bounds && !stream_bounds_are_valid(v->bounds, v->bounds_n))
+        return "a view's bounds must be finite and increase, at most 500";
+    if (v->max_buckets == 1 || v->max_buckets > EXP_BUCKETS || v->max_scale > EXP_SCALE_MAX ||
+        v->max_scale < EXP_SCALE_MIN)
+        return "a view has 2 to 160 buckets, and a scale from -11 to 20";
+    return NULL;
+}
+
+int tt_meter_provider_add_view(tt_meter_provider *p, const tt_view *given)
+{
+    tt_view v = {0};
+    if (!p || !given)
+        return TT_ERR_INVALID;
+    memcpy(&v, given, MIN(given->size, sizeof v));
+    const char *fault = fault_of(&v);
+    if (fault) {
+        problem(TT_PROBLEM_MISUSE, fault, v.name ? v.name : v.instrument);
+        return TT_ERR_INVALID;
+    }
+    struct view *made = malloc(sizeof *made);
+    if (!made)
+        return TT_ERR_NOMEM;
+    *made = (struct view){.is = v};
+    bool texts = own_texts(&made->is);
+    bool kept = own_keys(&made->is.attribute_keys, &made->is.attribute_keys_n);
+    bool left = own_keys(&made->is.excluded_keys, &made->is.excluded_keys_n);
+    if (!own_bounds(&made->is) || !texts || !kept || !left) {
+        view_free(made);
+        return TT_ERR_NOMEM;
+    }
+    mutex_lock(&p->lock);
+    struct view **end = &p->views;
+    while (*end)
+        end = &(*end)->next;
+    *end = made;
+    mutex_unlock(&p->lock);
+    return TT_OK;
+}
+
+void view_free_all(tt_meter_provider *p)
+{
+    for (struct view *v = p->views, *next; v; v = next) {
+        next = v->next;
+        view_free(v);
+    }
+    for (struct meter_switch *s = p->switches, *next; s; s = next) {
+        next = s->next;
+        free(s);
+    }
+}
+
+/* --- switching meters ------------------------------------------------------------------------ */
+
+bool view_meter_is_on(const tt_meter_provider *p, const char *name)
+{
+    const struct meter_switch *s = p->switches;
+    while (s && !fits(s->pattern, name))
+        s = s->next;
+    return !s || s->on;
+}
+
+/* Handles lead straight to their series, so each is told. */
+static void steer(struct stream *st)
+{
+    bool aside = stream_is_aside(st);
+    for (size_t i = 0; i < st->series.n; i++) {
+        struct series *s = st->series.list[i];
+        uint32_t at = atomic_get_relaxed(&s->at) & ~SERIES_ASIDE;
+        atomic_set_relaxed(&s->at, at | (aside ? SERIES_ASIDE : 0));
+    }
+}
+
+/* In front of the others, in the place of an older one of its pattern. */
+static void put_first(tt_meter_provider *p, struct meter_switch *s)
+{
+    struct meter_switch **at = &p->switches;
+    while (*at && strcmp((*at)->pattern, s->pattern) != 0)
+        at = &(*at)->next;
+    struct meter_switch *old = *at;
+    if (old) {
+        *at = old->next;
+        free(old);
+    }
+    s->next = p->switches;
+    p->switches = s;
+}
+
+int tt_meter_provider_switch(tt_meter_provider *p, const char *pattern, bool on)
+{
+    if (!p || !pattern)
+        return TT_ERR_INVALID;
+    size_t n = strlen(pattern) + 1;
+    struct meter_switch *s = malloc(sizeof *s + n);
+    if (!s)
+        return TT_ERR_NOMEM;
+    s->on = on;
+    memcpy(s->pattern, pattern, n);
+    mutex_lock(&p->lock);
+    put_first(p, s);
+    for (tt_meter *m = p->meters; m; m = m->next)
+        atomic_set_relaxed(&m->on, view_meter_is_on(p, m->scope.name));
+    for (struct stream *st = p->streams; st; st = st->next)
+        steer(st);
+    mutex_unlock(&p->lock);
+    return TT_OK;
+}
