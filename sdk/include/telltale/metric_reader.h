@@ -13,16 +13,26 @@ TT_BEGIN
 
 typedef struct tt_metric_reader tt_metric_reader;
 
+/* Whether values count from their start, or from the last time they were sent. */
+enum tt_temporality {
+    TT_TEMPORALITY_DEFAULT, /* OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE, or CUMULATIVE */
+    TT_TEMPORALITY_CUMULATIVE,
+    TT_TEMPORALITY_DELTA,    /* deltas of counters, observable ones too, and histograms */
+    TT_TEMPORALITY_LOWMEMORY /* deltas of counters and histograms that are not observable */
+};
+
 typedef struct tt_metric_reader_options {
     size_t size;          /* sizeof(tt_metric_reader_options) */
     tt_exporter exporter; /* taken, also on failure */
     int64_t interval_ms;  /* 0: OTEL_METRIC_EXPORT_INTERVAL, or else 60000 */
     int64_t timeout_ms;   /* of one send. 0: OTEL_METRIC_EXPORT_TIMEOUT, or else 30000 */
+    enum tt_temporality temporality;
 } tt_metric_reader_options;
 
-/* Collects the provider and sends all of it, with cumulative values, at every interval, from a
- * thread of its own. The provider must outlive it. NULL when out of memory or threads, and without
- * `send`. A child after fork() does not go on sending. */
+/* Collects the provider and sends all of it at every interval, from a thread of its own. A delta
+ * leaves out series that did not change, and a histogram's smallest and largest; it costs the
+ * reader the memory of the values that it sent last. The provider must outlive it. NULL when out of
+ * memory or threads, and without `send`. A child after fork() does not go on sending. */
 TT_API tt_metric_reader *tt_metric_reader_start(tt_meter_provider *provider,
                                                 const tt_metric_reader_options *options);
 

@@ -50,8 +50,9 @@ typedef struct tt_meter_provider_options {
      * otel.metric.overflow=true. 0: 2000. */
     size_t cardinality_limit;
     enum tt_exemplars exemplars;
-    bool
-        exponential_histograms; /* histograms without bounds of their own get exponential buckets */
+    /* Histograms without bounds of their own get exponential buckets. So they do, for all readers,
+     * when OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION asks for it. */
+    bool exponential_histograms;
 } tt_meter_provider_options;
 
 /* `options` may be NULL. NULL when out of memory. */
@@ -165,6 +166,26 @@ TT_API void tt_bound_gauge_set(tt_bound_gauge *bound, int64_t value);
 TT_API void tt_bound_double_gauge_set(tt_bound_double_gauge *bound, double value);
 TT_API void tt_bound_histogram_record(tt_bound_histogram *bound, double value);
 TT_API void tt_bound_histogram_record_int(tt_bound_histogram *bound, int64_t value);
+
+/* --- removing --- */
+
+/* Takes a set of attributes out, which is no longer exported and makes room for others: for what
+ * has ended, a connection or a job. Used again it starts anew. A handle that was bound to the set
+ * must not be used any more; within a minute that does nothing, later it may count to another set.
+ * False when there is no such set. Not from within a callback. */
+TT_API bool tt_counter_remove(tt_counter *counter, const tt_attr *attrs, size_t n);
+TT_API bool tt_double_counter_remove(tt_double_counter *counter, const tt_attr *attrs, size_t n);
+TT_API bool tt_updowncounter_remove(tt_updowncounter *counter, const tt_attr *attrs, size_t n);
+TT_API bool tt_double_updowncounter_remove(tt_double_updowncounter *counter, const tt_attr *attrs,
+                                           size_t n);
+TT_API bool tt_gauge_remove(tt_gauge *gauge, const tt_attr *attrs, size_t n);
+TT_API bool tt_double_gauge_remove(tt_double_gauge *gauge, const tt_attr *attrs, size_t n);
+TT_API bool tt_histogram_remove(tt_histogram *histogram, const tt_attr *attrs, size_t n);
+
+/* Removes all sets into which nothing was recorded since the last call of it; the first call
+ * removes none. Sets that were bound, and the overflow's, stay. Returns how many. Not from within a
+ * callback. */
+TT_API size_t tt_meter_provider_remove_idle(tt_meter_provider *provider);
 
 /* --- observable instruments --- */
 

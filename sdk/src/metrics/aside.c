@@ -154,6 +154,9 @@ static void aim(struct instrument *i, struct series *node, const tt_attr *attrs,
     for (struct stream *st = i->streams; st; st = st->sibling, t++) {
         if (!atomic_get_relaxed(&t->series))
             atomic_set_release(&t->series, stream_series_locked(st, attrs, n)); // with measure_all
+        struct series *s = atomic_get_relaxed(&t->series);
+        if (s)
+            s->observed |= SERIES_BOUND;
     }
 }
 

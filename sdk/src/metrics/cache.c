@@ -133,7 +133,7 @@ struct series *instrument_find(struct instrument *i, const tt_attr *attrs, size_
         return NULL;
     if (n == 0 || !attrs) {
         struct series *plain = atomic_get_acquire(&i->plain); // pairs with stream_series_of
-        return LIKELY(plain) ? plain : instrument_series(i, NULL, 0);
+        return LIKELY(plain) ? plain : stream_series_of(i->streams, NULL, 0);
     }
     return find(i->streams, atomic_get_relaxed(&i->id), attrs, n);
 }

@@ -217,14 +217,6 @@ static void add_negative(const cell_word *cell, void *arg)
     exp_add(&p->negative, cell);
 }
 
-static uint64_t total(const struct exp_buckets *b)
-{
-    uint64_t n = 0;
-    for (size_t i = 0; b->used && i < EXP_BUCKETS; i++)
-        n += b->counts[i];
-    return n;
-}
-
 static void read_explicit(struct point *p, const struct series *s)
 {
     size_t n = s->stream->bounds_n + 1;
@@ -249,10 +241,10 @@ static void read_exponential(struct point *p, const struct series *s)
         exp_rescale(&p->positive, scale);
         exp_rescale(&p->negative, scale);
     }
-    p->count = p->zeros + total(&p->positive) + total(&p->negative);
+    p->count = p->zeros + exp_total(&p->positive) + exp_total(&p->negative);
 }
 
-void point_read(struct point *p, const struct series *s)
+void point_read(struct point *p, struct series *s)
 {
     p->series = s;
     p->kind = s->kind;

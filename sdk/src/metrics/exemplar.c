@@ -124,6 +124,14 @@ void exemplar_offer(struct series *s, const struct measurement *m)
 
 /* --- reading --------------------------------------------------------------------------------- */
 
+/* From here on the next values are as likely to stay as if they were the first. */
+static void restart(struct reservoir *r)
+{
+    r->offered = 0;
+    for (size_t i = 0; i < r->size; i++)
+        r->slots[i].offered = 0;
+}
+
 void exemplars_each(struct series *s, int64_t after_ns,
                     void (*visit)(const struct exemplar *e, void *arg), void *arg)
 {
@@ -131,27 +139,40 @@ void exemplars_each(struct series *s, int64_t after_ns,
     if (!r)
         return;
     lock(r);
-    r->offered = 0;
     for (size_t i = 0; i < r->size; i++) {
-        r->slots[i].offered = 0;
         if (r->slots[i].unix_ns > after_ns)
             visit(&r->slots[i], arg);
     }
+    restart(r);
     unlock(r);
 }
 
-bool exemplar_get(struct series *s, size_t slot, struct exemplar *out)
+static const struct exemplar *find(const struct reservoir *r, const struct stream *st,
+                                   size_t bucket)
+{
+    if (r->aligned)
+        return r->slots[bucket].unix_ns ? &r->slots[bucket] : NULL;
+    for (size_t i = 0; i < r->size; i++) {
+        const struct exemplar *e = &r->slots[i];
+        double v = e->is_double ? e->number : (double)e->integer;
+        if (e->unix_ns && (st->kind != SERIES_HISTOGRAM || series_bucket(st, v) == bucket))
+            return e;
+    }
+    return NULL;
+}
+
+void exemplar_of_bucket(struct series *s, size_t bucket,
+                        void (*visit)(const struct exemplar *e, void *arg), void *arg)
 {
     struct reservoir *r = atomic_get_acquire(&s->reservoir); // pairs with make
-    if (!r || slot >= r->size)
-        return false;
+    if (!r)
+        return;
     lock(r);
-    *out = r->slots[slot];
-    r->slots[slot].offered = 0;
-    r->offered = 0;
+    const struct exemplar *e = find(r, s->stream, bucket);
+    if (e)
+        visit(e, arg);
+    restart(r);
     unlock(r);
-    out->dropped = NULL;
-    return out->unix_ns != 0;
 }
 
 static void empty(struct reservoir *r)

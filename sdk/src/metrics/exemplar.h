@@ -35,8 +35,9 @@ void exemplar_offer(struct series *s, const struct measurement *m);
 void exemplars_each(struct series *s, int64_t after_ns,
                     void (*visit)(const struct exemplar *e, void *arg), void *arg);
 
-/* A copy of one without attributes; false when the slot is empty. */
-bool exemplar_get(struct series *s, size_t slot, struct exemplar *out);
+/* The same with one of an explicit bucket, if there is one; of other series, any. */
+void exemplar_of_bucket(struct series *s, size_t bucket,
+                        void (*visit)(const struct exemplar *e, void *arg), void *arg);
 
 /* NULL is fine for all of these. _restart: in a child after fork(), where whoever held it is not.
  */

@@ -142,6 +142,25 @@ void exp_count(struct exp_buckets *b, int32_t i, uint64_t n, int max)
     b->counts[slot(i)] += n;
 }
 
+void exp_subtract(struct exp_buckets *b, const struct exp_buckets *less)
+{
+    for (int32_t i = less->low; less->used && i <= less->high; i++)
+        b->counts[slot(i)] -= less->counts[slot(i)];
+    while (b->low < b->high && !b->counts[slot(b->low)])
+        b->low++;
+    while (b->low < b->high && !b->counts[slot(b->high)])
+        b->high--;
+    b->used = b->used && b->counts[slot(b->low)];
+}
+
+uint64_t exp_total(const struct exp_buckets *b)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; b->used && i < EXP_BUCKETS; i++)
+        n += b->counts[i];
+    return n;
+}
+
 uint64_t exp_get(const struct exp_buckets *b, int32_t i)
 {
     return b->used && i >= b->low && i <= b->high ? b->counts[slot(i)] : 0;

@@ -43,6 +43,12 @@ void exp_rescale(struct exp_buckets *b, int32_t scale);
  * `max` buckets. */
 void exp_count(struct exp_buckets *b, int32_t i, uint64_t n, int max);
 
+/* Takes from `b` what `less` holds, of the same scale. */
+void exp_subtract(struct exp_buckets *b, const struct exp_buckets *less);
+
+/* How many values are in it. */
+uint64_t exp_total(const struct exp_buckets *b);
+
 uint64_t exp_get(const struct exp_buckets *b, int32_t i);
 
 #endif

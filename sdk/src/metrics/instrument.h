@@ -55,6 +55,12 @@ enum { EXPONENTIAL_ZEROS = HISTOGRAM_COUNTS, EXPONENTIAL_RANGE };
  * looked at for exemplars. The position is in the other bits. */
 #define SERIES_ASIDE UINT32_C(0x80000000)
 
+#define SERIES_BOUND UINT32_C(0x80000000)
+
+/* Whether a last value was set since the process began, and since it was last asked for idle ones.
+ */
+enum series_set { SET_NEVER, SET_LATELY, SET_EARLIER };
+
 struct reservoir;
 struct fan;
 
@@ -64,7 +70,7 @@ struct series {
     atomic_uint at; /* position of the cell, 0: none */
     uint8_t kind;
     bool monotonic;    /* refuses negative values */
-    atomic_bool set;   /* LAST: a value was set since the process began */
+    atomic_uchar set;  /* LAST: enum series_set */
     uint8_t text_form; /* how names in `text` were translated; guarded by the collect lock */
     struct stream *stream;
     union {
@@ -77,7 +83,8 @@ struct series {
         struct series *next; /* once removed */
     };
     uint32_t text_n;
-    uint32_t observed;     /* collection that saw it last; guarded by the collect lock */
+    uint32_t observed;     /* of observable ones: collection that saw it last; the collect lock's */
+                           /* of others: SERIES_BOUND, and a digest of what it held; the lock's */
     int64_t start_unix_ns; /* once removed: when, by the monotonic clock */
     union {
         _Atomic(struct reservoir *) reservoir; /* owned; exemplars, once there was one */

@@ -6,6 +6,7 @@
 #include "base/compiler.h"
 #include "core/problem.h"
 #include "metrics/record.h"
+#include "metrics/remove.h"
 #include "metrics/stream.h"
 
 static struct series *found(void *instrument, const tt_attr *attrs, size_t n)
@@ -19,7 +20,7 @@ static void *bound(void *instrument, const tt_attr *attrs, size_t n)
     if (!i)
         return NULL;
     n = attrs ? n : 0;
-    return i->aside ? aside_bind(i, attrs, n) : instrument_series(i, attrs, n);
+    return i->aside ? aside_bind(i, attrs, n) : instrument_bind(i, attrs, n);
 }
 
 /* Everything that a kind of instrument with one verb has. */
@@ -39,6 +40,10 @@ static void *bound(void *instrument, const tt_attr *attrs, size_t n)
     tt_bound_##name *tt_##name##_bind(tt_##name *instrument, const tt_attr *attrs, size_t n)       \
     {                                                                                              \
         return bound(instrument, attrs, n);                                                        \
+    }                                                                                              \
+    bool tt_##name##_remove(tt_##name *instrument, const tt_attr *attrs, size_t n)                 \
+    {                                                                                              \
+        return instrument_remove((struct instrument *)instrument, attrs, attrs ? n : 0);           \
     }                                                                                              \
     void tt_bound_##name##_##verb(tt_bound_##name *b, type v)                                      \
     {                                                                                              \

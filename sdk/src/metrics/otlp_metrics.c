@@ -6,22 +6,28 @@
 
 #include "core/clock.h"
 #include "core/proto.h"
+#include "metrics/exemplar.h"
 
 enum { RESOURCE_METRICS = 1, RESOURCE = 1, SCOPE_METRICS = 2, SCOPE = 1, METRICS = 2 };
 enum { SCHEMA_URL = 3, METRIC_NAME = 1, METRIC_DESCRIPTION = 2, METRIC_UNIT = 3 };
 enum { METRIC_GAUGE = 5, METRIC_SUM = 7, METRIC_HISTOGRAM = 9, METRIC_EXPONENTIAL = 10 };
-enum { POINTS = 1, TEMPORALITY = 2, MONOTONIC = 3, CUMULATIVE = 2 };
+enum { POINTS = 1, TEMPORALITY = 2, MONOTONIC = 3, DELTA = 1, CUMULATIVE = 2 };
 enum { START = 2, TIME = 3 }; /* of points of all kinds */
 enum { NUMBER_DOUBLE = 4, NUMBER_INT = 6, NUMBER_ATTRIBUTES = 7 };
 enum { COUNT = 4, SUM = 5, COUNTS = 6, BOUNDS = 7, ATTRIBUTES = 9, LEAST = 11, MOST = 12 };
 enum { EXP_ATTRIBUTES = 1, EXP_SCALE_FIELD = 6, EXP_ZEROS = 7, EXP_POSITIVE = 8 };
 enum { EXP_NEGATIVE = 9, EXP_LEAST = 12, EXP_MOST = 13, RANGE_OFFSET = 1, RANGE_COUNTS = 2 };
+enum { NUMBER_EXEMPLARS = 5, EXEMPLARS = 8, EXP_EXEMPLARS = 11 };
+enum { EXEMPLAR_TIME = 2, EXEMPLAR_DOUBLE = 3, EXEMPLAR_SPAN = 4, EXEMPLAR_TRACE = 5 };
+enum { EXEMPLAR_INT = 6, EXEMPLAR_ATTRIBUTES = 7 };
 enum { LENGTH_BYTES = 5, BATCH = 64 };
 
 struct writer {
     tt_meter_provider *provider;
     struct buf *out;
     struct point *point; /* scratch */
+    struct delta *delta;
+    bool as_delta; /* the stream at hand */
     uint64_t now_unix_ns;
     size_t points;
 };
@@ -84,7 +90,10 @@ static void put_attributes(struct buf *out, unsigned field, const struct attr_se
 
 static void put_times(struct writer *w, const struct series *s)
 {
-    put_u64(w->out, START, (uint64_t)s->start_unix_ns);
+    int64_t start = s->start_unix_ns;
+    if (w->as_delta)
+        start = MAX(start, w->delta->last_unix_ns);
+    put_u64(w->out, START, (uint64_t)start);
     put_u64(w->out, TIME, w->now_unix_ns);
 }
 
@@ -108,7 +117,7 @@ static void put_totals(struct writer *w, const struct point *p, unsigned least, 
     put_u64(w->out, COUNT, p->count);
     if (!(p->min < 0))
         put_double(w->out, SUM, p->sum);
-    if (p->min <= p->max) {
+    if (p->min <= p->max && !w->as_delta && !p->series->stream->without_min_max) {
         put_double(w->out, least, p->min);
         put_double(w->out, most, p->max);
     }
@@ -152,11 +161,40 @@ static void put_exponential(struct writer *w, const struct point *p)
     put_range(w, EXP_NEGATIVE, &p->negative);
 }
 
-static void put_point(struct writer *w, const struct series *s)
+static unsigned exemplars_field(const struct writer *w)
+{
+    switch (w->point->kind) {
+    case SERIES_HISTOGRAM: return EXEMPLARS;
+    case SERIES_EXPONENTIAL: return EXP_EXEMPLARS;
+    default: return NUMBER_EXEMPLARS;
+    }
+}
+
+static void put_exemplar(const struct exemplar *e, void *arg)
+{
+    struct writer *w = arg;
+    size_t at = open_message(w->out, exemplars_field(w));
+    put_u64(w->out, EXEMPLAR_TIME, (uint64_t)e->unix_ns);
+    if (e->is_double)
+        put_double(w->out, EXEMPLAR_DOUBLE, e->number);
+    else
+        put_u64(w->out, EXEMPLAR_INT, (uint64_t)e->integer);
+    if (e->traced) {
+        otlp_put_bytes(w->out, EXEMPLAR_SPAN, e->span_id, sizeof e->span_id);
+        otlp_put_bytes(w->out, EXEMPLAR_TRACE, e->trace_id, sizeof e->trace_id);
+    }
+    if (e->dropped)
+        put_attributes(w->out, EXEMPLAR_ATTRIBUTES, e->dropped);
+    close_message(w->out, at);
+}
+
+static void put_point(struct writer *w, struct series *s)
 {
     cell_read_begin();
     point_read(w->point, s);
     cell_read_end();
+    if (w->as_delta && !delta_take(w->delta, w->point))
+        return;
     size_t at = open_message(w->out, POINTS);
     if (s->kind == SERIES_HISTOGRAM)
         put_explicit(w, w->point);
@@ -164,6 +202,7 @@ static void put_point(struct writer *w, const struct series *s)
         put_exponential(w, w->point);
     else
         put_number(w, w->point);
+    exemplars_each(s, w->delta->last_unix_ns, put_exemplar, w);
     close_message(w->out, at);
     w->points++;
 }
@@ -184,6 +223,7 @@ static void put_stream(struct writer *w, struct stream *s)
 {
     struct series *batch[BATCH];
     size_t from = 0, n, before = w->out->n, points = w->points;
+    w->as_delta = delta_wanted(w->delta, s->instrument) && !s->gauge;
     size_t metric = open_message(w->out, METRICS);
     otlp_put_text(w->out, METRIC_NAME, s->name);
     otlp_put_text(w->out, METRIC_DESCRIPTION, s->description);
@@ -194,7 +234,7 @@ static void put_stream(struct writer *w, struct stream *s)
             put_point(w, batch[i]);
     }
     if (!s->gauge)
-        put_int(w->out, TEMPORALITY, CUMULATIVE);
+        put_int(w->out, TEMPORALITY, w->as_delta ? DELTA : CUMULATIVE);
     if (s->monotonic)
         put_int(w->out, MONOTONIC, 1);
     close_message(w->out, data);
@@ -226,9 +266,9 @@ static tt_meter *first_meter(tt_meter_provider *p)
     return m;
 }
 
-int otlp_metrics_collect(tt_meter_provider *p, struct buf *out, size_t *out_points)
+int otlp_metrics_collect(tt_meter_provider *p, struct delta *d, struct buf *out, size_t *out_points)
 {
-    struct writer w = {.provider = p, .out = out, .point = malloc(sizeof *w.point)};
+    struct writer w = {.provider = p, .out = out, .delta = d, .point = malloc(sizeof *w.point)};
     if (!w.point)
         return TT_ERR_NOMEM;
     provider_collect_begin(p);
@@ -241,6 +281,7 @@ int otlp_metrics_collect(tt_meter_provider *p, struct buf *out, size_t *out_poin
         otlp_put_text(out, SCHEMA_URL, tt_resource_schema_url(p->resource));
     close_message(out, at);
     provider_collect_end(p);
+    d->last_unix_ns = (int64_t)w.now_unix_ns;
     free(w.point);
     *out_points = w.points;
     return buf_failed(out) ? TT_ERR_NOMEM : TT_OK;

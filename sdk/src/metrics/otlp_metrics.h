@@ -3,10 +3,12 @@
 #define TELLTALE_METRICS_OTLP_METRICS_H
 
 #include "base/buf.h"
-#include "metrics/provider.h"
+#include "metrics/delta.h"
 
-/* Collects all of the provider and appends an ExportMetricsServiceRequest. `*out_points`: how many
- * points are in it. TT_ERR_NOMEM, also when the buffer's maximum was reached. */
-int otlp_metrics_collect(tt_meter_provider *p, struct buf *out, size_t *out_points);
+/* Collects all of the provider for a reader and appends an ExportMetricsServiceRequest.
+ * `*out_points`: how many points are in it. TT_ERR_NOMEM, also when the buffer's maximum was
+ * reached. */
+int otlp_metrics_collect(tt_meter_provider *p, struct delta *d, struct buf *out,
+                         size_t *out_points);
 
 #endif

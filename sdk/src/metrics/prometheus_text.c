@@ -12,10 +12,11 @@
 #include "base/num.h"
 #include "core/problem.h"
 #include "core/resource.h"
+#include "metrics/exemplar.h"
 #include "metrics/prometheus_names.h"
 #include "metrics/provider.h"
 
-enum { BATCH = 64, NUMBER_MAX = 32, FORM_NONE = 0 };
+enum { BATCH = 64, NUMBER_MAX = 32, FORM_NONE = 0, EXEMPLAR_LABELS_MAX = 60 };
 
 static const size_t RENDER_MAX = (size_t)1 << 30;
 
@@ -97,16 +98,6 @@ static void put_plain(struct writer *w, const char *suffix, const struct series 
     put_sample(w, suffix, s, NULL, (struct str){0});
 }
 
-static void put_created(struct writer *w, const struct series *s)
-{
-    if (!w->openmetrics)
-        return;
-    put_plain(w, "_created", s);
-    int64_t ms = s->start_unix_ns / 1000000;
-    buf_put_i64(w->out, ms / 1000);
-    buf_printf(w->out, ".%03d\n", (int)(ms % 1000));
-}
-
 static void put_bound(struct writer *w, double bound, char text[NUM_DOUBLE_MAX + 2], size_t *out_n)
 {
     size_t n = num_format_short(text, bound);
@@ -117,25 +108,90 @@ static void put_bound(struct writer *w, double bound, char text[NUM_DOUBLE_MAX +
     *out_n = n;
 }
 
-static void put_bucket(struct writer *w, const struct series *s, struct str bound, uint64_t count)
+static void put_time(struct buf *out, int64_t unix_ns)
+{
+    int64_t ms = unix_ns / 1000000;
+    buf_put_i64(out, ms / 1000);
+    buf_printf(out, ".%03d", (int)(ms % 1000));
+}
+
+static void put_hex(struct buf *out, const char *name, const uint8_t *bytes, size_t n)
+{
+    buf_puts(out, name);
+    for (size_t i = 0; i < n; i++)
+        buf_printf(out, "%02x", bytes[i]);
+    buf_putc(out, '"');
+}
+
+/* OpenMetrics allows 128 characters of names and values, of which the ids take 63. */
+static void put_dropped(struct writer *w, const struct exemplar *e)
+{
+    struct buf labels = BUF_MAX(ATTR_SET_BYTES_MAX);
+    prometheus_labels(&labels, e->dropped, "", w->options.names);
+    if (labels.n && labels.n <= EXEMPLAR_LABELS_MAX) {
+        if (e->traced)
+            buf_putc(w->out, ',');
+        buf_put_str(w->out, buf_str(&labels));
+    }
+    buf_done(&labels);
+}
+
+static void put_exemplar(const struct exemplar *e, void *arg)
+{
+    struct writer *w = arg;
+    buf_puts(w->out, " # {");
+    if (e->traced) {
+        put_hex(w->out, "trace_id=\"", e->trace_id, sizeof e->trace_id);
+        put_hex(w->out, ",span_id=\"", e->span_id, sizeof e->span_id);
+    }
+    if (e->dropped)
+        put_dropped(w, e);
+    buf_puts(w->out, "} ");
+    if (e->is_double)
+        buf_put_double(w->out, e->number);
+    else
+        buf_put_i64(w->out, e->integer);
+    buf_putc(w->out, ' ');
+    put_time(w->out, e->unix_ns);
+}
+
+/* The end of a sample, before it an exemplar where there is one. */
+static inline void end_sample(struct writer *w, struct series *s, size_t bucket)
+{
+    if (UNLIKELY(w->openmetrics && atomic_get_relaxed(&s->reservoir)))
+        exemplar_of_bucket(s, bucket, put_exemplar, w);
+    buf_putc(w->out, '\n');
+}
+
+static void put_bucket(struct writer *w, struct series *s, struct str bound, size_t bucket,
+                       uint64_t count)
 {
     put_sample(w, "_bucket", s, "le", bound);
     buf_put_u64(w->out, count);
+    end_sample(w, s, bucket);
+}
+
+static void put_created(struct writer *w, const struct series *s)
+{
+    if (!w->openmetrics)
+        return;
+    put_plain(w, "_created", s);
+    put_time(w->out, s->start_unix_ns);
     buf_putc(w->out, '\n');
 }
 
 static void put_histogram(struct writer *w, const struct point *p)
 {
-    const struct series *s = p->series;
+    struct series *s = p->series;
     uint64_t count = 0;
     char text[NUM_DOUBLE_MAX + 2];
     for (size_t i = 0; p->kind == SERIES_HISTOGRAM && i < s->stream->bounds_n; i++) {
         size_t n;
         put_bound(w, s->stream->bounds[i], text, &n);
         count += p->buckets[i];
-        put_bucket(w, s, str_of(text, n), count);
+        put_bucket(w, s, str_of(text, n), i, count);
     }
-    put_bucket(w, s, STR("+Inf"), p->count);
+    put_bucket(w, s, STR("+Inf"), s->stream->bounds_n, p->count);
     put_plain(w, "_sum", s);
     buf_put_double(w->out, p->sum);
     buf_putc(w->out, '\n');
@@ -152,9 +208,12 @@ static void put_number(struct writer *w, const struct point *p)
         buf_put_i64(w->out, p->integer);
     else
         buf_put_double(w->out, p->number);
-    buf_putc(w->out, '\n');
-    if (w->stream->monotonic)
-        put_created(w, p->series);
+    if (!w->stream->monotonic) {
+        buf_putc(w->out, '\n');
+        return;
+    }
+    end_sample(w, p->series, 0);
+    put_created(w, p->series);
 }
 
 /* --- what is kept ---------------------------------------------------------------------------- */

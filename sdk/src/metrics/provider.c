@@ -44,7 +44,7 @@ static void restart(struct stream *st, int64_t now)
     for (size_t i = 0; i < st->series.n; i++) {
         st->series.list[i]->start_unix_ns = now;
         st->series.list[i]->observed = 0;
-        atomic_set_relaxed(&st->series.list[i]->set, false);
+        atomic_set_relaxed(&st->series.list[i]->set, (unsigned char)SET_NEVER);
         exemplars_restart(atomic_get_relaxed(&st->series.list[i]->reservoir));
     }
 }
@@ -109,6 +109,17 @@ static enum tt_exemplars exemplars_of(const tt_meter_provider_options *o)
     return TT_EXEMPLARS_TRACE_BASED;
 }
 
+static bool env_wants_exponential(void)
+{
+    const char *given = getenv("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION");
+    if (!given || !*given || str_eq_nocase(str_c(given), STR("explicit_bucket_histogram")))
+        return false;
+    if (str_eq_nocase(str_c(given), STR("base2_exponential_bucket_histogram")))
+        return true;
+    problem(TT_PROBLEM_MISUSE, "not an aggregation of histograms", given);
+    return false;
+}
+
 static tt_meter_provider *make(const tt_meter_provider_options *o)
 {
     tt_meter_provider *p = calloc(1, sizeof *p);
@@ -119,7 +130,7 @@ static tt_meter_provider *make(const tt_meter_provider_options *o)
     p->disabled = env_is_disabled();
     p->callbacks_end = &p->callbacks;
     p->streams_end = &p->streams;
-    p->exponential = o->exponential_histograms;
+    p->exponential = o->exponential_histograms || env_wants_exponential();
     p->exemplars = exemplars_of(o);
     p->limit = o->cardinality_limit ? o->cardinality_limit : LIMIT_DEFAULT;
     p->start_unix_ns = clock_unix_ns();

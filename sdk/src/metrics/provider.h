@@ -59,7 +59,7 @@ struct tt_meter_provider {
 
 /* A value as it is collected. */
 struct point {
-    const struct series *series;
+    struct series *series;
     uint8_t kind; /* enum series_kind */
     int64_t integer;
     double number;
@@ -85,6 +85,6 @@ struct stream *provider_next_stream(struct tt_meter_provider *p, const struct st
 size_t stream_series(struct stream *s, size_t *from, struct series **out, size_t n);
 
 /* Reads a value. Between cell_read_begin and _end. */
-void point_read(struct point *p, const struct series *s);
+void point_read(struct point *p, struct series *s);
 
 #endif

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/compiler.h"
+#include "base/str.h"
 #include "core/clock.h"
 #include "core/env.h"
 #include "core/fork.h"
@@ -18,6 +19,7 @@ struct tt_metric_reader {
     struct worker worker;
     struct fork_hook fork;
     struct mutex sending; /* one collects and sends at a time */
+    struct delta delta;   /* guarded by `sending` */
 };
 
 /* Under `sending`. */
@@ -25,7 +27,7 @@ static int collect_and_send(tt_metric_reader *r, int64_t timeout_ms)
 {
     struct buf request = BUF_MAX(REQUEST_BYTES);
     size_t points = 0;
-    int rc = otlp_metrics_collect(r->provider, &request, &points);
+    int rc = otlp_metrics_collect(r->provider, &r->delta, &request, &points);
     if (rc == TT_OK && points)
         rc = r->options.exporter.send(r->options.exporter.arg, TT_SIGNAL_METRICS, request.p,
                                       request.n, points, timeout_ms);
@@ -51,6 +53,25 @@ static void restart(void *arg)
     worker_restart(&r->worker);
 }
 
+static enum tt_temporality temporality_of(enum tt_temporality asked)
+{
+    static const struct {
+        const char *name;
+        enum tt_temporality is;
+    } names[] = {{"cumulative", TT_TEMPORALITY_CUMULATIVE},
+                 {"delta", TT_TEMPORALITY_DELTA},
+                 {"lowmemory", TT_TEMPORALITY_LOWMEMORY}};
+    const char *given = getenv("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE");
+    if (asked != TT_TEMPORALITY_DEFAULT || !given || !*given)
+        return asked ? asked : TT_TEMPORALITY_CUMULATIVE;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (str_eq_nocase(str_c(given), str_c(names[i].name)))
+            return names[i].is;
+    }
+    problem(TT_PROBLEM_MISUSE, "not a preference of temporality", given);
+    return TT_TEMPORALITY_CUMULATIVE;
+}
+
 tt_metric_reader *tt_metric_reader_start(tt_meter_provider *provider,
                                          const tt_metric_reader_options *options)
 {
@@ -70,6 +91,7 @@ tt_metric_reader *tt_metric_reader_start(tt_meter_provider *provider,
     if (o->timeout_ms <= 0)
         o->timeout_ms = env_number("OTEL_METRIC_EXPORT_TIMEOUT", TIMEOUT_MS);
     r->provider = provider;
+    r->delta.temporality = temporality_of(o->temporality);
     mutex_init(&r->sending);
     worker_init(&r->worker, o->interval_ms * 1000000, work, r);
     r->fork = (struct fork_hook){.child = restart, .arg = r};
@@ -110,6 +132,7 @@ int tt_metric_reader_stop(tt_metric_reader *r, int64_t timeout_ms)
     fork_hook_remove(&r->fork);
     worker_done(&r->worker);
     mutex_done(&r->sending);
+    delta_done(&r->delta);
     free(r);
     return rc;
 }

@@ -53,7 +53,7 @@ static inline void series_add_double(struct series *s, double v)
 static inline void series_set_word(struct series *s, uint64_t word)
 {
     atomic_set_relaxed(&s->last, word);
-    atomic_set_release(&s->set, true); // pairs with stream_series
+    atomic_set_release(&s->set, (unsigned char)SET_LATELY); // pairs with stream_series
 }
 
 static inline bool series_is_aside(const struct series *s)

@@ -54,17 +54,21 @@ bool series_table_put(struct series_table *t, struct series *s)
     return true;
 }
 
-/* The others keep their order, which is the one that exporters show. */
-void series_table_remove(struct series_table *t, const struct series *s)
+size_t series_table_filter(struct series_table *t, bool (*drop)(struct series *s, void *arg),
+                           void *arg)
 {
-    size_t at = 0;
-    while (t->list[at] != s)
-        at++;
-    t->n--;
-    memmove(&t->list[at], &t->list[at + 1], (t->n - at) * sizeof(struct series *));
+    size_t kept = 0, n = t->n;
+    for (size_t i = 0; i < n; i++) {
+        if (!drop(t->list[i], arg))
+            t->list[kept++] = t->list[i];
+    }
+    if (kept == n)
+        return 0;
+    t->n = kept;
     memset(t->slots, 0, t->cap * sizeof *t->slots);
-    for (size_t i = 0; i < t->n; i++)
+    for (size_t i = 0; i < kept; i++)
         insert(t->slots, t->cap, t->list[i]->attrs->hash, i);
+    return n - kept;
 }
 
 void series_done(struct series *s)

@@ -9,8 +9,10 @@ struct series *series_table_get(const struct series_table *t, const struct attr_
 /* Takes the series, whose attributes are new here. False when out of memory: nothing changed. */
 bool series_table_put(struct series_table *t, struct series *s);
 
-/* Takes out a series that is in it. */
-void series_table_remove(struct series_table *t, const struct series *s);
+/* Takes out the series for which `drop` says so, who has it then; the others keep their order,
+ * which is the one that exporters show. Returns how many. */
+size_t series_table_filter(struct series_table *t, bool (*drop)(struct series *s, void *arg),
+                           void *arg);
 
 /* Gives its cells back and frees what it owns, but not itself. Nobody may record into it. */
 void series_done(struct series *s);

@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/problem.h"
 #include "core/text.h"
+#include "metrics/aside.h"
 #include "metrics/exemplar.h"
 #include "metrics/provider.h"
 #include "metrics/series_table.h"
@@ -53,7 +54,7 @@ static struct series *reuse(struct stream *st)
     if (st->kind == SERIES_EXPONENTIAL && atomic_get_relaxed(&s->negative_at))
         cell_clear(atomic_get_relaxed(&s->negative_at), EXP_RANGE_WORDS);
     exemplars_clear(atomic_get_acquire(&s->reservoir));
-    atomic_set_relaxed(&s->set, false);
+    atomic_set_relaxed(&s->set, (unsigned char)SET_NEVER);
     s->next = NULL;
     return s;
 }
@@ -78,7 +79,8 @@ static struct series *make(struct stream *st)
     return s;
 }
 
-static void remove_series(struct stream *st, struct series *s)
+/* Its memory waits at the end of the list. */
+static void put_away(struct stream *st, struct series *s)
 {
     free(s->attrs);
     free(s->text);
@@ -100,7 +102,7 @@ static struct series *add_series(struct stream *st, struct attr_set *attrs)
         s->start_unix_ns = clock_unix_ns();
         if (series_table_put(&st->series, s))
             return s;
-        remove_series(st, s);
+        put_away(st, s);
     } else {
         free(attrs);
     }
@@ -160,28 +162,55 @@ struct series *stream_series_of(struct stream *st, const tt_attr *attrs, size_t 
     return s;
 }
 
-struct series *instrument_series(struct instrument *i, const tt_attr *attrs, size_t n)
-{
-    return i->aside ? NULL : stream_series_of(i->streams, attrs, n);
-}
-
-bool stream_remove(struct stream *st, const tt_attr *attrs, size_t n)
+struct series *stream_find_locked(const struct stream *st, const tt_attr *attrs, size_t n)
 {
     struct attr_set *set = kept_attrs(st, attrs, n);
     struct series *s = set ? series_table_get(&st->series, set) : NULL;
     free(set);
-    if (!s || s == st->overflow)
+    return s;
+}
+
+struct removal {
+    stream_drop *drop;
+    void *arg;
+};
+
+static bool take_out(struct series *s, void *arg)
+{
+    const struct removal *r = arg;
+    struct stream *st = s->stream;
+    if (s == st->overflow || !r->drop(s, r->arg))
         return false;
-    // Under a new id no thread's cache finds it any more.
+    aside_forget(st->instrument, s);
+    put_away(st, s);
+    return true;
+}
+
+size_t stream_remove(struct stream *st, stream_drop *drop, void *arg)
+{
+    struct removal r = {drop, arg};
+    size_t removed = series_table_filter(&st->series, take_out, &r);
+    if (!removed)
+        return 0;
+    // Under a new id no thread's cache finds what is gone.
     uint64_t id = instrument_next_id();
     atomic_set_relaxed(&st->id, id);
     if (!st->instrument->aside) {
         atomic_set_relaxed(&st->instrument->id, id);
         atomic_set_relaxed(&st->instrument->plain, NULL);
     }
-    series_table_remove(&st->series, s);
-    remove_series(st, s);
-    return true;
+    return removed;
+}
+
+struct series *instrument_bind(struct instrument *i, const tt_attr *attrs, size_t n)
+{
+    struct series *s = stream_series_of(i->streams, attrs, n);
+    if (s) {
+        mutex_lock(&i->meter->provider->lock);
+        s->observed |= SERIES_BOUND;
+        mutex_unlock(&i->meter->provider->lock);
+    }
+    return s;
 }
 
 /* --- streams --------------------------------------------------------------------------------- */

@@ -15,8 +15,9 @@ struct series *stream_series_locked(struct stream *st, const tt_attr *attrs, siz
 /* The same through the calling thread's cache. */
 struct series *stream_find(struct stream *st, const tt_attr *attrs, size_t n);
 
-/* Of the only stream of an instrument that is not aside; NULL when it is. */
-struct series *instrument_series(struct instrument *i, const tt_attr *attrs, size_t n);
+/* Of the only stream of an instrument that is not aside; _find: NULL when it is. _bind: for a
+ * handle, so that it does not become idle. */
+struct series *instrument_bind(struct instrument *i, const tt_attr *attrs, size_t n);
 struct series *instrument_find(struct instrument *i, const tt_attr *attrs, size_t n);
 
 /* What an instrument becomes by a view; without one, by its options. NULL when out of memory. */
@@ -35,9 +36,13 @@ static inline bool stream_filters(const struct stream *s)
     return s->keeps_some || s->left.n;
 }
 
-/* Takes the series of the set out, and gives its memory to sets that come a minute later. False
- * when there is none. Under the collect lock and the provider's. */
-bool stream_remove(struct stream *s, const tt_attr *attrs, size_t n);
+/* The set's series, or NULL. Under the provider's lock. */
+struct series *stream_find_locked(const struct stream *s, const tt_attr *attrs, size_t n);
+
+/* Takes out the series for which `drop` says so, but not the overflow's; their memory is for sets
+ * that come a minute later. Under the collect lock and the provider's. Returns how many. */
+typedef bool stream_drop(struct series *s, void *arg);
+size_t stream_remove(struct stream *st, stream_drop *drop, void *arg);
 
 /* Whether they are finite and increase, and are not too many. */
 bool stream_bounds_are_valid(const double *bounds, size_t n);

@@ -1,0 +1,152 @@
+/* Sets of attributes that are removed, one by one or because nothing was recorded. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/check.h"
+#include "telltale/metrics.h"
+#include "telltale/prometheus_text.h"
+#include "telltale/view.h"
+
+static tt_meter_provider *provider;
+static tt_meter *meter;
+
+static int begin(void **state)
+{
+    (void)state;
+    tt_meter_provider_options o = {.size = sizeof o, .cardinality_limit = 4};
+    provider = tt_meter_provider_new(&o);
+    meter = tt_meter_get(provider, "test", NULL);
+    return meter ? 0 : -1;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    tt_meter_provider_free(provider);
+    return 0;
+}
+
+static void check(const char *expected)
+{
+    tt_prometheus_options o = {.size = sizeof o, .without_scope = true, .without_target = true};
+    char *text = NULL;
+    size_t n = 0;
+    assert_int_equal(tt_prometheus_render_new(provider, &o, 1 << 20, &text, &n), TT_OK);
+    assert_string_equal(text, expected);
+    free(text);
+}
+
+static void test_removed_set_is_not_exported_and_starts_anew(void **state)
+{
+    (void)state;
+    tt_counter *c = tt_counter_new(meter, "c", NULL);
+    tt_attr a = tt_str("a", "1"), b = tt_str("a", "2");
+    tt_counter_add(c, 5, &a, 1);
+    tt_counter_add(c, 7, &b, 1);
+    assert_true(tt_counter_remove(c, &a, 1));
+    assert_false(tt_counter_remove(c, &a, 1));
+    check("# TYPE c_total counter\nc_total{a=\"2\"} 7\n");
+    tt_counter_add(c, 1, &a, 1);
+    tt_counter_add(c, 1, &b, 1);
+    check("# TYPE c_total counter\nc_total{a=\"2\"} 8\nc_total{a=\"1\"} 1\n");
+}
+
+static void test_removed_set_without_attributes_starts_anew(void **state)
+{
+    (void)state;
+    tt_histogram *h = tt_histogram_new(meter, "h", NULL);
+    tt_gauge *g = tt_gauge_new(meter, "g", NULL);
+    tt_histogram_record(h, 1, NULL, 0);
+    tt_gauge_set(g, 1, NULL, 0);
+    assert_true(tt_histogram_remove(h, NULL, 0));
+    assert_true(tt_gauge_remove(g, NULL, 0));
+    check("");
+    tt_gauge_set(g, 2, NULL, 0);
+    check("# TYPE g gauge\ng 2\n");
+}
+
+static void test_removed_sets_make_room(void **state)
+{
+    (void)state;
+    tt_counter *c = tt_counter_new(meter, "c", NULL);
+    for (int i = 0; i < 100; i++) {
+        tt_attr attr = tt_int("i", i);
+        tt_counter_add(c, 1, &attr, 1);
+        if (i < 99)
+            assert_true(tt_counter_remove(c, &attr, 1));
+    }
+    check("# TYPE c_total counter\nc_total{i=\"99\"} 1\n");
+}
+
+static void test_handle_of_a_removed_set_does_no_harm(void **state)
+{
+    (void)state;
+    tt_counter *c = tt_counter_new(meter, "c", NULL);
+    tt_bound_counter *b = tt_counter_bind(c, NULL, 0);
+    assert_true(tt_counter_remove(c, NULL, 0));
+    tt_bound_counter_add(b, 1);
+    check("");
+    assert_ptr_not_equal(tt_counter_bind(c, NULL, 0), b);
+    check("# TYPE c_total counter\nc_total 0\n");
+}
+
+static void test_removal_reaches_all_streams_of_a_set(void **state)
+{
+    (void)state;
+    tt_view one = {.size = sizeof one, .instrument = "c", .name = "one"}, two = one;
+    two.name = "two";
+    assert_int_equal(tt_meter_provider_add_view(provider, &one), TT_OK);
+    assert_int_equal(tt_meter_provider_add_view(provider, &two), TT_OK);
+    tt_counter *c = tt_counter_new(meter, "c", NULL);
+    tt_attr a = tt_str("a", "1");
+    tt_bound_counter *b = tt_counter_bind(c, &a, 1);
+    tt_bound_counter_add(b, 1);
+    tt_counter_add(c, 1, &a, 1);
+    assert_true(tt_counter_remove(c, &a, 1));
+    tt_bound_counter_add(b, 1);
+    check("");
+    tt_bound_counter_add(tt_counter_bind(c, &a, 1), 4);
+    tt_counter_add(c, 1, &a, 1);
+    check("# TYPE one_total counter\none_total{a=\"1\"} 5\n"
+          "# TYPE two_total counter\ntwo_total{a=\"1\"} 5\n");
+}
+
+static void test_idle_sets_are_removed_at_the_second_call(void **state)
+{
+    (void)state;
+    tt_counter *c = tt_counter_new(meter, "c", NULL);
+    tt_double_counter *d = tt_double_counter_new(meter, "d", NULL);
+    tt_gauge *g = tt_gauge_new(meter, "g", NULL);
+    tt_histogram *h = tt_histogram_new(meter, "h", NULL);
+    tt_attr idle = tt_str("a", "idle"), busy = tt_str("a", "busy"), bound = tt_str("a", "bound");
+    (void)tt_counter_bind(c, &bound, 1);
+    tt_counter_add(c, 1, &idle, 1);
+    tt_double_counter_add(d, 1, &idle, 1);
+    tt_gauge_set(g, 1, &idle, 1);
+    tt_histogram_record(h, 1, &idle, 1);
+    tt_counter_add(c, 1, &busy, 1);
+    tt_gauge_set(g, 1, &busy, 1);
+    assert_int_equal(tt_meter_provider_remove_idle(provider), 0);
+    tt_counter_add(c, 1, &busy, 1);
+    tt_gauge_set(g, 1, &busy, 1);
+    assert_int_equal(tt_meter_provider_remove_idle(provider), 4);
+    check("# TYPE c_total counter\nc_total{a=\"bound\"} 0\nc_total{a=\"busy\"} 2\n"
+          "# TYPE g gauge\ng{a=\"busy\"} 1\n");
+    assert_int_equal(tt_meter_provider_remove_idle(NULL), 0);
+    assert_false(tt_counter_remove(NULL, NULL, 0));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_removed_set_is_not_exported_and_starts_anew),
+        TEST(test_removed_set_without_attributes_starts_anew),
+        TEST(test_removed_sets_make_room),
+        TEST(test_handle_of_a_removed_set_does_no_harm),
+        TEST(test_removal_reaches_all_streams_of_a_set),
+        TEST(test_idle_sets_are_removed_at_the_second_call),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
