@@ -14,6 +14,7 @@
 #define PREFETCH(p) __builtin_prefetch(p)
 #define WEAK __attribute__((weak))
 #define ON_LOAD __attribute__((constructor))
+#define COLD __attribute__((cold)) // compiled for size, and out of the way
 #else
 #define PRINTF_LIKE(fmt, args)
 #define MUST_CHECK

@@ -30,14 +30,14 @@ static pthread_key_t thread_end;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool usable; /* set by prepare, once */
 
-static void drop(struct slot *slots, size_t mask)
+static COLD void drop(struct slot *slots, size_t mask)
 {
     for (size_t i = 0; slots && i < mask + PROBES; i++)
         free(slots[i].attrs);
     free(slots);
 }
 
-static void end_thread(void *arg)
+static COLD void end_thread(void *arg)
 {
     (void)arg;
     drop(cache.slots, cache.mask);
@@ -49,7 +49,7 @@ static void prepare(void)
     usable = pthread_key_create(&thread_end, end_thread) == 0;
 }
 
-static struct slot *place(const struct cache *c, uint64_t hash)
+static COLD struct slot *place(const struct cache *c, uint64_t hash)
 {
     struct slot *s = &c->slots[hash & c->mask];
     for (size_t i = 0; i < PROBES; i++) {
@@ -60,7 +60,7 @@ static struct slot *place(const struct cache *c, uint64_t hash)
 }
 
 /* Moves all to a table twice the size. False when that is too large, or memory ran out. */
-static bool grow(struct cache *c)
+static COLD bool grow(struct cache *c)
 {
     size_t wanted = c->slots ? 2 * (c->mask + 1) : SLOTS_MIN;
     struct slot *slots = wanted <= SLOTS_MAX ? calloc(wanted + PROBES - 1, sizeof *slots) : NULL;
@@ -80,7 +80,7 @@ static bool grow(struct cache *c)
 }
 
 /* Where a new entry goes: a free slot, or that of an older entry. NULL when there is no table. */
-static struct slot *make_place(uint64_t hash)
+static COLD struct slot *make_place(uint64_t hash)
 {
     (void)pthread_once(&once, prepare);
     if (!usable ||
@@ -98,8 +98,8 @@ static struct slot *make_place(uint64_t hash)
 }
 
 /* The id was read before, so that what was removed in between is not kept under a new one. */
-static struct series *find_slowly(struct stream *st, uint64_t id, uint64_t hash,
-                                  const tt_attr *attrs, size_t n)
+static COLD struct series *find_slowly(struct stream *st, uint64_t id, uint64_t hash,
+                                       const tt_attr *attrs, size_t n)
 {
     struct series *series = stream_series_of(st, attrs, n);
     struct slot *s = series ? make_place(hash) : NULL;

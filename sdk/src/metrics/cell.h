@@ -28,26 +28,9 @@
 
 #include "base/atomic.h"
 #include "base/compiler.h"
+#include "core/cell_view.h"
 
 enum { CHUNK_WORDS = 512, CELL_WORDS_MAX = CHUNK_WORDS, CHUNKS_MAX = 1 << 17 };
-
-typedef _Atomic(uint64_t) cell_word;
-
-/* What a thread knows of its own shard. While a span may be sampled in the thread, no chunk is
- * shown to the short way of recording, so that all values take the long one, which looks at them
- * for exemplars: this costs nothing where there is no span. */
-struct cell_view {
-    cell_word *const *chunks; /* NULL where nothing was written yet */
-    size_t shown, n;          /* shown: n, or 0 */
-    bool watched;
-};
-extern _Thread_local struct cell_view cell_view;
-
-static inline void cell_watch(bool on)
-{
-    cell_view.watched = on;
-    cell_view.shown = on ? 0 : cell_view.n;
-}
 
 /* Makes the chunk (and the thread's shard). NULL when out of memory. */
 cell_word *cell_here_slow(uint32_t at);

@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/current.h"
 #include "core/random.h"
 #include "metrics/provider.h"
 #include "metrics/record.h"
 #include "metrics/stream.h"
-#include "trace/current.h"
 
 enum { DROPPED_BYTES_MAX = 1024 };
 

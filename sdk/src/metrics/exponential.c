@@ -18,7 +18,7 @@ static struct {
 static pthread_once_t table_once = PTHREAD_ONCE_INIT;
 
 /* ln c = 2 artanh((c - 1) / (c + 1)); for c in [1, 2) the terms fall by 9 each. */
-static double log2_series(double c)
+static COLD double log2_series(double c)
 {
     double z = (c - 1) / (c + 1), power = z, sum = 0;
     for (int k = 1; k < 40; k += 2) {
@@ -28,7 +28,7 @@ static double log2_series(double c)
     return 2 * sum * LOG2_E;
 }
 
-static void make_table(void)
+static COLD void make_table(void)
 {
     for (int i = 0; i < TABLE_SIZE; i++) {
         double c = 1 + (i + 0.5) / TABLE_SIZE;
@@ -82,143 +82,13 @@ int32_t exp_index(double v, int scale)
     return (int32_t)(exponent * (1 << scale) + (within < last ? within : last));
 }
 
-static size_t slot(int32_t i)
-{
-    int32_t at = i % EXP_BUCKETS;
-    return (size_t)(at < 0 ? at + EXP_BUCKETS : at);
-}
-
-/* By how many halvings indices from low to high come to fit. */
-static int halvings(int64_t low, int64_t high, int max)
-{
-    int k = 0;
-    while ((high >> k) - (low >> k) >= max)
-        k++;
-    return k;
-}
-
-static uint64_t pack_range(int32_t low, int32_t high)
-{
-    return (uint32_t)low | (uint64_t)(uint32_t)high << 32;
-}
-
-static int32_t range_low(uint64_t word)
-{
-    return (int32_t)(uint32_t)word;
-}
-
-static int32_t range_high(uint64_t word)
-{
-    return (int32_t)(uint32_t)(word >> 32);
-}
-
-/* --- buckets that were read ------------------------------------------------------------------ */
-
-void exp_rescale(struct exp_buckets *b, int32_t scale)
-{
-    int shift = b->scale - scale;
-    if (b->used && shift > 0) {
-        uint64_t counts[EXP_BUCKETS] = {0};
-        for (int32_t i = b->low; i <= b->high; i++)
-            counts[slot(i >> shift)] += b->counts[slot(i)];
-        memcpy(b->counts, counts, sizeof counts);
-        b->low >>= shift;
-        b->high >>= shift;
-    }
-    b->scale = scale;
-}
-
-void exp_count(struct exp_buckets *b, int32_t i, uint64_t n, int max)
-{
-    if (!b->used) {
-        b->used = true;
-        b->low = b->high = i;
-    }
-    int k = halvings(MIN(b->low, i), MAX(b->high, i), max);
-    exp_rescale(b, b->scale - k);
-    i >>= k;
-    b->low = MIN(b->low, i);
-    b->high = MAX(b->high, i);
-    b->counts[slot(i)] += n;
-}
-
-void exp_subtract(struct exp_buckets *b, const struct exp_buckets *less)
-{
-    for (int32_t i = less->low; less->used && i <= less->high; i++)
-        b->counts[slot(i)] -= less->counts[slot(i)];
-    while (b->low < b->high && !b->counts[slot(b->low)])
-        b->low++;
-    while (b->low < b->high && !b->counts[slot(b->high)])
-        b->high--;
-    b->used = b->used && b->counts[slot(b->low)];
-}
-
-uint64_t exp_total(const struct exp_buckets *b)
-{
-    uint64_t n = 0;
-    for (size_t i = 0; b->used && i < EXP_BUCKETS; i++)
-        n += b->counts[i];
-    return n;
-}
-
-uint64_t exp_get(const struct exp_buckets *b, int32_t i)
-{
-    return b->used && i >= b->low && i <= b->high ? b->counts[slot(i)] : 0;
-}
-
-static void read_range(struct exp_buckets *b, const cell_word *range)
-{
-    uint64_t scale = atomic_get_acquire(&range[EXP_SCALE]); // pairs with begin: the ends are there
-    uint64_t ends = atomic_get_relaxed(&range[EXP_LOW_HIGH]);
-    b->used = scale != 0;
-    b->scale = (int32_t)scale - 64;
-    b->low = range_low(ends);
-    b->high = range_high(ends);
-    for (size_t i = 0; i < EXP_BUCKETS; i++)
-        b->counts[i] = atomic_get_relaxed(&range[EXP_COUNTS + i]);
-}
-
-void exp_add(struct exp_buckets *b, const cell_word *range)
-{
-    struct exp_buckets more;
-    read_range(&more, range);
-    if (!more.used)
-        return;
-    if (!b->used) {
-        *b = more;
-        return;
-    }
-    int32_t scale = MIN(b->scale, more.scale);
-    exp_rescale(b, scale);
-    exp_rescale(&more, scale);
-    for (int32_t i = more.low; i <= more.high; i++) {
-        uint64_t n = more.counts[slot(i)];
-        if (n)
-            exp_count(b, i >> (scale - b->scale), n, EXP_BUCKETS);
-    }
-}
-
 /* --- recording ------------------------------------------------------------------------------- */
 
-/* The value does not fit at this scale: halve the buckets until it does. */
-static void widen(cell_word *range, int32_t i, int max)
-{
-    struct exp_buckets b;
-    cell_change_begin();
-    read_range(&b, range);
-    exp_count(&b, i, 1, max);
-    atomic_set_relaxed(&range[EXP_SCALE], (uint64_t)(b.scale + 64));
-    atomic_set_relaxed(&range[EXP_LOW_HIGH], pack_range(b.low, b.high));
-    for (size_t k = 0; k < EXP_BUCKETS; k++)
-        atomic_set_relaxed(&range[EXP_COUNTS + k], b.counts[k]);
-    cell_change_end();
-}
-
-static void begin(cell_word *range, double v, int scale)
+static COLD void begin(cell_word *range, double v, int scale)
 {
     int32_t i = exp_index(v, scale);
-    atomic_set_relaxed(&range[EXP_LOW_HIGH], pack_range(i, i));
-    atomic_set_relaxed(&range[EXP_COUNTS + slot(i)], 1);
+    atomic_set_relaxed(&range[EXP_LOW_HIGH], exp_ends(i, i));
+    atomic_set_relaxed(&range[EXP_COUNTS + exp_slot(i)], 1);
     atomic_set_release(&range[EXP_SCALE], (uint64_t)(scale + 64)); // pairs with read_range
 }
 
@@ -231,13 +101,13 @@ void exp_record(cell_word *range, double v, int max, int max_scale)
     }
     int32_t i = exp_index(v, (int)scale - 64);
     uint64_t ends = atomic_get_relaxed(&range[EXP_LOW_HIGH]);
-    int64_t low = MIN(range_low(ends), i), high = MAX(range_high(ends), i);
+    int64_t low = MIN(exp_low(ends), i), high = MAX(exp_high(ends), i);
     if (UNLIKELY(high - low >= max)) {
-        widen(range, i, max);
+        exp_widen(range, i, max);
         return;
     }
-    word_add(&range[EXP_COUNTS + slot(i)], 1);
-    uint64_t now = pack_range((int32_t)low, (int32_t)high);
+    word_add(&range[EXP_COUNTS + exp_slot(i)], 1);
+    uint64_t now = exp_ends((int32_t)low, (int32_t)high);
     if (now != ends)
         atomic_set_relaxed(&range[EXP_LOW_HIGH], now);
 }

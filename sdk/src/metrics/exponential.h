@@ -19,12 +19,39 @@ enum {
     EXP_RANGE_WORDS = EXP_COUNTS + EXP_BUCKETS
 };
 
+/* The slot of an index. */
+static inline size_t exp_slot(int32_t i)
+{
+    int32_t at = i % EXP_BUCKETS;
+    return (size_t)(at < 0 ? at + EXP_BUCKETS : at);
+}
+
+/* The word EXP_LOW_HIGH. */
+static inline uint64_t exp_ends(int32_t low, int32_t high)
+{
+    return (uint32_t)low | (uint64_t)(uint32_t)high << 32;
+}
+
+static inline int32_t exp_low(uint64_t ends)
+{
+    return (int32_t)(uint32_t)ends;
+}
+
+static inline int32_t exp_high(uint64_t ends)
+{
+    return (int32_t)(uint32_t)(ends >> 32);
+}
+
 /* The index of a finite value above 0. */
 int32_t exp_index(double v, int scale);
 
 /* Counts a finite value above 0, in at most `max` buckets (2 to EXP_BUCKETS) that begin at a scale.
  */
 void exp_record(cell_word *range, double v, int max, int scale);
+
+/* Counts a value of index i, that does not fit at the range's scale: halves the buckets until it
+ * does. */
+void exp_widen(cell_word *range, int32_t i, int max);
 
 /* Buckets read from cells. */
 struct exp_buckets {

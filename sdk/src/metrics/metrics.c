@@ -14,7 +14,7 @@ static struct series *found(void *instrument, const tt_attr *attrs, size_t n)
     return instrument ? instrument_find((struct instrument *)instrument, attrs, n) : NULL;
 }
 
-static void *bound(void *instrument, const tt_attr *attrs, size_t n)
+static COLD void *bound(void *instrument, const tt_attr *attrs, size_t n)
 {
     struct instrument *i = instrument;
     if (!i)
@@ -25,7 +25,8 @@ static void *bound(void *instrument, const tt_attr *attrs, size_t n)
 
 /* Everything that a kind of instrument with one verb has. */
 #define INSTRUMENT(name, kind, is_double, verb, type, record, aside)                               \
-    tt_##name *tt_##name##_new(tt_meter *meter, const char *n, const tt_instrument_options *o)     \
+    COLD tt_##name *tt_##name##_new(tt_meter *meter, const char *n,                                \
+                                    const tt_instrument_options *o)                                \
     {                                                                                              \
         return (tt_##name *)instrument_new(meter, kind, is_double, n, o);                          \
     }                                                                                              \
@@ -37,11 +38,11 @@ static void *bound(void *instrument, const tt_attr *attrs, size_t n)
         else                                                                                       \
             aside((struct instrument *)instrument, v, attrs, attrs ? n : 0);                       \
     }                                                                                              \
-    tt_bound_##name *tt_##name##_bind(tt_##name *instrument, const tt_attr *attrs, size_t n)       \
+    COLD tt_bound_##name *tt_##name##_bind(tt_##name *instrument, const tt_attr *attrs, size_t n)  \
     {                                                                                              \
         return bound(instrument, attrs, n);                                                        \
     }                                                                                              \
-    bool tt_##name##_remove(tt_##name *instrument, const tt_attr *attrs, size_t n)                 \
+    COLD bool tt_##name##_remove(tt_##name *instrument, const tt_attr *attrs, size_t n)            \
     {                                                                                              \
         return instrument_remove((struct instrument *)instrument, attrs, attrs ? n : 0);           \
     }                                                                                              \

@@ -1,6 +1,4 @@
-/* Prometheus's text formats, straight from the cells: no metric is built in between. What a series'
- * line begins with is kept from one rendering to the next, so that a line is three copies and a
- * number.
+/* Prometheus's text formats.
  *
  * Streams are written in the order of their family's name, those of one family under one head. A
  * stream of another type than the first of its family is left out and told as a conflict. */
@@ -8,40 +6,20 @@
 
 #include <stdlib.h>
 
-#include "base/buf.h"
 #include "base/num.h"
 #include "core/problem.h"
 #include "core/resource.h"
-#include "metrics/exemplar.h"
 #include "metrics/prometheus_names.h"
-#include "metrics/provider.h"
+#include "metrics/prometheus_writer.h"
 
-enum { BATCH = 64, NUMBER_MAX = 32, FORM_NONE = 0, EXEMPLAR_LABELS_MAX = 60 };
+enum { EXEMPLAR_LABELS_MAX = 60 };
 
 static const size_t RENDER_MAX = (size_t)1 << 30;
 
-struct writer {
-    tt_meter_provider *provider;
-    tt_prometheus_options options;
-    struct buf *out;
-    bool openmetrics, utf8;
-    const struct stream *stream;
-    struct str family;   /* without suffix */
-    const char *total;   /* suffix of a counter's samples */
-    struct str scope;    /* the scope's labels */
-    struct point *point; /* scratch */
-};
+/* --- what stands in a line ---------------------------------------------------------------------
+ */
 
-/* --- samples --------------------------------------------------------------------------------- */
-
-static char *put(char *to, struct str s)
-{
-    if (s.n)
-        memcpy(to, s.p, s.n);
-    return to + s.n;
-}
-
-static void put_quoted_name(struct writer *w, const char *suffix)
+void text_put_quoted_name(struct text_writer *w, const char *suffix)
 {
     struct buf name = BUF_MAX(8192);
     buf_put_str(&name, w->family);
@@ -51,64 +29,7 @@ static void put_quoted_name(struct writer *w, const char *suffix)
     buf_done(&name);
 }
 
-/* All of a sample but its value: name{scope,labels,le="…"} and a blank. */
-static void put_sample(struct writer *w, const char *suffix, const struct series *s,
-                       const char *more, struct str more_value)
-{
-    struct str tail = str_c(suffix), label = str_c(more), labels = str_of(s->text, s->text_n);
-    if (w->utf8 && !prometheus_is_plain_name(w->family)) {
-        buf_putc(w->out, '{');
-        put_quoted_name(w, suffix);
-        if (w->scope.n + labels.n + label.n)
-            buf_putc(w->out, ',');
-    } else {
-        buf_put_str(w->out, w->family);
-        buf_put_str(w->out, tail);
-        if (w->scope.n + labels.n + label.n)
-            buf_putc(w->out, '{');
-        else {
-            buf_putc(w->out, ' ');
-            return;
-        }
-    }
-    char *at = buf_reserve(w->out, w->scope.n + labels.n + label.n + more_value.n + 8);
-    char *start = at;
-    if (!at)
-        return;
-    at = put(at, w->scope);
-    if (w->scope.n && labels.n)
-        *at++ = ',';
-    at = put(at, labels);
-    if (label.n) {
-        if (w->scope.n + labels.n)
-            *at++ = ',';
-        at = put(at, label);
-        *at++ = '=';
-        *at++ = '"';
-        at = put(at, more_value);
-        *at++ = '"';
-    }
-    *at++ = '}';
-    *at++ = ' ';
-    buf_advance(w->out, (size_t)(at - start));
-}
-
-static void put_plain(struct writer *w, const char *suffix, const struct series *s)
-{
-    put_sample(w, suffix, s, NULL, (struct str){0});
-}
-
-static void put_bound(struct writer *w, double bound, char text[NUM_DOUBLE_MAX + 2], size_t *out_n)
-{
-    size_t n = num_format_short(text, bound);
-    if (w->openmetrics && strcspn(text, ".eIN") == n) {
-        text[n++] = '.';
-        text[n++] = '0';
-    }
-    *out_n = n;
-}
-
-static void put_time(struct buf *out, int64_t unix_ns)
+void text_put_time(struct buf *out, int64_t unix_ns)
 {
     int64_t ms = unix_ns / 1000000;
     buf_put_i64(out, ms / 1000);
@@ -124,7 +45,7 @@ static void put_hex(struct buf *out, const char *name, const uint8_t *bytes, siz
 }
 
 /* OpenMetrics allows 128 characters of names and values, of which the ids take 63. */
-static void put_dropped(struct writer *w, const struct exemplar *e)
+static void put_dropped(struct text_writer *w, const struct exemplar *e)
 {
     struct buf labels = BUF_MAX(ATTR_SET_BYTES_MAX);
     prometheus_labels(&labels, e->dropped, "", w->options.names);
@@ -136,9 +57,9 @@ static void put_dropped(struct writer *w, const struct exemplar *e)
     buf_done(&labels);
 }
 
-static void put_exemplar(const struct exemplar *e, void *arg)
+void text_put_exemplar(const struct exemplar *e, void *arg)
 {
-    struct writer *w = arg;
+    struct text_writer *w = arg;
     buf_puts(w->out, " # {");
     if (e->traced) {
         put_hex(w->out, "trace_id=\"", e->trace_id, sizeof e->trace_id);
@@ -152,82 +73,13 @@ static void put_exemplar(const struct exemplar *e, void *arg)
     else
         buf_put_i64(w->out, e->integer);
     buf_putc(w->out, ' ');
-    put_time(w->out, e->unix_ns);
-}
-
-/* The end of a sample, before it an exemplar where there is one. */
-static inline void end_sample(struct writer *w, struct series *s, size_t bucket)
-{
-    if (UNLIKELY(w->openmetrics && atomic_get_relaxed(&s->reservoir)))
-        exemplar_of_bucket(s, bucket, put_exemplar, w);
-    buf_putc(w->out, '\n');
-}
-
-static void put_bucket(struct writer *w, struct series *s, struct str bound, size_t bucket,
-                       uint64_t count)
-{
-    put_sample(w, "_bucket", s, "le", bound);
-    buf_put_u64(w->out, count);
-    end_sample(w, s, bucket);
-}
-
-static void put_created(struct writer *w, const struct series *s)
-{
-    if (!w->openmetrics)
-        return;
-    put_plain(w, "_created", s);
-    put_time(w->out, s->start_unix_ns);
-    buf_putc(w->out, '\n');
-}
-
-static void put_histogram(struct writer *w, const struct point *p)
-{
-    struct series *s = p->series;
-    uint64_t count = 0;
-    char text[NUM_DOUBLE_MAX + 2];
-    for (size_t i = 0; p->kind == SERIES_HISTOGRAM && i < s->stream->bounds_n; i++) {
-        size_t n;
-        put_bound(w, s->stream->bounds[i], text, &n);
-        count += p->buckets[i];
-        put_bucket(w, s, str_of(text, n), i, count);
-    }
-    put_bucket(w, s, STR("+Inf"), s->stream->bounds_n, p->count);
-    put_plain(w, "_sum", s);
-    buf_put_double(w->out, p->sum);
-    buf_putc(w->out, '\n');
-    put_plain(w, "_count", s);
-    buf_put_u64(w->out, p->count);
-    buf_putc(w->out, '\n');
-    put_created(w, s);
-}
-
-static void put_number(struct writer *w, const struct point *p)
-{
-    put_plain(w, w->stream->monotonic ? w->total : "", p->series);
-    if (p->kind == SERIES_SUM || p->kind == SERIES_LAST)
-        buf_put_i64(w->out, p->integer);
-    else
-        buf_put_double(w->out, p->number);
-    if (!w->stream->monotonic) {
-        buf_putc(w->out, '\n');
-        return;
-    }
-    end_sample(w, p->series, 0);
-    put_created(w, p->series);
+    text_put_time(w->out, e->unix_ns);
 }
 
 /* --- what is kept ---------------------------------------------------------------------------- */
 
-static uint8_t form_of(const struct writer *w)
+bool text_keep_slowly(struct text_writer *w, struct series *s)
 {
-    return (uint8_t)(1 + w->options.names);
-}
-
-/* Makes the labels' text when it is not there in this form. False when out of memory. */
-static bool keep_text(struct writer *w, struct series *s)
-{
-    if (LIKELY(s->text_form == form_of(w)))
-        return true;
     struct buf text = BUF_MAX(4 * ATTR_SET_BYTES_MAX);
     prometheus_labels(&text, s->attrs, "", w->options.names);
     size_t n = 0;
@@ -238,20 +90,20 @@ static bool keep_text(struct writer *w, struct series *s)
     free(s->text);
     s->text = made;
     s->text_n = (uint32_t)n;
-    s->text_form = form_of(w);
+    s->text_form = text_form(w);
     return true;
 }
 
-static bool keep_family(struct writer *w, struct stream *s)
+static bool keep_family(struct text_writer *w, struct stream *s)
 {
-    if (s->family_form == form_of(w))
+    if (s->family_form == text_form(w))
         return true;
     char *made = prometheus_family(s, w->options.names);
     if (!made)
         return false;
     free(s->family);
     s->family = made;
-    s->family_form = form_of(w);
+    s->family_form = text_form(w);
     return true;
 }
 
@@ -276,9 +128,9 @@ static void scope_labels(struct buf *out, const struct scope *m, enum tt_prometh
     }
 }
 
-static bool keep_scope(struct writer *w, tt_meter *m)
+static bool keep_scope(struct text_writer *w, tt_meter *m)
 {
-    if (m->text_form == form_of(w))
+    if (m->text_form == text_form(w))
         return true;
     struct buf text = BUF_MAX(4 * ATTR_SET_BYTES_MAX);
     scope_labels(&text, &m->scope, w->options.names);
@@ -289,7 +141,7 @@ static bool keep_scope(struct writer *w, tt_meter *m)
         return false;
     free(m->text);
     m->text = made;
-    m->text_form = form_of(w);
+    m->text_form = text_form(w);
     return true;
 }
 
@@ -302,11 +154,11 @@ static const char *type_of(const struct stream *s)
     return s->monotonic ? "counter" : "gauge";
 }
 
-static void put_meta(struct writer *w, const char *keyword, const char *suffix)
+static void put_meta(struct text_writer *w, const char *keyword, const char *suffix)
 {
     buf_puts(w->out, keyword);
     if (w->utf8 && !prometheus_is_plain_name(w->family)) {
-        put_quoted_name(w, suffix);
+        text_put_quoted_name(w, suffix);
     } else {
         buf_put_str(w->out, w->family);
         buf_puts(w->out, suffix);
@@ -315,7 +167,7 @@ static void put_meta(struct writer *w, const char *keyword, const char *suffix)
 }
 
 /* HELP escapes line ends and backslashes; OpenMetrics quotes, too. */
-static void put_help_text(struct writer *w, const char *text)
+static void put_help_text(struct text_writer *w, const char *text)
 {
     for (; *text; text++) {
         if (*text == '\\' || *text == '\n' || (w->openmetrics && *text == '"'))
@@ -324,7 +176,7 @@ static void put_help_text(struct writer *w, const char *text)
     }
 }
 
-static void put_head(struct writer *w)
+static void put_head(struct text_writer *w)
 {
     const struct stream *s = w->stream;
     const char *suffix = s->monotonic && !w->openmetrics ? w->total : "";
@@ -347,52 +199,21 @@ static void put_head(struct writer *w)
     buf_done(&unit);
 }
 
-static void put_batch(struct writer *w, struct series **batch, size_t n)
-{
-    bool numbers = w->stream->kind < SERIES_HISTOGRAM;
-    struct {
-        int64_t integer;
-        double number;
-    } read[BATCH];
-    cell_read_begin();
-    for (size_t i = 0; numbers && i < n; i++) {
-        point_read(w->point, batch[i]);
-        read[i].integer = w->point->integer;
-        read[i].number = w->point->number;
-    }
-    cell_read_end();
-    for (size_t i = 0; i < n; i++) {
-        if (!keep_text(w, batch[i]))
-            continue;
-        if (numbers) {
-            w->point->series = batch[i];
-            w->point->integer = read[i].integer;
-            w->point->number = read[i].number;
-            put_number(w, w->point);
-        } else {
-            cell_read_begin();
-            point_read(w->point, batch[i]);
-            cell_read_end();
-            put_histogram(w, w->point);
-        }
-    }
-}
-
 /* `head`: whether the family begins here. False when the stream had nothing to write. */
-static bool put_stream(struct writer *w, struct stream *s, bool head)
+static bool put_stream(struct text_writer *w, struct stream *s, bool head)
 {
     w->stream = s;
     w->family = str_c(s->family);
     w->total = prometheus_has_suffixes(w->options.names) || w->openmetrics ? "_total" : "";
     w->scope = w->options.without_scope ? (struct str){0} : str_c(s->instrument->meter->text);
-    struct series *batch[BATCH];
+    struct series *batch[TEXT_BATCH];
     size_t from = 0, n;
     bool any = false;
-    while ((n = stream_series(s, &from, batch, BATCH))) {
+    while ((n = stream_series(s, &from, batch, TEXT_BATCH))) {
         if (!any && head)
             put_head(w);
         any = true;
-        put_batch(w, batch, n);
+        text_put_batch(w, batch, n);
     }
     return any;
 }
@@ -403,7 +224,7 @@ static int by_family(const void *a, const void *b)
 }
 
 /* Streams sorted by family; NULL when out of memory. */
-static struct stream **sorted_streams(struct writer *w, size_t *out_n)
+static struct stream **sorted_streams(struct text_writer *w, size_t *out_n)
 {
     size_t n = 0, cap = 0;
     struct stream **list = NULL, *s = NULL;
@@ -428,7 +249,7 @@ fail:
     return NULL;
 }
 
-static int put_streams(struct writer *w)
+static int put_streams(struct text_writer *w)
 {
     size_t n;
     struct stream **list = sorted_streams(w, &n);
@@ -450,7 +271,7 @@ static int put_streams(struct writer *w)
 
 /* --- the whole ------------------------------------------------------------------------------- */
 
-static void put_target(struct writer *w)
+static void put_target(struct text_writer *w)
 {
     const struct attr_set *attrs = w->provider->resource->set;
     if (w->options.without_target || !attrs->n)
@@ -465,7 +286,7 @@ static void put_target(struct writer *w)
 
 static int render(tt_meter_provider *p, const tt_prometheus_options *options, struct buf *out)
 {
-    struct writer w = {.provider = p, .out = out};
+    struct text_writer w = {.provider = p, .out = out};
     if (options)
         memcpy(&w.options, options, MIN(options->size, sizeof w.options));
     w.openmetrics = w.options.format == TT_PROMETHEUS_OPENMETRICS;

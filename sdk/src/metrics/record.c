@@ -7,7 +7,7 @@
 
 static const uint64_t INF_BITS = 0x7ff0000000000000u, MINUS_INF_BITS = 0xfff0000000000000u;
 
-void series_refuse(const struct series *s)
+COLD void series_refuse(const struct series *s)
 {
     problem(TT_PROBLEM_MISUSE, "a value that is not finite, or falls, was not kept",
             s->stream->name);
@@ -55,7 +55,7 @@ static void record_explicit(cell_word *cell, const struct series *s, double v)
 }
 
 /* The cell for values below 0, which few histograms need. */
-static cell_word *negative_cell(struct series *s)
+static COLD cell_word *negative_cell(struct series *s)
 {
     unsigned at = atomic_get_relaxed(&s->negative_at);
     if (!at) {

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/cell_view.h"
+#include "core/current.h"
 #include "core/problem.h"
-#include "metrics/cell.h"
-#include "trace/current.h"
 #include "trace/span.h"
 
 _Thread_local tt_token current_context;

@@ -1,6 +1,6 @@
-/* The current span as metrics see it, for exemplars. */
-#ifndef TELLTALE_TRACE_CURRENT_H
-#define TELLTALE_TRACE_CURRENT_H
+/* The current span as metrics see it, for exemplars. trace/context.c has it. */
+#ifndef TELLTALE_CORE_CURRENT_H
+#define TELLTALE_CORE_CURRENT_H
 
 #include <stdbool.h>
 

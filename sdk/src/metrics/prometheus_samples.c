@@ -1,0 +1,164 @@
+/* Samples, straight from the cells: no metric is built in between. What a series' line begins with
+ * is kept from one rendering to the next, so that a line is three copies and a number. */
+#include <string.h>
+
+#include "base/num.h"
+#include "metrics/prometheus_names.h"
+#include "metrics/prometheus_writer.h"
+
+static char *put(char *to, struct str s)
+{
+    if (s.n)
+        memcpy(to, s.p, s.n);
+    return to + s.n;
+}
+
+/* All of a sample but its value: name{scope,labels,le="…"} and a blank. */
+static void put_sample(struct text_writer *w, const char *suffix, const struct series *s,
+                       const char *more, struct str more_value)
+{
+    struct str tail = str_c(suffix), label = str_c(more), labels = str_of(s->text, s->text_n);
+    if (w->utf8 && !prometheus_is_plain_name(w->family)) {
+        buf_putc(w->out, '{');
+        text_put_quoted_name(w, suffix);
+        if (w->scope.n + labels.n + label.n)
+            buf_putc(w->out, ',');
+    } else {
+        buf_put_str(w->out, w->family);
+        buf_put_str(w->out, tail);
+        if (w->scope.n + labels.n + label.n)
+            buf_putc(w->out, '{');
+        else {
+            buf_putc(w->out, ' ');
+            return;
+        }
+    }
+    char *at = buf_reserve(w->out, w->scope.n + labels.n + label.n + more_value.n + 8);
+    char *start = at;
+    if (!at)
+        return;
+    at = put(at, w->scope);
+    if (w->scope.n && labels.n)
+        *at++ = ',';
+    at = put(at, labels);
+    if (label.n) {
+        if (w->scope.n + labels.n)
+            *at++ = ',';
+        at = put(at, label);
+        *at++ = '=';
+        *at++ = '"';
+        at = put(at, more_value);
+        *at++ = '"';
+    }
+    *at++ = '}';
+    *at++ = ' ';
+    buf_advance(w->out, (size_t)(at - start));
+}
+
+static void put_plain(struct text_writer *w, const char *suffix, const struct series *s)
+{
+    put_sample(w, suffix, s, NULL, (struct str){0});
+}
+
+static void put_bound(struct text_writer *w, double bound, char text[NUM_DOUBLE_MAX + 2],
+                      size_t *out_n)
+{
+    size_t n = num_format_short(text, bound);
+    if (w->openmetrics && strcspn(text, ".eIN") == n) {
+        text[n++] = '.';
+        text[n++] = '0';
+    }
+    *out_n = n;
+}
+
+/* The end of a sample, before it an exemplar where there is one. */
+static inline void end_sample(struct text_writer *w, struct series *s, size_t bucket)
+{
+    if (UNLIKELY(w->openmetrics && atomic_get_relaxed(&s->reservoir)))
+        exemplar_of_bucket(s, bucket, text_put_exemplar, w);
+    buf_putc(w->out, '\n');
+}
+
+static void put_bucket(struct text_writer *w, struct series *s, struct str bound, size_t bucket,
+                       uint64_t count)
+{
+    put_sample(w, "_bucket", s, "le", bound);
+    buf_put_u64(w->out, count);
+    end_sample(w, s, bucket);
+}
+
+static COLD void put_created(struct text_writer *w, const struct series *s)
+{
+    if (!w->openmetrics)
+        return;
+    put_plain(w, "_created", s);
+    text_put_time(w->out, s->start_unix_ns);
+    buf_putc(w->out, '\n');
+}
+
+static void put_histogram(struct text_writer *w, const struct point *p)
+{
+    struct series *s = p->series;
+    uint64_t count = 0;
+    char text[NUM_DOUBLE_MAX + 2];
+    for (size_t i = 0; p->kind == SERIES_HISTOGRAM && i < s->stream->bounds_n; i++) {
+        size_t n;
+        put_bound(w, s->stream->bounds[i], text, &n);
+        count += p->buckets[i];
+        put_bucket(w, s, str_of(text, n), i, count);
+    }
+    put_bucket(w, s, STR("+Inf"), s->stream->bounds_n, p->count);
+    put_plain(w, "_sum", s);
+    buf_put_double(w->out, p->sum);
+    buf_putc(w->out, '\n');
+    put_plain(w, "_count", s);
+    buf_put_u64(w->out, p->count);
+    buf_putc(w->out, '\n');
+    put_created(w, s);
+}
+
+static void put_number(struct text_writer *w, const struct point *p)
+{
+    put_plain(w, w->stream->monotonic ? w->total : "", p->series);
+    if (p->kind == SERIES_SUM || p->kind == SERIES_LAST)
+        buf_put_i64(w->out, p->integer);
+    else
+        buf_put_double(w->out, p->number);
+    if (!w->stream->monotonic) {
+        buf_putc(w->out, '\n');
+        return;
+    }
+    end_sample(w, p->series, 0);
+    put_created(w, p->series);
+}
+
+void text_put_batch(struct text_writer *w, struct series **batch, size_t n)
+{
+    bool numbers = w->stream->kind < SERIES_HISTOGRAM;
+    struct {
+        int64_t integer;
+        double number;
+    } read[TEXT_BATCH];
+    cell_read_begin();
+    for (size_t i = 0; numbers && i < n; i++) {
+        point_read(w->point, batch[i]);
+        read[i].integer = w->point->integer;
+        read[i].number = w->point->number;
+    }
+    cell_read_end();
+    for (size_t i = 0; i < n; i++) {
+        if (UNLIKELY(batch[i]->text_form != text_form(w)) && !text_keep_slowly(w, batch[i]))
+            continue;
+        if (numbers) {
+            w->point->series = batch[i];
+            w->point->integer = read[i].integer;
+            w->point->number = read[i].number;
+            put_number(w, w->point);
+        } else {
+            cell_read_begin();
+            point_read(w->point, batch[i]);
+            cell_read_end();
+            put_histogram(w, w->point);
+        }
+    }
+}
