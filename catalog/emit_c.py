@@ -312,6 +312,13 @@ def name_parts(o):
     return ", ".join(parts)
 
 
+def default_steps(field, at, steps):
+    if field.default and field.at == at:
+        also = f" && o->{field.default_with}" if field.default_with else ""
+        steps.add(f"if (!o->{field.name}{also})")
+        steps.add(f"o->{field.name} = {quoted(field.default)};", 2)
+
+
 def begin_source(o, writer):
     texts, calls = set_functions(o, writer, "begin", [r for r in o.records if r.at == "begin"])
     more, both = set_functions(o, writer, "enter", [r for r in o.records if r.at == "both"], "1")
@@ -322,9 +329,7 @@ def begin_source(o, writer):
         steps.add(f"if (!o->{name})")
         steps.add(f"o->{name} = o->{other};", 2)
     for field in o.fields.values():
-        if field.default and field.at == "begin":
-            steps.add(f"if (!o->{field.name})")
-            steps.add(f"o->{field.name} = {quoted(field.default)};", 2)
+        default_steps(field, "begin", steps)
     if o.span_name:
         steps.add("struct attrs a;")
         steps.add("a.n = 0;")
@@ -376,9 +381,7 @@ def end_source(o, writer):
         field, limit = o.error_from
         steps.add(f"o->error_type = operation_error(&o->op, o->error_type, o->{field.name}, {limit});")
     for field in o.fields.values():
-        if field.default and field.at == "end":
-            steps.add(f"if (!o->{field.name})")
-            steps.add(f"o->{field.name} = {quoted(field.default)};", 2)
+        default_steps(field, "end", steps)
     if o.price:
         price_steps(steps)
     if o.span_name:

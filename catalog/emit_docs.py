@@ -80,7 +80,8 @@ def operation_text(o):
         out.append("| field | type | told to | attribute of the span | what |\n|---|---|---|---|---|\n")
     for f in o.fields.values():
         attribute = f"`{f.attribute}`" if f.attribute and o.span_name else ""
-        default = f"; default `{f.default}`" if f.default else ""
+        with_field = f" with `{f.default_with}`" if f.default_with else ""
+        default = f"; default `{f.default}`{with_field}" if f.default else ""
         out.append(f"| `{f.name}` | {f.type} | {f.at} | {attribute} | {cell(f.brief)}{default} |\n")
     for key, value in o.attributes.items():
         out.append(f"| | | | `{key}` | always `{value}` |\n")

@@ -130,7 +130,7 @@ class Metric(Item):
 
 
 class Field(Item):
-    KEYS = {"name", "type", "at", "attribute", "for", "default", "brief", "always", "list"}
+    KEYS = {"name", "type", "at", "attribute", "for", "default", "default_with", "brief", "always", "list"}
 
     def __init__(self, path, source, argument=False):
         super().__init__(path, source)
@@ -141,6 +141,7 @@ class Field(Item):
         self.attribute = self.text(source, "attribute")
         self.label = self.text(source, "for") or self.attribute
         self.default = self.text(source, "default")
+        self.default_with = self.text(source, "default_with")
         self.brief = self.text(source, "brief")
         self.at = self.text(source, "at", "begin")
         self.always = self.flag(source, "always")
@@ -153,6 +154,8 @@ class Field(Item):
             self.fail(f"at: {self.at!r}; expected begin or end", self.at.line)
         if (self.default or self.list) and self.type != "string":
             self.fail("default, list: of strings alone")
+        if self.default_with and not self.default:
+            self.fail("default_with: without a default")
 
 
 class Record(Item):
@@ -269,6 +272,9 @@ class Operation(Item):
             self.error_from = (self.own(given["field"]), int(self.number(given["at_least"], "at_least")))
         for name, other in self.fallback.items():
             self.own(name), self.own(other)
+        for field in self.fields.values():
+            if field.default_with:
+                self.own(field.default_with)
         self.records = [Record(path, r) for r in source["records"]]
         for record in self.records:
             record.resolve(catalog, self)

@@ -24,6 +24,13 @@ struct promised {
 #define GEN_AI_BUCKETS "0.01 0.02 0.04 0.08 0.16 0.32 0.64 1.28 2.56 5.12 10.24 20.48 40.96 81.92"
 #define GEN_AI_LABELS                                                                              \
     "gen_ai_operation_name gen_ai_provider_name gen_ai_request_model gen_ai_response_model"
+#define MCP_LABELS                                                                                 \
+    "error_type gen_ai_operation_name gen_ai_prompt_name gen_ai_tool_name "                        \
+    "jsonrpc_protocol_version mcp_method_name mcp_protocol_version network_protocol_name "         \
+    "network_protocol_version network_transport rpc_response_status_code"
+#define MCP_SESSION_LABELS                                                                         \
+    "error_type jsonrpc_protocol_version mcp_protocol_version network_protocol_name "              \
+    "network_protocol_version network_transport"
 #define HTTP_LABELS                                                                                \
     "error_type http_request_method http_response_status_code http_route "                         \
     "network_protocol_version url_scheme"
@@ -148,16 +155,12 @@ static const struct promised promises[] = {
     {"telltale.gen_ai", "gen_ai_server_time_per_output_token_seconds", "histogram", GEN_AI_LABELS,
      NULL},
     {"telltale.mcp", "mcp_client_operation_duration_seconds", "histogram",
-     "error_type gen_ai_tool_name mcp_method_name mcp_protocol_version network_transport "
-     "server_address server_port",
-     MCP_BUCKETS},
-    {"telltale.mcp", "mcp_server_operation_duration_seconds", "histogram",
-     "error_type gen_ai_tool_name mcp_method_name mcp_protocol_version network_transport",
-     MCP_BUCKETS},
+     MCP_LABELS " server_address server_port", MCP_BUCKETS},
+    {"telltale.mcp", "mcp_server_operation_duration_seconds", "histogram", MCP_LABELS, MCP_BUCKETS},
     {"telltale.mcp", "mcp_client_session_duration_seconds", "histogram",
-     "error_type mcp_protocol_version network_transport", MCP_BUCKETS},
-    {"telltale.mcp", "mcp_server_session_duration_seconds", "histogram",
-     "error_type mcp_protocol_version network_transport", MCP_BUCKETS},
+     MCP_SESSION_LABELS " server_address server_port", MCP_BUCKETS},
+    {"telltale.mcp", "mcp_server_session_duration_seconds", "histogram", MCP_SESSION_LABELS,
+     MCP_BUCKETS},
     {"telltale.http", "http_server_request_duration_seconds", "histogram", HTTP_LABELS,
      HTTP_BUCKETS},
     {"telltale.http", "http_server_active_requests", "gauge", "http_request_method url_scheme",
