@@ -400,6 +400,7 @@ def track_source(o):
     steps.add("o->op.duration_ns = duration_ns > 0 ? duration_ns : 0;")
     steps.add(f"tt_{o.name}_begin(c, o);")
     steps.add(f"tt_{o.name}_end(o);")
+    steps.add("o->op.tracked = false;")
     return steps.text()
 
 

@@ -18,6 +18,8 @@
  * - Texts are borrowed until _end returns. NULL, 0 and false are "not told", and are left out.
  * - error_type NULL is success; else it is the class of the error, such as "timeout", and the
  * span's status is ERROR with error_message, which may be NULL.
+ * - A struct serves one operation: what it was told and what was computed stays in it to be read.
+ *   Fill it anew for the next.
  * - _end does nothing when the operation has ended, or did not begin.
  * - _begin and _end are of one thread and nest, as the span is the thread's current one meanwhile.
  *   With `detached` it is not, and _end may come from another thread.

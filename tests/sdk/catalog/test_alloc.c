@@ -5,12 +5,14 @@
 #include "drive.h"
 #include "support/check.h"
 #include "support/fail_alloc.h"
+#include "telltale/catalog.h"
 #include "telltale/prometheus_text.h"
 
 static void use(void)
 {
     tt_meter_provider *meters = tt_meter_provider_new(NULL);
     tt_catalog_options o = {.size = sizeof o, .meters = meters};
+    o.sets = TT_SET_APPROVALS | TT_SET_GATEWAY;
     tt_catalog *catalog = tt_catalog_new(&o);
     drive_everything(catalog);
     char *text = NULL;

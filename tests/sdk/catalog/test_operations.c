@@ -268,16 +268,22 @@ static void test_misuse_is_harmless_and_told(void **state)
     tt_tool_call_track(catalog, NULL, 1);
 }
 
-static void test_operation_may_be_used_again(void **state)
+static void test_what_was_computed_can_be_read_afterwards(void **state)
 {
     (void)state;
-    tt_tool_call call = {.size = sizeof call, .tool = "grep"};
-    for (int i = 0; i < 3; i++) {
-        tt_tool_call_begin(catalog, &call);
-        tt_tool_call_end(&call);
-    }
-    assert_true(scrape_has("tool_calls_total{status=\"success\",tool=\"grep\"} 3\n"));
-    assert_int_equal(sink.items, 3);
+    tt_llm_call call = {.size = sizeof call, .provider = "openai", .model = "gpt-4"};
+    tt_llm_call_begin(catalog, &call);
+    call.input_tokens = 1000;
+    tt_llm_call_end(&call);
+    assert_true(call.cost_usd > 0.0299 && call.cost_usd < 0.0301);
+    assert_string_equal(call.operation, "chat");
+    assert_true(call.op.duration_ns > 0);
+    tt_http_call failed = {.size = sizeof failed, .method = "GET", .status = 404};
+    tt_http_call_track(catalog, &failed, 1);
+    assert_string_equal(failed.error_type, "404");
+    tt_tool_call tracked = {.size = sizeof tracked, .tool = "grep"};
+    tt_tool_call_track(NULL, &tracked, 5);
+    assert_false(tracked.op.tracked); // a later _begin measures by itself
 }
 
 static void test_no_catalog_and_no_providers_do_nothing(void **state)
@@ -447,7 +453,7 @@ int main(void)
         TEST(test_gauges_of_what_is_active_go_up_and_down),
         TEST(test_tracked_operation_has_the_duration_that_was_told),
         TEST(test_misuse_is_harmless_and_told),
-        TEST(test_operation_may_be_used_again),
+        TEST(test_what_was_computed_can_be_read_afterwards),
         TEST(test_no_catalog_and_no_providers_do_nothing),
         TEST(test_providers_of_the_process_are_taken_when_none_are_given),
         TEST(test_only_chosen_sets_are_recorded),

@@ -149,6 +149,12 @@ static void test_threads_count_together(void **state)
     pthread_t threads[THREADS];
     for (int i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, add_many, NULL), 0);
+    for (int i = 0; i < 20; i++) { // collecting meanwhile
+        char *seen = NULL;
+        size_t seen_n;
+        assert_int_equal(tt_prometheus_render_new(meters, NULL, 1 << 20, &seen, &seen_n), TT_OK);
+        free(seen);
+    }
     for (int i = 0; i < THREADS; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     char *text = NULL;
