@@ -103,7 +103,8 @@ struct store {
     size_t n_live, cap_live, n_frozen, cap_frozen;
     uint32_t cut; /* first segment that the live heads' rows are in; guarded by table */
     atomic_ullong head_bytes;
-    uint64_t seq; /* of the last freeze; guarded by table */
+    uint64_t seq;             /* of the last freeze; guarded by table */
+    int64_t last_cut_mono_ns; /* when that was, or the store was opened; guarded by table */
 
     struct lock parts_lock;
     struct partition **partitions; /* by day; guarded by parts_lock */

@@ -325,6 +325,7 @@ int flush_locked(struct store *s, struct err *err)
     int rc = flush_frozen(s, err); // left by a flush that failed
     if (rc == 0 && is_anything_to_cut(s)) {
         rc = cut(s, err);
+        s->last_cut_mono_ns = time_now_mono_ns();
         if (rc == 0)
             rc = flush_frozen(s, err);
     }

@@ -437,6 +437,14 @@ bool merge_pick(const uint64_t *sizes, size_t n, size_t *out_first, size_t *out_
     return found;
 }
 
+/* Nothing came for the day in the last flush, or that was long ago: a past day that is being filled
+ * up would be written again after every flush. */
+static bool is_at_rest(const struct store *s, const struct part *newest)
+{
+    const int64_t long_ns = 10 * 60 * NS_PER_S;
+    return newest->seq_hi < s->seq || time_now_mono_ns() - s->last_cut_mono_ns > long_ns;
+}
+
 /* A day that is over becomes one part, once what is to be gained is worth rewriting the largest. */
 static bool is_due_whole(const struct store *s, int64_t day, const uint64_t *sizes, size_t n)
 {
@@ -467,8 +475,8 @@ static int merge_once(struct store *s, struct part *const *parts, size_t n, bool
         return err_set(err, ERR_NOMEM, "merge: out of memory");
     for (size_t i = 0; i < n; i++)
         sizes[i] = parts[i]->size;
-    bool due = n > 1 && (all || is_due_whole(s, parts[0]->day, sizes, n) ||
-                         merge_pick(sizes, n, &first, &count));
+    bool whole = n > 1 && is_at_rest(s, parts[n - 1]) && is_due_whole(s, parts[0]->day, sizes, n);
+    bool due = n > 1 && (all || whole || merge_pick(sizes, n, &first, &count));
     free(sizes);
     if (!due || any_damaged(parts + first, count))
         return 0;

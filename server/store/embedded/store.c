@@ -247,7 +247,8 @@ static int init(struct store *s, const struct store_options *o)
         rc = ERR_NOMEM;
     if (rc == 0)
         rc = set_limits(s, o);
-    atomic_set_relaxed(&s->last_flush_mono_ns, time_now_mono_ns());
+    s->last_cut_mono_ns = time_now_mono_ns();
+    atomic_set_relaxed(&s->last_flush_mono_ns, s->last_cut_mono_ns);
     if (rc == 0)
         rc = make_paths(s, o->dir);
     return rc == 0 ? tombstones_init(&s->tombstones, s->fs, s->table_dir) : rc;

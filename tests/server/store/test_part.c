@@ -359,6 +359,33 @@ static void test_merges_are_picked_among_neighbours_of_one_size(void **state)
     assert_true(written < 144 * 100 * 5);
 }
 
+/* Appends a row of the time and flushes; the number of parts after a round of maintenance. */
+static uint64_t parts_after_flush_of(struct harness *h, int64_t t)
+{
+    struct store_stats stats;
+    harness_put(h, "m", t, 1);
+    assert_int_equal(store_flush(h->store, NULL), 0);
+    assert_int_equal(store_maintain(h->store, false, NULL), 0);
+    assert_int_equal(store_stats(h->store, 0, NULL, &stats, NULL), 0);
+    return stats.parts;
+}
+
+static void test_a_past_day_becomes_one_part_only_when_it_is_no_longer_filled(void **state)
+{
+    (void)state;
+    struct harness h;
+    harness_init(&h);
+    (void)harness_open(&h);
+    assert_int_equal(parts_after_flush_of(&h, NOON - 3 * DAY), 1);
+    assert_int_equal(parts_after_flush_of(&h, NOON - 3 * DAY + SECOND), 2);
+    assert_int_equal(parts_after_flush_of(&h, NOON - 3 * DAY + 2 * SECOND), 3);
+    assert_int_equal(parts_after_flush_of(&h, NOON), 2); // the past day's and today's
+    assert_int_equal(parts_after_flush_of(&h, NOON - 3 * DAY + 3 * SECOND), 3);
+    assert_int_equal(store_maintain(h.store, true, NULL), 0);
+    check_rows(&h, "", "m -259200000=1 -259199000=1 -259198000=1 -259197000=1 0=1");
+    harness_done(&h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -372,6 +399,7 @@ int main(void)
         cmocka_unit_test(test_a_flush_that_fails_keeps_rows_readable_and_is_repeated),
         cmocka_unit_test(test_selections_outlive_flush_merge_and_retention),
         cmocka_unit_test(test_merges_are_picked_among_neighbours_of_one_size),
+        cmocka_unit_test(test_a_past_day_becomes_one_part_only_when_it_is_no_longer_filled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
