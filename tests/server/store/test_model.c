@@ -12,7 +12,11 @@
 #include "model/matcher.h"
 #include "store/aggregates.h"
 
-enum { STREAMS = 60, STEPS = 3000 };
+/* Behind the plain streams those of a metric that has more of them than are allowed, and at last
+ * the one that they overflow into. */
+enum { PLAIN = 60, GUARDED = 24, OVERFLOW = PLAIN + GUARDED, STREAMS, ALLOWED = 18, STEPS = 3000 };
+
+enum flavour { ROLLED_UP, RULES, REFUSING, FOLDING };
 
 struct row {
     int64_t t, start;
@@ -26,6 +30,7 @@ struct model_stream {
     struct row *rows; /* by time */
     size_t n, cap;
     int64_t keep_ms;
+    bool in_head; /* for sure */
 };
 
 struct model {
@@ -33,9 +38,11 @@ struct model {
     struct harness_rules rules;
     struct arena arena;
     struct model_stream streams[STREAMS];
+    enum flavour flavour;
     uint64_t random;
     int64_t now;
     size_t days_rolled_up; /* that selections read */
+    size_t batches_kept_out;
 };
 
 static uint64_t below(struct model *m, uint64_t n)
@@ -68,8 +75,13 @@ static void make_streams(struct model *m)
 {
     for (size_t i = 0; i < STREAMS; i++) {
         struct model_stream *s = &m->streams[i];
-        (void)snprintf(s->text, sizeof s->text, "m%zu{a=v%zu,%s=w%zu,pod=p%zu}", i % 5, i % 7,
-                       i % 3 ? "b" : "c", i % 4, i);
+        if (i == OVERFLOW)
+            (void)snprintf(s->text, sizeof s->text, "many{otel.metric.overflow=true}");
+        else if (i >= PLAIN)
+            (void)snprintf(s->text, sizeof s->text, "many{i=%zu}", i);
+        else
+            (void)snprintf(s->text, sizeof s->text, "m%zu{a=v%zu,%s=w%zu,pod=p%zu}", i % 5, i % 7,
+                           i % 3 ? "b" : "c", i % 4, i);
         s->labels = harness_labels(&m->arena, s->text);
         s->keep_ms = STORE_RETENTION_FOREVER;
     }
@@ -159,7 +171,7 @@ static void append_step(struct model *m)
     size_t expected = 0;
     go_on(m, (int64_t)below(m, 20000));
     for (size_t i = 0; i < n_series; i++) {
-        struct model_stream *stream = &m->streams[below(m, STREAMS)];
+        struct model_stream *stream = &m->streams[below(m, PLAIN)];
         size_t n = 1 + below(m, 10) * (below(m, 4) == 0);
         struct sample *v = arena_array(&m->h.batch.arena, n, sizeof *v);
         for (size_t k = 0; k < n; k++) {
@@ -184,6 +196,70 @@ static void append_step(struct model *m)
     assert_int_equal(harness_append(&m->h, &result, NULL), 0);
     assert_int_equal(result.accepted, expected);
     assert_int_equal(result.rejected[REJECT_TOO_OLD], sent - expected);
+}
+
+/* --- limits of cardinality -------------------------------------------------------------------- */
+
+/* Samples that were folded or refused so far. */
+static uint64_t kept_out(struct model *m)
+{
+    struct arena arena;
+    struct store_stats stats;
+    uint64_t n = 0;
+    arena_init(&arena, 1 << 20);
+    assert_int_equal(store_stats(m->h.store, 1, &arena, &stats, NULL), 0);
+    for (size_t i = 0; i < stats.n_limited; i++)
+        n += stats.limited[i].folded + stats.limited[i].refused;
+    arena_done(&arena);
+    return n;
+}
+
+static size_t count_in_head(const struct model *m)
+{
+    size_t n = 0;
+    for (size_t i = PLAIN; i < OVERFLOW; i++)
+        n += m->streams[i].in_head;
+    return n;
+}
+
+/* Puts the kept rows of a batch where the store says they went. */
+static void model_guarded(struct model *m, struct model_stream *stream, const struct row *rows,
+                          size_t n, bool out)
+{
+    assert_false(out && stream->in_head);
+    m->batches_kept_out += out;
+    stream->in_head |= n && !out;
+    assert_true(count_in_head(m) <= ALLOWED);
+    struct model_stream *to = !out ? stream : m->flavour == FOLDING ? &m->streams[OVERFLOW] : NULL;
+    for (size_t i = 0; to && i < n; i++)
+        model_put(to, rows[i]);
+}
+
+static void guarded_step(struct model *m)
+{
+    struct model_stream *stream = &m->streams[PLAIN + below(m, GUARDED)];
+    struct sample v[4];
+    struct row rows[4];
+    size_t n = 1 + below(m, 4), kept = 0;
+    int64_t t = random_time(m);
+    for (size_t i = 0; i < n; i++) {
+        v[i] = (struct sample){.t_unix_ms = t + (int64_t)i, .value = (double)below(m, 1000)};
+        rows[kept] = (struct row){.t = v[i].t_unix_ms};
+        memcpy(&rows[kept].bits, &v[i].value, sizeof v[i].value);
+        kept += v[i].t_unix_ms >= stream_min_ms(m, stream);
+    }
+    struct batch_series *s = below(m, 2) ? harness_sent(m->h.store, &m->h.batch, stream->labels, 0)
+                                         : batch_add_series(&m->h.batch, stream->labels);
+    s->samples = v;
+    s->n_samples = (uint32_t)n;
+    struct sink_result result;
+    uint64_t before = kept_out(m);
+    assert_int_equal(harness_append(&m->h, &result, NULL), 0);
+    uint64_t out = kept_out(m) - before;
+    assert_true(out == 0 || out == kept);
+    assert_int_equal(result.rejected[REJECT_CARDINALITY], m->flavour == REFUSING ? out : 0);
+    assert_int_equal(result.accepted, m->flavour == REFUSING ? kept - out : kept);
+    model_guarded(m, stream, rows, kept, out > 0);
 }
 
 /* --- comparing -------------------------------------------------------------------------------- */
@@ -430,7 +506,11 @@ static void delete_step(struct model *m)
 static void step(struct model *m)
 {
     uint64_t dice = below(m, 1000);
-    if (dice < 800)
+    for (size_t i = PLAIN; dice >= 930 && i < OVERFLOW; i++)
+        m->streams[i].in_head = false; // what follows may flush, and forget who was silent for long
+    if (dice < 800 && m->flavour >= REFUSING && below(m, 3) == 0)
+        guarded_step(m);
+    else if (dice < 800)
         append_step(m);
     else if (dice < 930)
         select_step(m);
@@ -454,18 +534,22 @@ static void step(struct model *m)
         go_on(m, (int64_t)below(m, 12 * (uint64_t)HOUR));
 }
 
-static void run(uint64_t seed, size_t steps, bool rules)
+static void run(uint64_t seed, size_t steps, enum flavour flavour)
 {
     struct model *m = calloc(1, sizeof *m);
     assert_non_null(m);
     m->random = seed;
+    m->flavour = flavour;
     m->now = NOON;
     arena_init(&m->arena, 1 << 20);
     harness_init(&m->h);
-    m->h.options.aggregates.enabled = !rules; // of streams past their time it has buckets
+    m->h.options.aggregates.enabled = flavour != RULES; // of streams past their time it has buckets
     m->h.options.aggregates.after_ms = 1;
+    if (flavour >= REFUSING)
+        m->h.options.cardinality =
+            (struct store_cardinality){.per_metric = ALLOWED, .fold = flavour == FOLDING};
     make_streams(m);
-    if (rules)
+    if (flavour == RULES)
         make_rules(m);
     (void)harness_open(&m->h);
     for (size_t i = 0; i < steps; i++)
@@ -482,7 +566,8 @@ static void run(uint64_t seed, size_t steps, bool rules)
     assert_int_equal(stats.tombstones, 0);
     assert_int_equal(stats.parts, stats.partitions);
     assert_int_equal(stats.damaged_blocks + stats.damaged_parts, 0);
-    assert_true(rules || m->days_rolled_up > steps / 500);
+    assert_true(flavour == RULES || m->days_rolled_up > steps / 500);
+    assert_true(flavour < REFUSING || m->batches_kept_out > steps / 500);
     harness_done(&m->h);
     harness_rules_done(&m->rules);
     for (size_t i = 0; i < STREAMS; i++)
@@ -501,14 +586,21 @@ static void test_the_engine_agrees_with_a_naive_model(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 4; seed++)
-        run(seed, steps_wanted(), false);
+        run(seed, steps_wanted(), ROLLED_UP);
 }
 
 static void test_retention_by_stream_agrees_with_the_model(void **state)
 {
     (void)state;
     for (uint64_t seed = 11; seed <= 14; seed++)
-        run(seed, steps_wanted(), true);
+        run(seed, steps_wanted(), RULES);
+}
+
+static void test_limits_of_cardinality_agree_with_the_model(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 21; seed <= 24; seed++)
+        run(seed, steps_wanted(), seed % 2 ? REFUSING : FOLDING);
 }
 
 int main(void)
@@ -516,6 +608,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_engine_agrees_with_a_naive_model),
         cmocka_unit_test(test_retention_by_stream_agrees_with_the_model),
+        cmocka_unit_test(test_limits_of_cardinality_agree_with_the_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
