@@ -9,6 +9,7 @@
 #include "base/compiler.h"
 #include "base/str.h"
 #include "store/embedded/aggregate_table.h"
+#include "store/embedded/exemplars_file.h"
 #include "store/embedded/metadata.h"
 #include "store/embedded/part.h"
 #include "store/embedded/partitions.h"
@@ -160,6 +161,20 @@ static int check_metadata(struct check *c, const char *path)
     return 0;
 }
 
+static int check_exemplars(struct check *c, const char *path)
+{
+    struct exemplars x;
+    struct err why = {0};
+    exemplars_init(&x, 1);
+    int rc = exemplars_load(&x, c->fs, path, &why);
+    exemplars_done(&x);
+    c->totals->files++;
+    if (rc != ERR_CORRUPT)
+        return rc == 0 ? 0 : err_set(c->err, rc, "%s", why.message);
+    check_damage(c, path, "%s", why.message);
+    return 0;
+}
+
 static int check_tombstones(struct check *c, const char *path)
 {
     struct tombstone_set *set = NULL;
@@ -187,6 +202,8 @@ static int check_metrics_entry(struct check *c, const char *path, const char *na
         return check_day(c, path, day, check_part);
     if (strcmp(name, "metadata") == 0)
         return check_metadata(c, path);
+    if (strcmp(name, "exemplars") == 0)
+        return check_exemplars(c, path);
     if (strcmp(name, "tombstones") == 0)
         return check_tombstones(c, path);
     if (strcmp(name, "wal") == 0)

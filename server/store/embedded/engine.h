@@ -76,7 +76,7 @@ struct records_background {
 
 struct store {
     const struct fs *fs;
-    char *dir, *table_dir, *wal_dir, *metadata_path; /* owned */
+    char *dir, *table_dir, *wal_dir, *metadata_path, *exemplars_path; /* owned */
     struct fs_file lock_file;
     enum store_durability durability;
     int64_t (*now_unix_ms)(void);

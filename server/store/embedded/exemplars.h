@@ -1,5 +1,5 @@
-/* The newest exemplars, in a ring in memory. They are in the log, so a restart finds those that the
- * log still holds; a flush removes log, and the exemplars of that time are then only in memory.
+/* The newest exemplars, in a ring in memory. They are in the log, and when a flush removes log, in
+ * a file of their own (exemplars_file.h); so a restart finds them again.
  *
  * Scrapes send the same exemplar until there is a new one: equal ones are recognised through a
  * chain from each exemplar to the one before of the same series. Threads: any, own lock. */
@@ -24,6 +24,7 @@ struct exemplars {
     struct lock lock;
     struct exemplar_slot *ring; /* number % max; made at first use */
     uint64_t last;              /* number of the newest; 0: none */
+    uint64_t saved;             /* the newest that is in the file; of the flush alone */
     size_t max;
     struct {
         uint64_t hash, newest;

@@ -17,6 +17,7 @@
 #include "self/self.h"
 #include "store/embedded/columns.h"
 #include "store/embedded/engine.h"
+#include "store/embedded/exemplars_file.h"
 #include "store/embedded/label_table.h"
 #include "store/embedded/order_sort.h"
 #include "store/embedded/part_write.h"
@@ -331,6 +332,8 @@ int flush_locked(struct store *s, struct err *err)
     }
     if (rc == 0)
         rc = metadata_save(&s->metadata, s->fs, s->table_dir, s->metadata_path, err);
+    if (rc == 0)
+        rc = exemplars_save(&s->exemplars, s->fs, s->table_dir, s->exemplars_path, err);
     if (rc == 0)
         rc = wal_remove_before(&s->wal, s->wal.segment, err); // only a cut changes it: ours
     if (rc == 0)

@@ -8,6 +8,7 @@
 #include "log/log.h"
 #include "store/embedded/aggregate_table.h"
 #include "store/embedded/engine.h"
+#include "store/embedded/exemplars_file.h"
 #include "store/embedded/keep.h"
 #include "store/embedded/records/records.h"
 
@@ -85,7 +86,8 @@ static int make_paths(struct store *s, const char *dir)
     s->table_dir = fs_join(dir, "metrics");
     s->wal_dir = s->table_dir ? fs_join(s->table_dir, "wal") : NULL;
     s->metadata_path = s->table_dir ? fs_join(s->table_dir, "metadata") : NULL;
-    return s->dir && s->wal_dir && s->metadata_path ? 0 : ERR_NOMEM;
+    s->exemplars_path = s->table_dir ? fs_join(s->table_dir, "exemplars") : NULL;
+    return s->dir && s->wal_dir && s->metadata_path && s->exemplars_path ? 0 : ERR_NOMEM;
 }
 
 static int name_holder(struct store *s, const char *path, struct err *err)
@@ -191,6 +193,13 @@ static int open_tombstones(struct store *s, struct err *err)
     return 0;
 }
 
+/* Files beside the samples that are damaged are left behind. */
+static void note_lost(int rc, const struct err *why)
+{
+    if (rc == ERR_CORRUPT)
+        log_warn("store", "a file is lost", LOG_STR("error", why->message));
+}
+
 static int open_files(struct store *s, struct err *err)
 {
     int rc = make_data_dir(s, err);
@@ -212,11 +221,12 @@ static int open_files(struct store *s, struct err *err)
     snapshots_clean(s);
     struct err damage = {0};
     rc = metadata_load(&s->metadata, s->fs, s->metadata_path, &damage);
-    if (rc == ERR_CORRUPT) {
-        log_warn("store", "metadata is lost", LOG_STR("error", damage.message));
-        return 0;
+    if (rc == 0 || rc == ERR_CORRUPT) {
+        note_lost(rc, &damage);
+        rc = exemplars_load(&s->exemplars, s->fs, s->exemplars_path, &damage);
     }
-    return rc == 0 ? 0 : err_set(err, rc, "%s", damage.message);
+    note_lost(rc, &damage);
+    return rc == 0 || rc == ERR_CORRUPT ? 0 : err_set(err, rc, "%s", damage.message);
 }
 
 /* --- open and close --------------------------------------------------------------------------- */
@@ -328,6 +338,7 @@ void store_abandon(struct store *s)
     free(s->table_dir);
     free(s->wal_dir);
     free(s->metadata_path);
+    free(s->exemplars_path);
     free(s);
 }
 

@@ -178,6 +178,28 @@ static void test_damaged_metadata_is_found(void **state)
     harness_done(&h);
 }
 
+static void test_damaged_exemplars_are_found_and_do_not_keep_a_store_from_opening(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct label trace[] = {{STR("trace_id"), STR("abc")}};
+    const struct exemplar e = {{trace, 1}, 0.5, NOON};
+    harness_init(&h);
+    (void)harness_open(&h);
+    harness_float(&h, "up", NOON, 1);
+    h.batch.series[0].exemplars = &e;
+    h.batch.series[0].n_exemplars = 1;
+    assert_int_equal(harness_append(&h, NULL, NULL), 0);
+    harness_close(&h);
+    assert_string_equal(harness_check(&h, dir, false), "");
+    assert_true(crash_fs_damage(h.disk, "root/data/metrics/exemplars", 20, 1));
+    assert_string_equal(harness_check(&h, dir, false),
+                        "damage: root/data/metrics/exemplars: damaged; the exemplars in it are "
+                        "lost\n");
+    assert_int_equal(store_open(&h.options, &h.store, NULL), 0);
+    harness_done(&h);
+}
+
 /* Bytes that match their checksum and still are not true: our own bugs. */
 static void test_a_footer_that_contradicts_the_blocks_is_found(void **state)
 {
@@ -339,6 +361,7 @@ int main(void)
         cmocka_unit_test(test_every_flipped_byte_of_aggregates_is_found),
         cmocka_unit_test(test_aggregates_in_the_wrong_place_are_found),
         cmocka_unit_test(test_damaged_metadata_is_found),
+        cmocka_unit_test(test_damaged_exemplars_are_found_and_do_not_keep_a_store_from_opening),
         cmocka_unit_test(test_a_footer_that_contradicts_the_blocks_is_found),
         cmocka_unit_test(test_a_missing_segment_of_the_log_is_found),
         cmocka_unit_test(test_what_a_crash_leaves_is_a_remark),

@@ -510,6 +510,11 @@ static void test_metadata_and_exemplars_survive(void **state)
     assert_int_equal(store_metadata(h.store, (struct str){0}, 0, &a, &m, &n, NULL), 0);
     assert_int_equal(n, 1);
     check_str(m[0].help, "How long.");
+    struct series_exemplars *x = NULL;
+    assert_int_equal(store_exemplars(h.store, NULL, 0, NOON, NOON, &a, &x, &n, NULL), 0);
+    assert_int_equal(n, 1); // and so are exemplars
+    assert_int_equal(x[0].n, 1);
+    assert_true(x[0].exemplars[0].value == 0.5);
     arena_done(&a);
     harness_done(&h);
 }
