@@ -60,10 +60,13 @@ static const char *const other_features[] = {
     "promql-negative-offset",
     "promql-per-step-stats",
     "remote-write-receiver",
+    "search-api",
     "st-storage",
+    "st-synthesis",
     "ui",
     "use-uncached-io",
     "utf8-names",
+    "xor2-encoding",
 };
 
 static bool is_one_of(struct str word, const char *const *words, size_t n)

@@ -29,7 +29,8 @@ void journal_init(struct journal *j);
 void journal_done(struct journal *j);
 
 /* Queries that end from now on are appended to the file as lines of JSON; NULL: no longer. The file
- * is opened anew each time, so that it can be renamed before. ERR_IO: it stays as it was. */
+ * is opened anew each time, so that it can be renamed before. ERR_IO, ERR_NOT_FOUND, ERR_NOMEM: it
+ * stays as it was. */
 int journal_log_to(struct journal *j, const char *path, struct err *err);
 
 /* The request must stay until journal_end. */
