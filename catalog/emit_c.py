@@ -121,12 +121,15 @@ def metrics_source(catalog):
         if m.bounds:
             bounds = ", ".join(number(b) for b in m.bounds)
             out.append(f"static const double {m.symbol.lower()}_bounds[] = {{{bounds}}};\n")
+        if m.ids:
+            out.append(f"static const char *const {m.symbol.lower()}_ids[] = {{{', '.join(map(quoted, m.ids))}}};\n")
     out.append("\nconst struct metric catalog_metrics[] = {\n")
     for m in catalog.metrics.values():
         unit = quoted(m.unit) if m.unit else "NULL"
         bounds = f"{m.symbol.lower()}_bounds, {len(m.bounds)}" if m.bounds else "NULL, 0"
+        ids = f", {m.symbol.lower()}_ids, {len(m.ids)}" if m.ids else ""
         out.append(f"    {{{quoted(m.name)}, {unit}, {quoted(m.description)}, {bounds}, "
-                   f"METRIC_{m.type.upper()}, {m.set.number}}},\n")
+                   f"METRIC_{m.type.upper()}, {m.set.number}{ids}}},\n")
     out.append("};\nconst size_t catalog_metrics_n = sizeof catalog_metrics / sizeof *catalog_metrics;\n")
     out.append("\nconst tt_scope catalog_meters[SETS_MAX] = {\n")
     out += [scope_entry(s, s.scope) for s in catalog.sets.values()]
@@ -185,7 +188,7 @@ class Writer:
         return [f"if ({self.read(field)})" if field.type == "bool" else f"if ({self.read(field)} != 0)",
                 "    " + step]
 
-    def label(self, key, source, is_id):
+    def label(self, key, source):
         kind, *rest = source
         if kind == "constant":
             steps = [f"put_string(&a, KEY({quoted(key)}), {quoted(rest[0])});"]
@@ -201,8 +204,6 @@ class Writer:
             # A number of a call, and a truth that was asked for, is a label even when it is 0.
             always = not self.owner.is_operation or rest[0].always
             steps = self.put(key, rest[0], optional=not always)
-        if is_id:
-            return ["if (c->keep_ids) {", *("    " + s for s in steps), "}"]
         return steps
 
     def labels(self, record):
@@ -211,7 +212,7 @@ class Writer:
             return []
         out = ["a.n = 0;"]
         for key, source in record.labels:
-            out += self.label(key, source, key in record.metric.ids)
+            out += self.label(key, source)
         return out
 
     def condition(self, parts):

@@ -9,6 +9,7 @@
 #include "catalog/tally.h"
 #include "telltale/catalog.h"
 #include "telltale/init.h"
+#include "telltale/view.h"
 
 /* --- observable gauges --- */
 
@@ -86,14 +87,26 @@ static union instrument instrument_new(tt_meter *meter, const struct metric *m)
     return at;
 }
 
-static void make_instruments(struct tt_catalog *c, tt_meter_provider *meters)
+/* Ids are given with each value all the same: so they stand on exemplars. False when that could not
+ * be had; the metric is left out then rather than grow without end. */
+static bool keep_ids_off_labels(tt_meter_provider *meters, const struct metric *m)
+{
+    tt_view view = {.size = sizeof view, .instrument = m->name};
+    view.meter_name = catalog_meters[m->set].name;
+    view.excluded_keys = m->ids;
+    view.excluded_keys_n = m->ids_n;
+    return m->ids_n == 0 || tt_meter_provider_add_view(meters, &view) == TT_OK;
+}
+
+static void make_instruments(struct tt_catalog *c, tt_meter_provider *meters, bool keep_ids)
 {
     for (size_t i = 0; i < catalog_metrics_n; i++) {
         const struct metric *m = &catalog_metrics[i];
         if (!(c->sets & UINT64_C(1) << m->set))
             continue;
         c->meter = tt_meter_get_scope(meters, &catalog_meters[m->set]);
-        c->at[i] = instrument_new(c->meter, m);
+        if (c->meter && (keep_ids || keep_ids_off_labels(meters, m)))
+            c->at[i] = instrument_new(c->meter, m);
     }
     c->callback = c->meter ? tt_meter_register_callback(c->meter, observe, c) : 0;
 }
@@ -120,7 +133,6 @@ tt_catalog *tt_catalog_new(const tt_catalog_options *options)
         return NULL;
     }
     c->sets = o.sets ? o.sets | TT_SET_TELLTALE : UINT64_MAX;
-    c->keep_ids = o.keep_ids;
     c->prices = o.prices;
     c->prices_n = o.prices ? o.prices_n : 0;
     for (size_t i = 0; i < SETS_MAX; i++) {
@@ -130,7 +142,7 @@ tt_catalog *tt_catalog_new(const tt_catalog_options *options)
     c->track_tracer = tt_tracer_get(o.tracers, "telltale.track", NULL);
     c->logger = tt_logger_get(o.loggers, "telltale.track", NULL);
     if (o.meters)
-        make_instruments(c, o.meters);
+        make_instruments(c, o.meters, o.keep_ids);
     return c;
 }
 

@@ -41,6 +41,9 @@ struct metric {
     size_t bounds_n;
     enum metric_kind kind;
     unsigned set; /* its number */
+    /* Attributes without end, that are labels only when the program asks for it. */
+    const char *const *ids;
+    size_t ids_n;
 };
 
 extern const struct metric catalog_metrics[];
@@ -75,7 +78,6 @@ union instrument {
 
 struct tt_catalog {
     uint64_t sets;
-    bool keep_ids;
     tt_tracer *tracers[SETS_MAX]; /* of the sets' operations */
     tt_tracer *track_tracer;
     tt_logger *logger;

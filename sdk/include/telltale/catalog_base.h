@@ -69,8 +69,9 @@ typedef struct tt_catalog_options {
     tt_tracer_provider *tracers;
     tt_logger_provider *loggers;
     uint64_t sets; /* of metrics, TT_SET_… | …; 0: all. TT_SET_TELLTALE is always there */
-    /* Ids, of which there is no end (sessions, operators, agents), become labels of metrics, too,
-     * not only attributes of spans. */
+    /* Ids, of which there is no end (sessions, operators, agents), become labels of metrics, too.
+     * Otherwise they are attributes of spans and of exemplars, by views (view.h) that leave them
+     * out of the labels. The first catalog of a provider decides. */
     bool keep_ids;
     /* Prices that go before the built-in ones; borrowed, for as long as the catalog. */
     const tt_price *prices;

@@ -5,6 +5,7 @@
 #include "support/otlp_sink.h"
 #include "telltale/catalog.h"
 #include "telltale/init.h"
+#include "telltale/metric_reader.h"
 #include "telltale/prometheus_text.h"
 #include "telltale/track.h"
 
@@ -349,13 +350,40 @@ static void test_only_chosen_sets_are_recorded(void **state)
 static void test_ids_are_labels_when_asked_for(void **state)
 {
     (void)state;
-    tt_catalog *with_ids = new_catalog((tt_catalog_options){.keep_ids = true});
+    tt_meter_provider *others = tt_meter_provider_new(NULL);
+    tt_catalog_options o = {.size = sizeof o, .meters = others, .keep_ids = true};
+    tt_catalog *with_ids = tt_catalog_new(&o);
     tt_approval_request_record(with_ids, "s-1", "o-1");
     tt_context_window_set(with_ids, "a-1", "s-1", 30, 120);
-    assert_true(scrape_has("escalation_approval_requests_total{operator_id=\"o-1\","
-                           "session_id=\"s-1\"} 1\n"));
-    assert_true(scrape_has("context_window_utilization{agent_id=\"a-1\",session_id=\"s-1\"} 25\n"));
+    char text[8192];
+    size_t n;
+    tt_prometheus_options p = {.size = sizeof p, .without_scope = true};
+    assert_int_equal(tt_prometheus_render(others, &p, text, sizeof text - 1, &n), TT_OK);
+    text[n] = '\0';
+    assert_non_null(strstr(text, "escalation_approval_requests_total{operator_id=\"o-1\","
+                                 "session_id=\"s-1\"} 1\n"));
+    assert_non_null(strstr(text, "context_window_utilization{agent_id=\"a-1\",session_id=\"s-1\"} "
+                                 "25\n"));
     tt_catalog_free(with_ids);
+    tt_meter_provider_free(others);
+}
+
+static void test_ids_stand_on_exemplars(void **state)
+{
+    (void)state;
+    tt_metric_reader_options r = {.size = sizeof r, .interval_ms = 3600000};
+    r.exporter = otlp_sink_exporter(&sink);
+    tt_metric_reader *reader = tt_metric_reader_start(meters, &r);
+    tt_approval approval = {.size = sizeof approval, .session_id = "s-1", .operator_id = "o-1"};
+    tt_approval_begin(catalog, &approval);
+    approval.approved = true;
+    tt_approval_end(&approval);
+    assert_int_equal(tt_metric_reader_stop(reader, 10000), TT_OK);
+    otlp_sink_has(&sink, "\"name\":\"escalation.approval.requests\"");
+    otlp_sink_has(&sink, "\"filteredAttributes\":["
+                         "{\"key\":\"operator_id\",\"value\":{\"stringValue\":\"o-1\"}},"
+                         "{\"key\":\"session_id\",\"value\":{\"stringValue\":\"s-1\"}}]");
+    assert_false(scrape_has("operator_id=\"o-1\""));
 }
 
 static void test_ids_of_calls_go_to_the_current_span(void **state)
@@ -458,6 +486,7 @@ int main(void)
         TEST(test_providers_of_the_process_are_taken_when_none_are_given),
         TEST(test_only_chosen_sets_are_recorded),
         TEST(test_ids_are_labels_when_asked_for),
+        TEST(test_ids_stand_on_exemplars),
         TEST(test_ids_of_calls_go_to_the_current_span),
         TEST(test_requests_and_dependencies_are_spans),
         TEST(test_exceptions_and_events_are_records_of_the_span),
