@@ -36,6 +36,12 @@ static const char *get(void *carrier, const char *name)
     return NULL;
 }
 
+static const char *key_at(void *carrier, size_t n)
+{
+    const struct headers *h = carrier;
+    return n < h->n ? h->list[n].name : NULL;
+}
+
 static void read_headers(struct headers *h, char *text)
 {
     for (char *end; text && *text && h->n < HEADERS_MAX; text = end) {
@@ -56,6 +62,9 @@ static void check_same(const tt_context *a, const tt_context *b)
     if (memcmp(x.trace_id, y.trace_id, 16) != 0 || memcmp(x.span_id, y.span_id, 8) != 0 ||
         strcmp(tt_context_tracestate(a), tt_context_tracestate(b)) != 0)
         abort();
+    const char *id = tt_context_correlation_id(a), *id_again = tt_context_correlation_id(b);
+    if (!id != !id_again || (id && strcmp(id, id_again) != 0))
+        abort();
     const char *name, *value;
     for (size_t i = 0; tt_baggage_at(b, i, &name, &value, NULL); i++) {
         if (!tt_baggage_get(a, name) || strcmp(tt_baggage_get(a, name), value) != 0)
@@ -72,9 +81,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(text, data + 1, size - 1);
     in.n = out.n = 0;
     read_headers(&in, text);
-    tt_context *c = tt_extract(data[0], get, &in);
-    tt_inject(TT_W3C | TT_BAGGAGE, c, set, &out);
-    tt_context *again = tt_extract(TT_W3C | TT_BAGGAGE, get, &out);
+    tt_carrier from = {get, key_at, &in};
+    tt_context *c = tt_extract_from(data[0], &from);
+    tt_inject(TT_W3C | TT_BAGGAGE | TT_CORRELATION_ID, c, set, &out);
+    tt_context *again = tt_extract(TT_W3C | TT_BAGGAGE | TT_CORRELATION_ID, get, &out);
     check_same(c, again);
     tt_context_free(c);
     tt_context_free(again);

@@ -77,6 +77,29 @@ TT_API void tt_leave(tt_token token);
 /* The span that was entered last in this thread; {0} when there is none. */
 TT_API tt_span tt_span_current(void);
 
+/* --- values of the program's own --- */
+
+/* A key is an object of the program, known by its address:
+ *
+ *     static const tt_context_key user_key = {"user"}; */
+typedef struct tt_context_key {
+    const char *name; /* for people */
+} tt_context_key;
+
+/* A new context like `c` (may be NULL) with the value. `destroy` (may be NULL) is called with it
+ * when the last context that has it is freed. NULL when out of memory, and then it is not. */
+TT_API tt_context *tt_context_with_value(tt_context *c, const tt_context_key *key, void *value,
+                                         void (*destroy)(void *value));
+
+/* The value that was set last, or NULL. */
+TT_API void *tt_context_value(const tt_context *c, const tt_context_key *key);
+
+/* The id by which people follow a request through systems that know nothing of traces
+ * (X-Correlation-ID). Visible ASCII, 1 to 128 bytes; another id leaves the new context like `c`.
+ * Reading: NULL when there is none; lives as long as the context. */
+TT_API tt_context *tt_context_with_correlation_id(tt_context *c, const char *id);
+TT_API const char *tt_context_correlation_id(const tt_context *c);
+
 /* --- baggage: names and values that travel with the context --- */
 
 /* The value of a name, or NULL; lives as long as the context. */
@@ -85,6 +108,13 @@ TT_API const char *tt_baggage_get(const tt_context *c, const char *name);
 /* A new context like `c` (may be NULL) with the name set, or removed by a NULL value. At most 64
  * names and 8192 bytes; beyond, and for a name that is no token, the new one is like `c`. */
 TT_API tt_context *tt_baggage_with(tt_context *c, const char *name, const char *value);
+
+/* The same with metadata, "key=value;key": what stands behind the value in the header. */
+TT_API tt_context *tt_baggage_with_metadata(tt_context *c, const char *name, const char *value,
+                                            const char *metadata);
+
+/* A new context like `c` without baggage. */
+TT_API tt_context *tt_baggage_clear(tt_context *c);
 
 /* The n-th pair in order of insertion; false beyond the last. `out_metadata` may be NULL. */
 TT_API bool tt_baggage_at(const tt_context *c, size_t n, const char **out_name,

@@ -6,9 +6,12 @@
 #include "core/cell_view.h"
 #include "core/current.h"
 #include "core/problem.h"
+#include "core/text.h"
 #include "trace/span.h"
 
 _Thread_local tt_token current_context;
+
+enum { CORRELATION_MAX = 128 };
 
 static const char HEX[] = "0123456789abcdef";
 
@@ -49,6 +52,7 @@ tt_context *context_new(const tt_span_context *span, const char *state, size_t s
         return NULL;
     }
     refcount_init(&c->refs);
+    c->values = NULL;
     c->span = *span;
     c->state_n = (uint32_t)state_n;
     c->baggage_n = (uint32_t)pairs;
@@ -59,6 +63,33 @@ tt_context *context_new(const tt_span_context *span, const char *state, size_t s
     if (baggage_bytes)
         memcpy(c->text + state_n + 1, baggage, baggage_bytes);
     return c;
+}
+
+tt_context *context_new_like(const tt_context *values_of, const tt_span_context *span,
+                             const char *state, size_t state_n, const char *baggage,
+                             size_t baggage_bytes, size_t pairs)
+{
+    tt_context *c = context_new(span, state, state_n, baggage, baggage_bytes, pairs);
+    if (c && values_of && values_of->values) {
+        refcount_get(&values_of->values->refs);
+        c->values = values_of->values;
+    }
+    return c;
+}
+
+/* A copy of `c`, of an empty one when it is NULL. */
+static tt_context *copy_of(const tt_context *c)
+{
+    tt_span_context span = tt_context_span(c);
+    return context_new_like(c, &span, tt_context_tracestate(c), c ? c->state_n : 0,
+                            c ? context_baggage(c) : NULL, c ? c->baggage_bytes : 0,
+                            c ? c->baggage_n : 0);
+}
+
+/* When nothing changes. */
+static tt_context *same(tt_context *c)
+{
+    return c ? tt_context_ref(c) : copy_of(NULL);
 }
 
 tt_context *tt_context_current(void)
@@ -72,8 +103,8 @@ tt_context *tt_context_current(void)
         state_n = base->state_n;
         memcpy(state, base->text, state_n);
     }
-    return context_new(&span, state, state_n, base ? context_baggage(base) : NULL,
-                       base ? base->baggage_bytes : 0, base ? base->baggage_n : 0);
+    return context_new_like(base, &span, state, state_n, base ? context_baggage(base) : NULL,
+                            base ? base->baggage_bytes : 0, base ? base->baggage_n : 0);
 }
 
 tt_context *tt_context_remote(const tt_span_context *span, const char *tracestate)
@@ -92,10 +123,22 @@ tt_context *tt_context_ref(tt_context *c)
     return c;
 }
 
+static void free_values(struct context_value *v)
+{
+    for (struct context_value *next; v && refcount_put(&v->refs); v = next) {
+        next = v->next;
+        if (v->destroy)
+            v->destroy(v->value);
+        free(v);
+    }
+}
+
 void tt_context_free(tt_context *c)
 {
-    if (c && refcount_put(&c->refs))
-        free(c);
+    if (!c || !refcount_put(&c->refs))
+        return;
+    free_values(c->values);
+    free(c);
 }
 
 tt_span_context tt_context_span(const tt_context *c)
@@ -147,6 +190,61 @@ tt_token tt_context_enter(tt_context *c)
 void tt_leave(tt_token token)
 {
     set_current(token);
+}
+
+/* --- values of the program's own ------------------------------------------------------------- */
+
+tt_context *tt_context_with_value(tt_context *c, const tt_context_key *key, void *value,
+                                  void (*destroy)(void *value))
+{
+    tt_context *with = copy_of(c);
+    struct context_value *v = with ? malloc(sizeof *v) : NULL;
+    if (!v) {
+        problem_add(TT_PROBLEM_MEMORY, 1);
+        tt_context_free(with);
+        return NULL;
+    }
+    *v = (struct context_value){
+        .key = key, .value = value, .destroy = destroy, .next = with->values};
+    refcount_init(&v->refs);
+    with->values = v;
+    return with;
+}
+
+void *tt_context_value(const tt_context *c, const tt_context_key *key)
+{
+    struct context_value *v = c ? c->values : NULL;
+    while (v && v->key != key)
+        v = v->next;
+    return v ? v->value : NULL;
+}
+
+static const tt_context_key correlation_key = {"correlation id"};
+
+bool correlation_id_is_valid(const char *id)
+{
+    size_t n = 0;
+    while (id && id[n] > 0x20 && id[n] < 0x7f && n <= CORRELATION_MAX)
+        n++;
+    return n > 0 && n <= CORRELATION_MAX && id[n] == '\0';
+}
+
+tt_context *tt_context_with_correlation_id(tt_context *c, const char *id)
+{
+    if (!correlation_id_is_valid(id)) {
+        problem(TT_PROBLEM_MISUSE, "a correlation id that is empty, too long or not visible", NULL);
+        return same(c);
+    }
+    char *copy = text_dup(id);
+    tt_context *with = copy ? tt_context_with_value(c, &correlation_key, copy, free) : NULL;
+    if (!with)
+        free(copy);
+    return with;
+}
+
+const char *tt_context_correlation_id(const tt_context *c)
+{
+    return tt_context_value(c, &correlation_key);
 }
 
 /* --- baggage --------------------------------------------------------------------------------- */
@@ -202,26 +300,51 @@ static bool put(char *to, size_t *inout_n, const char *text)
     return true;
 }
 
-tt_context *tt_baggage_with(tt_context *c, const char *name, const char *value)
+tt_context *tt_baggage_clear(tt_context *c)
+{
+    tt_span_context span = tt_context_span(c);
+    return context_new_like(c, &span, tt_context_tracestate(c), c ? c->state_n : 0, NULL, 0, 0);
+}
+
+bool baggage_is_metadata(const char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if ((unsigned char)text[i] < 0x20 || (unsigned char)text[i] >= 0x7f || text[i] == ',')
+            return false;
+    }
+    return true;
+}
+
+tt_context *tt_baggage_with_metadata(tt_context *c, const char *name, const char *value,
+                                     const char *metadata)
 {
     char bytes[BAGGAGE_BYTES_MAX];
     size_t n = 0, pairs = 0;
-    bool valid = name && baggage_is_name(name, strlen(name)), ok = true;
-    const char *old, *old_value, *metadata;
-    for (size_t i = 0; tt_baggage_at(c, i, &old, &old_value, &metadata); i++) {
+    metadata = text_or_empty(metadata);
+    bool valid = name && baggage_is_name(name, strlen(name)) &&
+                 baggage_is_metadata(metadata, strlen(metadata));
+    bool ok = true;
+    const char *old, *old_value, *old_metadata;
+    for (size_t i = 0; tt_baggage_at(c, i, &old, &old_value, &old_metadata); i++) {
         if (valid && strcmp(old, name) == 0)
             continue;
-        ok = ok && put(bytes, &n, old) && put(bytes, &n, old_value) && put(bytes, &n, metadata);
+        ok = ok && put(bytes, &n, old) && put(bytes, &n, old_value) && put(bytes, &n, old_metadata);
         pairs++;
     }
     if (valid && value) {
-        ok = ok && put(bytes, &n, name) && put(bytes, &n, value) && put(bytes, &n, "");
+        ok = ok && put(bytes, &n, name) && put(bytes, &n, value) && put(bytes, &n, metadata);
         pairs++;
     }
     if (!valid || !ok || pairs > BAGGAGE_MAX) {
         problem(TT_PROBLEM_MISUSE, "baggage with a bad name, or too much of it", name);
-        return c ? tt_context_ref(c) : context_new(&(tt_span_context){0}, NULL, 0, NULL, 0, 0);
+        return same(c);
     }
     tt_span_context span = tt_context_span(c);
-    return context_new(&span, tt_context_tracestate(c), c ? c->state_n : 0, bytes, n, pairs);
+    return context_new_like(c, &span, tt_context_tracestate(c), c ? c->state_n : 0, bytes, n,
+                            pairs);
+}
+
+tt_context *tt_baggage_with(tt_context *c, const char *name, const char *value)
+{
+    return tt_baggage_with_metadata(c, name, value, "");
 }

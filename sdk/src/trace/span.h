@@ -88,6 +88,9 @@ static inline char *span_append(struct tt_span_memory *s, size_t n)
     return s->bytes + s->n;
 }
 
+/* Takes a field out again, if it is there. */
+void span_take_out(struct tt_span_memory *s, struct span_field *f);
+
 /* Time since 1970 that runs evenly. */
 int64_t span_now_ns(void);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/mutex.h"
 #include "support/check.h"
 #include "telltale/trace.h"
 
@@ -173,9 +174,9 @@ static void test_too_many_are_told(void **state)
 enum { THREADS = 4, ROUNDS = 2000, SHARED = 16 };
 
 static struct {
-    pthread_mutex_t lock;
+    struct mutex lock;
     tt_span spans[SHARED];
-} shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} shared = {.lock = MUTEX_INIT};
 
 /* Puts a span of its own where another thread finds it, ends what was there, and looks at a third,
  * which may end meanwhile. */
@@ -185,11 +186,11 @@ static void *exchange_spans(void *arg)
     for (int i = 0; i < ROUNDS; i++) {
         tt_span mine = tt_span_start(tracer, "s", NULL);
         at = at * 1103515245u + 12345u;
-        (void)pthread_mutex_lock(&shared.lock);
+        mutex_lock(&shared.lock);
         tt_span theirs = shared.spans[at >> 16 & (SHARED - 1)];
         shared.spans[at >> 16 & (SHARED - 1)] = mine;
         tt_span third = shared.spans[at >> 20 & (SHARED - 1)];
-        (void)pthread_mutex_unlock(&shared.lock);
+        mutex_unlock(&shared.lock);
         tt_span_context c = tt_span_context_of(third);
         if (c.span_id[0] && !tt_span_context_is_valid(&c))
             abort();

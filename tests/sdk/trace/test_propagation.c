@@ -318,6 +318,161 @@ static void test_context_goes_to_child_processes_by_variables(void **state)
     tt_context_free(c);
 }
 
+static const char *key_at(void *carrier, size_t n)
+{
+    const struct headers *h = carrier;
+    return n < h->n ? h->list[n].name : NULL;
+}
+
+static void test_opentracing_headers_are_read_and_written(void **state)
+{
+    (void)state;
+    static struct headers h;
+    h.n = 0;
+    set(&h, "OT-Tracer-TraceID", "8448eb211c80319c");
+    set(&h, "OT-Tracer-SpanID", SPAN);
+    set(&h, "OT-Tracer-Sampled", "true");
+    set(&h, "OT-Baggage-user", "u 1");
+    tt_carrier carrier = {get, key_at, &h};
+    tt_context *c = tt_extract_from(TT_OTTRACE, &carrier);
+    tt_span_context span = tt_context_span(c);
+    assert_true(span.trace_id[7] == 0 && span.trace_id[8] == 0x84 && span.trace_id[15] == 0x9c);
+    assert_true(span.remote && span.flags == TT_FLAG_SAMPLED);
+    assert_string_equal(tt_baggage_get(c, "user"), "u 1");
+    assert_string_equal(inject(TT_OTTRACE, c, "ot-tracer-traceid"), "8448eb211c80319c");
+    assert_string_equal(get(&sent, "ot-tracer-spanid"), SPAN);
+    assert_string_equal(get(&sent, "ot-tracer-sampled"), "true");
+    assert_string_equal(get(&sent, "ot-baggage-user"), "u 1");
+    tt_context_free(c);
+}
+
+static void test_jaegers_baggage_has_headers_of_its_own(void **state)
+{
+    (void)state;
+    static struct headers h;
+    h.n = 0;
+    set(&h, "uberctx-user", "a%20b");
+    set(&h, "UberCtx-x", "1");
+    set(&h, "uberctx-", "no name");
+    tt_carrier carrier = {get, key_at, &h};
+    tt_context *c = tt_extract_from(TT_JAEGER, &carrier);
+    assert_string_equal(tt_baggage_get(c, "user"), "a b");
+    assert_string_equal(tt_baggage_get(c, "x"), "1");
+    const char *name, *value;
+    assert_false(tt_baggage_at(c, 2, &name, &value, NULL));
+    assert_string_equal(inject(TT_JAEGER, c, "uberctx-user"), "a%20b");
+    tt_context_free(c);
+}
+
+static void test_correlation_id_goes_in_and_out(void **state)
+{
+    (void)state;
+    tt_context *c = extract(TT_W3C | TT_CORRELATION_ID, "x-correlation-id", "req-17", NULL, NULL);
+    assert_string_equal(tt_context_correlation_id(c), "req-17");
+    tt_context *more = tt_baggage_with(c, "a", "1"); // keeps it
+    assert_string_equal(inject(TT_CORRELATION_ID, more, "X-Correlation-ID"), "req-17");
+    assert_string_equal(inject(TT_W3C, more, "X-Correlation-ID"), "");
+    tt_token token = tt_context_enter(more);
+    tt_context *current = tt_context_current();
+    assert_string_equal(tt_context_correlation_id(current), "req-17");
+    tt_context *other = tt_context_with_correlation_id(current, "req-18");
+    assert_string_equal(tt_context_correlation_id(other), "req-18");
+    tt_leave(token);
+    tt_context_free(other);
+    tt_context_free(current);
+    tt_context_free(more);
+    tt_context_free(c);
+}
+
+static void test_correlation_id_with_a_line_break_is_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"", "a\r\nb", "a b", "\xc3\xa9"};
+    char large[140];
+    memset(large, 'x', sizeof large - 1);
+    large[sizeof large - 1] = '\0';
+    uint64_t before = tt_problem_count(TT_PROBLEM_MISUSE);
+    for (size_t i = 0; i <= 4; i++) {
+        const char *id = i < 4 ? bad[i] : large;
+        tt_context *c = extract(TT_CORRELATION_ID, "X-Correlation-ID", id, NULL, NULL);
+        tt_context *own = tt_context_with_correlation_id(NULL, id);
+        assert_null(tt_context_correlation_id(c));
+        assert_null(tt_context_correlation_id(own));
+        tt_context_free(c);
+        tt_context_free(own);
+    }
+    assert_int_equal(tt_problem_count(TT_PROBLEM_MISUSE), before + 5);
+}
+
+static void test_fields_of_propagators_are_told(void **state)
+{
+    (void)state;
+    assert_string_equal(tt_propagator_field(TT_W3C | TT_BAGGAGE, 0), "traceparent");
+    assert_string_equal(tt_propagator_field(TT_W3C | TT_BAGGAGE, 2), "baggage");
+    assert_null(tt_propagator_field(TT_W3C | TT_BAGGAGE, 3));
+    assert_string_equal(tt_propagator_field(TT_B3_MULTI, 2), "X-B3-Sampled");
+    assert_null(tt_propagator_field(0, 0));
+}
+
+static int destroyed;
+
+static void destroy(void *value)
+{
+    destroyed += *(int *)value;
+}
+
+static void test_values_of_the_program_go_with_the_context(void **state)
+{
+    (void)state;
+    static const tt_context_key user = {"user"}, tenant = {"tenant"};
+    static int one = 1, two = 2;
+    destroyed = 0;
+    tt_context *a = tt_context_with_value(NULL, &user, &one, destroy);
+    tt_context *b = tt_context_with_value(a, &user, &two, destroy);
+    tt_context *c = tt_context_with_value(b, &tenant, &one, NULL);
+    assert_ptr_equal(tt_context_value(a, &user), &one);
+    assert_ptr_equal(tt_context_value(c, &user), &two);
+    assert_ptr_equal(tt_context_value(c, &tenant), &one);
+    assert_null(tt_context_value(a, &tenant));
+    assert_null(tt_context_value(NULL, &user));
+    tt_context_free(b);
+    tt_context_free(a);
+    assert_int_equal(destroyed, 0); // c has them
+    tt_context_free(c);
+    assert_int_equal(destroyed, 3);
+}
+
+static void test_baggage_has_metadata_and_may_be_cleared(void **state)
+{
+    (void)state;
+    tt_context *a = tt_baggage_with_metadata(NULL, "k", "v", "ttl=30;secret");
+    assert_string_equal(inject(TT_BAGGAGE, a, "baggage"), "k=v;ttl=30;secret");
+    tt_context *b = tt_baggage_with_metadata(a, "k", "v", "a,b"); // would be two entries
+    assert_string_equal(inject(TT_BAGGAGE, b, "baggage"), "k=v;ttl=30;secret");
+    tt_context *c = tt_baggage_clear(b);
+    assert_null(tt_baggage_get(c, "k"));
+    assert_string_equal(inject(TT_BAGGAGE, c, "baggage"), "");
+    tt_context_free(c);
+    tt_context_free(b);
+    tt_context_free(a);
+}
+
+static void test_each_wrong_digit_of_traceparent_is_found(void **state)
+{
+    (void)state;
+    static const char right[] = "00-" TRACE "-" SPAN "-01", wrong[] = "/:@G`gAF \x80\xff";
+    char text[sizeof right];
+    for (size_t i = 0; i + 1 < sizeof right; i++) {
+        for (const char *w = wrong; *w; w++) {
+            memcpy(text, right, sizeof right);
+            text[i] = *w;
+            tt_context *c = extract(TT_W3C, "traceparent", text, NULL, NULL);
+            assert_string_equal(span_text(c), "");
+            tt_context_free(c);
+        }
+    }
+}
+
 static void test_propagators_are_named_by_the_environment(void **state)
 {
     (void)state;
@@ -349,6 +504,14 @@ int main(void)
         cmocka_unit_test(test_baggage_header_is_read_with_metadata),
         cmocka_unit_test(test_baggage_has_limits),
         cmocka_unit_test(test_context_goes_to_child_processes_by_variables),
+        cmocka_unit_test(test_opentracing_headers_are_read_and_written),
+        cmocka_unit_test(test_jaegers_baggage_has_headers_of_its_own),
+        cmocka_unit_test(test_correlation_id_goes_in_and_out),
+        cmocka_unit_test(test_correlation_id_with_a_line_break_is_refused),
+        cmocka_unit_test(test_fields_of_propagators_are_told),
+        cmocka_unit_test(test_values_of_the_program_go_with_the_context),
+        cmocka_unit_test(test_baggage_has_metadata_and_may_be_cleared),
+        cmocka_unit_test(test_each_wrong_digit_of_traceparent_is_found),
         cmocka_unit_test(test_propagators_are_named_by_the_environment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
