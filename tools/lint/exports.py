@@ -21,7 +21,7 @@ SDK_LIBRARIES = {
     "telltale-catalog": {"libtelltale"},
     "telltale-config": {"libtelltale", "libyaml-0"},
     "telltale-otlp": {"libtelltale", "libcurl-gnutls", "libcurl", "libz", "libzstd"},
-    "telltale-prometheus": {"libtelltale", "libmicrohttpd"},
+    "telltale-prometheus": {"libtelltale", "libmicrohttpd", "libz"},
 }
 # The public header that is made of catalog/.
 GENERATED = ROOT / "build/release/sdk/catalog/telltale/catalog.h"

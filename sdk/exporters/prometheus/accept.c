@@ -50,3 +50,19 @@ enum tt_prometheus_format accept_format(const char *accept)
     }
     return open > 0 && open >= text ? TT_PROMETHEUS_OPENMETRICS : TT_PROMETHEUS_TEXT;
 }
+
+bool accept_gzip(const char *accept)
+{
+    struct str rest = str_c(accept);
+    int named = -1, any = -1;
+    while (rest.p) {
+        struct str coding;
+        bool known;
+        int q = weigh(str_cut(&rest, ','), &coding, &known);
+        if (str_eq_nocase(coding, STR("gzip")) || str_eq_nocase(coding, STR("x-gzip")))
+            named = q;
+        else if (str_eq(coding, STR("*")))
+            any = q;
+    }
+    return named >= 0 ? named > 0 : any > 0;
+}

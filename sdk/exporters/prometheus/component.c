@@ -3,12 +3,33 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "base/str.h"
 #include "telltale/component.h"
 #include "telltale/prometheus.h"
 
 static void stop(void *arg)
 {
     tt_prometheus_endpoint_stop(arg);
+}
+
+/* As Prometheus names its own strategies. */
+static enum tt_prometheus_names names_of(const char *strategy)
+{
+    static const struct {
+        const char *name;
+        enum tt_prometheus_names is;
+    } names[] = {{"UnderscoreEscapingWithSuffixes", TT_NAMES_UNDERSCORE_SUFFIXES},
+                 {"UnderscoreEscapingWithoutSuffixes", TT_NAMES_UNDERSCORE},
+                 {"NoUTF8EscapingWithSuffixes", TT_NAMES_UTF8_SUFFIXES},
+                 {"NoTranslation", TT_NAMES_UTF8}};
+    struct str wanted = str_c(strategy);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (str_eq_nocase(wanted, str_c(names[i].name)))
+            return names[i].is;
+    }
+    if (wanted.n)
+        tt_problem_tell(TT_PROBLEM_MISUSE, "not a translation strategy", strategy);
+    return TT_NAMES_UNDERSCORE_SUFFIXES;
 }
 
 static void read_properties(const tt_value *properties, tt_prometheus_endpoint_options *o)
@@ -20,6 +41,7 @@ static void read_properties(const tt_value *properties, tt_prometheus_endpoint_o
     int64_t port = tt_property_int(properties, "port", 9464);
     o->port = port >= 0 && port <= INT32_MAX ? (int32_t)port : INT32_MAX;
     o->without_scope = tt_property_bool(properties, "without_scope_info", false);
+    o->names = names_of(tt_property_text(properties, "translation_strategy"));
     o->without_target = tt_property_bool(properties, "without_target_info", false);
 }
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,16 +11,19 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "prometheus/accept.h"
+#include "prometheus/squeeze.h"
 #include "telltale/prometheus.h"
 
 enum { CONNECTIONS_MAX = 16, TIMEOUT_S = 10, MEMORY_MAX = 16 << 10, PORT_DEFAULT = 9464 };
+enum { PEM_MAX = 1 << 20 };
 
 static const size_t ANSWER_MAX = (size_t)64 << 20;
 
 struct tt_prometheus_endpoint {
     tt_meter_provider *provider; /* borrowed */
     tt_prometheus_endpoint_options options;
-    char *token; /* owned; NULL: none */
+    char *token;             /* owned; NULL: none */
+    char *certificate, *key; /* owned; PEM, NULL: HTTP */
     struct MHD_Daemon *daemon;
     uint16_t port;
 };
@@ -56,11 +60,22 @@ static enum MHD_Result answer_metrics(tt_prometheus_endpoint *e, struct MHD_Conn
     int rc = tt_prometheus_render_new(e->provider, &o, ANSWER_MAX, &text, &n);
     if (rc != TT_OK)
         return answer_text(c, MHD_HTTP_INTERNAL_SERVER_ERROR, tt_status_text(rc));
+    size_t short_n;
+    bool takes = accept_gzip(MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Accept-Encoding"));
+    char *shorter = takes ? squeeze(text, n, &short_n) : NULL;
+    if (shorter) {
+        free(text);
+        text = shorter;
+        n = short_n;
+    }
     struct MHD_Response *r = MHD_create_response_from_buffer(n, text, MHD_RESPMEM_MUST_FREE);
     if (!r) {
         free(text);
         return MHD_NO;
     }
+    if (shorter)
+        (void)MHD_add_response_header(r, "Content-Encoding", "gzip");
+    (void)MHD_add_response_header(r, "Vary", "Accept, Accept-Encoding");
     (void)MHD_add_response_header(r, "Content-Type", tt_prometheus_content_type(o.format));
     enum MHD_Result queued = MHD_queue_response(c, MHD_HTTP_OK, r);
     MHD_destroy_response(r);
@@ -141,16 +156,55 @@ static void set_port(struct sockaddr *address, uint16_t port)
         ((struct sockaddr_in *)(void *)address)->sin_port = htons(port);
 }
 
+/* A text that the caller frees; NULL with errno. */
+static char *read_pem(const char *path)
+{
+    FILE *f = fopen(path, "re");
+    char *text = f ? malloc(PEM_MAX + 1) : NULL;
+    size_t n = text ? fread(text, 1, PEM_MAX + 1, f) : 0;
+    int reason = text && n > PEM_MAX ? EFBIG : errno;
+    bool ok = text && n <= PEM_MAX && !ferror(f);
+    if (f)
+        (void)fclose(f); // it was only read
+    if (ok) {
+        text[n] = '\0';
+        return text;
+    }
+    free(text);
+    errno = reason;
+    return NULL;
+}
+
+static int read_tls(tt_prometheus_endpoint *e)
+{
+    const tt_prometheus_endpoint_options *o = &e->options;
+    if (!o->tls_certificate && !o->tls_key)
+        return TT_OK;
+    if (!o->tls_certificate || !o->tls_key)
+        return TT_ERR_INVALID;
+    e->certificate = read_pem(o->tls_certificate);
+    e->key = e->certificate ? read_pem(o->tls_key) : NULL;
+    return e->key ? TT_OK : TT_ERR_IO;
+}
+
 static struct MHD_Daemon *listen_at(tt_prometheus_endpoint *e, struct addrinfo *a, uint16_t port)
 {
     unsigned flags = MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD;
     if (a->ai_family == AF_INET6)
         flags |= MHD_USE_IPv6;
     set_port(a->ai_addr, port);
+    struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, e->certificate},
+                                   {MHD_OPTION_HTTPS_MEM_KEY, 0, e->key},
+                                   {MHD_OPTION_END, 0, NULL}};
+    if (e->key)
+        flags |= MHD_USE_TLS;
+    else
+        tls[0] = tls[2];
     return MHD_start_daemon(flags, port, NULL, NULL, answer, e, MHD_OPTION_SOCK_ADDR, a->ai_addr,
                             MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
                             MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S,
-                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_MAX, MHD_OPTION_END);
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_MAX,
+                            MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 
 static int listen_on(tt_prometheus_endpoint *e, const char *host, uint16_t port)
@@ -190,7 +244,9 @@ int tt_prometheus_endpoint_start(tt_meter_provider *provider,
     e->provider = provider;
     e->options = o;
     e->token = o.bearer_token ? str_dup(str_c(o.bearer_token)) : NULL;
-    int rc = o.bearer_token && !e->token ? TT_ERR_NOMEM : listen_on(e, choose_host(&o), port);
+    int rc = o.bearer_token && !e->token ? TT_ERR_NOMEM : read_tls(e);
+    if (rc == TT_OK)
+        rc = listen_on(e, choose_host(&o), port);
     if (rc == TT_OK) {
         *out = e;
         return TT_OK;
@@ -213,5 +269,7 @@ void tt_prometheus_endpoint_stop(tt_prometheus_endpoint *e)
     if (e->daemon)
         MHD_stop_daemon(e->daemon);
     free(e->token);
+    free(e->certificate);
+    free(e->key);
     free(e);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "prometheus/accept.h"
+#include "support/certs.h"
 #include "support/check.h"
 #include "telltale/prometheus.h"
 
@@ -107,6 +108,70 @@ static void test_token_is_asked_for(void **state)
     check_has(ask("GET /metrics", "Authorization: bearer secret\r\n"), "HTTP/1.1 200 ");
 }
 
+static void test_answer_is_compressed_for_those_who_take_gzip(void **state)
+{
+    (void)state;
+    tt_gauge *g = tt_gauge_new(tt_meter_get(provider, "t", NULL), "g", NULL);
+    for (int i = 0; i < 100; i++) {
+        tt_attr attr = tt_int("i", i);
+        tt_gauge_set(g, i, &attr, 1);
+    }
+    const char *answer = ask("GET /metrics", "Accept-Encoding: deflate, gzip;q=0.5\r\n");
+    check_has(answer, "Content-Encoding: gzip\r\n");
+    check_has(answer, "\r\n\r\n\x1f\x8b\x08");
+    answer = ask("GET /metrics", "Accept-Encoding: gzip;q=0\r\n");
+    check_has(answer, "g{otel_scope_name=\"t\",i=\"99\"} 99\n");
+    assert_true(accept_gzip("*"));
+    assert_false(accept_gzip("*, gzip;q=0"));
+    assert_false(accept_gzip(NULL));
+}
+
+static void test_https_needs_a_certificate_and_its_key(void **state)
+{
+    (void)state;
+    struct certs certs;
+    certs_make(&certs);
+    tt_prometheus_endpoint_options o = tt_prometheus_endpoint_defaults();
+    tt_prometheus_endpoint *other;
+    o.port = 0;
+    o.tls_certificate = certs.server;
+    assert_int_equal(tt_prometheus_endpoint_start(provider, &o, &other), TT_ERR_INVALID);
+    o.tls_key = "/nowhere";
+    assert_int_equal(tt_prometheus_endpoint_start(provider, &o, &other), TT_ERR_IO);
+    assert_int_equal(errno, ENOENT);
+    o.tls_key = certs.server_key;
+    assert_int_equal(tt_prometheus_endpoint_start(provider, &o, &other), TT_OK);
+    char command[512];
+    (void)snprintf(
+        command, sizeof command,
+        "curl --silent --fail --cacert %s https://localhost:%u/metrics | grep -q '^c_total{'",
+        certs.ca, tt_prometheus_endpoint_port(other));
+    assert_int_equal(system(command), 0);
+    tt_prometheus_endpoint_stop(other);
+    certs_remove(&certs);
+}
+
+static void test_textfile_is_replaced_as_a_whole(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/telltale-textfile-XXXXXX", path[64], text[4096];
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/job.prom", folder);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(tt_prometheus_write_file(provider, NULL, path), TT_OK);
+        FILE *f = fopen(path, "r");
+        assert_non_null(f);
+        text[fread(text, 1, sizeof text - 1, f)] = '\0';
+        assert_int_equal(fclose(f), 0);
+        check_has(text, "c_total{otel_scope_name=\"t\"} 7\n");
+    }
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0); // nothing else was left there
+    assert_int_equal(tt_prometheus_write_file(provider, NULL, path), TT_ERR_IO);
+    assert_int_equal(errno, ENOENT);
+    assert_int_equal(tt_prometheus_write_file(provider, NULL, ""), TT_ERR_INVALID);
+}
+
 static void test_address_in_use_is_an_error(void **state)
 {
     (void)state;
@@ -172,6 +237,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_token_is_asked_for, begin_guarded, end),
         cmocka_unit_test_setup_teardown(test_address_in_use_is_an_error, begin, end),
         cmocka_unit_test_setup_teardown(test_environment_names_the_address, begin, end),
+        cmocka_unit_test_setup_teardown(test_answer_is_compressed_for_those_who_take_gzip, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(test_https_needs_a_certificate_and_its_key, begin, end),
+        cmocka_unit_test_setup_teardown(test_textfile_is_replaced_as_a_whole, begin, end),
         cmocka_unit_test(test_preference_is_read_from_accept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,10 +2,47 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "metrics/otlp_metrics.h"
 #include "support/check.h"
 #include "support/fail_alloc.h"
+#include "telltale/context.h"
 #include "telltale/metrics.h"
+#include "telltale/process.h"
 #include "telltale/prometheus_text.h"
+#include "telltale/view.h"
+
+/* Views, exemplars, deltas and removed sets; what fails is left out. */
+static void use_more(tt_meter_provider *p)
+{
+    static const char *const keys[] = {"i"};
+    tt_view v = {.size = sizeof v, .instrument = "viewed", .name = "renamed"};
+    v.attribute_keys = keys;
+    v.attribute_keys_n = 1;
+    (void)tt_meter_provider_add_view(p, &v);
+    (void)tt_meter_provider_add_view(p, &(tt_view){.size = sizeof v, .instrument = "view*"});
+    (void)tt_meter_provider_switch(p, "off*", false);
+    tt_counter *c = tt_counter_new(tt_meter_get(p, "test", "1"), "viewed", NULL);
+    tt_span_context sampled = {.trace_id = {1}, .span_id = {1}, .flags = TT_FLAG_SAMPLED};
+    tt_context *context = tt_context_remote(&sampled, NULL);
+    tt_token token = tt_context_enter(context);
+    for (int i = 0; i < 20; i++) {
+        tt_attr attrs[] = {tt_int("i", i % 10), tt_str("a.b", "c")};
+        tt_counter_add(c, 1, attrs, 2);
+        tt_bound_counter_add(tt_counter_bind(c, attrs, 2), 1);
+    }
+    tt_leave(token);
+    tt_context_free(context);
+    struct delta d = {.temporality = TT_TEMPORALITY_DELTA};
+    struct buf request = BUF_MAX(1 << 20);
+    size_t points;
+    for (int i = 0; p && i < 2; i++)
+        (void)otlp_metrics_collect(p, &d, &request, &points);
+    buf_done(&request);
+    delta_done(&d);
+    (void)tt_meter_provider_remove_idle(p);
+    (void)tt_meter_provider_remove_idle(p);
+    (void)tt_process_metrics_start(p);
+}
 
 static bool use(tt_meter_provider *p)
 {
@@ -33,6 +70,7 @@ static void test_every_allocation_may_fail(void **state)
     for (size_t n = 0; !done; n++) {
         fail_alloc_at(n);
         tt_meter_provider *p = tt_meter_provider_new(NULL);
+        use_more(p);
         (void)use(p);
         done = !fail_alloc_happened();
         tt_meter_provider_free(p);

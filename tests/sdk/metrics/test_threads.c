@@ -1,21 +1,25 @@
 /* Threads that start, record, make instruments, end, fork and collect, all at once. What was
  * counted is exact at the end, whoever counted it. */
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "metrics/cell.h"
+#include "metrics/otlp_metrics.h"
 #include "support/check.h"
+#include "telltale/context.h"
 #include "telltale/metrics.h"
 #include "telltale/prometheus_text.h"
+#include "telltale/view.h"
 
 enum { THREADS = 8, ROUNDS = 5, ADDS = 2000 };
 
 static tt_meter_provider *provider;
 static tt_meter *meter;
-static tt_counter *counter;
+static tt_counter *counter, *viewed, *removed;
 static tt_bound_counter *bound;
 static tt_histogram *histogram, *exponential;
 
@@ -41,14 +45,20 @@ static int end(void **state)
     return 0;
 }
 
-static char *render(void)
+static char *render_as(enum tt_prometheus_format format)
 {
     tt_prometheus_options o = {.size = sizeof o, .without_scope = true, .without_target = true};
+    o.format = format;
     char *text = NULL;
     size_t n;
     if (tt_prometheus_render_new(provider, &o, 1 << 24, &text, &n) != TT_OK)
         abort();
     return text;
+}
+
+static char *render(void)
+{
+    return render_as(TT_PROMETHEUS_TEXT);
 }
 
 static void *record(void *arg)
@@ -109,6 +119,75 @@ static void test_nothing_is_lost_while_threads_come_and_go(void **state)
     check_line(text, "histogram_bucket{le=\"1\"} 40000\n");
     check_line(text, "histogram_sum 100000\n");
     check_line(text, "exponential_count 80000\n");
+    free(text);
+}
+
+/* Records in a sampled span, by a view, into sets that another thread removes. */
+static void *record_aside(void *arg)
+{
+    (void)arg;
+    tt_span_context sampled = {.trace_id = {1}, .span_id = {1}, .flags = TT_FLAG_SAMPLED};
+    tt_context *context = tt_context_remote(&sampled, NULL);
+    tt_token token = tt_context_enter(context);
+    for (int i = 0; i < ADDS; i++) {
+        tt_attr attrs[] = {tt_int("i", i % 10), tt_int("dropped", i)};
+        tt_counter_add(viewed, 1, attrs, 2);
+        tt_counter_add(removed, 1, attrs, 1);
+        tt_histogram_record(histogram, i, NULL, 0);
+        tt_bound_counter_add(bound, 1);
+    }
+    tt_leave(token);
+    tt_context_free(context);
+    return NULL;
+}
+
+static void *disturb(void *arg)
+{
+    const atomic_bool *stop = arg;
+    struct delta delta = {.temporality = TT_TEMPORALITY_DELTA};
+    for (int i = 0; !atomic_load(stop); i++) {
+        tt_attr attr = tt_int("i", i % 10);
+        (void)tt_counter_remove(removed, &attr, 1);
+        (void)tt_meter_provider_remove_idle(NULL);
+        (void)tt_meter_provider_switch(provider, "other", i % 2 == 0);
+        struct buf request = BUF_MAX(1 << 24);
+        size_t points;
+        if (otlp_metrics_collect(provider, &delta, &request, &points) != TT_OK)
+            abort();
+        buf_done(&request);
+        char *text = render_as(TT_PROMETHEUS_OPENMETRICS);
+        if (!strstr(text, "# EOF"))
+            abort();
+        free(text);
+    }
+    delta_done(&delta);
+    return NULL;
+}
+
+static void test_the_long_way_loses_nothing_while_sets_are_removed(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"i"};
+    tt_view view = {.size = sizeof view, .instrument = "viewed"};
+    view.attribute_keys = keys;
+    view.attribute_keys_n = 1;
+    assert_int_equal(tt_meter_provider_add_view(provider, &view), TT_OK);
+    viewed = tt_counter_new(meter, "viewed", NULL);
+    removed = tt_counter_new(meter, "removed", NULL);
+    atomic_bool stop = false;
+    pthread_t disturber, threads[THREADS];
+    assert_int_equal(pthread_create(&disturber, NULL, disturb, &stop), 0);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, record_aside, NULL), 0);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    atomic_store(&stop, true);
+    assert_int_equal(pthread_join(disturber, NULL), 0);
+    char *text = render_as(TT_PROMETHEUS_OPENMETRICS), line[64];
+    (void)snprintf(line, sizeof line, "viewed_total{i=\"3\"} %d # {trace_id=", THREADS * ADDS / 10);
+    check_line(text, line);
+    (void)snprintf(line, sizeof line, "bound_total %d # {trace_id=", THREADS * ADDS);
+    check_line(text, line);
     free(text);
 }
 
@@ -178,6 +257,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_nothing_is_lost_while_threads_come_and_go, begin, end),
         cmocka_unit_test_setup_teardown(test_threads_that_end_do_not_add_up, begin, end),
+        cmocka_unit_test_setup_teardown(test_the_long_way_loses_nothing_while_sets_are_removed,
+                                        begin, end),
 #if FORKS_ARE_SAFE
         cmocka_unit_test_setup_teardown(test_forks_amid_recording_give_children_that_start_at_zero,
                                         begin, end),

@@ -1,0 +1,11 @@
+/* Answers in gzip. */
+#ifndef TELLTALE_PROMETHEUS_SQUEEZE_H
+#define TELLTALE_PROMETHEUS_SQUEEZE_H
+
+#include <stddef.h>
+
+/* The text as a stream of gzip, for free(). NULL when out of memory, and when it would not become
+ * shorter. */
+char *squeeze(const char *text, size_t n, size_t *out_n);
+
+#endif
