@@ -1,6 +1,8 @@
 // kill -9 under metrics, spans and logs at once: what was acknowledged is there after the restart,
 // each batch whole and once, and the directory is sound.
 //
+// Searches find it, too: traces by attribute and id, sessions, log records by word, as Jaeger's API does.
+//
 // Spans and log records have no key, so that unlike with samples a row that came back twice would
 // show. What was sent and not acknowledged may be there as a whole or not at all.
 
@@ -16,6 +18,7 @@ const ROUNDS = Number(process.env.TELLTALE_KILL_ROUNDS ?? 6);
 const BATCH = 25; // rows of one request
 const FLUSH = "/api/v1/admin/telltale/flush";
 const NOW = Math.floor(Date.now() / 1000) - 3600;
+const traceOf = (round, batch) => hex((round + 1) * 1e6 + batch, 32);
 const hex = (n, digits) => n.toString(16).padStart(digits, "0");
 
 /** A batch of rows that tell their round, writer and batch; some of them are of the day before. */
@@ -26,18 +29,18 @@ const SENDERS = {
       api,
       `service-${writer}`,
       Array.from({ length: BATCH }, (_, i) => ({
-        trace: hex((round + 1) * 1e6 + batch, 32),
+        trace: traceOf(round, batch),
         id: hex(((round + 1) * 100 + writer) * 1e7 + batch * 100 + i + 1, 16),
         name: `step ${i % 3}`,
         start: time(batch, i),
-        attributes: { round, writer, batch, i, text: `row ${i} of a batch of round ${round}` },
+        attributes: { round, writer, batch, i, text: `row ${i} of a batch of round ${round}`, "session.id": `round ${round}` },
       })),
     ),
   logs: (api, round, writer, batch) =>
     writeLogs(
       api,
       `service-${writer}`,
-      Array.from({ length: BATCH }, (_, i) => ({ at: time(batch, i), body: `line ${i} of batch ${batch}`, severity: 9, attributes: { round, writer, batch, i } })),
+      Array.from({ length: BATCH }, (_, i) => ({ at: time(batch, i), body: `line ${i} of batch ${batch}`, trace: traceOf(round, batch), severity: 9, attributes: { round, writer, batch, i } })),
     ),
   async metrics(api, round, writer, batch) {
     const series = { labels: { __name__: "crash", round: String(round), writer: String(writer) }, samples: Array.from({ length: BATCH }, (_, i) => [NOW * 1000 + batch * BATCH + i, batch]) };
@@ -131,6 +134,39 @@ describe(`kill -9 under metrics, spans and logs, ${ROUNDS} times (TELLTALE_SEED=
     }
   }
 
+  async function found(path, params) {
+    const answer = await server.api.get(`/api/v1/${path}`, params);
+    assert.equal(answer.status, 200, answer.text);
+    return answer.json.data;
+  }
+
+  /** What each writer of the table acknowledged in the round: the most, for they share traces. */
+  const most = (table, round) => Math.max(...acknowledged[round].filter((_, w) => WRITERS[w] === table));
+  const sum = (table, round) => acknowledged[round].filter((_, w) => WRITERS[w] === table).reduce((a, b) => a + b);
+  const atLeast = (n, expected, what) => assert.ok(n >= expected && n <= expected + 2, `${what}: ${n}, ${expected} acknowledged`);
+
+  async function searchTraces(round) {
+    const count = most("spans", round);
+    const { traces } = await found("traces", { where: `round = ${round} and text : "batch of round ${round}"`, limit: 500 });
+    const ids = new Set(traces.map((t) => t.trace_id));
+    for (let batch = 0; batch < count && batch < 500; batch++) assert.ok(ids.has(traceOf(round, batch)), `trace of batch ${batch} of ${count}`);
+    if (count === 0) return;
+    const { sessions } = await found("sessions", { where: `round = ${round}` });
+    atLeast(sessions[0].trace_count, Math.min(count, 200), "traces of the session");
+    const { spans, logs } = await found(`traces/${traceOf(round, 0)}`);
+    const { data } = (await server.api.get(`/jaeger/api/traces/${traceOf(round, 0)}`)).json;
+    assert.equal(data[0].spans.length, spans.length);
+    const lines = acknowledged[round].filter((n, w) => WRITERS[w] === "logs" && n > 0).length;
+    assert.ok(logs.length >= lines * BATCH, `${logs.length} lines of the trace`);
+  }
+
+  async function searchLogs(round) {
+    const { logs } = await found("logs", { where: `"line 7" and round = ${round}`, limit: 10_000 });
+    atLeast(logs.length, sum("logs", round), "lines found by their words");
+    const { total } = await found("logs/histogram", { where: `round = ${round}`, start: NOW - 2 * 86_400, end: NOW + 7000, step: "1h" });
+    atLeast(total / BATCH, sum("logs", round), "lines in the histogram");
+  }
+
   async function checkDirectory() {
     const { code, stdout } = await run(TELLTALE, ["store", "check", server.data], { timeoutMs: 120_000 });
     assert.equal(code, 0, stdout);
@@ -143,6 +179,8 @@ describe(`kill -9 under metrics, spans and logs, ${ROUNDS} times (TELLTALE_SEED=
       if (round % 5 === 0) await checkDirectory();
       await server.restart();
       await checkRound(round);
+      await searchTraces(round);
+      await searchLogs(round);
     });
   }
 
@@ -151,6 +189,10 @@ describe(`kill -9 under metrics, spans and logs, ${ROUNDS} times (TELLTALE_SEED=
     assert.deepEqual(await server.stop(), { code: 0, signal: null });
     await checkDirectory();
     await server.restart();
-    for (let round = 0; round < ROUNDS; round++) await checkRound(round);
+    for (let round = 0; round < ROUNDS; round++) {
+      await checkRound(round);
+      await searchTraces(round);
+      await searchLogs(round);
+    }
   });
 });

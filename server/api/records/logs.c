@@ -85,12 +85,12 @@ static int logs(struct record_request *r, struct http_response *response, struct
 /* --- histogram -------------------------------------------------------------------------------- */
 
 /* A step that people count in, near to a sixtieth of the range. */
-static int64_t good_step(int64_t range_ns)
+static int64_t good_step(uint64_t range_ns)
 {
     static const int64_t seconds[] = {1,   2,   5,    10,   15,   30,    60,    120,   300,
                                       600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400};
     for (size_t i = 0; i < ARRAY_LEN(seconds); i++)
-        if (seconds[i] * NS_PER_S >= range_ns / STEPS)
+        if ((uint64_t)(seconds[i] * NS_PER_S) >= range_ns / STEPS)
             return seconds[i] * NS_PER_S;
     return 7 * 86400 * NS_PER_S;
 }
@@ -99,7 +99,7 @@ static int read_step(struct record_request *r, const struct record_params *p, in
                      struct err *err)
 {
     struct str text = http_param(r->http, "step");
-    *out = good_step(p->max_unix_ns - p->min_unix_ns);
+    *out = good_step((uint64_t)p->max_unix_ns - (uint64_t)p->min_unix_ns);
     if (text.n && (!parse_duration_ns(text, NS_PER_S, out) || *out <= 0))
         return record_param_bad("step", text, "a duration like 30s", err);
     return 0;

@@ -22,6 +22,7 @@ enum {
 };
 
 #define LATE_NS (30 * NS_PER_S)
+#define LOOK_SENDS ((size_t)4 << 20) /* bytes */
 #define LOOK_BYTES ((size_t)256 << 20)
 
 struct tail {
@@ -52,12 +53,25 @@ static bool was_seen(const struct tail *t, const struct log_id *id)
     return t->n_seen && bsearch(id, t->seen, t->n_seen, sizeof *id, by_id) != NULL;
 }
 
-static void send_event(struct buf *out, const struct log_row *row)
+static void send_dropped(struct buf *out, const char *reason)
 {
-    struct json j = json_to(out);
-    buf_puts(out, "event: log\ndata: ");
+    buf_printf(out, "event: dropped\ndata: {\"reason\": \"%s\"}\n\n", reason);
+}
+
+/* False when there is no room for it: one look sends LOOK_SENDS at most, for the client may be slow
+ * and the text waits for it. */
+static bool send_event(struct buf *out, const struct log_row *row)
+{
+    struct buf event = BUF_MAX(LOOK_SENDS);
+    struct json j = json_to(&event);
+    buf_puts(&event, "event: log\ndata: ");
     json_log(&j, row);
-    buf_puts(out, "\n\n");
+    buf_puts(&event, "\n\n");
+    bool fits = !buf_failed(&event) && out->n + event.n <= LOOK_SENDS;
+    if (fits)
+        buf_put_str(out, buf_str(&event));
+    buf_done(&event);
+    return fits;
 }
 
 /* Rows come newest first and go out oldest first. */
@@ -65,15 +79,15 @@ static void send_rows(struct tail *t, struct buf *out, const struct log_row *row
                       bool more)
 {
     size_t fresh = 0;
+    bool all = true;
     while (fresh < n && !was_seen(t, &rows[fresh].id))
         fresh++; // a rough first guess: those in front of the first known one
-    bool dropped = more && fresh == n && t->lines == SIZE_MAX;
-    if (dropped)
-        buf_puts(out,
-                 "event: dropped\ndata: {\"reason\": \"more records than the rate allows\"}\n\n");
+    if (more && fresh == n && t->lines == SIZE_MAX)
+        send_dropped(out, "more records than the rate allows");
     for (size_t i = n; i-- > 0;)
-        if (!was_seen(t, &rows[i].id))
-            send_event(out, &rows[i]);
+        all &= was_seen(t, &rows[i].id) || send_event(out, &rows[i]);
+    if (!all)
+        send_dropped(out, "more bytes than are sent at once");
 }
 
 static void remember(struct tail *t, const struct log_row *rows, size_t n)

@@ -57,8 +57,8 @@ bool parse_time_ns(struct str text, int64_t *out_unix_ns)
         *out_unix_ns = time_by_magnitude(number);
         return true;
     }
-    if (time_parse_rfc3339(text, &ms, NULL) != 0 || ms < INT64_MIN / NS_PER_MS ||
-        ms > INT64_MAX / NS_PER_MS - 1000)
+    if (time_parse_rfc3339(text, &ms, NULL) != 0 || ms < INT64_MIN / NS_PER_MS + MS_PER_S ||
+        ms > INT64_MAX / NS_PER_MS - MS_PER_S)
         return false;
     int64_t seconds = ms / MS_PER_S - (ms % MS_PER_S < 0);
     *out_unix_ns = seconds * NS_PER_S + decimals_ns(text);
