@@ -60,7 +60,9 @@ uint32_t column_find(const struct column *c, uint32_t row, uint32_t hint)
         return row < c->n ? row : UINT32_MAX;
     uint32_t lo = 0, hi = c->n;
     if (hint < c->n && c->rows[hint] <= row) {
-        lo = hint;
+        if (c->rows[hint] == row || hint + 1 == c->n || c->rows[hint + 1] > row)
+            return c->rows[hint] == row ? hint : UINT32_MAX;
+        lo = hint + 1;
         uint32_t step = 1;
         while (lo + step < hi && c->rows[lo + step] <= row) {
             lo += step;
