@@ -338,6 +338,10 @@ static void test_endpoint_is_started_and_stopped(void **state)
     tt_sdk_free(&sdk);
 }
 
+#define LOGGERS_ARE_LOUD                                                                           \
+    "logger_provider: {logger_configurator/development: "                                          \
+    "{default_config: {minimum_severity: loud}}}"
+
 static void test_what_is_not_known_is_told_and_left_out(void **state)
 {
     (void)state;
@@ -357,8 +361,7 @@ static void test_what_is_not_known_is_told_and_left_out(void **state)
         "propagator: {composite_list: nothing}",
         "resource: {detection/development: {detectors: [{nothing: }]}}",
         "resource: {attributes: [{name: a}]}",
-        "logger_provider: {logger_configurator/development: "
-        "{default_config: {minimum_severity: loud}}}",
+        LOGGERS_ARE_LOUD,
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         char text[512];
