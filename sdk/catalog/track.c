@@ -91,11 +91,35 @@ void tt_track_exception(tt_catalog *catalog, const char *type, const char *messa
     track_record(catalog, "exception", TT_SEVERITY_ERROR, body ? body : "exception", &a);
 }
 
+static void track_event(tt_catalog *c, const char *name, struct attrs *a, const tt_attr *properties,
+                        size_t n)
+{
+    if (!c || !name)
+        return;
+    put_properties(a, properties, n);
+    track_record(c, name, TT_SEVERITY_INFO, name, a);
+}
+
 void tt_track_event(tt_catalog *catalog, const char *name, const tt_attr *properties, size_t n)
 {
-    if (!catalog || !name)
-        return;
     struct attrs a = {.n = 0};
-    put_properties(&a, properties, n);
-    track_record(catalog, name, TT_SEVERITY_INFO, name, &a);
+    track_event(catalog, name, &a, properties, n);
+}
+
+void tt_track_agent_event(tt_catalog *catalog, const char *agent_id, const char *event,
+                          const tt_attr *properties, size_t n)
+{
+    struct attrs a = {.n = 0};
+    put_string(&a, KEY("agent.id"), agent_id);
+    put_string(&a, KEY("event"), event);
+    track_event(catalog, event, &a, properties, n);
+}
+
+void tt_track_mission_event(tt_catalog *catalog, const char *mission_id, const char *event,
+                            const tt_attr *properties, size_t n)
+{
+    struct attrs a = {.n = 0};
+    put_string(&a, KEY("mission.id"), mission_id);
+    put_string(&a, KEY("event"), event);
+    track_event(catalog, event, &a, properties, n);
 }

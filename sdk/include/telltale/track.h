@@ -31,6 +31,13 @@ TT_API void tt_track_exception(tt_catalog *catalog, const char *type, const char
 TT_API void tt_track_event(tt_catalog *catalog, const char *name, const tt_attr *properties,
                            size_t n);
 
+/* Something that happened to an agent or in a mission: as tt_track_event, with agent.id or
+ * mission.id and the attribute "event". */
+TT_API void tt_track_agent_event(tt_catalog *catalog, const char *agent_id, const char *event,
+                                 const tt_attr *properties, size_t n);
+TT_API void tt_track_mission_event(tt_catalog *catalog, const char *mission_id, const char *event,
+                                   const tt_attr *properties, size_t n);
+
 TT_END
 
 #endif

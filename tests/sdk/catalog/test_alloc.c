@@ -35,8 +35,34 @@ static void test_every_allocation_may_fail(void **state)
     assert_true(n > 100);
 }
 
+static void use_tool(tt_catalog *catalog)
+{
+    tt_tool_call call = {.size = sizeof call, .tool = "grep"};
+    tt_tool_call_begin(catalog, &call);
+    tt_tool_call_end(&call);
+    tt_error_record(catalog, "here", "timeout", "error");
+}
+
+static void test_recording_what_is_known_does_not_allocate(void **state)
+{
+    (void)state;
+    tt_meter_provider *meters = tt_meter_provider_new(NULL);
+    tt_catalog_options o = {.size = sizeof o, .meters = meters, .sets = TT_SET_AGENTS};
+    tt_catalog *catalog = tt_catalog_new(&o);
+    use_tool(catalog);
+    (void)fail_alloc_count();
+    for (int i = 0; i < 100; i++)
+        use_tool(catalog);
+    assert_int_equal(fail_alloc_count(), 0);
+    tt_catalog_free(catalog);
+    tt_meter_provider_free(meters);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_allocation_may_fail)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_allocation_may_fail),
+        cmocka_unit_test(test_recording_what_is_known_does_not_allocate),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

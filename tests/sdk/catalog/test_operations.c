@@ -433,6 +433,22 @@ static void test_exceptions_and_events_are_records_of_the_span(void **state)
     assert_int_equal(sink.items, 2);
 }
 
+static void test_events_of_agents_and_missions_name_them(void **state)
+{
+    (void)state;
+    tt_attr property = tt_str("error", "no team");
+    tt_track_mission_event(catalog, "m-1", "mission_failed", &property, 1);
+    otlp_sink_has(&sink, "\"eventName\":\"mission_failed\"");
+    otlp_sink_has(&sink, "\"mission.id\",\"value\":{\"stringValue\":\"m-1\"}");
+    otlp_sink_has(&sink, "\"event\",\"value\":{\"stringValue\":\"mission_failed\"}");
+    otlp_sink_has(&sink, "\"error\",\"value\":{\"stringValue\":\"no team\"}");
+    tt_track_agent_event(catalog, "a-1", "started", NULL, 0);
+    otlp_sink_has(&sink, "\"agent.id\",\"value\":{\"stringValue\":\"a-1\"}");
+    tt_track_agent_event(catalog, "a-1", NULL, NULL, 0);
+    tt_track_mission_event(NULL, "m-1", "none", NULL, 0);
+    assert_int_equal(sink.items, 2);
+}
+
 static void test_without_loggers_events_go_to_the_span(void **state)
 {
     (void)state;
@@ -490,6 +506,7 @@ int main(void)
         TEST(test_ids_of_calls_go_to_the_current_span),
         TEST(test_requests_and_dependencies_are_spans),
         TEST(test_exceptions_and_events_are_records_of_the_span),
+        TEST(test_events_of_agents_and_missions_name_them),
         TEST(test_without_loggers_events_go_to_the_span),
         TEST(test_too_many_properties_are_cut),
     };
