@@ -22,6 +22,7 @@ SDK_LIBRARIES = {
     "telltale-config": {"libtelltale", "libyaml-0"},
     "telltale-otlp": {"libtelltale", "libcurl-gnutls", "libcurl", "libz", "libzstd"},
     "telltale-prometheus": {"libtelltale", "libmicrohttpd", "libz"},
+    "telltale-sinks": {"libtelltale"},
 }
 # The public header that is made of catalog/.
 GENERATED = ROOT / "build/release/sdk/catalog/telltale/catalog.h"

@@ -20,6 +20,7 @@ EDGES = {
     "sdk/declare": ["base", "telltale"],
     "sdk/exporters/wire": ["base"],
     "sdk/exporters/otlp": ["base", "telltale", "wire"],
+    "sdk/exporters/sinks": ["base", "telltale", "wire"],
     "sdk/exporters/prometheus": ["base", "telltale"],
     "server/self": ["base"],
     "server/log": ["base", "self"],
@@ -48,7 +49,7 @@ PUBLIC = {
     "store": ["store.h", "aggregates.h", "inspect.h", "records.h"],
 }
 
-LIBRARIES = ["base", "model", "codec", "telltale", "core", "metrics", "trace", "logs", "prometheus", "otlp", "wire", "catalog"]
+LIBRARIES = ["base", "model", "codec", "telltale", "core", "metrics", "trace", "logs", "prometheus", "otlp", "wire", "sinks", "catalog"]
 
 _INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 

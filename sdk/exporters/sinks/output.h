@@ -1,0 +1,29 @@
+/* Where lines go: a descriptor of the program's, or a file that rotates. */
+#ifndef TELLTALE_SDK_EXPORTERS_SINKS_OUTPUT_H
+#define TELLTALE_SDK_EXPORTERS_SINKS_OUTPUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+struct output {
+    int fd;
+    char *path; /* owned; NULL: the descriptor is the program's */
+    int64_t period_s, keep;
+    uint64_t bytes_max;
+    bool sync;
+};
+
+/* With the other members set. TT_ERR_NOMEM, TT_ERR_IO. output_close frees what is there. */
+int output_open(struct output *o, const char *path);
+void output_close(struct output *o);
+
+/* Whole lines. A file that is too old at this time, or would become too large, is rotated before.
+ */
+int output_write(struct output *o, struct str lines, int64_t now_unix_s);
+
+/* A file's bytes are on the disk after it. */
+int output_flush(struct output *o);
+
+#endif
