@@ -23,6 +23,25 @@ static void add_pull(struct create *c, const tt_value *exporter)
         c->sdk->pulls[c->sdk->pulls_n++] = pull;
 }
 
+/* Of the properties of an exporter: {otlp_http: {temporality_preference: delta}}. */
+static const char *preference(const tt_value *exporter, const char *name)
+{
+    bool one = exporter && exporter->type == TT_TYPE_MAP && exporter->n == 1;
+    return one ? tt_property_text(&exporter->as.fields[0].value, name) : NULL;
+}
+
+static enum tt_temporality temporality_of(struct create *c, const tt_value *exporter)
+{
+    const char *text = preference(exporter, "temporality_preference");
+    if (!text || strcmp(text, "cumulative") == 0)
+        return TT_TEMPORALITY_CUMULATIVE;
+    if (strcmp(text, "delta") == 0)
+        return TT_TEMPORALITY_DELTA;
+    if (strcmp(text, "low_memory") != 0)
+        create_complain(c, TT_ERR_INVALID, "a temporality_preference that is none", text);
+    return TT_TEMPORALITY_LOWMEMORY;
+}
+
 static void add_periodic(struct create *c, const tt_value *reader)
 {
     tt_metric_reader_options o = {
@@ -31,6 +50,7 @@ static void add_periodic(struct create *c, const tt_value *reader)
         .timeout_ms = MAX(create_count(c, reader, "timeout", 30000), 1),
     };
     const tt_value *exporter = tt_property(reader, "exporter");
+    o.temporality = temporality_of(c, exporter);
     if (create_exporter(c, TT_SIGNAL_METRICS, exporter, &o.exporter) != TT_OK)
         return;
     tt_metric_reader *made = tt_metric_reader_start(c->sdk->meters, &o);
@@ -58,31 +78,52 @@ static void add_reader(struct create *c, const tt_value *item)
         create_complain(c, TT_ERR_INVALID, "a metric reader is pull or periodic", name);
 }
 
-/* The provider has one limit: that of the first reader that tells one. */
-static size_t cardinality_limit(struct create *c, const tt_value *readers)
+/* --- the provider ---------------------------------------------------------------------------- */
+
+/* It has one limit and one aggregation of histograms: those of the first reader that tells. */
+static void take_readers(struct create *c, const tt_value *readers, tt_meter_provider_options *o)
 {
-    int64_t limit = 0;
-    for (size_t i = 0; readers && readers->type == TT_TYPE_ARRAY && i < readers->n && !limit; i++) {
+    for (size_t i = 0; readers && readers->type == TT_TYPE_ARRAY && i < readers->n; i++) {
         const tt_value *reader = &readers->as.items[i];
-        if (reader->type == TT_TYPE_MAP && reader->n == 1) {
-            const tt_value *limits = tt_property(&reader->as.fields[0].value, "cardinality_limits");
-            limit = create_count(c, limits, "default", 0);
-        }
+        if (reader->type != TT_TYPE_MAP || reader->n != 1)
+            continue;
+        const tt_value *p = &reader->as.fields[0].value;
+        const char *histograms =
+            preference(tt_property(p, "exporter"), "default_histogram_aggregation");
+        if (!o->cardinality_limit)
+            o->cardinality_limit =
+                (size_t)create_count(c, tt_property(p, "cardinality_limits"), "default", 0);
+        if (histograms && strcmp(histograms, "base2_exponential_bucket_histogram") == 0)
+            o->exponential_histograms = true;
     }
-    return (size_t)limit;
+}
+
+static enum tt_exemplars exemplars_of(struct create *c, const char *filter)
+{
+    if (!filter || strcmp(filter, "trace_based") == 0)
+        return TT_EXEMPLARS_TRACE_BASED;
+    if (strcmp(filter, "always_on") == 0)
+        return TT_EXEMPLARS_ALWAYS_ON;
+    if (strcmp(filter, "always_off") != 0)
+        create_complain(c, TT_ERR_INVALID, "an exemplar_filter that is none", filter);
+    return TT_EXEMPLARS_ALWAYS_OFF;
 }
 
 void create_meters(struct create *c, const tt_value *provider)
 {
     const tt_value *readers = tt_property(provider, "readers");
-    tt_meter_provider_options o = {.size = sizeof o,
-                                   .resource = c->resource,
-                                   .cardinality_limit = cardinality_limit(c, readers)};
+    tt_meter_provider_options o = {
+        .size = sizeof o,
+        .resource = c->resource,
+        .exemplars = exemplars_of(c, tt_property_text(provider, "exemplar_filter")),
+    };
+    take_readers(c, readers, &o);
     c->sdk->meters = tt_meter_provider_new(&o);
     if (!c->sdk->meters) {
         create_complain(c, TT_ERR_NOMEM, NULL, NULL);
         return;
     }
+    create_views(c, tt_property(provider, "views")); // they hold for what is made after them
     for (size_t i = 0; readers && readers->type == TT_TYPE_ARRAY && i < readers->n; i++)
         add_reader(c, &readers->as.items[i]);
 }

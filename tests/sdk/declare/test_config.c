@@ -322,6 +322,41 @@ static void test_detectors_are_filtered(void **state)
     tt_sdk_free(&sdk);
 }
 
+static void test_views_say_what_becomes_of_instruments(void **state)
+{
+    (void)state;
+    tt_sdk sdk;
+    assert_int_equal(
+        create("file_format: \"1.0\"\n"
+               "meter_provider:\n"
+               "  exemplar_filter: always_off\n"
+               "  views:\n"
+               "    - selector: {instrument_name: taken, instrument_type: histogram}\n"
+               "      stream:\n"
+               "        name: given\n"
+               "        attribute_keys: {included: [kept]}\n"
+               "        aggregation: {explicit_bucket_histogram: {boundaries: [1, 2.5]}}\n"
+               "    - selector: {instrument_name: unwanted*}\n"
+               "      stream: {aggregation: {drop: }}\n"
+               "  readers: [{periodic: {interval: 100000, exporter:\n"
+               "    {sink: {temporality_preference: delta}}, cardinality_limits: {default: 9}}}]\n",
+               &sdk),
+        TT_OK);
+    tt_meter *meter = tt_meter_get(sdk.meters, "m", NULL);
+    tt_attr attrs[] = {tt_str("kept", "here"), tt_str("left", "out")};
+    tt_histogram_record(tt_histogram_new(meter, "taken", NULL), 2, attrs, 2);
+    tt_counter_add(tt_counter_new(meter, "unwanted.one", NULL), 1, NULL, 0);
+    tt_counter_add(tt_counter_new(meter, "wanted", NULL), 1, NULL, 0);
+    assert_int_equal(tt_sdk_flush(&sdk, 10000), TT_OK);
+    otlp_sink_has(&sink, "\"name\":\"given\"");
+    otlp_sink_has(&sink, "\"explicitBounds\":[1,2.5]");
+    otlp_sink_has(&sink, "\"aggregationTemporality\":1");
+    otlp_sink_has(&sink, "here");
+    otlp_sink_lacks(&sink, "left");
+    otlp_sink_lacks(&sink, "unwanted");
+    tt_sdk_free(&sdk);
+}
+
 static void test_endpoint_is_started_and_stopped(void **state)
 {
     (void)state;
@@ -357,6 +392,9 @@ static void test_what_is_not_known_is_told_and_left_out(void **state)
         "meter_provider: {readers: [{pull: {exporter: {nothing: }}}]}",
         "meter_provider: {readers: [{other: }]}",
         "meter_provider: {readers: [{periodic: }]}",
+        "meter_provider: {views: [{selector: {instrument_type: nothing}}]}",
+        "meter_provider: {views: [{stream: {aggregation: {nothing: }}}]}",
+        "meter_provider: {exemplar_filter: nothing}",
         "propagator: {composite: [{nothing: }]}",
         "propagator: {composite_list: nothing}",
         "resource: {detection/development: {detectors: [{nothing: }]}}",
@@ -415,6 +453,7 @@ int main(void)
         TEST(samplers_are_nested),
         TEST(limits_hold_for_spans),
         TEST(detectors_are_filtered),
+        TEST(views_say_what_becomes_of_instruments),
         TEST(endpoint_is_started_and_stopped),
         TEST(what_is_not_known_is_told_and_left_out),
         TEST(init_takes_the_file_that_the_environment_names),
