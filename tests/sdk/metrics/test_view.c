@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "metrics/provider.h"
 #include "support/check.h"
 #include "telltale/prometheus_text.h"
 
@@ -321,6 +322,45 @@ static void test_first_of_two_spellings_names_the_stream(void **state)
     check("# TYPE Requests gauge\nRequests 1\n");
 }
 
+static void test_environment_makes_histograms_exponential(void **state)
+{
+    (void)state;
+    static const char name[] = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION";
+    const double bounds[] = {1};
+    tt_instrument_options o = {.size = sizeof o, .bounds = bounds, .bounds_n = 1};
+    assert_int_equal(setenv(name, "base2_exponential_bucket_histogram", 1), 0);
+    tt_meter_provider_free(provider);
+    provider = tt_meter_provider_new(NULL);
+    meter = tt_meter_get(provider, "test", NULL);
+    assert_int_equal(unsetenv(name), 0);
+    tt_histogram_record(tt_histogram_new(meter, "e", NULL), 2, NULL, 0);
+    tt_histogram_record(tt_histogram_new(meter, "h", &o), 2, NULL, 0);
+    check("# TYPE e histogram\ne_bucket{le=\"+Inf\"} 1\ne_sum 2\ne_count 1\n"
+          "# TYPE h histogram\nh_bucket{le=\"1\"} 0\nh_bucket{le=\"+Inf\"} 1\nh_sum 2\n"
+          "h_count 1\n");
+}
+
+static void test_exponential_histogram_has_as_many_buckets_as_asked_for(void **state)
+{
+    (void)state;
+    tt_view v = {.instrument = "h", .aggregation = TT_AGGREGATION_EXPONENTIAL};
+    v.max_buckets = 4;
+    v.max_scale = 2;
+    add_view(v);
+    tt_histogram *h = tt_histogram_new(meter, "h", NULL);
+    for (int i = 1; i <= 1000; i++)
+        tt_histogram_record(h, i, NULL, 0);
+    struct point *p = malloc(sizeof *p);
+    assert_non_null(p);
+    struct series *s = ((struct instrument *)h)->streams->series.list[0];
+    cell_read_begin();
+    point_read(p, s);
+    cell_read_end();
+    assert_int_equal(p->count, 1000);
+    assert_in_range(p->positive.high - p->positive.low, 1, 3);
+    free(p);
+}
+
 /* --- meters that are off --- */
 
 static void test_meter_is_switched_off_and_on(void **state)
@@ -377,6 +417,8 @@ int main(void)
         TEST(test_view_limits_the_sets),
         TEST(test_observed_totals_of_dropped_attributes_add_up),
         TEST(test_first_of_two_spellings_names_the_stream),
+        TEST(test_environment_makes_histograms_exponential),
+        TEST(test_exponential_histogram_has_as_many_buckets_as_asked_for),
         TEST(test_meter_is_switched_off_and_on),
         TEST(test_meters_to_come_are_off_too),
     };
