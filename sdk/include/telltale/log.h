@@ -19,6 +19,7 @@
 #include "telltale/exporter.h"
 #include "telltale/resource.h"
 #include "telltale/scope.h"
+#include "telltale/trace.h"
 
 TT_BEGIN
 
@@ -34,7 +35,7 @@ enum tt_severity {
 };
 
 /* What is made unreadable before a record goes anywhere, in its body and in the text of its
- * attributes, but not within arrays and maps: the find becomes "***". */
+ * attributes, within arrays and maps, too: the find becomes "***". */
 enum tt_mask {
     TT_MASK_KEYS = 1,   /* values of attributes named like password, secret, token, cookie … */
     TT_MASK_TOKENS = 2, /* bearer and basic credentials, keys that begin sk-, ghp_, AKIA … */
@@ -44,8 +45,55 @@ enum tt_mask {
     TT_MASK_ALL = 31
 };
 
+/* Attributes that are added to each record which does not have them itself. */
+enum tt_enrich {
+    TT_ENRICH_HOST = 1,         /* host.name */
+    TT_ENRICH_THREAD = 2,       /* thread.id, thread.name */
+    TT_ENRICH_ENVIRONMENT = 4,  /* deployment.environment.name */
+    TT_ENRICH_APPLICATION = 8,  /* service.name, service.version */
+    TT_ENRICH_CORRELATION = 16, /* correlation_id, of the context */
+    TT_ENRICH_ALL = 31
+};
+
 typedef struct tt_logger_provider tt_logger_provider;
 typedef struct tt_logger tt_logger;
+
+typedef struct tt_log_record {
+    size_t size; /* sizeof(tt_log_record) */
+    enum tt_severity severity;
+    const char *severity_text; /* NULL: by the severity, "INFO" … */
+    tt_value body;
+    const char *event_name; /* NULL: none */
+    const tt_attr *attrs;   /* at most 128 are kept */
+    size_t attrs_n;
+    int64_t time_unix_ns;          /* 0: now */
+    const tt_context *context;     /* NULL: this thread's current one */
+    const tt_exception *exception; /* becomes attributes; NULL: none */
+} tt_log_record;
+
+/* Where a record comes from; borrowed. */
+typedef struct tt_log_origin {
+    tt_span_context span; /* all zeros: none */
+    const char *logger;   /* its name */
+    const tt_resource *resource;
+} tt_log_origin;
+
+/* Told of each record, in the thread that emits it, one processor after the other and before the
+ * exporter; what the masks hide is hidden before and after. Any of the functions may be NULL. */
+typedef struct tt_log_processor {
+    /* Whether such records are wanted; asked by tt_logger_is_enabled, where one yes suffices. */
+    bool (*enabled)(void *arg, const char *logger, enum tt_severity severity);
+    /* May change the record, whose texts and attributes are borrowed until it is emitted. False:
+     * it goes no further. */
+    bool (*on_emit)(void *arg, tt_log_record *record, const tt_log_origin *origin);
+    int (*flush)(void *arg, int64_t timeout_ms);    /* TT_OK, or a negative status */
+    int (*shutdown)(void *arg, int64_t timeout_ms); /* once; nothing is called afterwards */
+    void *arg;
+} tt_log_processor;
+
+/* Within on_emit: adds an attribute to its record, or replaces the one of its key. False when there
+ * are 128 already. */
+TT_API bool tt_log_record_add(tt_log_record *record, tt_attr attr);
 
 typedef struct tt_logger_provider_options {
     size_t size;           /* sizeof(tt_logger_provider_options) */
@@ -61,7 +109,15 @@ typedef struct tt_logger_provider_options {
     /* "development" (the level is DEBUG), "staging" (INFO), "production" (WARN), any other (INFO);
      * NULL: deployment.environment.name of the resource. */
     const char *environment;
-    unsigned masks; /* of enum tt_mask; 0: none */
+    unsigned masks;                     /* of enum tt_mask; 0: none */
+    unsigned enrich;                    /* of enum tt_enrich; 0: nothing */
+    bool trace_based;                   /* as of tt_logger_config */
+    const tt_log_processor *processors; /* copied */
+    size_t processors_n;
+    /* 0: by OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT and _VALUE_LENGTH_LIMIT, or OTEL_ATTRIBUTE_…, or:
+     */
+    size_t attributes_max;  /* of a record: 128, and no more */
+    size_t value_bytes_max; /* text values are cut to this: not cut */
 } tt_logger_provider_options;
 
 /* As their namesakes of tracer providers. */
@@ -79,17 +135,16 @@ TT_API tt_logger *tt_logger_get_scope(tt_logger_provider *provider, const tt_sco
 TT_API void tt_logger_set_level(tt_logger *logger, enum tt_severity level);
 TT_API bool tt_logger_is_enabled(const tt_logger *logger, enum tt_severity severity);
 
-typedef struct tt_log_record {
-    size_t size; /* sizeof(tt_log_record) */
-    enum tt_severity severity;
-    const char *severity_text; /* NULL: by the severity, "INFO" … */
-    tt_value body;
-    const char *event_name; /* NULL: none */
-    const tt_attr *attrs;   /* at most 128 are kept */
-    size_t attrs_n;
-    int64_t time_unix_ns;      /* 0: now */
-    const tt_context *context; /* NULL: this thread's current one */
-} tt_log_record;
+typedef struct tt_logger_config {
+    size_t size;            /* sizeof(tt_logger_config) */
+    enum tt_severity level; /* 0: the provider's; TT_SEVERITY_OFF: nothing is recorded */
+    bool trace_based;       /* records of a span that is not sampled are left out */
+} tt_logger_config;
+
+/* For loggers of this name, or with "http*" of names that begin so: those there are and those to
+ * come; a later call holds over an earlier one. */
+TT_API int tt_logger_provider_configure(tt_logger_provider *provider, const char *name,
+                                        const tt_logger_config *config);
 
 TT_API void tt_log_emit(tt_logger *logger, const tt_log_record *record);
 TT_API void tt_log(tt_logger *logger, enum tt_severity severity, const char *message,
@@ -101,6 +156,31 @@ __attribute__((format(printf, 3, 4)))
 #endif
 TT_API void
 tt_logf(tt_logger *logger, enum tt_severity severity, const char *format, ...);
+
+/* --- guards, as in trace.h --- */
+
+#if (defined(__GNUC__) || defined(__clang__)) && !defined(TT_NO_GUARDS)
+/* A logger begins with its level. */
+static inline bool tt_logger_allows(const tt_logger *logger, enum tt_severity severity)
+{
+    return logger &&
+           (int)severity >= __atomic_load_n((const int *)(const void *)logger, __ATOMIC_RELAXED);
+}
+static inline void tt_log_guarded(tt_logger *logger, enum tt_severity severity, const char *message,
+                                  const tt_attr *attrs, size_t n)
+{
+    if (tt_logger_allows(logger, severity))
+        tt_log(logger, severity, message, attrs, n);
+}
+#define tt_log(...) tt_log_guarded(__VA_ARGS__)
+#define tt_logf(logger_, severity_, ...)                                                           \
+    __extension__({                                                                                \
+        tt_logger *const tt_logger_ = (logger_);                                                   \
+        const enum tt_severity tt_severity_ = (severity_);                                         \
+        if (tt_logger_allows(tt_logger_, tt_severity_))                                            \
+            (tt_logf)(tt_logger_, tt_severity_, __VA_ARGS__);                                      \
+    })
+#endif
 
 TT_END
 

@@ -48,7 +48,8 @@ void otlp_put_text(struct buf *out, unsigned field, const char *text)
 
 static void put_set(struct buf *out, unsigned field, const struct attr_set *set)
 {
-    char *to = buf_reserve(out, proto_set_size(set));
+    size_t n = proto_set_size(set);
+    char *to = n ? buf_reserve(out, n) : NULL;
     if (to)
         buf_advance(out, (size_t)(put_proto_set(to, field, set) - to));
 }

@@ -1,68 +1,102 @@
-/* Loggers: a record is encoded as opentelemetry's LogRecord where it is emitted, into the ring of
- * its thread. Text that masking changes is written to a scratch buffer of the thread first. */
-#include "core/batcher.h"
+/* Providers of loggers, and what is configured for loggers by their names. */
+#include "logs/logger.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "base/compiler.h"
+#include "base/str.h"
 #include "core/clock.h"
+#include "core/env.h"
 #include "core/problem.h"
-#include "core/proto.h"
-#include "logs/mask.h"
-#include "telltale/log.h"
-#include "trace/context.h"
-#include "trace/span.h"
 
-enum {
-    TIME = 1,
-    SEVERITY = 2,
-    SEVERITY_TEXT = 3,
-    BODY = 5,
-    ATTRIBUTES = 6,
-    DROPPED = 7,
-    FLAGS = 8
-};
-enum { TRACE_ID = 9, SPAN_ID = 10, OBSERVED = 11, EVENT_NAME = 12 };
-enum { ATTRS_KEPT = 128, FIXED_BYTES = 128, MESSAGE_MAX = 2048, MASKED_MAX = 1 << 20 };
+enum { FREE_TIMEOUT_MS = 5000 };
 
-struct tt_logger {
-    struct source source; /* first: loggers are made as sources */
-    atomic_int level;     /* 0: not set yet */
-};
+/* --- providers ------------------------------------------------------------------------------- */
 
-struct tt_logger_provider {
-    struct batcher batcher;
-    int level;
-    unsigned masks;
-};
-
-/* --- providers and loggers ------------------------------------------------------------------- */
-
-static struct str environment_of(const tt_logger_provider_options *o, const tt_resource *r)
+static const tt_value *resource_value(const tt_resource *r, const char *key)
 {
-    if (o->environment)
-        return str_c(o->environment);
     const tt_attr *attrs;
     size_t n = tt_resource_attributes(r, &attrs);
     for (size_t i = 0; i < n; i++) {
-        if (str_eq(str_of(attrs[i].key, attrs[i].key_n), STR("deployment.environment.name")) &&
+        if (str_eq(str_of(attrs[i].key, attrs[i].key_n), str_c(key)) &&
             attrs[i].value.type == TT_TYPE_STRING)
-            return str_of(attrs[i].value.as.text, attrs[i].value.n);
+            return &attrs[i].value;
     }
-    return (struct str){0};
+    return NULL;
 }
 
 static int choose_level(const tt_logger_provider_options *o, const tt_resource *r)
 {
-    struct str environment = environment_of(o, r);
+    const tt_value *v = resource_value(r, "deployment.environment.name");
+    struct str environment = v ? str_of(v->as.text, v->n) : (struct str){0};
+    if (o->environment)
+        environment = str_c(o->environment);
     if (o->level)
         return o->level;
     if (str_eq(environment, STR("development")))
         return TT_SEVERITY_DEBUG;
     return str_eq(environment, STR("production")) ? TT_SEVERITY_WARN : TT_SEVERITY_INFO;
+}
+
+static void add_from_resource(tt_logger_provider *p, unsigned enrich, const char *key)
+{
+    const tt_value *v = p->enrich & enrich ? resource_value(p->batcher.resource, key) : NULL;
+    if (v)
+        p->added[p->added_n++] = tt_attr_of(key, *v);
+}
+
+/* What is the same for all records is looked up once. */
+static void prepare_enrichment(tt_logger_provider *p)
+{
+    add_from_resource(p, TT_ENRICH_APPLICATION, "service.name");
+    add_from_resource(p, TT_ENRICH_APPLICATION, "service.version");
+    add_from_resource(p, TT_ENRICH_ENVIRONMENT, "deployment.environment.name");
+    add_from_resource(p, TT_ENRICH_HOST, "host.name");
+    if (p->enrich & TT_ENRICH_HOST && !resource_value(p->batcher.resource, "host.name") &&
+        gethostname(p->host, sizeof p->host - 1) == 0)
+        p->added[p->added_n++] = tt_str("host.name", p->host);
+}
+
+/* An environment that the options name is one of the resource, too. Freed by the caller. */
+static tt_resource *resource_of(const tt_logger_provider_options *o)
+{
+    tt_attr attr = tt_str("deployment.environment.name", o->environment);
+    tt_resource *own = o->resource ? NULL : tt_resource_default();
+    tt_resource *environment = o->environment ? tt_resource_new(&attr, 1, NULL) : NULL;
+    tt_resource *all = tt_resource_merge(o->resource ? o->resource : own, environment);
+    tt_resource_free(own);
+    tt_resource_free(environment);
+    return all;
+}
+
+static size_t limit(size_t given, const char *variable, const char *common, int64_t otherwise)
+{
+    return given ? given : (size_t)env_number(variable, env_number(common, otherwise));
+}
+
+static bool fill(tt_logger_provider *p, const tt_logger_provider_options *o)
+{
+    p->level = o->exporter.send || o->processors_n ? choose_level(o, p->batcher.resource)
+                                                   : (int)TT_SEVERITY_OFF;
+    p->masks = o->masks;
+    p->enrich = o->enrich;
+    p->trace_based = o->trace_based;
+    p->attributes_max = limit(o->attributes_max, "OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT",
+                              "OTEL_ATTRIBUTE_COUNT_LIMIT", LOG_ATTRS_MAX);
+    p->attributes_max = MIN(p->attributes_max, LOG_ATTRS_MAX);
+    p->value_bytes_max = limit(o->value_bytes_max, "OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+                               "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", 0);
+    size_t n = o->processors ? o->processors_n : 0;
+    p->processors = calloc(n + 1, sizeof *p->processors);
+    if (!p->processors)
+        return false;
+    if (n)
+        memcpy(p->processors, o->processors, n * sizeof *p->processors);
+    p->processors_n = n;
+    prepare_enrichment(p);
+    p->plain = !p->masks && !p->enrich && !p->processors_n && !p->value_bytes_max;
+    return true;
 }
 
 tt_logger_provider *tt_logger_provider_new(const tt_logger_provider_options *options)
@@ -85,31 +119,69 @@ tt_logger_provider *tt_logger_provider_new(const tt_logger_provider_options *opt
         .send_timeout_ms = o.send_timeout_ms,
         .simple = o.simple,
     };
-    if (!batcher_init(&p->batcher, &b, o.resource)) {
-        problem(TT_PROBLEM_MEMORY, "no memory for a logger provider", NULL);
-        tt_logger_provider_free(p);
-        return NULL;
+    tt_resource *resource = resource_of(&o);
+    bool ok = batcher_init(&p->batcher, &b, resource) && resource && fill(p, &o);
+    tt_resource_free(resource);
+    if (ok)
+        return p;
+    problem(TT_PROBLEM_MEMORY, "no memory for a logger provider", NULL);
+    tt_logger_provider_free(p);
+    return NULL;
+}
+
+static int64_t left_ms(int64_t deadline_mono_ns)
+{
+    return MAX((deadline_mono_ns - clock_mono_ns()) / 1000000, 0);
+}
+
+/* Of all processors; the first failure is the answer. */
+static int call_processors(tt_logger_provider *p, int64_t deadline_mono_ns, bool shut_down)
+{
+    int rc = TT_OK;
+    for (size_t i = 0; i < p->processors_n; i++) {
+        const tt_log_processor *s = &p->processors[i];
+        int (*call)(void *arg, int64_t timeout_ms) = shut_down ? s->shutdown : s->flush;
+        int own = call ? call(s->arg, left_ms(deadline_mono_ns)) : TT_OK;
+        rc = rc ? rc : own;
     }
-    p->level = o.exporter.send ? choose_level(&o, p->batcher.resource) : TT_SEVERITY_OFF;
-    p->masks = o.masks;
-    return p;
+    return rc;
 }
 
 int tt_logger_provider_flush(tt_logger_provider *p, int64_t timeout_ms)
 {
-    return p ? batcher_flush(&p->batcher, timeout_ms) : TT_OK;
+    if (!p)
+        return TT_OK;
+    if (atomic_get_relaxed(&p->shut_down))
+        return TT_ERR_SHUTDOWN;
+    int64_t deadline = clock_deadline_ns(timeout_ms);
+    int rc = call_processors(p, deadline, false);
+    int sent = batcher_flush(&p->batcher, left_ms(deadline));
+    return rc ? rc : sent;
 }
 
 int tt_logger_provider_shutdown(tt_logger_provider *p, int64_t timeout_ms)
 {
-    return p ? batcher_shutdown(&p->batcher, timeout_ms) : TT_OK;
+    if (!p)
+        return TT_OK;
+    if (atomic_exchange(&p->shut_down, true))
+        return TT_ERR_SHUTDOWN;
+    int64_t deadline = clock_deadline_ns(timeout_ms);
+    int rc = call_processors(p, deadline, true);
+    int sent = batcher_shutdown(&p->batcher, left_ms(deadline));
+    return rc ? rc : sent;
 }
 
 void tt_logger_provider_free(tt_logger_provider *p)
 {
     if (!p)
         return;
+    (void)tt_logger_provider_shutdown(p, FREE_TIMEOUT_MS); // what is lost by it is counted
     batcher_done(&p->batcher);
+    for (struct logger_rule *r = p->rules, *next; r; r = next) {
+        next = r->next;
+        free(r);
+    }
+    free(p->processors);
     free(p);
 }
 
@@ -118,14 +190,42 @@ uint64_t tt_logger_provider_lost(const tt_logger_provider *p)
     return p ? atomic_get_relaxed(&p->batcher.lost) : 0;
 }
 
+/* --- loggers and their levels ---------------------------------------------------------------- */
+
+static bool rule_is_for(const struct logger_rule *r, const struct logger *l)
+{
+    struct str pattern = str_c(r->name), name = str_c(l->source.scope.name);
+    if (str_ends(pattern, STR("*")))
+        return str_starts(name, str_sub(pattern, 0, pattern.n - 1));
+    return str_eq(pattern, name);
+}
+
+static void apply(const tt_logger_provider *p, struct logger *l, const tt_logger_config *c)
+{
+    atomic_set_relaxed(&l->handle.level, c->level ? (int)c->level : p->level);
+    atomic_set_relaxed(&l->handle.trace_based, c->trace_based);
+}
+
+static void configure_new(tt_logger_provider *p, struct logger *l)
+{
+    mutex_lock(&p->batcher.lock);
+    if (atomic_get_relaxed(&l->handle.level) == 0) {
+        tt_logger_config plain = {.trace_based = p->trace_based};
+        const struct logger_rule *r = p->rules;
+        while (r && !rule_is_for(r, l))
+            r = r->next;
+        apply(p, l, r ? &r->config : &plain);
+    }
+    mutex_unlock(&p->batcher.lock);
+}
+
 tt_logger *tt_logger_get_scope(tt_logger_provider *p, const tt_scope *scope)
 {
-    tt_logger *l = p && scope ? batcher_source(&p->batcher, scope, sizeof *l) : NULL;
+    struct logger *l = p && scope ? batcher_source(&p->batcher, scope, sizeof *l) : NULL;
     if (!l)
         return NULL;
-    int unset = 0;
-    (void)atomic_compare_exchange_strong(&l->level, &unset, p->level);
-    return l;
+    configure_new(p, l);
+    return &l->handle;
 }
 
 tt_logger *tt_logger_get(tt_logger_provider *p, const char *name, const char *version)
@@ -134,176 +234,51 @@ tt_logger *tt_logger_get(tt_logger_provider *p, const char *name, const char *ve
     return tt_logger_get_scope(p, &scope);
 }
 
+static bool level_is_known(enum tt_severity level)
+{
+    return level >= TT_SEVERITY_TRACE && level <= TT_SEVERITY_OFF;
+}
+
 void tt_logger_set_level(tt_logger *l, enum tt_severity level)
 {
-    bool known = level >= TT_SEVERITY_TRACE && level <= TT_SEVERITY_OFF;
-    if (l && known)
+    if (l && level_is_known(level))
         atomic_set_relaxed(&l->level, (int)level);
     else if (l)
-        problem(TT_PROBLEM_MISUSE, "a logger's level is 1 to 25", l->source.scope.name);
+        problem(TT_PROBLEM_MISUSE, "a logger's level is 1 to 25", logger_of(l)->source.scope.name);
 }
 
-bool tt_logger_is_enabled(const tt_logger *l, enum tt_severity severity)
+int tt_logger_provider_configure(tt_logger_provider *p, const char *name,
+                                 const tt_logger_config *config)
 {
-    return l && (int)severity >= atomic_get_relaxed(&l->level);
-}
-
-/* --- masking --------------------------------------------------------------------------------- */
-
-/* What masking made, to be freed after the record is encoded. */
-struct masked {
-    tt_attr attrs[ATTRS_KEPT];
-    char *owned[ATTRS_KEPT + 1];
-    size_t n_owned;
-};
-
-static void mask_one(struct masked *m, unsigned masks, struct str key, tt_value *v)
-{
-    if (masks & TT_MASK_KEYS && mask_is_secret_key(key)) {
-        *v = tt_value_str("***");
-        return;
+    if (!p || !name || !config || (config->level && !level_is_known(config->level)))
+        return TT_ERR_INVALID;
+    struct logger_rule *r = calloc(1, sizeof *r + strlen(name) + 1);
+    if (!r)
+        return TT_ERR_NOMEM;
+    memcpy(&r->config, config, MIN(config->size, sizeof r->config));
+    memcpy(r->name, name, strlen(name) + 1);
+    mutex_lock(&p->batcher.lock);
+    r->next = p->rules;
+    p->rules = r;
+    for (struct source *s = p->batcher.sources; s; s = s->next) {
+        struct logger *l = CONTAINER_OF(s, struct logger, source);
+        if (rule_is_for(r, l))
+            apply(p, l, &r->config);
     }
-    struct buf text = BUF_MAX(MASKED_MAX);
-    if (v->type != TT_TYPE_STRING || !mask_text(&text, masks, str_of(v->as.text, v->n))) {
-        buf_done(&text);
-        return;
+    mutex_unlock(&p->batcher.lock);
+    return TT_OK;
+}
+
+bool tt_logger_is_enabled(const tt_logger *handle, enum tt_severity severity)
+{
+    if (!handle || (int)severity < atomic_get_relaxed(&handle->level))
+        return false;
+    const struct logger *l = (const void *)((const char *)handle - offsetof(struct logger, handle));
+    const tt_logger_provider *p = logger_provider(l);
+    bool wanted = p->processors_n == 0 || p->batcher.options.exporter.send;
+    for (size_t i = 0; !wanted && i < p->processors_n; i++) {
+        const tt_log_processor *s = &p->processors[i];
+        wanted = !s->enabled || s->enabled(s->arg, l->source.scope.name, severity);
     }
-    size_t n = 0;
-    char *owned = buf_take(&text, &n);
-    *v = owned ? tt_value_text(owned, n) : tt_value_str("***"); // better lose it than show it
-    m->owned[m->n_owned++] = owned;
-}
-
-static void mask_record(struct masked *m, unsigned masks, tt_log_record *r)
-{
-    m->n_owned = 0;
-    mask_one(m, masks, (struct str){0}, &r->body);
-    for (size_t i = 0; i < r->attrs_n; i++) {
-        m->attrs[i] = r->attrs[i];
-        mask_one(m, masks, str_of(m->attrs[i].key, m->attrs[i].key_n), &m->attrs[i].value);
-    }
-    if (r->attrs_n)
-        r->attrs = m->attrs;
-}
-
-static void masked_done(struct masked *m)
-{
-    for (size_t i = 0; i < m->n_owned; i++)
-        free(m->owned[i]);
-}
-
-/* --- emitting -------------------------------------------------------------------------------- */
-
-static const char *severity_name(enum tt_severity s)
-{
-    static const char *const names[] = {"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"};
-    return s >= TT_SEVERITY_TRACE && s < TT_SEVERITY_OFF ? names[((int)s - 1) / 4] : "";
-}
-
-static tt_span_context span_of(const tt_context *given)
-{
-    tt_span_context c = {0};
-    if (given)
-        return given->span;
-    if (!span_context_read(current_context.span, &c, NULL, NULL) && current_context.context)
-        c = current_context.context->span;
-    return c;
-}
-
-static char *put_span(char *to, const tt_span_context *c)
-{
-    uint32_t flags = c->flags;
-    if (!tt_span_context_is_valid(c))
-        return to;
-    to = put_tag(to, FLAGS, WIRE_FIXED32);
-    memcpy(to, &flags, sizeof flags);
-    to += sizeof flags;
-    to = put_bytes_field(to, TRACE_ID, c->trace_id, 16);
-    return put_bytes_field(to, SPAN_ID, c->span_id, 8);
-}
-
-static size_t record_size(const tt_log_record *r)
-{
-    size_t n = FIXED_BYTES + strlen(r->severity_text) + proto_value_size(&r->body);
-    n += r->event_name ? strlen(r->event_name) : 0;
-    for (size_t i = 0; i < r->attrs_n; i++)
-        n += proto_attr_size(&r->attrs[i]);
-    return n;
-}
-
-static void encode(tt_logger *l, const tt_log_record *r, size_t dropped)
-{
-    tt_span_context span = span_of(r->context);
-    int64_t now = clock_unix_ns();
-    char *start = source_reserve(&l->source, record_size(r));
-    if (!start)
-        return;
-    char *to = put_fixed64_field(start, TIME, (uint64_t)(r->time_unix_ns ? r->time_unix_ns : now));
-    to = put_varint_field(to, SEVERITY, (uint64_t)r->severity);
-    to = put_text_field(to, SEVERITY_TEXT, r->severity_text, strlen(r->severity_text));
-    if (r->body.type != TT_TYPE_EMPTY)
-        to = put_proto_value(to, BODY, &r->body);
-    for (size_t i = 0; i < r->attrs_n; i++) {
-        if (r->attrs[i].key && r->attrs[i].key_n)
-            to = put_proto_attr(to, ATTRIBUTES, &r->attrs[i]);
-    }
-    if (dropped)
-        to = put_varint_field(to, DROPPED, dropped);
-    to = put_span(to, &span);
-    to = put_fixed64_field(to, OBSERVED, (uint64_t)now);
-    if (r->event_name)
-        to = put_text_field(to, EVENT_NAME, r->event_name, strlen(r->event_name));
-    source_commit(&l->source, (size_t)(to - start));
-}
-
-static void emit(tt_logger *l, tt_log_record r)
-{
-    size_t dropped = r.attrs_n > ATTRS_KEPT ? r.attrs_n - ATTRS_KEPT : 0;
-    r.attrs_n -= dropped;
-    if (!r.severity_text)
-        r.severity_text = severity_name(r.severity);
-    unsigned masks = CONTAINER_OF(l->source.batcher, tt_logger_provider, batcher)->masks;
-    if (!masks) {
-        encode(l, &r, dropped);
-        return;
-    }
-    struct masked m;
-    mask_record(&m, masks, &r);
-    encode(l, &r, dropped);
-    masked_done(&m);
-}
-
-void tt_log_emit(tt_logger *l, const tt_log_record *record)
-{
-    tt_log_record r = {0};
-    if (!l || !record)
-        return;
-    memcpy(&r, record, MIN(record->size, sizeof r));
-    if (!r.attrs)
-        r.attrs_n = 0;
-    if (tt_logger_is_enabled(l, r.severity))
-        emit(l, r);
-}
-
-void tt_log(tt_logger *l, enum tt_severity severity, const char *message, const tt_attr *attrs,
-            size_t n)
-{
-    if (LIKELY(!tt_logger_is_enabled(l, severity)))
-        return;
-    emit(l, (tt_log_record){.severity = severity,
-                            .body = tt_value_str(message),
-                            .attrs = attrs,
-                            .attrs_n = attrs ? n : 0});
-}
-
-void tt_logf(tt_logger *l, enum tt_severity severity, const char *format, ...)
-{
-    if (LIKELY(!tt_logger_is_enabled(l, severity)))
-        return;
-    char message[MESSAGE_MAX];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(message, sizeof message, format, args); // cut when too long
-    va_end(args);
-    tt_log(l, severity, message, NULL, 0);
+    return wanted;
 }

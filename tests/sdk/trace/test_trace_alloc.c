@@ -22,18 +22,29 @@ static const char *get(void *carrier, const char *name)
     return strcmp(name, "baggage") == 0 ? "a=1" : NULL;
 }
 
+static void see_end(void *arg, const tt_span_data *data)
+{
+    (void)arg, (void)data;
+}
+
 static void trace(void)
 {
+    static const tt_context_key key = {"k"};
+    tt_span_processor processor = {.on_end = see_end};
     static char large[4000];
     memset(large, 'x', sizeof large - 1);
     tt_tracer_provider_options o = {.size = sizeof o, .simple = true, .queue_bytes = 1 << 14};
     o.exporter.send = discard;
     o.sampler = tt_sampler_parent_based(tt_sampler_ratio(1), NULL, NULL, NULL, NULL);
+    o.processors = &processor;
+    o.processors_n = 1;
     tt_tracer_provider *p = tt_tracer_provider_new(&o);
     tt_context *parent = tt_extract(TT_W3C | TT_BAGGAGE, get, NULL);
     tt_context *more = tt_baggage_with(parent, "b", "2");
     tt_token token = tt_context_enter(more);
-    tt_span span = tt_span_start(tt_tracer_get(p, "t", "1"), "s", NULL);
+    tt_attr team = tt_str("team", "a");
+    tt_scope scope = {.name = "t", .version = "1", .attrs = &team, .attrs_n = 1};
+    tt_span span = tt_span_start(tt_tracer_get_scope(p, &scope), "s", NULL);
     tt_attr attrs[] = {tt_str("large", large), tt_int("n", 1)};
     if (span.memory) {
         tt_span_set(span, attrs, 2);
@@ -41,20 +52,38 @@ static void trace(void)
     }
     tt_context *current = tt_context_current();
     tt_leave(token);
+    tt_context *with_value = tt_context_with_value(current, &key, NULL, NULL);
+    tt_context *with_id = tt_context_with_correlation_id(with_value, "id");
+    tt_context_free(with_id);
+    tt_context_free(with_value);
     tt_context_free(current);
     tt_context_free(more);
     tt_context_free(parent);
     tt_tracer_provider_free(p);
 }
 
+static bool add_one(void *arg, tt_log_record *r, const tt_log_origin *origin)
+{
+    (void)arg, (void)origin;
+    return tt_log_record_add(r, tt_str("added", "a@b.cc"));
+}
+
 static void write_logs(void)
 {
+    tt_log_processor processor = {.on_emit = add_one};
     tt_logger_provider_options o = {.size = sizeof o, .simple = true, .masks = TT_MASK_ALL};
     o.exporter.send = discard;
     o.queue_bytes = 1 << 14;
+    o.processors = &processor;
+    o.processors_n = 1;
+    o.enrich = TT_ENRICH_ALL;
     tt_logger_provider *p = tt_logger_provider_new(&o);
-    tt_attr attrs[] = {tt_str("mail", "a@b.cc"), tt_str("token", "x")};
-    tt_log(tt_logger_get(p, "l", NULL), TT_SEVERITY_ERROR, "from a@b.cc", attrs, 2);
+    tt_value items[] = {tt_value_str("a@b.cc")};
+    tt_attr attrs[] = {tt_str("mail", "a@b.cc"), tt_str("token", "x"),
+                       tt_attr_of("list", tt_value_array(items, 1))};
+    tt_log(tt_logger_get(p, "l", NULL), TT_SEVERITY_ERROR, "from a@b.cc", attrs, 3);
+    tt_logger_config off = {.size = sizeof off, .level = TT_SEVERITY_OFF};
+    (void)tt_logger_provider_configure(p, "l*", &off); // there may be no memory for it
     tt_logger_provider_free(p);
 }
 
