@@ -133,6 +133,9 @@ tt_catalog *tt_catalog_new(const tt_catalog_options *options)
         return NULL;
     }
     c->sets = o.sets ? o.sets | TT_SET_TELLTALE : UINT64_MAX;
+    c->meters = o.meters;
+    c->tracers_of = o.tracers;
+    c->loggers = o.loggers;
     c->prices = o.prices;
     c->prices_n = o.prices ? o.prices_n : 0;
     for (size_t i = 0; i < SETS_MAX; i++) {

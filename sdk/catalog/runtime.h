@@ -78,6 +78,11 @@ union instrument {
 
 struct tt_catalog {
     uint64_t sets;
+    struct tt_catalog *before; /* of global.c */
+    /* Borrowed. */
+    tt_meter_provider *meters;
+    tt_tracer_provider *tracers_of;
+    tt_logger_provider *loggers;
     tt_tracer *tracers[SETS_MAX]; /* of the sets' operations */
     tt_tracer *track_tracer;
     tt_logger *logger;

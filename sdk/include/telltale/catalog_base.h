@@ -85,6 +85,15 @@ TT_API tt_catalog *tt_catalog_new(const tt_catalog_options *options);
 /* No operation may be under way. To be freed before the providers. NULL is fine. */
 TT_API void tt_catalog_free(tt_catalog *catalog);
 
+/* The catalog of the process, with all sets, of the providers that tt_init made; made when it is
+ * asked for first, and then a few loads. NULL, which does nothing, before tt_init and after
+ * tt_shutdown. It is the library's: not to be freed. */
+TT_API tt_catalog *tt_catalog_global(void);
+
+/* Frees what tt_catalog_global made; no thread may use it any more. A program that calls tt_cleanup
+ * calls this before. */
+TT_API void tt_catalog_cleanup(void);
+
 /* The cost of a request at a time in US dollars. False when the table does not know the model, or
  * not at that time. `catalog` NULL: by the built-in prices. `provider` NULL: of any. */
 TT_API bool tt_catalog_cost(const tt_catalog *catalog, const char *provider, const char *model,

@@ -397,6 +397,33 @@ static void test_ids_of_calls_go_to_the_current_span(void **state)
     assert_true(scrape_has("\ncontext_window_used_tokens 30\n"));
 }
 
+static void test_the_process_has_one_catalog_for_each_tt_init(void **state)
+{
+    (void)state;
+    assert_null(tt_catalog_global());
+    tt_catalog *seen[2];
+    for (int i = 0; i < 2; i++) {
+        tt_sdk sdk = {.meters = tt_meter_provider_new(NULL)};
+        assert_int_equal(tt_sdk_set_global(&sdk), TT_OK);
+        seen[i] = tt_catalog_global();
+        assert_non_null(seen[i]);
+        assert_ptr_equal(tt_catalog_global(), seen[i]);
+        tt_revenue_record(tt_catalog_global(), "pro", 2.5);
+        char text[4096];
+        size_t n;
+        assert_int_equal(tt_prometheus_render(sdk.meters, NULL, text, sizeof text - 1, &n), TT_OK);
+        text[n] = '\0';
+        assert_non_null(strstr(text, "pricing_tier=\"pro\"} 2.5\n"));
+        assert_int_equal(tt_shutdown(0), TT_OK);
+        assert_null(tt_catalog_global());
+    }
+    assert_ptr_not_equal(seen[0], seen[1]);
+    tt_revenue_record(seen[0], "pro", 1); // goes nowhere
+    tt_catalog_cleanup();
+    tt_catalog_cleanup(); // nothing is left
+    tt_cleanup();
+}
+
 /* --- tracked as by Application Insights --- */
 
 static void test_requests_and_dependencies_are_spans(void **state)
@@ -500,6 +527,7 @@ int main(void)
         TEST(test_what_was_computed_can_be_read_afterwards),
         TEST(test_no_catalog_and_no_providers_do_nothing),
         TEST(test_providers_of_the_process_are_taken_when_none_are_given),
+        TEST(test_the_process_has_one_catalog_for_each_tt_init),
         TEST(test_only_chosen_sets_are_recorded),
         TEST(test_ids_are_labels_when_asked_for),
         TEST(test_ids_stand_on_exemplars),
