@@ -127,6 +127,16 @@ static int kernel_avg(struct range_call *c, const struct range_window *w, struct
     return 1;
 }
 
+static bool row_sum(struct range_call *c, const struct timeline *t, double *v)
+{
+    return sum_row(c, t, false, kernel_sum, v);
+}
+
+static bool row_avg(struct range_call *c, const struct timeline *t, double *v)
+{
+    return sum_row(c, t, true, kernel_avg, v);
+}
+
 /* --- counting and picking --------------------------------------------------------------------- */
 
 static int kernel_count(struct range_call *c, const struct range_window *w, struct range_value *out)
@@ -269,7 +279,13 @@ static double careful_variance(const double *v, size_t n)
 static inline double mean_from(const double *v, size_t n, double from, bool squares)
 {
     double sum[4] = {0};
-    for (size_t i = 0; i < n; i++) {
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        for (size_t k = 0; k < 4; k++) {
+            double d = v[i + k] - from;
+            sum[k] += squares ? d * d : d;
+        }
+    for (; i < n; i++) {
         double d = v[i] - from;
         sum[i % 4] += squares ? d * d : d;
     }
@@ -434,8 +450,8 @@ static int kernel_smoothing(struct range_call *c, const struct range_window *w,
     return 1;
 }
 
-const struct range_function range_avg = {kernel_avg, .rolled = &rolled_avg};
-const struct range_function range_sum = {kernel_sum, .rolled = &rolled_sum};
+const struct range_function range_avg = {kernel_avg, .row = row_avg, .rolled = &rolled_avg};
+const struct range_function range_sum = {kernel_sum, .row = row_sum, .rolled = &rolled_sum};
 const struct range_function range_count = {kernel_count, .rolled = &rolled_count};
 const struct range_function range_min = {kernel_min, prepare_extreme, .rolled = &rolled_min};
 const struct range_function range_max = {kernel_max, prepare_extreme, .rolled = &rolled_max};

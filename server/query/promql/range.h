@@ -35,9 +35,12 @@ struct range_value {
     const struct histogram *h; /* NULL: v */
 };
 
+/* 1: a value; 0: none; or an error. The window has samples. */
+typedef int range_kernel(struct range_call *c, const struct range_window *w,
+                         struct range_value *out);
+
 struct range_function {
-    /* 1: a value; 0: none; or an error. The window has samples. */
-    int (*kernel)(struct range_call *c, const struct range_window *w, struct range_value *out);
+    range_kernel *kernel;
     int (*prepare)(struct range_call *c); /* once a series; may be NULL */
     /* All steps of a series of floats at once, after `prepare`: values, or holes. False: not this
      * one, ask the kernel. May be NULL. */
@@ -52,6 +55,11 @@ extern const struct range_function range_rate, range_increase, range_delta, rang
     range_max, range_last, range_first, range_present, range_stddev, range_stdvar, range_mad,
     range_quantile, range_ts_of_first, range_ts_of_last, range_ts_of_min, range_ts_of_max,
     range_deriv, range_predict_linear, range_double_exponential_smoothing;
+
+/* A row of sums or averages of a series of floats; `kernel`: for windows that are not finite. As
+ * range_function.row. */
+bool sum_row(struct range_call *c, const struct timeline *t, bool average, range_kernel *kernel,
+             double *v);
 
 /* Says once a step that histograms beside floats were left out. */
 void range_note_ignored(struct range_call *c, const struct range_window *w);

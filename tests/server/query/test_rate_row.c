@@ -78,6 +78,8 @@ static void test_a_row_at_once_has_the_bits_of_each_step(void **state)
             check_function(&range_rate, &s, ranges[i], 15000);
             check_function(&range_increase, &s, ranges[i], 7000);
             check_function(&range_delta, &s, ranges[i], 60000);
+            check_function(&range_sum, &s, ranges[i], 15000);
+            check_function(&range_avg, &s, ranges[i], 40000);
         }
     }
 }
