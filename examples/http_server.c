@@ -65,12 +65,12 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *c, const char *p
 
     tt_attr told[] = {tt_int("http.response.status_code", (int64_t)status)};
     tt_span_set(span, told, 1);
+    (void)clock_gettime(CLOCK_MONOTONIC, &to);
+    double seconds = (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
+    tt_histogram_record(duration, seconds, told, 1); // in the span, which so may be its exemplar
     tt_leave(token);
     tt_span_end(span);
     tt_context_free(caller);
-    (void)clock_gettime(CLOCK_MONOTONIC, &to);
-    double seconds = (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
-    tt_histogram_record(duration, seconds, told, 1);
     return respond(c, status, text);
 }
 

@@ -2,6 +2,8 @@
 // Prometheus and by promtool.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
 import { dirname, join } from "node:path";
 import { Process, run } from "./support/process.js";
 import { Prometheus, TELLTALE, Telltale } from "./support/server.js";
@@ -10,6 +12,7 @@ import { until } from "./support/until.js";
 
 const BUILD = process.env.TELLTALE_BUILD ?? join(dirname(TELLTALE), "release");
 const example = (name) => join(BUILD, "examples", name);
+const LIBRARIES = ["", "exporters/otlp", "exporters/prometheus"].map((part) => join(BUILD, "sdk", part)).join(":");
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const CALLER = "b7ad6b7169203331";
 
@@ -78,9 +81,9 @@ describe("a program that is scraped by libtelltale-prometheus", () => {
   });
   after(() => hello?.signal("SIGKILL"));
 
-  const config = () => `
+  const config = (where = target) => `
 global: {scrape_interval: 200ms, scrape_timeout: 200ms}
-scrape_configs: [{job_name: hello, static_configs: [{targets: ["${target}"]}]}]
+scrape_configs: [{job_name: hello, static_configs: [{targets: ["${where}"]}]}]
 `;
   const check = async (server) => {
     const value = (expr) => until(async () => (await server.api.vector(expr))[0]?.value, expr);
@@ -108,9 +111,59 @@ scrape_configs: [{job_name: hello, static_configs: [{targets: ["${target}"]}]}]
     }
   });
 
+  it("Prometheus reads it as text, too, which it gets when it does not say what it takes", { skip: missing("prometheus") }, async () => {
+    const plain = createServer(async (_, answer) => {
+      const text = await fetch(`http://${target}/metrics`, { headers: { Accept: "*/*" } });
+      answer.setHeader("Content-Type", text.headers.get("Content-Type"));
+      answer.end(await text.text());
+    }).listen(0, "127.0.0.1");
+    await once(plain, "listening");
+    const server = await Prometheus.start({ config: config(`127.0.0.1:${plain.address().port}`) });
+    try {
+      await check(server);
+    } finally {
+      await server.dispose();
+      plain.close();
+    }
+  });
+
   it("promtool finds nothing wrong with its text", { skip: missing("promtool") }, async () => {
     const text = await (await fetch(`http://${target}/metrics`)).text();
     const { code, stderr } = await run("promtool", ["check", "metrics"], { input: text });
     assert.equal(code, 0, stderr);
+  });
+});
+
+describe("a server whose requests are spans", () => {
+  it("shows Prometheus the caller's trace as an exemplar", { skip: missing("prometheus") }, async () => {
+    const traces = await Telltale.start();
+    const port = 40000 + (process.pid % 20000);
+    const greeter = new Process(example("http_server"), ["0", "600"], {
+      env: {
+        LD_LIBRARY_PATH: LIBRARIES,
+        OTEL_EXPORTER_OTLP_ENDPOINT: traces.url,
+        OTEL_EXPORTER_PROMETHEUS_PORT: String(port),
+        OTEL_LOGS_EXPORTER: "none",
+      },
+    });
+    const [, own] = await until(() => greeter.stdout.match(/localhost:(\d+)/), "the address of http_server");
+    const headers = { traceparent: `00-${TRACE}-${CALLER}-01` };
+    assert.equal((await fetch(`http://127.0.0.1:${own}/hello/you`, { headers })).status, 200);
+    const server = await Prometheus.start({
+      config: `
+global: {scrape_interval: 200ms, scrape_timeout: 200ms}
+scrape_configs: [{job_name: greeter, static_configs: [{targets: ["127.0.0.1:${port}"]}]}]
+`,
+    });
+    try {
+      const now = Date.now() / 1000;
+      const asked = `/api/v1/query_exemplars?query=http_server_request_duration_seconds_bucket&start=${now - 600}&end=${now + 600}`;
+      const found = await until(async () => (await server.api.get(asked)).json.data[0], "an exemplar");
+      assert.equal(found.exemplars[0].labels.trace_id, TRACE);
+    } finally {
+      await server.dispose();
+      await traces.dispose();
+      greeter.signal("SIGKILL");
+    }
   });
 });

@@ -25,7 +25,7 @@ struct tt_meter {
 };
 
 /* Series stand in blocks of whole cache lines. */
-enum { SLAB_SERIES = 15 };
+enum { SLAB_SERIES = 63 };
 struct series_slab {
     struct series_slab *next;
     size_t used;

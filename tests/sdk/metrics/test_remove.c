@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "metrics/provider.h"
 #include "support/check.h"
 #include "telltale/metrics.h"
 #include "telltale/prometheus_text.h"
@@ -111,6 +112,66 @@ static void test_removal_reaches_all_streams_of_a_set(void **state)
           "# TYPE two_total counter\ntwo_total{a=\"1\"} 5\n");
 }
 
+/* As if all that was removed had been so more than a minute ago. */
+static struct series *let_rest(void *instrument)
+{
+    struct stream *st = ((struct instrument *)instrument)->streams;
+    assert_non_null(st->removed);
+    for (struct series *s = st->removed; s; s = s->next)
+        s->start_unix_ns -= INT64_C(61) * 1000000000;
+    return st->removed;
+}
+
+static void test_memory_that_rested_serves_another_set_from_zero(void **state)
+{
+    (void)state;
+    tt_instrument_options o = {.size = sizeof o, .exponential = true};
+    tt_counter *c = tt_counter_new(meter, "c", NULL);
+    tt_histogram *x = tt_histogram_new(meter, "x", &o);
+    tt_gauge *g = tt_gauge_new(meter, "g", NULL);
+    tt_attr a = tt_str("a", "1"), b = tt_str("a", "2");
+    tt_counter_add(c, 5, &a, 1);
+    tt_histogram_record(x, -3, &a, 1);
+    tt_histogram_record(x, 3, &a, 1);
+    tt_gauge_set(g, 5, &a, 1);
+    assert_true(tt_counter_remove(c, &a, 1) && tt_histogram_remove(x, &a, 1));
+    assert_true(tt_gauge_remove(g, &a, 1));
+    struct series *rested = let_rest(c);
+    (void)let_rest(x);
+    (void)let_rest(g);
+    assert_ptr_equal(tt_counter_bind(c, &b, 1), rested);
+    (void)tt_gauge_bind(g, &b, 1);
+    tt_histogram_record(x, 1, &b, 1);
+    check("# TYPE c_total counter\nc_total{a=\"2\"} 0\n# TYPE x histogram\n"
+          "x_bucket{a=\"2\",le=\"+Inf\"} 1\nx_sum{a=\"2\"} 1\nx_count{a=\"2\"} 1\n");
+}
+
+static void test_memory_that_did_not_rest_is_left_alone(void **state)
+{
+    (void)state;
+    tt_counter *c = tt_counter_new(meter, "c", NULL);
+    tt_attr a = tt_str("a", "1"), b = tt_str("a", "2");
+    tt_bound_counter *old = tt_counter_bind(c, &a, 1);
+    assert_true(tt_counter_remove(c, &a, 1));
+    assert_ptr_not_equal(tt_counter_bind(c, &b, 1), old);
+    tt_bound_counter_add(old, 9);
+    check("# TYPE c_total counter\nc_total{a=\"2\"} 0\n");
+}
+
+static void test_many_removals_take_no_more_memory(void **state)
+{
+    (void)state;
+    tt_counter *c = tt_counter_new(meter, "c", NULL);
+    for (int i = 0; i < 1000; i++) {
+        tt_attr attr = tt_int("i", i);
+        tt_counter_add(c, 1, &attr, 1);
+        assert_true(tt_counter_remove(c, &attr, 1));
+        (void)let_rest(c);
+    }
+    assert_ptr_equal(provider->slabs->next, NULL);
+    assert_int_equal(provider->slabs->used, 1);
+}
+
 static void test_idle_sets_are_removed_at_the_second_call(void **state)
 {
     (void)state;
@@ -146,6 +207,9 @@ int main(void)
         TEST(test_removed_sets_make_room),
         TEST(test_handle_of_a_removed_set_does_no_harm),
         TEST(test_removal_reaches_all_streams_of_a_set),
+        TEST(test_memory_that_rested_serves_another_set_from_zero),
+        TEST(test_memory_that_did_not_rest_is_left_alone),
+        TEST(test_many_removals_take_no_more_memory),
         TEST(test_idle_sets_are_removed_at_the_second_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
