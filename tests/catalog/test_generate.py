@@ -1,5 +1,6 @@
 """What the generator writes."""
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -109,6 +110,31 @@ class Files(unittest.TestCase):
     def test_the_same_catalog_gives_the_same_bytes(self):
         first, second = (emit_c.operations_source(load(ROOT / "catalog")) for _ in range(2))
         self.assertEqual(first, second)
+
+    def test_the_header_compiles_as_c11_and_as_cpp(self):
+        program = """\
+#include "telltale/catalog.h"
+#include "telltale/track.h"
+int use(tt_catalog *catalog)
+{
+    TT_LLM_CALL(call, catalog, .provider = "p", .model = "m");
+    TT_TOOL_CALL(tool, catalog);
+    call.input_tokens = 1;
+    return tool.error_type ? 1 : 0;
+}
+"""
+        compilers = {"cc": ["-std=c11", "-x", "c"], "c++": ["-std=c++20", "-x", "c++"]}
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "telltale").mkdir()
+            outputs = [Path(folder, name) for name in ("telltale/catalog.h", "b.c", "c.c")]
+            self.assertEqual(self.run_generator(ROOT / "catalog", *outputs).returncode, 0)
+            for compiler, flags in compilers.items():
+                if not shutil.which(compiler):
+                    continue
+                command = [compiler, *flags, "-Wall", "-Wextra", "-Werror", "-fsyntax-only"]
+                command += [f"-I{folder}", f"-I{ROOT / 'sdk/include'}", "-"]
+                done = subprocess.run(command, input=program, capture_output=True, text=True, check=False)
+                self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_usage_is_told(self):
         self.assertEqual(self.run_generator().returncode, 2)
