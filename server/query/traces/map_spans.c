@@ -44,34 +44,35 @@ struct derived {
 
 /* --- ids -------------------------------------------------------------------------------------- */
 
-/* The bytes of an id that are not eight; those of ids that are none in the sense of OTLP are as
- * good as others. */
-static uint64_t short_word(const struct any *id, size_t from)
+/* Row i of a column of ids; NULL when it has none. Ids are bytes or nothing, by the table. */
+static inline const struct any *id_at(const struct vector *v, size_t i)
 {
-    uint64_t word = 0;
-    if (id->type == ANY_BYTES && id->n > from)
-        memcpy(&word, id->as.text + from, MIN(id->n - from, sizeof word));
-    return word;
+    if (v->ints)
+        return NULL;
+    const struct any *id = &v->values[v->codes ? v->codes[i] : i];
+    return id->type == ANY_BYTES ? id : NULL;
 }
 
+/* Eight bytes of an id; those of ids that are none in the sense of OTLP are as good as others. */
 static inline uint64_t word_of(const struct any *id, size_t from)
 {
-    uint64_t word;
-    if (id->type != ANY_BYTES || id->n < from + sizeof word)
-        return short_word(id, from);
-    memcpy(&word, id->as.text + from, sizeof word);
+    uint64_t word = 0;
+    if (id->n >= from + sizeof word)
+        memcpy(&word, id->as.text + from, sizeof word);
+    else if (id->n > from)
+        memcpy(&word, id->as.text + from, id->n - from);
     return word;
 }
 
-static uint64_t hash_trace(const struct any *id, uint64_t seed)
+static inline uint64_t hash_trace(const struct any *id, uint64_t seed)
 {
-    return hash_combine(hash_u64(word_of(id, 0) ^ seed), word_of(id, sizeof seed));
+    return id ? hash_combine(hash_u64(word_of(id, 0) ^ seed), word_of(id, sizeof seed)) : seed;
 }
 
 /* 0 for a span that there is not, never else. */
-static uint64_t hash_span(uint64_t trace, const struct any *span)
+static inline uint64_t hash_span(uint64_t trace, const struct any *span)
 {
-    return span->type == ANY_BYTES ? hash_combine(trace, word_of(span, 0)) | 1 : 0;
+    return span ? hash_combine(trace, word_of(span, 0)) | 1 : 0;
 }
 
 static bool derive_traces(const struct record_block *b, uint64_t *out)
@@ -79,15 +80,14 @@ static bool derive_traces(const struct record_block *b, uint64_t *out)
     const struct vector *v = &b->columns[C_TRACE];
     const uint64_t seed = hash_process_seed();
     if (!v->codes || v->n_values > b->n) {
-        for (size_t i = 0; i < b->n; i++) {
-            struct any id = vector_at(v, i);
-            out[i] = hash_trace(&id, seed);
-        }
+        for (size_t i = 0; i < b->n; i++)
+            out[i] = hash_trace(id_at(v, i), seed);
         return true;
     }
+    const struct vector texts = {.values = v->values, .n_values = v->n_values};
     uint64_t *distinct = arena_array(b->arena, v->n_values, sizeof *distinct);
     for (size_t i = 0; distinct && i < v->n_values; i++)
-        distinct[i] = hash_trace(&v->values[i], seed);
+        distinct[i] = hash_trace(id_at(&texts, i), seed);
     for (size_t i = 0; distinct && i < b->n; i++)
         out[i] = distinct[v->codes[i]];
     return distinct;
@@ -171,11 +171,20 @@ static uint16_t service_node(struct gathering *g, const struct record_block *b, 
 
 /* --- gathering -------------------------------------------------------------------------------- */
 
-static uint16_t bucket_of(const struct any *duration)
+/* Row i of a column of ints, or -1. */
+static inline int64_t int_at(const struct vector *v, size_t i)
 {
-    if (duration->type != ANY_INT || duration->as.integer < 0)
+    if (v->ints)
+        return v->ints[i];
+    const struct any *value = &v->values[v->codes ? v->codes[i] : i];
+    return value->type == ANY_INT ? value->as.integer : -1;
+}
+
+static inline uint16_t bucket_of(int64_t duration_ns)
+{
+    if (duration_ns < 0)
         return MAP_NO_DURATION;
-    uint64_t v = (uint64_t)duration->as.integer;
+    uint64_t v = (uint64_t)duration_ns;
     if (v < 1u << MAP_BUCKET_BITS)
         return (uint16_t)v;
     unsigned shift = 63 - (unsigned)__builtin_clzll(v) - MAP_BUCKET_BITS;
@@ -204,16 +213,13 @@ static int add_spans(struct gathering *g, const struct record_block *b, const st
             return ERR_NOMEM;
         if (i == 0 || b->sources[i] != b->sources[i - 1])
             service = service_node(g, b, i);
-        struct any span = vector_at(&b->columns[C_SPAN], i);
-        struct any parent = vector_at(&b->columns[C_PARENT], i);
-        struct any duration = vector_at(&b->columns[C_DURATION], i);
-        struct any status = vector_at(&b->columns[C_STATUS], i);
-        *s = (struct map_span){.id = hash_span(d->traces[i], &span),
-                               .parent = hash_span(d->traces[i], &parent),
+        const uint64_t trace = d->traces[i];
+        *s = (struct map_span){.id = hash_span(trace, id_at(&b->columns[C_SPAN], i)),
+                               .parent = hash_span(trace, id_at(&b->columns[C_PARENT], i)),
                                .service = service,
                                .node = d->nodes ? d->nodes[i] : 0,
-                               .bucket = bucket_of(&duration),
-                               .error = status.type == ANY_INT && status.as.integer == 2};
+                               .bucket = bucket_of(int_at(&b->columns[C_DURATION], i)),
+                               .error = int_at(&b->columns[C_STATUS], i) == 2};
     }
     g->spans->n += b->n;
     return arena_failed(g->q->arena) ? ERR_NOMEM : 0;
