@@ -86,8 +86,9 @@ int import_records_add(struct import_records *r, enum import_kind kind, struct s
         r->kind = kind;
         r->batch.table = spans ? RECORD_SPANS : RECORD_LOGS;
     }
-    int rc = (spans ? otlp_traces_json_decode : otlp_logs_json_decode)(line, NULL, &r->batch.arena,
-                                                                       &request, err);
+    const struct otlp_limits limits = {.max_attributes = OTLP_RECORD_LIST_READ};
+    int rc = (spans ? otlp_traces_json_decode
+                    : otlp_logs_json_decode)(line, &limits, &r->batch.arena, &request, err);
     if (rc == 0)
         rc = otlp_records_translate(&request, VALUE_MAX, time_now_unix_ns(), &r->batch, &outcome);
     if (rc != 0) {

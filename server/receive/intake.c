@@ -14,6 +14,11 @@ static struct self_metric samples = SELF_COUNTER(
 static struct self_metric rejected =
     SELF_COUNTER("telltale_receive_rejected_total",
                  "Samples received and left out, by protocol and reason.", "protocol", "reason");
+static struct self_metric truncated =
+    SELF_COUNTER("telltale_receive_truncated_total",
+                 "Texts cut, and attributes, events and links left out of spans and log records "
+                 "that were kept.",
+                 "protocol");
 
 static const char *const protocol_names[] = {
     [INTAKE_OTLP_HTTP] = "otlp_http",
@@ -69,4 +74,9 @@ void intake_log_rejected(enum intake_protocol p, struct str reasons)
 void intake_reject(enum intake_protocol p, const char *reason, size_t n)
 {
     self_add(&rejected, n, protocol_names[p], reason);
+}
+
+void intake_truncate(enum intake_protocol p, size_t n)
+{
+    self_add(&truncated, n, protocol_names[p]);
 }

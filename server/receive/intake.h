@@ -33,6 +33,9 @@ void intake_count(enum intake_protocol p, size_t bytes, int rc, const struct sin
 /* Samples refused before the sink, by a limit or a rule of the receiver: "label_limit", … */
 void intake_reject(enum intake_protocol p, const char *reason, size_t samples);
 
+/* Texts cut and attributes, events or links left out of spans and log records that were kept. */
+void intake_truncate(enum intake_protocol p, size_t n);
+
 /* Tells the log, at a limited rate, of a request that failed, or of what was left out of one:
  * whoever sends it may be unable or unwilling to tell its people. */
 void intake_log_refused(enum intake_protocol p, int rc, const struct err *err);

@@ -193,11 +193,12 @@ static int store_batch(struct export *e, const struct otlp_rules *rules, struct 
 static int decode_records(const struct export *e, struct str body, struct arena *arena,
                           struct otlp_records *out, struct err *err)
 {
+    const struct otlp_limits limits = {.max_attributes = OTLP_RECORD_LIST_READ};
     if (e->signal == OTLP_TRACES)
-        return e->encoding == OTLP_JSON ? otlp_traces_json_decode(body, NULL, arena, out, err)
-                                        : otlp_traces_decode(body, NULL, arena, out, err);
-    return e->encoding == OTLP_JSON ? otlp_logs_json_decode(body, NULL, arena, out, err)
-                                    : otlp_logs_decode(body, NULL, arena, out, err);
+        return e->encoding == OTLP_JSON ? otlp_traces_json_decode(body, &limits, arena, out, err)
+                                        : otlp_traces_decode(body, &limits, arena, out, err);
+    return e->encoding == OTLP_JSON ? otlp_logs_json_decode(body, &limits, arena, out, err)
+                                    : otlp_logs_decode(body, &limits, arena, out, err);
 }
 
 static int store_records(struct export *e, const struct otlp_rules *rules, struct str body)
@@ -223,6 +224,8 @@ static void count(const struct export *e, int rc)
     intake_count(e->protocol, e->body.n, rc, rc == 0 ? &e->stored : NULL);
     if (rc == 0 && e->records.rejected)
         intake_reject(e->protocol, "invalid", e->records.rejected);
+    if (rc == 0 && e->records.truncated)
+        intake_truncate(e->protocol, e->records.truncated);
     for (int i = 0; i < OTLP_REJECTS && rc == 0; i++)
         if (e->outcome.rejected[i])
             intake_reject(e->protocol, otlp_reject_name((enum otlp_reject)i),

@@ -4,7 +4,7 @@
 
 #include "base/compiler.h"
 
-enum { TRACE_ID_BYTES = 16, SPAN_ID_BYTES = 8 };
+enum { TRACE_ID_BYTES = 16, SPAN_ID_BYTES = 8, LIST_MAX = OTLP_RECORD_LIST_MAX };
 
 struct translation {
     struct arena *arena;
@@ -30,11 +30,12 @@ static struct str cut_text(struct translation *t, struct str s)
 
 static struct any value_of(struct translation *t, const struct otlp_value *v);
 
+/* The first `n` of them, with room for more behind. */
 static const struct attribute *pairs_of(struct translation *t, const struct otlp_attributes *a,
-                                        size_t spare)
+                                        size_t n, size_t spare)
 {
-    struct attribute *v = arena_array(t->arena, a->n + spare, sizeof *v);
-    for (size_t i = 0; v && i < a->n; i++)
+    struct attribute *v = arena_array(t->arena, n + spare, sizeof *v);
+    for (size_t i = 0; v && i < n; i++)
         v[i] = (struct attribute){a->v[i].key, value_of(t, &a->v[i].value)};
     return v;
 }
@@ -56,10 +57,20 @@ static struct any value_of(struct translation *t, const struct otlp_value *v)
     case OTLP_VALUE_INT: return any_int(v->i64);
     case OTLP_VALUE_DOUBLE: return any_double(v->f64);
     case OTLP_VALUE_ARRAY: return any_array(items_of(t, &v->array), v->array.n);
-    case OTLP_VALUE_MAP: return any_map(pairs_of(t, &v->map, 0), v->map.n);
+    case OTLP_VALUE_MAP: return any_map(pairs_of(t, &v->map, v->map.n, 0), v->map.n);
     case OTLP_VALUE_NONE: break;
     }
     return (struct any){.type = ANY_EMPTY};
+}
+
+/* How many of `n` attributes, events or links stay, with a place left for the note about them; the
+ * others add to what was dropped before. */
+static size_t kept(struct translation *t, size_t n, uint32_t *dropped)
+{
+    size_t over = n > LIST_MAX ? n - (LIST_MAX - 1) : 0;
+    t->cut += over;
+    *dropped = (uint32_t)MIN(*dropped + (uint64_t)over, (uint64_t)UINT32_MAX);
+    return n - over;
 }
 
 static struct any text_or_none(struct str s)
@@ -96,9 +107,13 @@ static void put(struct attribute *v, size_t *n, struct str key, struct any value
         v[(*n)++] = (struct attribute){key, value};
 }
 
-static struct any attributes_or_none(struct translation *t, const struct otlp_attributes *a)
+/* Those of an event or link, and how many it has not. */
+static void put_attributes(struct translation *t, const struct otlp_attributes *a, uint32_t dropped,
+                           struct attribute *v, size_t *at)
 {
-    return a->n ? any_map(pairs_of(t, a, 0), a->n) : (struct any){0};
+    size_t n = kept(t, a->n, &dropped);
+    put(v, at, STR("attributes"), n ? any_map(pairs_of(t, a, n, 0), n) : (struct any){0});
+    put(v, at, STR("dropped_attributes"), number_or_none(dropped));
 }
 
 static struct any event_of(struct translation *t, const struct otlp_event *e)
@@ -108,8 +123,7 @@ static struct any event_of(struct translation *t, const struct otlp_event *e)
     if (v) {
         put(v, &n, STR("time_unix_ns"), any_int((int64_t)e->time_unix_ns));
         put(v, &n, STR("name"), any_string(e->name));
-        put(v, &n, STR("attributes"), attributes_or_none(t, &e->attributes));
-        put(v, &n, STR("dropped_attributes"), number_or_none(e->dropped));
+        put_attributes(t, &e->attributes, e->dropped, v, &n);
     }
     return any_map(v, n);
 }
@@ -122,40 +136,44 @@ static struct any link_of(struct translation *t, const struct otlp_link *l)
         put(v, &n, STR("trace_id"), any_bytes(l->trace_id));
         put(v, &n, STR("span_id"), any_bytes(l->span_id));
         put(v, &n, STR("trace_state"), text_or_none(l->trace_state));
-        put(v, &n, STR("attributes"), attributes_or_none(t, &l->attributes));
-        put(v, &n, STR("dropped_attributes"), number_or_none(l->dropped));
+        put_attributes(t, &l->attributes, l->dropped, v, &n);
         put(v, &n, STR("flags"), number_or_none(l->flags));
     }
     return any_map(v, n);
 }
 
-static struct any events_of(struct translation *t, const struct otlp_span *s)
+static struct any events_of(struct translation *t, const struct otlp_span *s, uint32_t *dropped)
 {
-    if (s->n_events == 0)
+    size_t n = kept(t, s->n_events, dropped);
+    if (n == 0)
         return (struct any){0};
-    struct any *v = arena_array(t->arena, s->n_events, sizeof *v);
-    for (size_t i = 0; v && i < s->n_events; i++)
+    struct any *v = arena_array(t->arena, n, sizeof *v);
+    for (size_t i = 0; v && i < n; i++)
         v[i] = event_of(t, &s->events[i]);
-    return any_array(v, s->n_events);
+    return any_array(v, n);
 }
 
-static struct any links_of(struct translation *t, const struct otlp_span *s)
+static struct any links_of(struct translation *t, const struct otlp_span *s, uint32_t *dropped)
 {
-    if (s->n_links == 0)
+    size_t n = kept(t, s->n_links, dropped);
+    if (n == 0)
         return (struct any){0};
-    struct any *v = arena_array(t->arena, s->n_links, sizeof *v);
-    for (size_t i = 0; v && i < s->n_links; i++)
+    struct any *v = arena_array(t->arena, n, sizeof *v);
+    for (size_t i = 0; v && i < n; i++)
         v[i] = link_of(t, &s->links[i]);
-    return any_array(v, s->n_links);
+    return any_array(v, n);
 }
 
 /* --- rows ------------------------------------------------------------------------------------- */
 
 /* With room for the note of what was cut, which add_note fills. */
-static void add_attributes(struct translation *t, struct record *r, const struct otlp_attributes *a)
+static void add_attributes(struct translation *t, struct record *r, const struct otlp_attributes *a,
+                           uint32_t dropped, int dropped_field)
 {
-    r->attributes = pairs_of(t, a, 1);
-    r->n_attributes = r->attributes ? (uint32_t)a->n : 0;
+    size_t n = kept(t, a->n, &dropped);
+    r->attributes = pairs_of(t, a, n, 1);
+    r->n_attributes = r->attributes ? (uint32_t)n : 0;
+    r->fields[dropped_field] = number_or_none(dropped);
 }
 
 static void add_note(struct translation *t, struct record *r)
@@ -170,6 +188,7 @@ static void add_note(struct translation *t, struct record *r)
 static void add_span(struct translation *t, const struct otlp_span *s, struct record *r)
 {
     struct any *f = r->fields;
+    uint32_t events = s->dropped_events, links = s->dropped_links;
     t->cut = 0;
     r->t_unix_ns = (int64_t)s->start_unix_ns;
     f[SPAN_TRACE_ID] = any_bytes(s->trace_id);
@@ -183,12 +202,11 @@ static void add_span(struct translation *t, const struct otlp_span *s, struct re
     f[SPAN_STATUS_MESSAGE] = text_or_none(cut_text(t, s->status.message));
     f[SPAN_TRACE_STATE] = text_or_none(s->trace_state);
     f[SPAN_FLAGS] = number_or_none(s->flags);
-    f[SPAN_EVENTS] = events_of(t, s);
-    f[SPAN_LINKS] = links_of(t, s);
-    f[SPAN_DROPPED_ATTRIBUTES] = number_or_none(s->dropped);
-    f[SPAN_DROPPED_EVENTS] = number_or_none(s->dropped_events);
-    f[SPAN_DROPPED_LINKS] = number_or_none(s->dropped_links);
-    add_attributes(t, r, &s->attributes);
+    f[SPAN_EVENTS] = events_of(t, s, &events);
+    f[SPAN_LINKS] = links_of(t, s, &links);
+    f[SPAN_DROPPED_EVENTS] = number_or_none(events);
+    f[SPAN_DROPPED_LINKS] = number_or_none(links);
+    add_attributes(t, r, &s->attributes, s->dropped, SPAN_DROPPED_ATTRIBUTES);
     add_note(t, r);
 }
 
@@ -218,8 +236,7 @@ static void add_log(struct translation *t, const struct otlp_log_record *l, stru
     f[LOG_SPAN_ID] = id_or_none(l->span_id, SPAN_ID_BYTES);
     f[LOG_FLAGS] = number_or_none(l->flags);
     f[LOG_EVENT_NAME] = text_or_none(l->event_name);
-    f[LOG_DROPPED_ATTRIBUTES] = number_or_none(l->dropped);
-    add_attributes(t, r, &l->attributes);
+    add_attributes(t, r, &l->attributes, l->dropped, LOG_DROPPED_ATTRIBUTES);
     add_note(t, r);
 }
 
@@ -257,13 +274,15 @@ static struct record_source source_of(struct translation *t,
                                       const struct otlp_scope_records *scope)
 {
     const struct otlp_attributes *r = &resource->resource.attributes, *s = &scope->scope.attributes;
+    uint32_t dropped[2] = {resource->resource.dropped, scope->scope.dropped};
+    size_t n_resource = kept(t, r->n, &dropped[0]), n_scope = kept(t, s->n, &dropped[1]);
     return (struct record_source){
-        .resource = pairs_of(t, r, 0),
-        .scope = pairs_of(t, s, 0),
-        .n_resource = (uint32_t)r->n,
-        .n_scope = (uint32_t)s->n,
-        .resource_dropped = resource->resource.dropped,
-        .scope_dropped = scope->scope.dropped,
+        .resource = pairs_of(t, r, n_resource, 0),
+        .scope = pairs_of(t, s, n_scope, 0),
+        .n_resource = (uint32_t)n_resource,
+        .n_scope = (uint32_t)n_scope,
+        .resource_dropped = dropped[0],
+        .scope_dropped = dropped[1],
         .resource_schema_url = resource->schema_url,
         .scope_schema_url = scope->schema_url,
         .scope_name = scope->scope.name,
@@ -302,7 +321,9 @@ int otlp_records_translate(const struct otlp_records *request, size_t max_text, 
             struct record_group *g = record_batch_add_group(batch);
             if (!g)
                 return ERR_NOMEM;
+            t.cut = 0;
             g->source = source_of(&t, resource, scope);
+            out->truncated += t.cut;
             g->records = arena_array(&batch->arena, scope->n, sizeof *g->records);
             if (!g->records)
                 return ERR_NOMEM;

@@ -9,11 +9,19 @@
 struct otlp_records_outcome {
     size_t records;    /* in the request */
     size_t rejected;   /* of these */
-    size_t truncated;  /* texts that were cut */
+    size_t truncated;  /* texts that were cut, attributes, events and links left out */
     char message[256]; /* the first rejection; else empty */
 };
 
-/* The attribute of a row that says how many of its texts were cut. */
+/* Attributes of a row, event, link, resource or scope, events or links of a span: of more the first
+ * ones are kept, one less than this, and the fields for what was dropped count the others. */
+enum { OTLP_RECORD_LIST_MAX = 1024 };
+
+/* A limit for the decoder: so many attributes are read, so that a row with too many is shortened
+ * and not refused with all others of its request. */
+enum { OTLP_RECORD_LIST_READ = 1 << 16 };
+
+/* The attribute of a row that says how many of its texts were cut and of its parts left out. */
 #define TRUNCATED_ATTRIBUTE "telltale.truncated"
 
 /* Adds to `batch`, which is of the request's table; what it holds is borrowed from the

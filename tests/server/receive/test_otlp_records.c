@@ -32,8 +32,9 @@ static void translate(bool logs, const char *json)
     record_batch_reset(&batch);
     batch.table = logs ? RECORD_LOGS : RECORD_SPANS;
     struct str body = arena_str(&batch.arena, str_c(json));
-    int rc = logs ? otlp_logs_json_decode(body, NULL, &batch.arena, &request, &err)
-                  : otlp_traces_json_decode(body, NULL, &batch.arena, &request, &err);
+    const struct otlp_limits many = {.max_attributes = 10000};
+    int rc = logs ? otlp_logs_json_decode(body, &many, &batch.arena, &request, &err)
+                  : otlp_traces_json_decode(body, &many, &batch.arena, &request, &err);
     if (rc != 0)
         fail_msg("%s", err.message);
     assert_int_equal(otlp_records_translate(&request, max_text, NOW, &batch, &outcome), 0);
@@ -244,6 +245,41 @@ static void test_long_texts_are_cut_between_characters_and_counted_on_the_row(vo
     max_text = 1000;
 }
 
+static void put_many(struct buf *out, const char *name, const char *before, const char *behind)
+{
+    buf_printf(out, "\"%s\":[", name);
+    for (int i = 0; i < OTLP_RECORD_LIST_MAX + 6; i++) {
+        buf_puts(out, i ? "," : "");
+        buf_printf(out, "%s%d%s", before, i, behind);
+    }
+    buf_puts(out, "]");
+}
+
+static void test_more_attributes_events_and_links_than_are_kept_are_counted_on_the_row(void **state)
+{
+    (void)state;
+    enum { LEFT_OUT = 7, KEPT = OTLP_RECORD_LIST_MAX - 1 };
+    struct buf text = BUF_MAX(1 << 20);
+    buf_puts(&text, "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{" IDS
+                    ",\"droppedAttributesCount\":3,");
+    put_many(&text, "attributes", "{\"key\":\"k", "\"}");
+    buf_puts(&text, ",");
+    put_many(&text, "events", "{\"name\":\"e", "\"}");
+    buf_puts(&text, "}]}]}]}");
+    buf_putc(&text, '\0');
+    translate(false, text.p);
+    const struct record *r = row(0);
+    assert_int_equal(r->n_attributes, KEPT + 1);
+    check_str(r->attributes[KEPT - 1].key, "k1022");
+    check_str(r->attributes[KEPT].key, TRUNCATED_ATTRIBUTE);
+    assert_int_equal(r->attributes[KEPT].value.as.integer, 2 * LEFT_OUT);
+    check_int(r, SPAN_DROPPED_ATTRIBUTES, LEFT_OUT + 3);
+    check_int(r, SPAN_DROPPED_EVENTS, LEFT_OUT);
+    assert_int_equal(r->fields[SPAN_EVENTS].n, KEPT);
+    assert_int_equal(outcome.truncated, 2 * LEFT_OUT);
+    buf_done(&text);
+}
+
 static void test_memory_that_is_spent_is_told(void **state)
 {
     (void)state;
@@ -272,6 +308,8 @@ int main(void)
         cmocka_unit_test(test_a_record_without_time_takes_the_observed_one_then_now),
         cmocka_unit_test(test_ids_of_a_record_that_are_none_are_left_out_and_the_record_is_kept),
         cmocka_unit_test(test_long_texts_are_cut_between_characters_and_counted_on_the_row),
+        cmocka_unit_test(
+            test_more_attributes_events_and_links_than_are_kept_are_counted_on_the_row),
         cmocka_unit_test(test_memory_that_is_spent_is_told),
     };
     return cmocka_run_group_tests(tests, begin, end);
