@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -288,6 +289,40 @@ static void test_smaller_bound_holds_at_once(void **state)
     otlp_spool_close(s);
 }
 
+enum { RACED = 300 };
+
+static void *append_many(void *arg)
+{
+    for (size_t i = 1; i <= RACED; i++)
+        append_random(arg, i, 3000, i);
+    return NULL;
+}
+
+/* One thread appends to a spool that is always too small, one takes: each request is delivered, or
+ * dropped and counted, and never both. */
+static void test_two_threads_lose_nothing_that_is_not_counted(void **state)
+{
+    (void)state;
+    struct otlp_spool *s = open_spool(10000);
+    struct otlp_spooled one;
+    pthread_t thread;
+    size_t delivered = 0, last = 0;
+    assert_int_equal(pthread_create(&thread, NULL, append_many, s), 0);
+    while (last < RACED) {
+        if (!otlp_spool_first(s, &one))
+            continue;
+        assert_true(one.items > last); // in their order
+        last = one.items;
+        delivered += one.items;
+        otlp_spool_remove(s, &one, true);
+    }
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    expect_end(s);
+    assert_int_equal(delivered + state_of(s).dropped_items, RACED * (RACED + 1) / 2);
+    assert_int_equal(state_of(s).waiting_bytes, 0);
+    otlp_spool_close(s);
+}
+
 static void test_child_has_a_part_of_its_own(void **state)
 {
     (void)state;
@@ -337,6 +372,7 @@ int main(void)
         TEST(test_two_at_once_have_parts_of_their_own),
         TEST(test_what_dead_processes_left_is_adopted),
         TEST(test_smaller_bound_holds_at_once),
+        TEST(test_two_threads_lose_nothing_that_is_not_counted),
         TEST(test_child_has_a_part_of_its_own),
         TEST(test_folder_that_cannot_be_is_told),
     };
