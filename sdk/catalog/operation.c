@@ -138,10 +138,22 @@ const char *operation_error(tt_operation *op, const char *given, int64_t code, i
     return op->code;
 }
 
+/* Another thread's current span, or that of an operation that is still under way, is left alone. */
+static void leave_span(const tt_operation *op)
+{
+    tt_span current = tt_span_current();
+    if (current.memory == op->span.memory && current.generation == op->span.generation)
+        tt_leave(op->token);
+    else
+        tt_problem_tell(TT_PROBLEM_MISUSE,
+                        "an operation ended in another thread, or before one that began in it",
+                        NULL);
+}
+
 void operation_leave(tt_operation *op)
 {
     if (op->entered)
-        tt_leave(op->token);
+        leave_span(op);
     if (op->span.memory)
         tt_span_end(op->span);
     op->catalog = NULL;

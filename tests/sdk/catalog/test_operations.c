@@ -1,3 +1,4 @@
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -269,6 +270,51 @@ static void test_misuse_is_harmless_and_told(void **state)
     tt_tool_call_track(catalog, NULL, 1);
 }
 
+static void *end_task(void *arg)
+{
+    tt_task_end(arg);
+    return NULL;
+}
+
+static void test_operation_that_ends_in_another_thread_leaves_that_one_alone(void **state)
+{
+    (void)state;
+    uint64_t before = tt_problem_count(TT_PROBLEM_MISUSE);
+    tt_task task = {.size = sizeof task, .task_type = "review"};
+    tt_task_begin(catalog, &task);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, end_task, &task), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(tt_problem_count(TT_PROBLEM_MISUSE) - before, 1);
+    otlp_sink_has(&sink, "\"name\":\"execute_task review\"");
+    tt_leave(task.op.token);
+    assert_null(tt_span_current().memory);
+}
+
+static void test_spans_that_are_not_sampled_nest_all_the_same(void **state)
+{
+    (void)state;
+    uint64_t before = tt_problem_count(TT_PROBLEM_MISUSE);
+    tt_tracer_provider_options t = {.size = sizeof t, .exporter = otlp_sink_exporter(&sink)};
+    t.sampler = tt_sampler_always_off();
+    tt_catalog_options o = {.size = sizeof o, .tracers = tt_tracer_provider_new(&t)};
+    tt_catalog *unsampled = tt_catalog_new(&o);
+    for (int i = 0; i < 2; i++) {
+        tt_task outer = {.size = sizeof outer}, inner = {.size = sizeof inner};
+        tt_task_begin(unsampled, &outer);
+        tt_task_begin(unsampled, &inner);
+        tt_task_end(&inner);
+        tt_task_end(&outer);
+        if (i == 0)
+            assert_int_equal(tt_tracer_provider_shutdown(o.tracers, 1000), TT_OK);
+    }
+    assert_null(tt_span_current().memory);
+    assert_int_equal(tt_problem_count(TT_PROBLEM_MISUSE), before);
+    assert_int_equal(sink.items, 0);
+    tt_catalog_free(unsampled);
+    tt_tracer_provider_free(o.tracers);
+}
+
 static void test_what_was_computed_can_be_read_afterwards(void **state)
 {
     (void)state;
@@ -524,6 +570,8 @@ int main(void)
         TEST(test_gauges_of_what_is_active_go_up_and_down),
         TEST(test_tracked_operation_has_the_duration_that_was_told),
         TEST(test_misuse_is_harmless_and_told),
+        TEST(test_operation_that_ends_in_another_thread_leaves_that_one_alone),
+        TEST(test_spans_that_are_not_sampled_nest_all_the_same),
         TEST(test_what_was_computed_can_be_read_afterwards),
         TEST(test_no_catalog_and_no_providers_do_nothing),
         TEST(test_providers_of_the_process_are_taken_when_none_are_given),
