@@ -75,11 +75,17 @@ static struct tt_span_memory *make(void)
     return s;
 }
 
-static void refill(void)
+/* From here on the thread gives back what it has when it ends. */
+static void know_thread(void)
 {
     (void)pthread_once(&once, prepare);
     if (!own.known && usable)
         own.known = pthread_setspecific(thread_end, &own) == 0;
+}
+
+static void refill(void)
+{
+    know_thread();
     mutex_lock(&pool.lock);
     for (int i = 0; i < REFILL; i++) {
         struct tt_span_memory *s = pool.free;
@@ -128,7 +134,10 @@ void span_release(struct tt_span_memory *s)
     span_unlock(s);
     s->next = own.free;
     own.free = s;
-    if (UNLIKELY(++own.n > KEPT_MAX))
+    own.n++;
+    if (UNLIKELY(!own.known)) // it ends spans that others began
+        know_thread();
+    if (UNLIKELY(own.n > KEPT_MAX))
         give_back(KEPT_MAX / 2);
 }
 
