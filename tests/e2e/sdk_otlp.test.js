@@ -9,6 +9,7 @@ import { makeCertificates } from "./support/certificates.js";
 import { Process, run } from "./support/process.js";
 import { TELLTALE, Telltale, temporaryDirectory } from "./support/server.js";
 import { after, before, describe, it, missing } from "./support/test.js";
+import { until } from "./support/until.js";
 
 const BUILD = process.env.TELLTALE_BUILD ?? join(dirname(TELLTALE), "release");
 const WORKER = join(BUILD, "examples", "otlp_worker");
@@ -133,6 +134,33 @@ describe("what libtelltale cannot send", () => {
       assert.equal(code, 0, stderr);
       await checkArrived(server.api, "patient", 2);
       assert.ok(!existsSync(join(buffer, "traces.0", "0000000000000001.otlp")));
+    } finally {
+      await server.dispose();
+    }
+  });
+
+  it("outlives a program that is killed", async () => {
+    const buffer = join(temporaryDirectory(), "buffer");
+    const service = {
+      LD_LIBRARY_PATH: ["", "exporters/otlp"].map((part) => join(BUILD, "sdk", part)).join(":"),
+      OTEL_SERVICE_NAME: "killed",
+      OTEL_METRICS_EXPORTER: "none",
+      OTEL_BSP_SCHEDULE_DELAY: "10",
+      OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9",
+      OTEL_C_EXPORTER_OTLP_BUFFER: buffer,
+    };
+    const greeter = new Process(join(BUILD, "examples", "http_server"), ["0"], { env: service });
+    const [, port] = await until(() => greeter.stdout.match(/localhost:(\d+)/), "the address");
+    const trace = "abcdefabcdefabcdefabcdefabcdefab";
+    await fetch(`http://127.0.0.1:${port}/hello/you`, { headers: { traceparent: `00-${trace}-1234567890123456-01` } });
+    await until(() => existsSync(join(buffer, "traces.0", "0000000000000001.otlp")), "the buffer's file");
+    await greeter.stop("SIGKILL");
+    const server = await Telltale.start();
+    try {
+      const { code, stderr } = await work("next", { ENDPOINT: server.url, env: { OTEL_C_EXPORTER_OTLP_BUFFER: buffer } });
+      assert.equal(code, 0, stderr);
+      const { data } = (await server.api.get(`/api/traces/${trace}`)).json;
+      assert.equal(Object.values(data[0].processes)[0].serviceName, "killed");
     } finally {
       await server.dispose();
     }
