@@ -49,7 +49,8 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *c, const char *p
                               const char *method, const char *version, const char *body,
                               size_t *body_n, void **state)
 {
-    (void)arg, (void)version, (void)body, (void)body_n, (void)state;
+    (void)arg, (void)version, (void)body, (void)state;
+    *body_n = 0; // a body is not looked at
     char text[256], name[64];
     struct timespec from, to;
     (void)clock_gettime(CLOCK_MONOTONIC, &from);

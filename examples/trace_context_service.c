@@ -69,7 +69,7 @@ static void set_header(void *carrier, const char *name, const char *value)
 
 /* --- calls ----------------------------------------------------------------------------------- */
 
-static size_t ignore(char *data, size_t size, size_t n, void *arg)
+static size_t ignore(void *data, size_t size, size_t n, void *arg)
 {
     (void)data, (void)arg;
     return size * n;

@@ -6,7 +6,6 @@
 #include "telltale/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 static int drop(void *arg, enum tt_signal signal, const void *request, size_t n, size_t items,
                 int64_t timeout_ms)
@@ -24,9 +23,8 @@ static int make(void *arg, enum tt_signal signal, const tt_value *properties, tt
     return TT_OK;
 }
 
-int LLVMFuzzerInitialize(int *argc, char ***argv)
+static int prepare(void)
 {
-    (void)argc, (void)argv;
     static const char *const names[] = {"console", "otlp_http", "otlp_grpc"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         tt_component c = {.size = sizeof c, .kind = TT_COMPONENT_EXPORTER, .name = names[i]};
@@ -34,7 +32,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
         if (tt_component_register(&c) != TT_OK)
             abort();
     }
-    return setenv("A", "value", 1) | setenv("B", "17", 1);
+    return setenv("A", "value", 1) == 0 && setenv("B", "17", 1) == 0;
 }
 
 static bool same(const tt_value *a, const tt_value *b)
@@ -51,6 +49,9 @@ static bool same(const tt_value *a, const tt_value *b)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static int prepared;
+    if (!prepared)
+        prepared = prepare();
     tt_config *one = NULL, *two = NULL;
     tt_config_error error;
     int rc = tt_config_parse((const char *)data, size, &one, &error);

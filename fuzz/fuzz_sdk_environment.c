@@ -7,7 +7,6 @@
 #include "telltale/init.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 static const char *const variables[] = {"OTEL_SDK_DISABLED",
                                         "OTEL_SERVICE_NAME",
@@ -49,12 +48,11 @@ static int make(void *arg, enum tt_signal signal, const tt_value *properties, tt
     return TT_OK;
 }
 
-int LLVMFuzzerInitialize(int *argc, char ***argv)
+static int prepare(void)
 {
-    (void)argc, (void)argv;
     tt_component c = {.size = sizeof c, .kind = TT_COMPONENT_EXPORTER, .name = "otlp"};
     c.make.exporter = make;
-    return tt_component_register(&c);
+    return tt_component_register(&c) == TT_OK;
 }
 
 static void set_variables(char *text)
@@ -71,6 +69,9 @@ static void set_variables(char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static int prepared;
+    if (!prepared)
+        prepared = prepare();
     struct str text = str_of((const char *)data, size);
     struct str id = container_id_of_cgroup(text), mounted = container_id_of_mounts(text);
     struct str uid = pod_uid_of_cgroup(text);

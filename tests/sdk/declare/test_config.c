@@ -373,13 +373,11 @@ static void test_endpoint_is_started_and_stopped(void **state)
     tt_sdk_free(&sdk);
 }
 
-#define LOGGERS_ARE_LOUD                                                                           \
-    "logger_provider: {logger_configurator/development: "                                          \
-    "{default_config: {minimum_severity: loud}}}"
-
 static void test_what_is_not_known_is_told_and_left_out(void **state)
 {
     (void)state;
+    static const char loud[] = "logger_provider: {logger_configurator/development: "
+                               "{default_config: {minimum_severity: loud}}}";
     static const char *const texts[] = {
         "tracer_provider: {processors: [{batch: {exporter: {nothing: }}}]}",
         "tracer_provider: {processors: [{batch: }]}",
@@ -399,7 +397,7 @@ static void test_what_is_not_known_is_told_and_left_out(void **state)
         "propagator: {composite_list: nothing}",
         "resource: {detection/development: {detectors: [{nothing: }]}}",
         "resource: {attributes: [{name: a}]}",
-        LOGGERS_ARE_LOUD,
+        loud,
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         char text[512];
