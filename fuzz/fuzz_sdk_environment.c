@@ -3,7 +3,8 @@
  * Also finds the container's id in the input as if it were a file of /proc. */
 #include <stdlib.h>
 
-#include "init/container.h"
+#include "host/container.h"
+#include "telltale/host.h"
 #include "telltale/init.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -52,7 +53,7 @@ static int prepare(void)
 {
     tt_component c = {.size = sizeof c, .kind = TT_COMPONENT_EXPORTER, .name = "otlp"};
     c.make.exporter = make;
-    return tt_component_register(&c) == TT_OK;
+    return tt_component_register(&c) == TT_OK && tt_host_register() == TT_OK;
 }
 
 static void set_variables(char *text)

@@ -81,32 +81,10 @@ static tt_resource *from_list(const tt_value *resource)
 
 /* --- detectors ------------------------------------------------------------------------------- */
 
-static tt_resource *detect_service(void)
-{
-    tt_resource *instance = tt_resource_detect(TT_DETECT_SERVICE);
-    const char *name = getenv("OTEL_SERVICE_NAME");
-    tt_attr attrs[] = {tt_str("service.name", name)};
-    return name && *name ? merge_over(instance, tt_resource_new(attrs, 1, NULL)) : instance;
-}
-
 static tt_resource *detect(struct create *c, const char *name, const tt_value *properties)
 {
-    static const struct {
-        const char *name;
-        unsigned detectors;
-    } known[] = {
-        {"host", TT_DETECT_HOST | TT_DETECT_OS}, {"os", TT_DETECT_OS},
-        {"process", TT_DETECT_PROCESS},          {"container", TT_DETECT_CONTAINER},
-        {"kubernetes", TT_DETECT_KUBERNETES},
-    };
     tt_component component;
     tt_resource *found = NULL;
-    if (strcmp(name, "service") == 0)
-        return detect_service();
-    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
-        if (strcmp(name, known[i].name) == 0)
-            return tt_resource_detect(known[i].detectors);
-    }
     int rc = tt_component_find(TT_COMPONENT_DETECTOR, name, &component);
     if (rc == TT_OK)
         rc = component.make.detector(component.arg, properties, &found);
@@ -114,7 +92,11 @@ static tt_resource *detect(struct create *c, const char *name, const tt_value *p
         create_complain(c, rc, "a configuration names a resource detector that is not known", name);
     if (rc != TT_OK)
         create_complain(c, rc, NULL, NULL);
-    return rc == TT_OK ? found : NULL;
+    const char *service = strcmp(name, "service") == 0 ? getenv("OTEL_SERVICE_NAME") : NULL;
+    tt_attr attrs[] = {tt_str("service.name", service)};
+    if (service && *service)
+        found = merge_over(found, tt_resource_new(attrs, 1, NULL));
+    return found;
 }
 
 /* `pattern` with * for any text and ? for any character. */

@@ -19,6 +19,7 @@ SDK_BYTES_MAX = 120_000
 SDK_LIBRARIES = {
     "telltale": set(),
     "telltale-catalog": {"libtelltale"},
+    "telltale-host": {"libtelltale"},
     "telltale-config": {"libtelltale", "libyaml-0"},
     "telltale-otlp": {"libtelltale", "libcurl-gnutls", "libcurl", "libz", "libzstd"},
     "telltale-prometheus": {"libtelltale", "libmicrohttpd", "libz"},

@@ -17,6 +17,7 @@ EDGES = {
     "sdk/src/logs": ["base", "telltale", "core", "trace"],
     "sdk/src/init": ["base", "telltale", "core"],
     "sdk/catalog": ["base", "telltale"],
+    "sdk/host": ["base", "telltale"],
     "sdk/declare": ["base", "telltale"],
     "sdk/exporters/wire": ["base"],
     "sdk/exporters/otlp": ["base", "telltale", "wire"],

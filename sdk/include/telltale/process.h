@@ -1,4 +1,5 @@
-/* Metrics of the program's own process, by the names of OpenTelemetry's semantic conventions. */
+/* Metrics of the program's own process, by the names of OpenTelemetry's semantic conventions. In
+ * the library libtelltale-host, which needs nothing else. */
 #ifndef TELLTALE_PROCESS_H
 #define TELLTALE_PROCESS_H
 
@@ -19,7 +20,8 @@ TT_BEGIN
  *     process.uptime                    s
  *
  * What the system does not tell is left out. A collection costs some 50 us, most of it for counting
- * file descriptors. Once for each provider; again it does nothing. TT_ERR_NOMEM. */
+ * file descriptors. Once for each provider: again it costs its
+ * time again. TT_OK without a provider; TT_ERR_NOMEM. */
 TT_API int tt_process_metrics_start(tt_meter_provider *provider);
 
 TT_END

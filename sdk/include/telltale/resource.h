@@ -18,7 +18,7 @@ TT_API tt_resource *tt_resource_new(const tt_attr *attrs, size_t n, const char *
  * malformed OTEL_RESOURCE_ATTRIBUTES is left out as a whole and told as TT_PROBLEM_MISUSE. */
 TT_API tt_resource *tt_resource_default(void);
 
-/* What can be found out about where the program runs. */
+/* What can be found out about where the program runs, by libtelltale-host (host.h). */
 enum tt_detector {
     TT_DETECT_NONE = 1,
     TT_DETECT_HOST = 2,        /* host.name, .id (/etc/machine-id), .arch */
@@ -29,10 +29,6 @@ enum tt_detector {
     TT_DETECT_SERVICE = 64,    /* service.instance.id, a random UUID */
     TT_DETECT_ALL = 126
 };
-
-/* The attributes found by the detectors, with the schema URL of their names. What cannot be found
- * is left out. The command line is never told: it may hold secrets. NULL when out of memory. */
-TT_API tt_resource *tt_resource_detect(unsigned detectors);
 
 /* A new one with the attributes of both; where both have a key `over` holds. The schema URL is that
  * of `over`, or else of `base`; two that differ leave none. Either may be NULL. */

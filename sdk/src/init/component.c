@@ -13,6 +13,8 @@ static struct {
     tt_component list[COMPONENTS_MAX];
 } registry = {.lock = MUTEX_INIT};
 
+#define HOST "libtelltale-host.so.0"
+
 /* Where a component is, when nobody has registered it. */
 static const struct {
     enum tt_component_kind kind;
@@ -24,6 +26,12 @@ static const struct {
     {TT_COMPONENT_EXPORTER, "console", "libtelltale-sinks.so.0"},
     {TT_COMPONENT_EXPORTER, "otlp/stdout", "libtelltale-sinks.so.0"},
     {TT_COMPONENT_EXPORTER, "otlp_file/development", "libtelltale-sinks.so.0"},
+    {TT_COMPONENT_DETECTOR, "host", HOST},
+    {TT_COMPONENT_DETECTOR, "os", HOST},
+    {TT_COMPONENT_DETECTOR, "process", HOST},
+    {TT_COMPONENT_DETECTOR, "container", HOST},
+    {TT_COMPONENT_DETECTOR, "kubernetes", HOST},
+    {TT_COMPONENT_DETECTOR, "service", HOST},
     {TT_COMPONENT_CONFIGURATION, "file", "libtelltale-config.so.0"},
     {TT_COMPONENT_PULL, "prometheus", "libtelltale-prometheus.so.0"},
     {TT_COMPONENT_PULL, "prometheus/development", "libtelltale-prometheus.so.0"},

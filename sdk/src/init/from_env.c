@@ -131,6 +131,32 @@ static size_t add_text(tt_attr *attrs, size_t n, const char *key, const char *va
     return n + 1;
 }
 
+/* By those whose library is there. */
+static tt_resource *detect(unsigned detectors)
+{
+    static const struct {
+        unsigned detector;
+        const char *name;
+    } known[] = {
+        {TT_DETECT_HOST, "host"},
+        {TT_DETECT_OS, "os"},
+        {TT_DETECT_PROCESS, "process"},
+        {TT_DETECT_CONTAINER, "container"},
+        {TT_DETECT_KUBERNETES, "kubernetes"},
+        {TT_DETECT_SERVICE, "service"},
+    };
+    tt_resource *all = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        tt_component c;
+        tt_resource *found = NULL;
+        if (detectors & known[i].detector &&
+            tt_component_find(TT_COMPONENT_DETECTOR, known[i].name, &c) == TT_OK &&
+            c.make.detector(c.arg, &no_properties, &found) == TT_OK)
+            all = merge_over(all, found);
+    }
+    return all;
+}
+
 /* What is detected, then what the environment says, then what the program says. */
 static tt_resource *make_resource(const tt_init_options *o)
 {
@@ -138,7 +164,7 @@ static tt_resource *make_resource(const tt_init_options *o)
     size_t n = add_text(attrs, 0, "service.name", o->service_name);
     n = add_text(attrs, n, "service.version", o->service_version);
     n = add_text(attrs, n, "deployment.environment.name", o->environment);
-    tt_resource *r = tt_resource_detect(o->detectors ? o->detectors : TT_DETECT_ALL);
+    tt_resource *r = detect(o->detectors ? o->detectors : TT_DETECT_ALL);
     r = merge_over(r, tt_resource_default());
     r = merge_over(r, tt_resource_new(attrs, n, NULL));
     return o->resource ? merge_over(r, tt_resource_merge(o->resource, NULL)) : r;

@@ -203,7 +203,6 @@ void tt_meter_provider_free(tt_meter_provider *p)
         free(s);
     }
     view_free_all(p);
-    free(p->process);
     tt_resource_free(p->resource);
     mutex_done(&p->collect);
     mutex_done(&p->lock);

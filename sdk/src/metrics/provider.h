@@ -47,7 +47,6 @@ struct tt_meter_provider {
     struct view *views;
     struct meter_switch *switches;
     struct series_slab *slabs;
-    void *process; /* owned; of tt_process_metrics_start, NULL: not started */
 
     /* never changed */
     tt_resource *resource; /* owned */

@@ -6,6 +6,7 @@
 
 #include "support/check.h"
 #include "support/otlp_sink.h"
+#include "telltale/host.h"
 #include "telltale/otlp.h"
 #include "telltale/prometheus.h"
 
@@ -48,6 +49,7 @@ static int setup(void **state)
 {
     (void)state;
     otlp_sink_init(&sink);
+    assert_int_equal(tt_host_register(), TT_OK);
     tt_component c = {.size = sizeof c, .kind = TT_COMPONENT_EXPORTER, .name = "sink"};
     c.make.exporter = make_sink;
     assert_int_equal(tt_component_register(&c), TT_OK);

@@ -1,5 +1,7 @@
 #include "telltale/init.h"
 
+#include "telltale/host.h"
+
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -80,6 +82,7 @@ static int setup(void **state)
     tt_component pull = {.size = sizeof pull, .kind = TT_COMPONENT_PULL, .name = "pull"};
     pull.make.pull = make_pull;
     exporter_status = TT_OK;
+    assert_int_equal(tt_host_register(), TT_OK);
     return tt_component_register(&pull);
 }
 

@@ -70,7 +70,7 @@ static void test_open_files_are_counted(void **state)
     assert_int_equal(value_of("process_unix_file_descriptor_count ") - before, 0);
 }
 
-static void test_a_second_start_does_nothing(void **state)
+static void test_a_second_start_changes_nothing(void **state)
 {
     (void)state;
     assert_int_equal(tt_process_metrics_start(provider), TT_OK);
@@ -89,7 +89,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_all_of_them_are_there),
         TEST(test_open_files_are_counted),
-        TEST(test_a_second_start_does_nothing),
+        TEST(test_a_second_start_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,10 @@
-#include "init/container.h"
+#include "host/container.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "support/check.h"
-#include "telltale/resource.h"
+#include "telltale/host.h"
 
 #define ID "3f4e0c4f6b6a4f8f9d3f4e0c4f6b6a4f8f9d3f4e0c4f6b6a4f8f9d3f4e0c4f6b"
 #define UID "0af1c6ae-95a7-4c60-a8a3-a2f3cf0ae3e4"

@@ -1,6 +1,6 @@
 /* What the files of /proc tell about the container that a process is in. */
-#ifndef TELLTALE_INIT_CONTAINER_H
-#define TELLTALE_INIT_CONTAINER_H
+#ifndef TELLTALE_SDK_HOST_CONTAINER_H
+#define TELLTALE_SDK_HOST_CONTAINER_H
 
 #include "base/str.h"
 

@@ -7,12 +7,12 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/atomic.h"
 #include "base/num.h"
 #include "base/str.h"
-#include "core/clock.h"
-#include "metrics/provider.h"
 
 enum { FILE_BYTES = 4096 };
 
@@ -41,9 +41,18 @@ static const struct {
     [UPTIME] = {"process.uptime", "s", "Time since the process began", true, TT_OBSERVABLE_GAUGE},
 };
 
+/* Kept until the process ends: a provider does not tell when it does. */
 struct process_metrics {
+    struct process_metrics *next;
     tt_observable *of[PROCESS_METRICS];
 };
+
+static double seconds_since_boot(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_BOOTTIME, &t); // cannot fail for this clock
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
 
 /* --- reading --------------------------------------------------------------------------------- */
 
@@ -140,8 +149,7 @@ static void observe_stat(tt_observation *o, const struct process_metrics *m)
     observe(o, m->of[THREADS], word(line, STAT_THREADS), NULL, NULL);
     observe(o, m->of[VIRTUAL], word(line, STAT_VIRTUAL), NULL, NULL);
     observe(o, m->of[MEMORY], pages >= 0 ? pages * sysconf(_SC_PAGESIZE) : -1, NULL, NULL);
-    double up =
-        (double)clock_read_ns(CLOCK_BOOTTIME) / 1e9 - (double)ticks / (double)sysconf(_SC_CLK_TCK);
+    double up = seconds_since_boot() - (double)ticks / (double)sysconf(_SC_CLK_TCK);
     if (ticks >= 0 && up >= 0)
         tt_observe_double(o, m->of[UPTIME], up, NULL, 0);
 }
@@ -169,35 +177,29 @@ static tt_observable *instrument(tt_meter *meter, size_t i)
                : tt_observable_new(meter, metrics[i].kind, metrics[i].name, &o, NULL, NULL);
 }
 
-/* Takes the structure unless there is one already. */
-static bool keep(tt_meter_provider *p, struct process_metrics *m)
+static void keep(struct process_metrics *m)
 {
-    mutex_lock(&p->lock);
-    bool first = !p->process;
-    if (first)
-        p->process = m;
-    mutex_unlock(&p->lock);
-    return first;
+    static _Atomic(struct process_metrics *) all;
+    m->next = atomic_get_relaxed(&all);
+    while (!atomic_compare_exchange_weak(&all, &m->next, m)) {
+    }
 }
 
 int tt_process_metrics_start(tt_meter_provider *p)
 {
-    if (!p || p->disabled)
+    tt_meter *meter = tt_meter_get(p, "telltale.process", NULL);
+    if (!meter) // no provider, or the SDK is disabled
         return TT_OK;
     struct process_metrics *m = calloc(1, sizeof *m);
-    tt_meter *meter = m ? tt_meter_get(p, "telltale.process", NULL) : NULL;
-    if (!meter) {
+    bool ok = m;
+    for (size_t i = 0; ok && i < PROCESS_METRICS; i++) {
+        m->of[i] = instrument(meter, i);
+        ok = m->of[i];
+    }
+    if (!ok) {
         free(m);
         return TT_ERR_NOMEM;
     }
-    bool ok = true;
-    for (size_t i = 0; i < PROCESS_METRICS; i++) {
-        m->of[i] = instrument(meter, i);
-        ok = ok && m->of[i];
-    }
-    if (!ok || !keep(p, m)) {
-        free(m);
-        return ok ? TT_OK : TT_ERR_NOMEM;
-    }
+    keep(m);
     return tt_meter_register_callback(meter, observe_all, m) > 0 ? TT_OK : TT_ERR_NOMEM;
 }

@@ -7,7 +7,7 @@
  *
  * Where the group is a namespace's root ("0::/") the id stands in the path from which the runtime
  * mounts /etc/hostname: …/containers/<id>/hostname. Of containerd's sandboxes that is the pod's. */
-#include "init/container.h"
+#include "host/container.h"
 
 enum { ID_MIN = 32, ID_MAX = 64, UID_BYTES = 36 };
 

@@ -3,14 +3,15 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/compiler.h"
 #include "base/str.h"
-#include "core/random.h"
-#include "init/container.h"
-#include "telltale/resource.h"
+#include "host/container.h"
+#include "telltale/component.h"
+#include "telltale/host.h"
 
 #define SCHEMA_URL "https://opentelemetry.io/schemas/1.37.0"
 
@@ -185,7 +186,10 @@ static void detect_kubernetes(struct found *f)
 static void detect_service(struct found *f)
 {
     char id[37];
-    uint64_t a = random_next(), b = random_next();
+    uint64_t bits[2];
+    if (getrandom(bits, sizeof bits, GRND_NONBLOCK) != sizeof bits)
+        return; // a machine that has only begun
+    uint64_t a = bits[0], b = bits[1];
     a = (a & ~UINT64_C(0xf000)) | UINT64_C(0x4000);             // version 4: random
     b = (b & (UINT64_MAX >> 2)) | UINT64_C(0x8000000000000000); // variant of RFC 9562
     (void)snprintf(id, sizeof id, "%08x-%04x-%04x-%04x-%012llx", (unsigned)(a >> 32),
@@ -218,4 +222,43 @@ tt_resource *tt_resource_detect(unsigned detectors)
     tt_resource *r = tt_resource_new(f->attrs, f->n, f->n ? SCHEMA_URL : NULL);
     free(f);
     return r;
+}
+
+/* --- by name --------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    unsigned detector;
+} names[] = {
+    {"host", TT_DETECT_HOST},
+    {"os", TT_DETECT_OS},
+    {"process", TT_DETECT_PROCESS},
+    {"container", TT_DETECT_CONTAINER},
+    {"kubernetes", TT_DETECT_KUBERNETES},
+    {"service", TT_DETECT_SERVICE},
+};
+
+static int make(void *arg, const tt_value *properties, tt_resource **out)
+{
+    (void)properties;
+    const unsigned *detector = arg;
+    *out = tt_resource_detect(*detector);
+    return *out ? TT_OK : TT_ERR_NOMEM;
+}
+
+int tt_host_register(void)
+{
+    int rc = TT_OK;
+    for (size_t i = 0; i < ARRAY_LEN(names) && rc == TT_OK; i++) {
+        tt_component c = {.size = sizeof c, .kind = TT_COMPONENT_DETECTOR, .name = names[i].name};
+        c.make.detector = make;
+        c.arg = (void *)(uintptr_t)&names[i].detector;
+        rc = tt_component_register(&c);
+    }
+    return rc;
+}
+
+ON_LOAD static void on_load(void)
+{
+    (void)tt_host_register(); // there is room, or nothing is detected
 }
