@@ -10,6 +10,7 @@
 #include "store/embedded/block.h"
 #include "store/embedded/chunk_cache.h"
 #include "store/embedded/erase.h"
+#include "store/embedded/part_file.h"
 #include "store/embedded/part_format.h"
 #include "store/embedded/part_view.h"
 
@@ -41,19 +42,8 @@ static int damaged(const struct part *p, struct err *err, const char *what)
     return err_set(err, ERR_CORRUPT, "%s: %s", p->path, what);
 }
 
-/* Every version begins with magic, 16 bytes and a checksum of these 24, so that a version of the
- * future can be told from damage. */
-static int check_header(const struct part *p, struct err *err)
+static int check_table(const struct part *p, struct err *err)
 {
-    if (p->size < PART_HEADER + PART_FOOTER)
-        return damaged(p, err, "is cut short");
-    if (memcmp(p->map, PART_MAGIC, PART_MAGIC_SIZE - 1) != 0)
-        return damaged(p, err, "is not a part, or its start is damaged");
-    if (read_u64(p->map + 24) != hash_bytes(p->map, 24))
-        return damaged(p, err, "the header does not match its checksum");
-    if (p->map[PART_MAGIC_SIZE - 1] != PART_MAGIC[PART_MAGIC_SIZE - 1])
-        return err_set(err, ERR_UNSUPPORTED, "%s: format version %d; this program reads version 1",
-                       p->path, p->map[PART_MAGIC_SIZE - 1]);
     uint32_t table = read_u32(p->map + 8);
     if (table != PART_TABLE_METRICS && table != PART_TABLE_AGGREGATES)
         return err_set(err, ERR_UNSUPPORTED, "%s: a table that this program does not know",
@@ -61,13 +51,10 @@ static int check_header(const struct part *p, struct err *err)
     return 0;
 }
 
-static int read_footer(const struct part *p, struct part_footer *f, struct err *err)
+static struct part_footer read_footer(const struct part *p)
 {
     const char *at = p->map + p->size - PART_FOOTER;
-    if (memcmp(at, PART_MAGIC, PART_MAGIC_SIZE) != 0 || read_u64(at + 120) != hash_bytes(at, 120) ||
-        read_u64(at + 112) != p->size)
-        return damaged(p, err, "the footer does not match its checksum");
-    *f = (struct part_footer){
+    return (struct part_footer){
         .seq_lo = read_u64(at + 8),
         .seq_hi = read_u64(at + 16),
         .day = (int64_t)read_u64(at + 24),
@@ -83,7 +70,6 @@ static int read_footer(const struct part *p, struct part_footer *f, struct err *
         .directory_offset = read_u64(at + 88),
         .directory_hash = read_u64(at + 96),
     };
-    return 0;
 }
 
 static size_t directory_size(const struct part_footer *f)
@@ -144,12 +130,13 @@ static int read_names(struct part *p, const struct part_footer *f, struct err *e
 
 static int read_index(struct part *p, struct err *err)
 {
-    struct part_footer f = {0};
-    int rc = check_header(p, err);
+    int rc = part_file_check(p->path, p->map, p->size, PART_MAGIC, err);
     if (rc == 0)
-        rc = read_footer(p, &f, err);
-    if (rc == 0)
-        rc = check_sections(p, &f, err);
+        rc = check_table(p, err);
+    if (rc != 0)
+        return rc;
+    const struct part_footer f = read_footer(p);
+    rc = check_sections(p, &f, err);
     if (rc != 0)
         return rc;
     p->table = read_u32(p->map + 8);
@@ -168,18 +155,6 @@ static int read_index(struct part *p, struct err *err)
     return read_names(p, &f, err);
 }
 
-static int map_file(struct part *p, struct err *err)
-{
-    struct fs_file f = {0};
-    const void *map = NULL;
-    int rc = fs_open(p->fs, p->path, FS_READ, &f, err);
-    if (rc == 0)
-        rc = fs_map(&f, &map, &p->size, err);
-    (void)fs_close(&f, NULL); // read-only: nothing to lose
-    p->map = map;
-    return rc;
-}
-
 int part_open(const struct fs *fs, const char *path, struct part **out, struct err *err)
 {
     struct part *p = calloc(1, sizeof *p);
@@ -188,7 +163,8 @@ int part_open(const struct fs *fs, const char *path, struct part **out, struct e
     refcount_init(&p->refs);
     p->fs = fs;
     p->path = str_dup(str_c(path));
-    int rc = p->path ? map_file(p, err) : err_set(err, ERR_NOMEM, "out of memory");
+    int rc = p->path ? part_file_map(fs, path, &p->map, &p->size, err)
+                     : err_set(err, ERR_NOMEM, "open %s: out of memory", path);
     if (rc == 0)
         rc = read_index(p, err);
     if (rc != 0) {

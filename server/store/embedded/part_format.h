@@ -7,13 +7,14 @@
 
 #include "base/hash.h"
 #include "store/embedded/bytes.h"
+#include "store/embedded/part_file.h"
 
 #define PART_MAGIC "ttpart\0\1"
 
 enum {
-    PART_MAGIC_SIZE = 8,
-    PART_HEADER = 32,
-    PART_FOOTER = 128,
+    PART_MAGIC_SIZE = PART_FILE_MAGIC,
+    PART_HEADER = PART_FILE_HEADER,
+    PART_FOOTER = PART_FILE_FOOTER,
     PART_TABLE_METRICS = 1,
     PART_TABLE_AGGREGATES = 4,
     PART_TEXTS = 256,   /* pairs in a chunk of texts or postings */

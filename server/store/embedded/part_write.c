@@ -27,13 +27,8 @@ struct numbers {
 };
 
 struct part_writer {
-    const struct fs *fs;
-    char *dir, *path, *tmp;
-    struct fs_file file;
-    struct buf out;   /* not written yet */
-    uint64_t written; /* bytes in the file */
+    struct part_file file;
     struct part_footer footer;
-    bool finished;
     ZSTD_CCtx *zstd;
     struct buf block, chunk, packed;
 
@@ -52,7 +47,7 @@ struct part_writer {
 
 static int no_memory(const struct part_writer *w, struct err *err)
 {
-    return err_set(err, ERR_NOMEM, "write %s: out of memory", w->path);
+    return err_set(err, ERR_NOMEM, "write %s: out of memory", w->file.path);
 }
 
 static int reserve(void *array, size_t *cap, size_t need, size_t size)
@@ -82,69 +77,22 @@ static int append_numbers(struct numbers *to, const uint32_t *v, size_t n)
 
 /* --- the file --------------------------------------------------------------------------------- */
 
-static uint64_t position(const struct part_writer *w)
-{
-    return w->written + w->out.n;
-}
-
-static int flush_out(struct part_writer *w, struct err *err)
-{
-    int rc = fs_write_at(&w->file, w->out.p, w->out.n, w->written, err);
-    if (rc == 0) {
-        w->written += w->out.n;
-        buf_reset(&w->out);
-    }
-    return rc;
-}
-
 static int write_bytes(struct part_writer *w, const void *p, size_t n, struct err *err)
 {
-    int rc = w->out.n >= OUT_BUFFER ? flush_out(w, err) : 0;
+    int rc = w->file.out.n >= OUT_BUFFER ? part_file_flush(&w->file, err) : 0;
     if (rc != 0)
         return rc;
-    buf_put(&w->out, p, n);
-    return buf_failed(&w->out) ? no_memory(w, err) : 0;
+    buf_put(&w->file.out, p, n);
+    return buf_failed(&w->file.out) ? no_memory(w, err) : 0;
 }
 
-static char *suffixed(const char *path, const char *suffix)
-{
-    struct buf b = BUF_MAX(1 << 16);
-    buf_puts(&b, path);
-    buf_puts(&b, suffix);
-    return buf_take(&b, NULL);
-}
-
-static int make_paths(struct part_writer *w, const char *dir, const char *name)
-{
-    w->dir = str_dup(str_c(dir));
-    w->path = fs_join(dir, name);
-    w->tmp = w->path ? suffixed(w->path, ".tmp") : NULL;
-    w->zstd = ZSTD_createCCtx();
-    return w->dir && w->tmp && w->zstd ? 0 : ERR_NOMEM;
-}
-
-static int write_header(struct part_writer *w, uint32_t table, int64_t resolution_ms,
-                        struct err *err)
-{
-    char header[PART_HEADER];
-    memcpy(header, PART_MAGIC, PART_MAGIC_SIZE);
-    write_u32(header + 8, table);
-    write_u32(header + 12, (uint32_t)(resolution_ms / MS_PER_S));
-    write_u64(header + 16, (uint64_t)w->footer.day);
-    write_u64(header + 24, hash_bytes(header, 24));
-    return write_bytes(w, header, sizeof header, err);
-}
-
-static struct part_writer *new_writer(const struct fs *fs, int64_t day, uint64_t seq_lo,
-                                      uint64_t seq_hi)
+static struct part_writer *new_writer(int64_t day, uint64_t seq_lo, uint64_t seq_hi)
 {
     struct part_writer *w = calloc(1, sizeof *w);
     if (!w)
         return NULL;
-    w->fs = fs;
     w->footer = (struct part_footer){
         .day = day, .seq_lo = seq_lo, .seq_hi = seq_hi, .min_ms = INT64_MAX, .max_ms = INT64_MIN};
-    buf_init(&w->out, (size_t)2 * INDEX_MAX);
     buf_init(&w->block, INDEX_MAX);
     buf_init(&w->chunk, INDEX_MAX);
     buf_init(&w->packed, INDEX_MAX);
@@ -152,14 +100,17 @@ static struct part_writer *new_writer(const struct fs *fs, int64_t day, uint64_t
     return w;
 }
 
-static int start(struct part_writer *w, const char *dir, const char *name, uint32_t table,
-                 int64_t resolution_ms, struct part_writer **out, struct err *err)
+/* Takes the writer, which may be NULL for want of memory. */
+static int start(struct part_writer *w, const struct fs *fs, const char *dir, const char *name,
+                 uint32_t table, int64_t resolution_ms, struct part_writer **out, struct err *err)
 {
-    int rc = w && make_paths(w, dir, name) == 0
-                 ? fs_open(w->fs, w->tmp, FS_NEW, &w->file, err)
-                 : err_set(err, ERR_NOMEM, "write a part: out of memory");
-    if (rc == 0)
-        rc = write_header(w, table, resolution_ms, err);
+    if (!w)
+        return err_set(err, ERR_NOMEM, "write a part: out of memory");
+    const struct part_file_header header = {PART_MAGIC, table, (uint32_t)(resolution_ms / MS_PER_S),
+                                            w->footer.day};
+    int rc = part_file_begin(&w->file, fs, dir, name, &header, (size_t)2 * INDEX_MAX, err);
+    if (rc == 0 && !(w->zstd = ZSTD_createCCtx()))
+        rc = no_memory(w, err);
     if (rc != 0) {
         part_writer_free(w);
         return rc;
@@ -173,14 +124,14 @@ int part_writer_new(const struct fs *fs, const char *dir, int64_t day, uint64_t 
 {
     char name[PART_NAME_MAX];
     part_format_name(name, seq_lo, seq_hi);
-    return start(new_writer(fs, day, seq_lo, seq_hi), dir, name, PART_TABLE_METRICS, 0, out, err);
+    return start(new_writer(day, seq_lo, seq_hi), fs, dir, name, PART_TABLE_METRICS, 0, out, err);
 }
 
 int part_writer_new_aggregates(const struct fs *fs, const char *dir, const char *name,
                                int64_t resolution_ms, int64_t day, uint64_t seq_lo, uint64_t seq_hi,
                                struct part_writer **out, struct err *err)
 {
-    return start(new_writer(fs, day, seq_lo, seq_hi), dir, name, PART_TABLE_AGGREGATES,
+    return start(new_writer(day, seq_lo, seq_hi), fs, dir, name, PART_TABLE_AGGREGATES,
                  resolution_ms, out, err);
 }
 
@@ -188,12 +139,9 @@ void part_writer_free(struct part_writer *w)
 {
     if (!w)
         return;
-    bool opened = w->file.fs != NULL;
-    (void)fs_close(&w->file, NULL); // synced before it counted
-    if (opened && !w->finished)
-        (void)fs_remove(w->fs, w->tmp, NULL); // else the next start removes it
+    part_file_done(&w->file);
     (void)ZSTD_freeCCtx(w->zstd);
-    struct buf *bufs[] = {&w->out, &w->block, &w->chunk, &w->packed, &w->streams};
+    struct buf *bufs[] = {&w->block, &w->chunk, &w->packed, &w->streams};
     for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
         buf_done(bufs[i]);
     free(w->stream_entries.v);
@@ -202,9 +150,6 @@ void part_writer_free(struct part_writer *w)
     free(w->pairs.v);
     free(w->all_pairs.v);
     free(w->ends.v);
-    free(w->dir);
-    free(w->path);
-    free(w->tmp);
     free(w);
 }
 
@@ -291,7 +236,7 @@ static int close_stream(struct part_writer *w, struct err *err)
     if (!w->open)
         return 0;
     if (w->footer.n_streams % PART_STREAMS == 0)
-        put_varint(&w->chunk, w->n_blocks ? w->blocks[0].offset : position(w));
+        put_varint(&w->chunk, w->n_blocks ? w->blocks[0].offset : part_file_position(&w->file));
     put_pairs(w);
     put_blocks(w);
     uint32_t end = (uint32_t)(w->all_pairs.n + w->pairs.n);
@@ -323,7 +268,7 @@ static int put_block(struct part_writer *w, const char *bytes, struct part_block
 {
     if (reserve(&w->blocks, &w->cap_blocks, w->n_blocks + 1, sizeof *w->blocks) != 0)
         return no_memory(w, err);
-    b.offset = position(w);
+    b.offset = part_file_position(&w->file);
     int rc = write_bytes(w, bytes, b.size, err);
     if (rc != 0)
         return rc;
@@ -408,7 +353,7 @@ static int write_texts(struct part_writer *w, const struct label *pairs, size_t 
         put_text(&w->chunk, str_sub(pairs[i].value, shared, SIZE_MAX));
         if (i % PART_TEXTS == PART_TEXTS - 1 || i + 1 == n) {
             buf_reset(&w->packed);
-            rc = close_chunk(w, &w->packed, entries, position(w), err);
+            rc = close_chunk(w, &w->packed, entries, part_file_position(&w->file), err);
             if (rc == 0)
                 rc = write_bytes(w, w->packed.p, w->packed.n, err);
         }
@@ -430,7 +375,7 @@ static int write_posting_chunk(struct part_writer *w, const struct inverted *x, 
         return no_memory(w, err);
     buf_put_str(&w->chunk, buf_str(bytes));
     buf_reset(&w->packed);
-    int rc = close_chunk(w, &w->packed, entries, position(w), err);
+    int rc = close_chunk(w, &w->packed, entries, part_file_position(&w->file), err);
     return rc == 0 ? write_bytes(w, w->packed.p, w->packed.n, err) : rc;
 }
 
@@ -484,7 +429,7 @@ static int write_names(struct part_writer *w, const struct inverted *x, const st
     struct entries one = {0};
     buf_reset(&w->packed);
     if (rc == 0)
-        rc = close_chunk(w, &w->packed, &one, position(w), err);
+        rc = close_chunk(w, &w->packed, &one, part_file_position(&w->file), err);
     if (rc == 0) {
         w->footer.names_offset = one.v[0].offset;
         w->footer.names_size = one.v[0].size;
@@ -496,7 +441,7 @@ static int write_names(struct part_writer *w, const struct inverted *x, const st
 
 static int write_streams(struct part_writer *w, struct err *err)
 {
-    uint64_t base = position(w);
+    uint64_t base = part_file_position(&w->file);
     for (size_t i = 0; i < w->stream_entries.n; i++)
         w->stream_entries.v[i].offset += base;
     return write_bytes(w, w->streams.p, w->streams.n, err);
@@ -514,15 +459,15 @@ static int write_directory(struct part_writer *w, const struct entries *const *l
     }
     if (buf_failed(&w->chunk))
         return no_memory(w, err);
-    w->footer.directory_offset = position(w);
+    w->footer.directory_offset = part_file_position(&w->file);
     w->footer.directory_hash = hash_bytes(w->chunk.p, w->chunk.n);
     return write_bytes(w, w->chunk.p, w->chunk.n, err);
 }
 
-static int write_footer(struct part_writer *w, struct err *err)
+static int finish_file(struct part_writer *w, struct err *err)
 {
     const struct part_footer *f = &w->footer;
-    char at[PART_FOOTER] = PART_MAGIC;
+    char at[PART_FOOTER] = {0};
     write_u64(at + 8, f->seq_lo);
     write_u64(at + 16, f->seq_hi);
     write_u64(at + 24, (uint64_t)f->day);
@@ -537,18 +482,17 @@ static int write_footer(struct part_writer *w, struct err *err)
     write_u64(at + 80, f->names_offset);
     write_u64(at + 88, f->directory_offset);
     write_u64(at + 96, f->directory_hash);
-    write_u64(at + 112, position(w) + PART_FOOTER);
-    write_u64(at + 120, hash_bytes(at, 120));
-    return write_bytes(w, at, sizeof at, err);
+    return part_file_finish(&w->file, at, PART_MAGIC, err);
 }
 
+/* Behind the data; from here on the part exists. */
 static int write_index(struct part_writer *w, const struct label *pairs, size_t n_pairs,
                        const struct inverted *x, struct err *err)
 {
     struct entries texts = {0}, postings = {0};
     const struct entries *const lists[] = {&texts, &postings, &w->stream_entries};
     w->footer.n_pairs = (uint32_t)n_pairs;
-    w->footer.data_end = position(w);
+    w->footer.data_end = part_file_position(&w->file);
     int rc = write_streams(w, err);
     if (rc == 0)
         rc = write_texts(w, pairs, n_pairs, &texts, err);
@@ -559,25 +503,10 @@ static int write_index(struct part_writer *w, const struct label *pairs, size_t 
     if (rc == 0)
         rc = write_directory(w, lists, ARRAY_LEN(lists), err);
     if (rc == 0)
-        rc = write_footer(w, err);
+        rc = finish_file(w, err);
     free(texts.v);
     free(postings.v);
     return rc;
-}
-
-/* From here on the part exists. */
-static int publish(struct part_writer *w, struct part **out, struct err *err)
-{
-    int rc = flush_out(w, err);
-    if (rc == 0)
-        rc = fs_sync(&w->file, err);
-    if (rc == 0)
-        rc = fs_rename(w->fs, w->tmp, w->path, err);
-    if (rc != 0)
-        return rc;
-    w->finished = true;
-    rc = fs_sync_dir(w->fs, w->dir, err);
-    return rc == 0 ? part_open(w->fs, w->path, out, err) : rc;
 }
 
 int part_writer_finish(struct part_writer *w, const struct label *pairs, size_t n_pairs,
@@ -593,5 +522,5 @@ int part_writer_finish(struct part_writer *w, const struct label *pairs, size_t 
         rc = write_index(w, pairs, n_pairs, &x, err);
     free(x.starts);
     free(x.members);
-    return rc == 0 ? publish(w, out, err) : rc;
+    return rc == 0 ? part_open(w->file.fs, w->file.path, out, err) : rc;
 }

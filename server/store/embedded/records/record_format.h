@@ -2,14 +2,15 @@
 #ifndef TELLTALE_STORE_EMBEDDED_RECORDS_RECORD_FORMAT_H
 #define TELLTALE_STORE_EMBEDDED_RECORDS_RECORD_FORMAT_H
 
+#include "store/embedded/part_file.h"
 #include "store/embedded/records/record_part.h"
 
 #define RECORD_MAGIC "ttrecs\0\1"
 
 enum {
-    RECORD_MAGIC_SIZE = 8,
-    RECORD_HEADER = 32,
-    RECORD_FOOTER = 128,
+    RECORD_MAGIC_SIZE = PART_FILE_MAGIC,
+    RECORD_HEADER = PART_FILE_HEADER,
+    RECORD_FOOTER = PART_FILE_FOOTER,
     RECORD_CHECKSUM = 4,
     RECORD_SECTION_MAX = 1 << 30
 };

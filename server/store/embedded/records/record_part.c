@@ -6,6 +6,7 @@
 #include "base/compiler.h"
 #include "base/hash.h"
 #include "base/map_guard.h"
+#include "store/embedded/part_file.h"
 #include "store/embedded/part_format.h"
 #include "store/embedded/records/filter.h"
 #include "store/embedded/records/record_format.h"
@@ -19,15 +20,9 @@ static int damaged(const struct record_part *p, struct err *err, const char *wha
 
 static int read_header(struct record_part *p, struct err *err)
 {
-    if (p->size < RECORD_HEADER + RECORD_FOOTER)
-        return damaged(p, err, "too short to be a part");
-    if (memcmp(p->map, RECORD_MAGIC, RECORD_MAGIC_SIZE - 1) != 0)
-        return damaged(p, err, "does not begin as a part of spans or logs does");
-    if (read_u64(p->map + 24) != hash_bytes(p->map, 24)) // first: damage is no later version
-        return damaged(p, err, "the header is damaged");
-    if (p->map[RECORD_MAGIC_SIZE - 1] != RECORD_MAGIC[RECORD_MAGIC_SIZE - 1])
-        return err_set(err, ERR_UNSUPPORTED, "%s: written by a later version (format %d)", p->path,
-                       p->map[RECORD_MAGIC_SIZE - 1]);
+    int rc = part_file_check(p->path, p->map, p->size, RECORD_MAGIC, err);
+    if (rc != 0)
+        return rc;
     if (read_u32(p->map + 8) >= RECORD_TABLES)
         return err_set(err, ERR_UNSUPPORTED, "%s: a table that this program does not know",
                        p->path);
@@ -39,9 +34,6 @@ static int read_header(struct record_part *p, struct err *err)
 static int read_footer(struct record_part *p, struct record_footer *f, struct err *err)
 {
     const char *at = p->map + p->size - RECORD_FOOTER;
-    if (memcmp(at, RECORD_MAGIC, RECORD_MAGIC_SIZE) != 0 ||
-        read_u64(at + 120) != hash_bytes(at, 120))
-        return damaged(p, err, "the footer is damaged");
     *f = (struct record_footer){
         .seq_lo = read_u64(at + 8),
         .seq_hi = read_u64(at + 16),
@@ -229,19 +221,6 @@ static int read_index(struct record_part *p, struct err *err)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-static int map_file(struct record_part *p, struct err *err)
-{
-    struct fs_file file;
-    const void *map = NULL;
-    int rc = fs_open(p->fs, p->path, FS_READ, &file, err);
-    if (rc != 0)
-        return rc;
-    rc = fs_map(&file, &map, &p->size, err);
-    p->map = map;
-    (void)fs_close(&file, NULL); // only read from
-    return rc;
-}
-
 int record_part_open(const struct fs *fs, const char *path, struct record_part **out,
                      struct err *err)
 {
@@ -251,7 +230,8 @@ int record_part_open(const struct fs *fs, const char *path, struct record_part *
     refcount_init(&p->refs);
     p->fs = fs;
     p->path = str_dup(str_c(path));
-    int rc = p->path ? map_file(p, err) : err_set(err, ERR_NOMEM, "open %s: out of memory", path);
+    int rc = p->path ? part_file_map(fs, path, &p->map, &p->size, err)
+                     : err_set(err, ERR_NOMEM, "open %s: out of memory", path);
     if (rc == 0)
         rc = read_index(p, err);
     if (rc == 0)

@@ -17,13 +17,10 @@ enum { OUT_BUFFER = 4 << 20, SECTION_LEVEL = 3 };
  * which is quickly looked through. */
 enum { FILTER_VALUES_MIN = 128 };
 
+#define BUFFER_MAX ((size_t)2 * RECORD_SECTION_MAX)
+
 struct record_writer {
-    const struct fs *fs;
-    char *dir, *path, *tmp;
-    struct fs_file file;
-    struct buf out;   /* not written yet */
-    uint64_t written; /* bytes in the file */
-    bool finished;
+    struct part_file file;
     enum record_table table;
     struct record_footer footer;
     struct arena arena; /* of one group */
@@ -39,62 +36,16 @@ struct record_writer {
 
 static int no_memory(const struct record_writer *w, struct err *err)
 {
-    return err_set(err, ERR_NOMEM, "write %s: out of memory", w->path);
+    return err_set(err, ERR_NOMEM, "write %s: out of memory", w->file.path);
 }
 
 /* --- the file --------------------------------------------------------------------------------- */
 
-static uint64_t position(const struct record_writer *w)
-{
-    return w->written + w->out.n;
-}
-
-static int flush_out(struct record_writer *w, struct err *err)
-{
-    if (buf_failed(&w->out))
-        return no_memory(w, err);
-    int rc = fs_write_at(&w->file, w->out.p, w->out.n, w->written, err);
-    if (rc == 0) {
-        w->written += w->out.n;
-        buf_reset(&w->out);
-    }
-    return rc;
-}
-
-static char *suffixed(const char *path, const char *suffix)
-{
-    struct buf b = BUF_MAX(1 << 16);
-    buf_puts(&b, path);
-    buf_puts(&b, suffix);
-    return buf_take(&b, NULL);
-}
-
-static void put_header(struct record_writer *w)
-{
-    char header[RECORD_HEADER];
-    memcpy(header, RECORD_MAGIC, RECORD_MAGIC_SIZE);
-    write_u32(header + 8, w->table);
-    write_u32(header + 12, 0);
-    write_u64(header + 16, (uint64_t)w->footer.day);
-    write_u64(header + 24, hash_bytes(header, 24));
-    buf_put(&w->out, header, sizeof header);
-}
-
-static int make_paths(struct record_writer *w, const char *dir)
-{
-    char name[PART_NAME_MAX];
-    part_format_name(name, w->footer.seq_lo, w->footer.seq_hi);
-    w->dir = str_dup(str_c(dir));
-    w->path = fs_join(dir, name);
-    w->tmp = w->path ? suffixed(w->path, ".tmp") : NULL;
-    return w->dir && w->tmp ? 0 : ERR_NOMEM;
-}
-
 static void init_buffers(struct record_writer *w)
 {
-    struct buf *bufs[] = {&w->out, &w->block, &w->directory, &w->names, &w->packed};
+    struct buf *bufs[] = {&w->block, &w->directory, &w->names, &w->packed};
     for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
-        buf_init(bufs[i], (size_t)2 * RECORD_SECTION_MAX);
+        buf_init(bufs[i], BUFFER_MAX);
     arena_init(&w->arena, WRITER_ARENA_MAX);
     arena_init(&w->name_arena, RECORD_SECTION_MAX);
 }
@@ -105,7 +56,9 @@ int record_writer_new(const struct record_writer_options *o, struct record_write
     struct record_writer *w = calloc(1, sizeof *w);
     if (!w)
         return err_set(err, ERR_NOMEM, "write a part: out of memory");
-    w->fs = o->fs;
+    char name[PART_NAME_MAX];
+    const struct part_file_header header = {RECORD_MAGIC, o->table, 0, o->day};
+    part_format_name(name, o->seq_lo, o->seq_hi);
     w->table = o->table;
     w->footer = (struct record_footer){.seq_lo = o->seq_lo,
                                        .seq_hi = o->seq_hi,
@@ -115,18 +68,13 @@ int record_writer_new(const struct record_writer_options *o, struct record_write
                                        .max_unix_ns = INT64_MIN};
     w->last_end = RECORD_HEADER;
     init_buffers(w);
-    int rc = make_paths(w, o->dir);
-    if (rc == 0)
-        rc = column_encoder_init(&w->encoder, &w->arena, o->level);
-    if (rc != 0)
+    int rc = part_file_begin(&w->file, o->fs, o->dir, name, &header, BUFFER_MAX, err);
+    if (rc == 0 && column_encoder_init(&w->encoder, &w->arena, o->level) != 0)
         rc = err_set(err, ERR_NOMEM, "write a part: out of memory");
-    else
-        rc = fs_open(w->fs, w->tmp, FS_NEW, &w->file, err);
     if (rc != 0) {
         record_writer_free(w);
         return rc;
     }
-    put_header(w);
     *out = w;
     return 0;
 }
@@ -135,20 +83,14 @@ void record_writer_free(struct record_writer *w)
 {
     if (!w)
         return;
-    bool opened = w->file.fs != NULL;
-    (void)fs_close(&w->file, NULL); // synced before it counted
-    if (opened && !w->finished)
-        (void)fs_remove(w->fs, w->tmp, NULL); // else the next start removes it
-    struct buf *bufs[] = {&w->out, &w->block, &w->directory, &w->names, &w->packed};
+    part_file_done(&w->file);
+    struct buf *bufs[] = {&w->block, &w->directory, &w->names, &w->packed};
     for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
         buf_done(bufs[i]);
     column_encoder_done(&w->encoder);
     arena_done(&w->arena);
     arena_done(&w->name_arena);
     hash_set_done(&w->hashes);
-    free(w->dir);
-    free(w->path);
-    free(w->tmp);
     free(w);
 }
 
@@ -266,11 +208,11 @@ static bool collect_words(struct record_writer *w, const struct column *c)
 /* Appends the filter of w->hashes with its checksum to the file. */
 static uint32_t put_filter(struct record_writer *w)
 {
-    size_t from = w->out.n;
-    filter_put(&w->out, &w->hashes);
-    if (w->out.n > from)
-        put_u32(&w->out, part_checksum(w->out.p + from, w->out.n - from));
-    return buf_failed(&w->out) ? 0 : (uint32_t)(w->out.n - from);
+    size_t from = w->file.out.n;
+    filter_put(&w->file.out, &w->hashes);
+    if (w->file.out.n > from)
+        put_u32(&w->file.out, part_checksum(w->file.out.p + from, w->file.out.n - from));
+    return buf_failed(&w->file.out) ? 0 : (uint32_t)(w->file.out.n - from);
 }
 
 static int group_filter_of(const struct record_writer *w, const struct column_id *id)
@@ -296,11 +238,11 @@ static bool put_column(struct writing *x, const struct column_id *id, const stru
     struct record_writer *w = x->w;
     uint32_t distinct, name = intern_name(w, id), filter = 0;
     int64_t min = 0, max = 0;
-    size_t from = w->out.n;
-    if (name == UINT32_MAX || !column_encode(&w->encoder, &w->out, c, x->rows->n, &distinct))
+    size_t from = w->file.out.n;
+    if (name == UINT32_MAX || !column_encode(&w->encoder, &w->file.out, c, x->rows->n, &distinct))
         return false;
-    put_u32(&w->out, part_checksum(w->out.p + from, w->out.n - from));
-    uint32_t size = (uint32_t)(w->out.n - from);
+    put_u32(&w->file.out, part_checksum(w->file.out.p + from, w->file.out.n - from));
+    uint32_t size = (uint32_t)(w->file.out.n - from);
 
     int directory = group_filter_of(w, id);
     bool ranged = find_range(c, &min, &max), ok = true;
@@ -311,7 +253,7 @@ static bool put_column(struct writing *x, const struct column_id *id, const stru
              (c->kind == COLUMN_STRING && distinct == 0 && c->n >= FILTER_VALUES_MIN))
         ok = collect_values(w, c);
     if (directory >= 0) {
-        x->filter_offset[directory] = position(w);
+        x->filter_offset[directory] = part_file_position(&w->file);
         x->filter_size[directory] = put_filter(w);
     } else {
         filter = put_filter(w);
@@ -384,13 +326,13 @@ static void note_times(struct record_writer *w, const struct group_rows *g, int6
 static uint32_t put_group_table(struct writing *x, uint64_t table)
 {
     struct record_writer *w = x->w;
-    size_t from = w->out.n;
-    put_varint(&w->out, table - w->last_end);
-    put_varint(&w->out, x->n_columns);
-    buf_put_str(&w->out, buf_str(&w->block));
-    if (!buf_failed(&w->out))
-        put_u32(&w->out, part_checksum(w->out.p + from, w->out.n - from));
-    return (uint32_t)(w->out.n - from);
+    size_t from = w->file.out.n;
+    put_varint(&w->file.out, table - w->last_end);
+    put_varint(&w->file.out, x->n_columns);
+    buf_put_str(&w->file.out, buf_str(&w->block));
+    if (!buf_failed(&w->file.out))
+        put_u32(&w->file.out, part_checksum(w->file.out.p + from, w->file.out.n - from));
+    return (uint32_t)(w->file.out.n - from);
 }
 
 int record_write_group(struct record_writer *w, const struct group_rows *g, struct err *err)
@@ -401,36 +343,36 @@ int record_write_group(struct record_writer *w, const struct group_rows *g, stru
     bool ok = put_own_columns(&x);
     for (uint32_t i = 0; ok && i < g->n_columns; i++)
         ok = put_column(&x, &g->columns[i].id, &g->columns[i].values);
-    if (!ok || buf_failed(&w->out) || buf_failed(&w->block) || buf_failed(&w->names))
+    if (!ok || buf_failed(&w->file.out) || buf_failed(&w->block) || buf_failed(&w->names))
         return no_memory(w, err);
     int64_t min, max;
     note_times(w, g, &min, &max);
-    uint64_t table = position(w);
+    uint64_t table = part_file_position(&w->file);
     uint32_t table_size = put_group_table(&x, table);
     put_directory(&x, min, max, table, table_size);
     w->last_end = table + table_size;
     w->footer.rows += g->n;
     w->footer.n_groups++;
-    if (buf_failed(&w->directory) || buf_failed(&w->out))
+    if (buf_failed(&w->directory) || buf_failed(&w->file.out))
         return no_memory(w, err);
-    return w->out.n >= OUT_BUFFER ? flush_out(w, err) : 0;
+    return w->file.out.n >= OUT_BUFFER ? part_file_flush(&w->file, err) : 0;
 }
 
 /* --- finishing -------------------------------------------------------------------------------- */
 
 static bool put_section(struct record_writer *w, enum record_section which, struct str raw)
 {
-    size_t from = w->out.n, bound = ZSTD_compressBound(raw.n);
-    w->footer.offset[which] = position(w);
-    put_varint(&w->out, raw.n);
-    char *to = buf_reserve(&w->out, bound);
+    size_t from = w->file.out.n, bound = ZSTD_compressBound(raw.n);
+    w->footer.offset[which] = part_file_position(&w->file);
+    put_varint(&w->file.out, raw.n);
+    char *to = buf_reserve(&w->file.out, bound);
     size_t n = to ? ZSTD_compress(to, bound, raw.p, raw.n, SECTION_LEVEL) : 0;
     if (!to || ZSTD_isError(n))
         return false;
-    buf_advance(&w->out, n);
-    put_u32(&w->out, part_checksum(w->out.p + from, w->out.n - from));
-    w->footer.size[which] = (uint32_t)(w->out.n - from);
-    return !buf_failed(&w->out);
+    buf_advance(&w->file.out, n);
+    put_u32(&w->file.out, part_checksum(w->file.out.p + from, w->file.out.n - from));
+    w->footer.size[which] = (uint32_t)(w->file.out.n - from);
+    return !buf_failed(&w->file.out);
 }
 
 static bool put_sections(struct record_writer *w, const struct str *sources, uint32_t n)
@@ -444,10 +386,11 @@ static bool put_sections(struct record_writer *w, const struct str *sources, uin
            put_section(w, SECTION_DIRECTORY, buf_str(&w->directory));
 }
 
-static void put_footer(struct record_writer *w)
+/* From here on the part exists. */
+static int finish_file(struct record_writer *w, struct err *err)
 {
     const struct record_footer *f = &w->footer;
-    char at[RECORD_FOOTER] = RECORD_MAGIC;
+    char at[RECORD_FOOTER] = {0};
     write_u64(at + 8, f->seq_lo);
     write_u64(at + 16, f->seq_hi);
     write_u64(at + 24, (uint64_t)f->day);
@@ -462,24 +405,7 @@ static void put_footer(struct record_writer *w)
         write_u32(at + 80 + (size_t)12 * i, f->size[i]);
     }
     write_u32(at + 108, f->cut);
-    write_u64(at + 112, position(w) + RECORD_FOOTER);
-    write_u64(at + 120, hash_bytes(at, 120));
-    buf_put(&w->out, at, sizeof at);
-}
-
-/* From here on the part exists. */
-static int publish(struct record_writer *w, struct record_part **out, struct err *err)
-{
-    int rc = flush_out(w, err);
-    if (rc == 0)
-        rc = fs_sync(&w->file, err);
-    if (rc == 0)
-        rc = fs_rename(w->fs, w->tmp, w->path, err);
-    if (rc != 0)
-        return rc;
-    w->finished = true;
-    rc = fs_sync_dir(w->fs, w->dir, err);
-    return rc == 0 ? record_part_open(w->fs, w->path, out, err) : rc;
+    return part_file_finish(&w->file, at, RECORD_MAGIC, err);
 }
 
 int record_writer_finish(struct record_writer *w, const struct str *sources, uint32_t n,
@@ -487,6 +413,6 @@ int record_writer_finish(struct record_writer *w, const struct str *sources, uin
 {
     if (!put_sections(w, sources, n))
         return no_memory(w, err);
-    put_footer(w);
-    return publish(w, out, err);
+    int rc = finish_file(w, err);
+    return rc == 0 ? record_part_open(w->file.fs, w->file.path, out, err) : rc;
 }
