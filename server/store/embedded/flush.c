@@ -264,8 +264,9 @@ static int flush_frozen(struct store *s, struct err *err)
 
 /* --- the cut ---------------------------------------------------------------------------------- */
 
-static int freeze(struct store *s)
+static int freeze(void *self)
 {
+    struct store *s = self;
     int rc = 0;
     lock_take(&s->heads_lock);
     uint64_t seq = s->seq + 1;
@@ -280,26 +281,6 @@ static int freeze(struct store *s)
     s->seq = seq;
     lock_give(&s->heads_lock);
     return rc;
-}
-
-static int cut(struct store *s, struct err *err)
-{
-    int rc = wal_prepare(&s->wal, err);
-    if (rc != 0)
-        return rc;
-    rwlock_take_write(&s->gate);
-    rc = wal_rotate(&s->wal, err);
-    if (rc == 0 && freeze(s) != 0)
-        rc = err_set(err, ERR_NOMEM, "flush: out of memory");
-    rwlock_give(&s->gate);
-    return rc;
-}
-
-static bool is_anything_to_cut(struct store *s)
-{
-    struct wal_state log;
-    wal_get_state(&s->wal, &log);
-    return heads_live_count(s) || log.failed || log.bytes > WAL_SEGMENT_HEADER;
 }
 
 /* --- trimming --------------------------------------------------------------------------------- */
@@ -324,8 +305,8 @@ static void evict_idle(struct store *s)
 int flush_locked(struct store *s, struct err *err)
 {
     int rc = flush_frozen(s, err); // left by a flush that failed
-    if (rc == 0 && is_anything_to_cut(s)) {
-        rc = cut(s, err);
+    if (rc == 0 && (heads_live_count(s) || wal_has_news(&s->wal))) {
+        rc = wal_cut(&s->wal, &s->gate, freeze, s, err);
         s->last_cut_mono_ns = time_now_mono_ns();
         if (rc == 0)
             rc = flush_frozen(s, err);

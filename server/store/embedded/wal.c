@@ -465,3 +465,24 @@ int wal_replay_segment(const struct fs *fs, const char *dir, uint32_t segment,
     free(path);
     return rc;
 }
+
+bool wal_has_news(struct wal *w)
+{
+    struct wal_state log;
+    wal_get_state(w, &log);
+    return log.failed || log.bytes > WAL_SEGMENT_HEADER;
+}
+
+int wal_cut(struct wal *w, struct rwlock *gate, int (*freeze)(void *self), void *self,
+            struct err *err)
+{
+    int rc = wal_prepare(w, err);
+    if (rc != 0)
+        return rc;
+    rwlock_take_write(gate);
+    rc = wal_rotate(w, err);
+    if (rc == 0 && freeze(self) != 0)
+        rc = err_set(err, ERR_NOMEM, "flush: out of memory");
+    rwlock_give(gate);
+    return rc;
+}

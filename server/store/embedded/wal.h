@@ -103,4 +103,12 @@ int wal_replay_segment(const struct fs *fs, const char *dir, uint32_t segment,
                        int (*each)(void *arg, struct str payload), void *arg,
                        struct wal_replay *out, struct err *err);
 
+/* Whether there are records since the last segment began, or the log is not well: worth a cut. */
+bool wal_has_news(struct wal *w);
+
+/* The cut of a flush: the log goes on in its next segment while nobody appends (`gate`), and the
+ * rows so far are frozen by `freeze` (0, or negative for want of memory). ERR_IO, ERR_NOMEM. */
+int wal_cut(struct wal *w, struct rwlock *gate, int (*freeze)(void *self), void *self,
+            struct err *err);
+
 #endif

@@ -272,8 +272,9 @@ static int flush_frozen(struct record_store *s, struct err *err)
 }
 
 /* Under the gate, so no append runs and the live heads stand still. */
-static int freeze(struct record_store *s)
+static int freeze(void *self)
 {
+    struct record_store *s = self;
     lock_take(&s->lists);
     size_t need = s->n_frozen + s->n_live;
     struct record_head *v = realloc(s->frozen, (need + 1) * sizeof *v);
@@ -293,31 +294,11 @@ static int freeze(struct record_store *s)
     return v ? 0 : ERR_NOMEM;
 }
 
-static int cut(struct record_store *s, struct err *err)
-{
-    int rc = wal_prepare(&s->wal, err);
-    if (rc != 0)
-        return rc;
-    rwlock_take_write(&s->gate);
-    rc = wal_rotate(&s->wal, err);
-    if (rc == 0 && freeze(s) != 0)
-        rc = err_set(err, ERR_NOMEM, "flush: out of memory");
-    rwlock_give(&s->gate);
-    return rc;
-}
-
-static bool is_anything_to_cut(struct record_store *s)
-{
-    struct wal_state log;
-    wal_get_state(&s->wal, &log);
-    return atomic_get_relaxed(&s->head_rows) || log.failed || log.bytes > WAL_SEGMENT_HEADER;
-}
-
 int record_store_flush_locked(struct record_store *s, struct err *err)
 {
     int rc = flush_frozen(s, err); // left by a flush that failed
-    if (rc == 0 && is_anything_to_cut(s)) {
-        rc = cut(s, err);
+    if (rc == 0 && (atomic_get_relaxed(&s->head_rows) || wal_has_news(&s->wal))) {
+        rc = wal_cut(&s->wal, &s->gate, freeze, s, err);
         if (rc == 0)
             rc = flush_frozen(s, err);
     }
