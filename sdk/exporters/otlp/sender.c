@@ -3,7 +3,7 @@
 #include "base/compiler.h"
 #include "otlp/body.h"
 
-enum { FIRST_WAIT_MS = 1000, WAIT_MAX_MS = 30000 };
+enum { FIRST_WAIT_MS = 1000, WAIT_MAX_MS = 30000, TOLD_MAX_MS = 3600000 };
 static const size_t BODY_BYTES_MAX = (size_t)1 << 30;
 
 void otlp_backoff_init(struct otlp_backoff *b, unsigned seed)
@@ -133,7 +133,8 @@ int64_t otlp_send_spooled(const struct otlp_config *c, const struct otlp_link *l
     while (!pause && otlp_spool_first(spool, &first)) {
         if (send_kept(c, l, buf_str(&first.request), &v) == OTLP_LATER) {
             otlp_spool_put_back(spool, &first);
-            pause = MAX(otlp_backoff_next(b, &v), 1);
+            // whatever it says, it is asked again some day
+            pause = MIN(MAX(otlp_backoff_next(b, &v), 1), TOLD_MAX_MS);
             continue;
         }
         otlp_spool_remove(spool, &first, conclude(&v) == TT_OK);

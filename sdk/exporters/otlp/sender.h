@@ -35,7 +35,7 @@ int otlp_send(const struct otlp_config *c, const struct otlp_link *link, struct 
               struct otlp_spool *spool, struct str request, size_t items, int64_t timeout_ms);
 
 /* Sends what waits in the spool until there is no more, and then returns 0, or until the collector
- * cannot take it, and then after how many milliseconds to call again. */
+ * cannot take it, and then after how many milliseconds to call again: an hour at most. */
 int64_t otlp_send_spooled(const struct otlp_config *c, const struct otlp_link *link,
                           struct otlp_backoff *b, struct otlp_spool *spool);
 

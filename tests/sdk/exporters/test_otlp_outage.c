@@ -265,6 +265,27 @@ static void test_buffer_in_troubles_of_all_kinds_accounts_for_all(void **state)
     assert_true(dropped + program.lost < program.sent / 50); // what was refused
 }
 
+static void refuse_for_ever(void *arg, const void *body, size_t n, int64_t timeout_ms,
+                            struct otlp_verdict *out)
+{
+    (void)arg, (void)body, (void)n, (void)timeout_ms;
+    struct otlp_reply reply = {.http_status = 503, .retry_after_ms = INT64_MAX / 2};
+    otlp_judge(TT_OTLP_HTTP_PROTOBUF, &reply, out);
+}
+
+static void test_collector_that_asks_for_eternity_is_asked_within_the_hour(void **state)
+{
+    (void)state;
+    struct otlp_link link = virtual_link;
+    struct otlp_spool *spool = open_spool(1 << 20);
+    link.post = refuse_for_ever;
+    assert_int_equal(otlp_spool_append(spool, STR("x"), 1), TT_OK);
+    assert_in_range(otlp_send_spooled(&config, &link, &program.backoff, spool), 1, HOUR_MS);
+    assert_int_equal(otlp_send(&config, &link, &program.backoff, NULL, STR("x"), 1, 30000),
+                     TT_ERR_IO);
+    otlp_spool_close(spool);
+}
+
 #define DAY(name) cmocka_unit_test_setup_teardown(name, begin_day, end_day)
 
 int main(void)
@@ -276,6 +297,7 @@ int main(void)
         DAY(test_buffer_delivers_a_day_of_outage),
         DAY(test_buffer_that_is_too_small_drops_the_oldest),
         DAY(test_buffer_in_troubles_of_all_kinds_accounts_for_all),
+        DAY(test_collector_that_asks_for_eternity_is_asked_within_the_hour),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
