@@ -1,13 +1,15 @@
-/* Nanoseconds per operation of the SDK's traces, and how many of a million spans a second arrive.
- */
+/* Nanoseconds per operation of the SDK's traces and logs, and how many of a million spans a second
+ * arrive. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "measure.h"
+#include "telltale/log.h"
 #include "telltale/propagation.h"
 #include "telltale/trace.h"
 
 static tt_tracer *sampled, *dropped;
+static tt_logger *logger;
 static tt_context *context;
 static size_t arrived;
 
@@ -50,8 +52,28 @@ static void spans_not_sampled(void)
 
 static void spans_without_sdk(void)
 {
-    for (size_t i = 0; i < operations; i++)
+    for (size_t i = 0; i < operations; i++) {
         tt_span_end(tt_span_start(NULL, "GET /users/:id", NULL));
+        __asm__ volatile("" ::: "memory"); // so that the loop is one
+    }
+}
+
+static void records(void)
+{
+    for (size_t i = 0; i < operations; i++) {
+        tt_attr attrs[] = {tt_str("http.route", "/users/:id"), tt_str("http.request.method", "GET"),
+                           tt_int("http.response.status_code", 200), tt_bool("cached", true)};
+        tt_log(logger, TT_SEVERITY_WARN, "request was answered", attrs, 4);
+    }
+}
+
+static void records_below_the_level(void)
+{
+    for (size_t i = 0; i < operations; i++) {
+        tt_attr attr = tt_int("i", (int64_t)i);
+        tt_log(logger, TT_SEVERITY_DEBUG, "not wanted", &attr, 1);
+        __asm__ volatile("" ::: "memory"); // so that the loop is one
+    }
 }
 
 static volatile char last;
@@ -82,11 +104,11 @@ static void extract(void)
         tt_context_free(tt_extract(TT_W3C, get_header, NULL));
 }
 
-/* A million spans, evenly over a second. */
-static void print_arrivals(void)
+/* A million spans, evenly over a second, with a queue of so many bytes (0: the default). */
+static void print_arrivals(size_t queue_bytes)
 {
     enum { SPANS = 1000000, BURST = 100 };
-    tt_tracer_provider *p = provider_with(NULL, 16 << 20);
+    tt_tracer_provider *p = provider_with(NULL, queue_bytes);
     tt_tracer *t = tt_tracer_get(p, "bench", NULL);
     arrived = 0;
     double start = now_ns(CLOCK_MONOTONIC);
@@ -97,7 +119,8 @@ static void print_arrivals(void)
     }
     double seconds = (now_ns(CLOCK_MONOTONIC) - start) / 1e9;
     (void)tt_tracer_provider_flush(p, 10000);
-    fprintf(stderr, "%zu of %d spans arrived, made in %.2f s\n", arrived, SPANS, seconds);
+    fprintf(stderr, "%zu of %d spans arrived, made in %.2f s, queue %zu MiB\n", arrived, SPANS,
+            seconds, queue_bytes ? queue_bytes >> 20 : 4);
     tt_tracer_provider_free(p);
 }
 
@@ -105,6 +128,10 @@ int main(void)
 {
     tt_tracer_provider *on = provider_with(NULL, 16 << 20);
     tt_tracer_provider *off = provider_with(tt_sampler_always_off(), 0);
+    tt_logger_provider_options o = {.size = sizeof o, .queue_bytes = 16 << 20};
+    o.exporter.send = discard;
+    tt_logger_provider *logs = tt_logger_provider_new(&o);
+    logger = tt_logger_get(logs, "bench", "1");
     sampled = tt_tracer_get(on, "bench", "1");
     dropped = tt_tracer_get(off, "bench", "1");
     context = tt_extract(TT_W3C, get_header, NULL);
@@ -113,9 +140,13 @@ int main(void)
     measure("span, no SDK", spans_without_sdk, 50000000);
     measure("W3C inject", inject, 5000000);
     measure("W3C extract", extract, 5000000);
-    print_arrivals();
+    measure("log record with 4 attributes", records, 1000000);
+    measure("log record below the level", records_below_the_level, 50000000);
+    print_arrivals(0);
+    print_arrivals(16 << 20);
     tt_context_free(context);
     tt_tracer_provider_free(on);
     tt_tracer_provider_free(off);
+    tt_logger_provider_free(logs);
     return 0;
 }

@@ -167,7 +167,7 @@ typedef struct tt_tracer_provider_options {
     tt_resource *resource; /* borrowed, copied; NULL: tt_resource_default() */
     tt_sampler *sampler;   /* taken; NULL: tt_sampler_from_environment() */
     tt_exporter exporter;  /* taken; without `send`, and without processors, nothing is recorded */
-    /* Spans wait in a ring of each thread; what does not fit is dropped and counted. 0: 2 MiB. */
+    /* Spans wait in a ring of each thread; what does not fit is dropped and counted. 0: 4 MiB. */
     size_t queue_bytes;
     /* 0: by the environment's OTEL_BSP_…, OTEL_SPAN_…_LIMIT and OTEL_ATTRIBUTE_…_LIMIT, or else: */
     size_t batch_spans;      /* of a request at most: 512 */

@@ -16,7 +16,7 @@
 #include "core/problem.h"
 #include "core/proto.h"
 
-enum { QUEUE_BYTES = 2 << 20, BATCH_ITEMS = 512, SPANS_DELAY_MS = 5000, SEND_TIMEOUT_MS = 30000 };
+enum { QUEUE_BYTES = 4 << 20, BATCH_ITEMS = 512, SPANS_DELAY_MS = 5000, SEND_TIMEOUT_MS = 30000 };
 enum { LOGS_DELAY_MS = 1000 };
 enum { REQUEST_BYTES = 4 << 20, BUFFER_BYTES = 16 << 20, FREE_TIMEOUT_MS = 5000 };
 

@@ -17,6 +17,7 @@ struct ring {
     _Alignas(CACHE_LINE) _Atomic(uint64_t) head; /* stored by the writer */
     uint64_t seen_tail;                          /* the writer's last look at tail */
     uint64_t room_at;                            /* where the reserved record begins */
+    uint64_t wake_at;                            /* the head at which to look for the reader */
     _Alignas(CACHE_LINE) _Atomic(uint64_t) tail; /* stored by the reader */
 };
 
@@ -229,18 +230,26 @@ char *relay_reserve(struct relay *q, size_t n)
     return r->bytes + (at & (q->cap - 1)) + HEAD;
 }
 
+/* At each quarter that is written: while the reader is behind by that much it is woken, and again
+ * when a wish was lost or came to nothing. */
+static void wake_reader(struct relay *q, struct ring *r, uint64_t head)
+{
+    size_t quarter = q->cap / 4;                 // so that three are left until the reader has come
+    r->seen_tail = atomic_get_acquire(&r->tail); // as in relay_reserve
+    bool behind = head - r->seen_tail >= quarter;
+    r->wake_at = (behind ? head : r->seen_tail) + quarter;
+    if (behind)
+        q->wake(q->arg);
+}
+
 void relay_commit(struct relay *q, size_t n)
 {
     struct ring *r = own_ring(q);
-    uint64_t before = atomic_get_relaxed(&r->head), after = r->room_at + padded(n);
+    uint64_t after = r->room_at + padded(n);
     put_size(r, q->cap, r->room_at, (int64_t)n);
     atomic_set_release(&r->head, after); // pairs with drain_ring
-    size_t half = q->cap / 2;
-    if (UNLIKELY(after - r->seen_tail > half && before - r->seen_tail <= half)) {
-        r->seen_tail = atomic_get_acquire(&r->tail); // as in relay_reserve
-        if (after - r->seen_tail > half)
-            q->wake(q->arg);
-    }
+    if (UNLIKELY(after >= r->wake_at))
+        wake_reader(q, r, after);
 }
 
 /* --- reading --------------------------------------------------------------------------------- */

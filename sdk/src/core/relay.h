@@ -19,7 +19,7 @@
 struct relay;
 
 /* `bytes` of each ring (rounded up to a power of two). `wake` is called by a writer when its ring
- * becomes half full, and when it writes its first record after a fork. */
+ * becomes a quarter full, and when it writes its first record after a fork. */
 struct relay *relay_new(size_t bytes, void (*wake)(void *arg), void *arg);
 
 /* No thread may write any more. NULL is fine. */
