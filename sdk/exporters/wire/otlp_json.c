@@ -287,10 +287,14 @@ static const struct member *const messages[MESSAGES] = {
 void json_put_hex(struct buf *out, struct str bytes)
 {
     static const char digits[] = "0123456789abcdef";
+    char *to = bytes.n < SIZE_MAX / 2 ? buf_reserve(out, 2 * bytes.n) : NULL;
+    if (!to || !bytes.n)
+        return;
     for (size_t i = 0; i < bytes.n; i++) {
-        buf_putc(out, digits[(unsigned char)bytes.p[i] >> 4]);
-        buf_putc(out, digits[(unsigned char)bytes.p[i] & 15]);
+        *to++ = digits[(unsigned char)bytes.p[i] >> 4];
+        *to++ = digits[(unsigned char)bytes.p[i] & 15];
     }
+    buf_advance(out, 2 * bytes.n);
 }
 
 static void put_base64(struct buf *out, struct str bytes)
