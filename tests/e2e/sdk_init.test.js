@@ -6,7 +6,7 @@ import { createServer, request } from "node:http";
 import { dirname, join } from "node:path";
 import { Process } from "./support/process.js";
 import { TELLTALE, Telltale } from "./support/server.js";
-import { after, before, describe, it } from "./support/test.js";
+import { after, before, describe, it, missing } from "./support/test.js";
 import { until } from "./support/until.js";
 
 const BUILD = process.env.TELLTALE_BUILD ?? join(dirname(TELLTALE), "release");
@@ -15,8 +15,9 @@ const TRACE = "12345678901234567890123456789012";
 const PARENT = "1234567890123456";
 
 /** An example that tells its address, and ends when its input does. */
-async function start(name, env) {
-  const child = new Process(join(BUILD, "examples", name), ["0"], {
+async function start(name, env, under = []) {
+  const [command, ...args] = [...under, join(BUILD, "examples", name), "0"];
+  const child = new Process(command, args, {
     env: { LD_LIBRARY_PATH: LIBRARIES, OTEL_EXPORTER_PROMETHEUS_PORT: "0", ...env },
   });
   const [, port] = await until(() => child.stdout.match(/localhost:(\d+)/), `the address of ${name}`);
@@ -97,6 +98,20 @@ describe("the same, served for Prometheus, or not at all", () => {
     assert.equal((await send(greeter.port, { path: "/hello/you" })).status, 200);
     assert.equal((await greeter.end()).code, 0);
     assert.equal(greeter.child.stderr, "");
+  });
+});
+
+describe("under valgrind", { skip: missing("valgrind") }, () => {
+  it("a program loses no memory and touches none that is not its own", async () => {
+    const known = new URL("./support/valgrind.supp", import.meta.url).pathname;
+    const valgrind = ["valgrind", "-q", `--suppressions=${known}`, "--error-exitcode=9", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect"];
+    const server = await Telltale.start();
+    const greeter = await start("http_server", { OTEL_EXPORTER_OTLP_ENDPOINT: server.url, OTEL_METRICS_EXPORTER: "otlp,prometheus" }, valgrind);
+    assert.equal((await send(greeter.port, { path: "/hello/you" })).status, 200);
+    assert.equal((await send(greeter.port, { path: "/elsewhere" })).status, 404);
+    const { code } = await greeter.end();
+    await server.dispose();
+    assert.equal(code, 0, greeter.child.stderr);
   });
 });
 
