@@ -159,7 +159,7 @@ tt_logf(tt_logger *logger, enum tt_severity severity, const char *format, ...);
 
 /* --- guards, as in trace.h --- */
 
-#if (defined(__GNUC__) || defined(__clang__)) && !defined(TT_NO_GUARDS)
+#if (defined(__GNUC__) || defined(__clang__)) && !defined(TT_NO_GUARDS) && !defined(TT_NOOP)
 /* A logger begins with its level. */
 static inline bool tt_logger_allows(const tt_logger *logger, enum tt_severity severity)
 {

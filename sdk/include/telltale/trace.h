@@ -279,7 +279,7 @@ TT_API size_t tt_backtrace(char *out, size_t n);
 /* The calls above look at their handle before they are calls, so that a program without an SDK, or
  * a span that is not sampled, costs next to nothing. The functions themselves are there all the
  * same: (tt_span_set)(…), for pointers and for other languages. */
-#ifndef TT_NO_GUARDS
+#if !defined(TT_NO_GUARDS) && !defined(TT_NOOP)
 static inline tt_span tt_span_start_guarded(tt_tracer *tracer, const char *name,
                                             const tt_span_options *options)
 {
