@@ -287,8 +287,8 @@ static const struct member *const messages[MESSAGES] = {
 void json_put_hex(struct buf *out, struct str bytes)
 {
     static const char digits[] = "0123456789abcdef";
-    char *to = bytes.n < SIZE_MAX / 2 ? buf_reserve(out, 2 * bytes.n) : NULL;
-    if (!to || !bytes.n)
+    char *to = bytes.n ? buf_reserve(out, 2 * bytes.n) : NULL;
+    if (!to)
         return;
     for (size_t i = 0; i < bytes.n; i++) {
         *to++ = digits[(unsigned char)bytes.p[i] >> 4];
