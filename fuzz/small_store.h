@@ -1,10 +1,11 @@
 /* A store on disk with some spans and log records, for targets that ask questions of it. It lies in
- * /tmp and is not removed: the fuzzer has no end. */
+ * /tmp and goes when the fuzzer ends by itself. */
 #ifndef TELLTALE_FUZZ_SMALL_STORE_H
 #define TELLTALE_FUZZ_SMALL_STORE_H
 
 #include <stdlib.h>
 
+#include "base/fs.h"
 #include "base/time.h"
 #include "store/records.h"
 #include "store/store.h"
@@ -35,15 +36,22 @@ static inline void small_store_fill(struct store *store, enum record_table table
     record_batch_done(&b);
 }
 
+static char small_store_dir[] = "/tmp/fuzz-store-XXXXXX";
+
+static inline void small_store_remove(void)
+{
+    (void)fs_remove_tree(fs_real(), small_store_dir, NULL);
+}
+
 static inline struct store *small_store(void)
 {
-    static char dir[] = "/tmp/fuzz-store-XXXXXX";
     struct store *store;
-    struct store_options o = {.dir = mkdtemp(dir), .retention_ms = STORE_RETENTION_FOREVER};
+    struct store_options o = {.dir = mkdtemp(small_store_dir), .retention_ms = STORE_RETENTION_FOREVER};
     for (int i = 0; i < RECORD_TABLES; i++)
         o.retention_records_ms[i] = STORE_RETENTION_FOREVER;
     if (store_open(&o, &store, NULL) != 0 || store_replay(store, NULL, NULL) != 0)
         abort();
+    (void)atexit(small_store_remove);
     small_store_fill(store, RECORD_SPANS);
     small_store_fill(store, RECORD_LOGS);
     return store;
