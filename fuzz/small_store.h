@@ -46,7 +46,8 @@ static inline void small_store_remove(void)
 static inline struct store *small_store(void)
 {
     struct store *store;
-    struct store_options o = {.dir = mkdtemp(small_store_dir), .retention_ms = STORE_RETENTION_FOREVER};
+    struct store_options o = {.dir = mkdtemp(small_store_dir),
+                              .retention_ms = STORE_RETENTION_FOREVER};
     for (int i = 0; i < RECORD_TABLES; i++)
         o.retention_records_ms[i] = STORE_RETENTION_FOREVER;
     if (store_open(&o, &store, NULL) != 0 || store_replay(store, NULL, NULL) != 0)

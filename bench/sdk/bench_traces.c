@@ -11,20 +11,23 @@
 static tt_tracer *sampled, *dropped;
 static tt_logger *logger;
 static tt_context *context;
-static size_t arrived;
 
 static int discard(void *arg, enum tt_signal signal, const void *request, size_t n, size_t items,
                    int64_t timeout_ms)
 {
-    (void)arg, (void)signal, (void)request, (void)n, (void)timeout_ms;
-    arrived += items;
+    size_t *arrived = arg;
+    (void)signal, (void)request, (void)n, (void)timeout_ms;
+    if (arrived)
+        *arrived += items;
     return TT_OK;
 }
 
-static tt_tracer_provider *provider_with(tt_sampler *sampler, size_t queue_bytes)
+/* `arrived`: where to count what is exported; may be NULL. */
+static tt_tracer_provider *provider_with(tt_sampler *sampler, size_t queue_bytes, size_t *arrived)
 {
     tt_tracer_provider_options o = {.size = sizeof o, .sampler = sampler};
     o.exporter.send = discard;
+    o.exporter.arg = arrived;
     o.queue_bytes = queue_bytes;
     return tt_tracer_provider_new(&o);
 }
@@ -108,9 +111,9 @@ static void extract(void)
 static void print_arrivals(size_t queue_bytes)
 {
     enum { SPANS = 1000000, BURST = 100 };
-    tt_tracer_provider *p = provider_with(NULL, queue_bytes);
+    size_t arrived = 0;
+    tt_tracer_provider *p = provider_with(NULL, queue_bytes, &arrived);
     tt_tracer *t = tt_tracer_get(p, "bench", NULL);
-    arrived = 0;
     double start = now_ns(CLOCK_MONOTONIC);
     for (int i = 0; i < SPANS; i++) {
         while (i % BURST == 0 && now_ns(CLOCK_MONOTONIC) < start + i * 1000.0) {
@@ -126,8 +129,8 @@ static void print_arrivals(size_t queue_bytes)
 
 int main(void)
 {
-    tt_tracer_provider *on = provider_with(NULL, 16 << 20);
-    tt_tracer_provider *off = provider_with(tt_sampler_always_off(), 0);
+    tt_tracer_provider *on = provider_with(NULL, 16 << 20, NULL);
+    tt_tracer_provider *off = provider_with(tt_sampler_always_off(), 0, NULL);
     tt_logger_provider_options o = {.size = sizeof o, .queue_bytes = 16 << 20};
     o.exporter.send = discard;
     tt_logger_provider *logs = tt_logger_provider_new(&o);

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tree import ROOT
 
-SDK_BYTES_MAX = 120_000
+SDK_BYTES_MAX = 120 << 10
 # The SDK's libraries, and what each may link beside the C library.
 SDK_LIBRARIES = {
     "telltale": set(),
