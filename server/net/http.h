@@ -45,7 +45,7 @@ struct http_request {
     struct str raw_path;       /* as sent, for path segments with an encoded slash */
     struct str rest;           /* what a route with a trailing wildcard matched */
     struct str body;           /* as sent, still compressed when Content-Encoding says so */
-    struct http_param *params; /* of the URL, then of an application/x-www-form-urlencoded body */
+    struct http_param *params; /* of an application/x-www-form-urlencoded body, then of the URL */
     size_t n_params;
     struct arena *arena; /* for the handler's use, freed after the answer */
     int64_t received_mono_ns;

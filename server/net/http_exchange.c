@@ -3,6 +3,7 @@
 #include "net/http_exchange.h"
 
 #include <poll.h>
+#include <string.h>
 
 #include "base/atomic.h"
 #include "net/http_server.h"
@@ -88,13 +89,31 @@ int exchange_read_url(struct http_exchange *x, const struct http_limits *limits)
     return add_params(x, rest, limits->max_params);
 }
 
+/* The first `n_url` parameters, of the URL, give way to those of the body that follow them. */
+static int put_last(struct http_exchange *x, size_t n_url)
+{
+    struct http_request *r = &x->request;
+    size_t n_body = r->n_params - n_url;
+    if (n_url == 0 || n_body == 0)
+        return 0;
+    struct http_param *v = arena_array(&x->arena, r->n_params, sizeof *v);
+    if (!v)
+        return ERR_NOMEM;
+    memcpy(v, r->params + n_url, n_body * sizeof *v);
+    memcpy(v + n_body, r->params, n_url * sizeof *v);
+    r->params = v;
+    return 0;
+}
+
 int exchange_read_form(struct http_exchange *x, const struct http_limits *limits)
 {
     struct str type = http_header(&x->request, "Content-Type");
     struct str media = str_trim(str_cut(&type, ';'));
     if (!str_eq_nocase(media, STR("application/x-www-form-urlencoded")))
         return 0;
-    return add_params(x, buf_str(&x->body), limits->max_params);
+    size_t n_url = x->request.n_params;
+    int rc = add_params(x, buf_str(&x->body), limits->max_params);
+    return rc == 0 ? put_last(x, n_url) : rc;
 }
 
 struct str http_param(const struct http_request *r, const char *name)

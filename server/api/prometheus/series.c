@@ -135,7 +135,7 @@ void api_label_values(void *self, const struct http_request *q, struct http_resp
     }
     struct str name = label_name_unescape(q->arena, str_sub(rest, 0, rest.n - suffix.n));
     if (name.n == 0 || !str_is_utf8(name)) {
-        err_set(&err, ERR_INVALID, "invalid label name: \"%.*s\"", STR_ARG(str_sub(rest, 0, 100)));
+        err_set(&err, ERR_INVALID, "invalid label name: \"%.*s\"", STR_ARG(str_sub(name, 0, 100)));
         answer_error(r, &err);
         return;
     }

@@ -1,6 +1,7 @@
 #include "api/prometheus/values.h"
 
 #include "api/prometheus/answer.h"
+#include "base/num.h"
 #include "model/histogram.h"
 #include "query/query.h"
 
@@ -152,6 +153,17 @@ static void matrix_series(struct json *j, const struct query_series *s)
     json_object_end(j);
 }
 
+/* Never with an exponent, unlike the values of series: Prometheus writes the two by different code.
+ */
+static void scalar(struct json *j, const struct query_point *p)
+{
+    char text[NUM_DOUBLE_MAX];
+    json_array(j);
+    json_seconds(j, p->t_unix_ms);
+    json_str(j, str_of(text, num_format_plain(text, p->value)));
+    json_array_end(j);
+}
+
 void json_query_result(struct json *j, const struct query_result *result)
 {
     if (result->type == QUERY_STRING) {
@@ -162,7 +174,7 @@ void json_query_result(struct json *j, const struct query_result *result)
         return;
     }
     if (result->type == QUERY_SCALAR) {
-        point(j, &result->series[0].points[0]);
+        scalar(j, &result->series[0].points[0]);
         return;
     }
     json_array(j);
