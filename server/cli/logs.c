@@ -42,7 +42,8 @@ static void put_level(struct buf *out, const json_t *record, bool colours)
     size_t from = out->n;
     terminal_colour(out, colours,
                     colour_of(json_integer_value(json_object_get(record, "severity"))));
-    terminal_text(out, str_c(level ? level : text ? text : "-"), 8);
+    bool has_level = level && strcmp(level, "none") != 0;
+    terminal_text(out, str_c(has_level ? level : text ? text : "-"), 8);
     terminal_colour(out, colours, PLAIN);
     terminal_pad(out, from, 6);
 }

@@ -26,6 +26,8 @@ describe("the API of logs", () => {
       ],
       { "host.name": "h1" },
     );
+    await writeLogs(api, "levels", [0, 1, 13, 14, 24, 25, 77].map((severity) => ({ at: NOW - 90, severity, body: `level ${severity}` })));
+    await writeLogs(api, "münchen", [{ at: NOW - 90, body: "ÜBER Isar" }, { at: NOW - 90, body: "über ISAR" }]);
     // Forty records at one moment, some of them equal: only what they hold gives an order.
     await writeLogs(api, "burst", Array.from({ length: 40 }, (_, i) => ({ at: NOW - 60, severity: 5, body: `line ${i % 15}`, attributes: { n: i % 15 } })));
   });
@@ -74,6 +76,13 @@ describe("the API of logs", () => {
     assert.deepEqual(await bodies("not connection"), [ODD, AGAIN, PAYMENT]);
   });
 
+  it("folds the case of A to Z, and of all letters by a pattern", async () => {
+        const found = async (where) => (await data("logs", { where: `service = münchen ${where}` })).logs.map((l) => l.body);
+    for (const where of ["isar", "body : sAr", 'body =~ "(?i)über"']) assert.equal((await found(where)).length, 2, where);
+    assert.deepEqual(await found("über"), ["über ISAR"]);
+    assert.deepEqual(await found("body : Ü"), ["ÜBER Isar"]);
+  });
+
   it("finds by severity, attributes, service, time", async () => {
     assert.deepEqual(await bodies("severity >= warn"), [AGAIN, PAYMENT, REFUSED]);
     assert.deepEqual(await bodies("severity = error and user != ada"), [AGAIN]);
@@ -111,12 +120,28 @@ describe("the API of logs", () => {
     ]);
     assert.equal(buckets[0].start, new Date(NOW * 1000).toISOString().replace(".000Z", ".000000000Z"));
     const everything = await data("logs/histogram");
-    assert.equal(everything.total, 45);
+    assert.equal(everything.total, 54);
     assert.equal(everything.step_ns, 60e9);
   });
 
+  it("has one word for a severity in filters, records, counts and values", async () => {
+    const where = "service = levels";
+    const { buckets } = await data("logs/histogram", { where, start: NOW - 120, end: NOW - 61, step: "1m" });
+    const counts = { none: 1, trace: 1, warn: 2, fatal: 3 };
+    assert.deepEqual(buckets[0].levels, counts);
+    for (const level of ["none", "trace", "debug", "warn", "fatal"]) {
+      const { logs } = await data("logs", { where: `${where} and severity = ${level}` });
+      assert.equal(logs.length, counts[level] ?? 0, level);
+      assert.ok(logs.every((l) => l.level === level), JSON.stringify(logs));
+    }
+    assert.deepEqual((await data("logs", { where: `${where} and severity > error` })).logs.map((l) => l.body).sort(), ["level 24", "level 25", "level 77"]);
+    const { values } = await data("logs/values", { where, field: "level" });
+    assert.deepEqual(values, [{ value: "fatal", count: 3 }, { value: "warn", count: 2 }, { value: "trace", count: 1 }]);
+    assert.deepEqual((await data("logs/values", { where, field: "severity", prefix: "w" })).values, [{ value: "warn", count: 2 }]);
+  });
+
   it("gives the values of a field", async () => {
-    assert.deepEqual((await data("logs/values", { field: "service" })).values, [{ value: "burst", count: 40 }, { value: "shop", count: 5 }]);
+    assert.deepEqual((await data("logs/values", { field: "service" })).values, [{ value: "burst", count: 40 }, { value: "levels", count: 7 }, { value: "shop", count: 5 }, { value: "münchen", count: 2 }]);
     assert.deepEqual((await data("logs/values", { field: "user", where: "severity = error" })).values, [{ value: "ada", count: 1 }, { value: "bob", count: 1 }]);
     const n = await data("logs/values", { field: "n", limit: 3 });
     assert.deepEqual([n.distinct, n.rows, n.values.length, n.incomplete], [15, 40, 3, false]);

@@ -55,19 +55,35 @@ static void member_text(struct json *j, const char *name, struct str text)
         json_member_str(j, name, text);
 }
 
+static void member_count(struct json *j, const char *name, uint64_t n)
+{
+    if (n)
+        json_member_i64(j, name, (int64_t)n);
+}
+
+static bool scope_says_something(const struct record_source *s)
+{
+    return s->scope_name.n || s->scope_version.n || s->n_scope || s->scope_dropped ||
+           s->scope_schema_url.n;
+}
+
 void json_source_members(struct json *j, const struct record_source *s)
 {
     json_member_str(j, "service", service_of(s));
     if (!s)
         return;
     member_attributes(j, "resource", s->resource, s->n_resource);
-    if (s->scope_name.n == 0 && s->scope_version.n == 0 && s->n_scope == 0)
+    member_count(j, "resource_dropped_attributes", s->resource_dropped);
+    member_text(j, "resource_schema_url", s->resource_schema_url);
+    if (!scope_says_something(s))
         return;
     json_key(j, "scope");
     json_object(j);
     member_text(j, "name", s->scope_name);
     member_text(j, "version", s->scope_version);
     member_attributes(j, "attributes", s->scope, s->n_scope);
+    member_count(j, "dropped_attributes", s->scope_dropped);
+    member_text(j, "schema_url", s->scope_schema_url);
     json_object_end(j);
 }
 
@@ -98,12 +114,6 @@ static void write_metrics(struct json *j, const struct record_source *s)
 }
 
 /* --- usage ------------------------------------------------------------------------------------ */
-
-static void member_count(struct json *j, const char *name, uint64_t n)
-{
-    if (n)
-        json_member_i64(j, name, (int64_t)n);
-}
 
 static void member_amount(struct json *j, const char *name, double v)
 {
@@ -155,10 +165,9 @@ bool log_id_parse(struct str text, struct log_id *out)
 static void write_severity(struct json *j, const struct log_row *row)
 {
     const struct any *number = &row->fields[LOG_SEVERITY];
-    if (number->type == ANY_INT) {
-        json_member_i64(j, "severity", number->as.integer);
-        member_text(j, "level", str_c(severity_name(number->as.integer)));
-    }
+    json_member_any(j, "severity", number);
+    json_member_str(j, "level",
+                    str_c(severity_name(number->type == ANY_INT ? number->as.integer : 0)));
     json_member_any(j, "severity_text", &row->fields[LOG_SEVERITY_TEXT]);
 }
 
@@ -228,6 +237,7 @@ static void write_link(struct json *j, const struct any *l)
     json_member_id(j, "trace_id", any_text(member_of(l, STR("trace_id"))));
     json_member_id(j, "span_id", any_text(member_of(l, STR("span_id"))));
     json_member_any(j, "trace_state", member_of(l, STR("trace_state")));
+    json_member_any(j, "flags", member_of(l, STR("flags")));
     write_nested_attributes(j, l);
     json_object_end(j);
 }

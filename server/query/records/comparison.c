@@ -152,19 +152,37 @@ static struct predicate plain_leaf(const struct making *m, struct column_ref col
                                  : p;
 }
 
+/* Records without a severity are below all others, and what is above 24 is fatal: as they are
+ * counted. */
+static struct predicate lowest_severity(const struct making *m, struct column_ref column)
+{
+    struct predicate others = where_leaf(PREDICATE_GT, column, any_int(0));
+    switch (m->op) {
+    case PREDICATE_GT: return others;
+    case PREDICATE_GE: return (struct predicate){.op = PREDICATE_AND};
+    case PREDICATE_LT: return (struct predicate){.op = PREDICATE_OR};
+    default: return where_not(m->arena, others);
+    }
+}
+
 /* "warn" is four numbers: equal is a range, behind is behind the last of them. */
 static int severity_leaf(const struct making *m, struct column_ref column, struct predicate *out)
 {
-    enum { PER_LEVEL = 4 };
+    enum { PER_LEVEL = 4, FATAL = 21 };
     int64_t number;
     int first = severity_parse(m->c->value);
     if (first < 0) {
         if (num_parse_i64(m->c->value, &number) != 0)
-            return bad_value(m, "trace, debug, info, warn, error, fatal or a number");
+            return bad_value(m, "none, trace, debug, info, warn, error, fatal or a number");
         *out = where_leaf(m->op, column, any_int(number));
         return 0;
     }
-    struct any low = any_int(first), high = any_int(first + PER_LEVEL - 1);
+    if (first == 0) {
+        *out = lowest_severity(m, column);
+        return 0;
+    }
+    struct any low = any_int(first);
+    struct any high = any_int(first < FATAL ? first + PER_LEVEL - 1 : INT64_MAX);
     if (m->op == PREDICATE_EQ)
         *out = where_both(m->arena, where_leaf(PREDICATE_GE, column, low),
                           where_leaf(PREDICATE_LE, column, high));

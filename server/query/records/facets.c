@@ -1,16 +1,21 @@
 /* Which values a field has, and how often; which fields there are. */
+#include <limits.h>
 #include <stdlib.h>
 
 #include "base/compiler.h"
 #include "base/map.h"
 #include "query/records/facets.h"
+#include "query/traces/traces.h"
 
 /* Different values that are counted; those met later are not, which is told. */
 enum { VALUES_MAX = 100000, VALUE_TEXT_MAX = 1024 };
 
+typedef const char *number_name(int64_t number);
+
 struct counting {
     struct record_query *q;
     const struct facet_search *wanted;
+    number_name *name; /* of the numbers of the field; NULL: they have none */
     size_t n_columns;
     struct map by_text; /* value as text, with its type in front */
     struct facet_value **v;
@@ -18,6 +23,31 @@ struct counting {
     uint64_t total;
     bool cut;
 };
+
+/* --- words ------------------------------------------------------------------------------------ */
+
+static const char *kind_name(int64_t number)
+{
+    return span_kind_name((int)MIN(number, INT_MAX));
+}
+
+static const char *status_name(int64_t number)
+{
+    return span_status_name((int)MIN(number, INT_MAX));
+}
+
+/* The words that searches and answers have for the numbers of a column. */
+static number_name *name_of(enum record_table table, const struct column_ref *column)
+{
+    bool spans = table == RECORD_SPANS;
+    if (column->origin != COLUMN_FIELD)
+        return NULL;
+    if (!spans)
+        return column->field == LOG_SEVERITY ? severity_name : NULL;
+    return column->field == SPAN_KIND          ? kind_name
+           : column->field == SPAN_STATUS_CODE ? status_name
+                                               : NULL;
+}
 
 /* --- counting --------------------------------------------------------------------------------- */
 
@@ -70,6 +100,11 @@ static struct facet_value *add_value(struct counting *c, struct str key, const s
 static void count(struct counting *c, const struct any *v, uint64_t times)
 {
     char room[VALUE_TEXT_MAX + 1];
+    struct any word;
+    if (c->name && v->type == ANY_INT) {
+        word = any_string(str_c(c->name(v->as.integer)));
+        v = &word;
+    }
     if (times == 0 || v->type == ANY_NONE || !is_wanted(c, v))
         return;
     struct str key = key_of(v, room);
@@ -135,6 +170,7 @@ int record_facet(struct record_query *q, const struct facet_search *wanted, stru
     c.n_columns = record_field_columns(wanted->table, wanted->field, columns);
     if (c.n_columns == 0)
         return err_set(err, ERR_INVALID, "field: expected the name of one");
+    c.name = name_of(wanted->table, &columns[0]);
     const struct record_scan scan = {.table = wanted->table,
                                      .min_unix_ns = wanted->min_unix_ns,
                                      .max_unix_ns = wanted->max_unix_ns,

@@ -26,6 +26,7 @@ struct facet {
     bool cut;      /* there are more different values than were counted */
 };
 
+/* Numbers that searches have words for (kind, status, severity) are counted by these words. */
 int record_facet(struct record_query *q, const struct facet_search *wanted, struct facet *out,
                  struct err *err);
 

@@ -52,8 +52,9 @@ static const char *const levels[LEVELS] = {"trace", "debug", "info", "warn", "er
 
 const char *severity_name(int64_t severity)
 {
-    bool known = severity >= 1 && severity <= LEVELS * NUMBERS_PER_LEVEL;
-    return known ? levels[(severity - 1) / NUMBERS_PER_LEVEL] : "";
+    if (severity < 1)
+        return "none";
+    return levels[(MIN(severity, LEVELS * NUMBERS_PER_LEVEL) - 1) / NUMBERS_PER_LEVEL];
 }
 
 int severity_parse(struct str word)
@@ -61,5 +62,7 @@ int severity_parse(struct str word)
     for (int i = 0; i < LEVELS; i++)
         if (str_eq_nocase(word, str_c(levels[i])))
             return i * NUMBERS_PER_LEVEL + 1;
+    if (str_eq_nocase(word, STR("none")))
+        return 0;
     return str_eq_nocase(word, STR("warning")) ? 13 : -1;
 }

@@ -63,16 +63,22 @@ static struct str read_word(struct parser *p, bool value)
     return str_sub(p->text, begin, p->at - begin);
 }
 
-/* The text between quotes; the first one is next. */
+static bool is_quote(char c)
+{
+    return c == '"' || c == '\'';
+}
+
+/* The text between quotes of either kind; the first one is next. */
 static int read_quoted(struct parser *p, struct str *out)
 {
     size_t begin = p->at++, n = 0;
+    char quote = p->text.p[begin];
     char *text = arena_alloc(p->arena, p->text.n - begin);
     if (!text)
         return err_set(p->err, ERR_NOMEM, "out of memory");
-    for (; p->at < p->text.n && p->text.p[p->at] != '"'; p->at++) {
+    for (; p->at < p->text.n && p->text.p[p->at] != quote; p->at++) {
         char c = p->text.p[p->at], next = p->at + 1 < p->text.n ? p->text.p[p->at + 1] : '\0';
-        if (c == '\\' && (next == '"' || next == '\\'))
+        if (c == '\\' && (next == quote || next == '\\'))
             c = p->text.p[++p->at];
         text[n++] = c;
     }
@@ -88,7 +94,7 @@ static int read_text(struct parser *p, bool value, const char *what, struct str 
                      bool *out_quoted)
 {
     char c = peek(p);
-    *out_quoted = c == '"';
+    *out_quoted = is_quote(c);
     if (*out_quoted)
         return read_quoted(p, out);
     *out = read_word(p, value);

@@ -13,11 +13,12 @@
  * of the row or of its resource. ":" is "contains, whatever the case"; a regular expression matches
  * anywhere. What is negated is true of rows without the field, too. A text alone is looked for in
  * the body as a phrase of whole words, whatever the case. A number or truth value without quotes
- * equals the text that looks like it, too. In quotes \" and \\ stand for " and \.
+ * equals the text that looks like it, too. In quotes, '…' as
+ * well as "…", \\ stands for \ and the quote behind a \ for itself.
  *
  *   both    service, scope, session, trace_id, span_id (hexadecimal), time
  *   spans   name, kind, status, duration (1.5s, 300ms), parent_id
- *   logs    severity or level (debug, warn, …, or the number), body */
+ *   logs    severity or level (none, debug, warn, …, or the number), body */
 #ifndef TELLTALE_QUERY_RECORDS_FILTER_H
 #define TELLTALE_QUERY_RECORDS_FILTER_H
 
@@ -42,8 +43,8 @@ enum { FIELD_COLUMNS_MAX = 4 };
 size_t record_field_columns(enum record_table table, struct str field,
                             struct column_ref out[FIELD_COLUMNS_MAX]);
 
-/* "trace" … "fatal" for 1 … 24; "" for other numbers. The other way round: the first number of the
- * word, or -1. */
+/* "trace" … "fatal" for 1 … 24, "fatal" for what is above, "none" for what is below. The other way
+ * round: the first number of the word, 0 for "none", or -1. */
 const char *severity_name(int64_t severity);
 int severity_parse(struct str word);
 

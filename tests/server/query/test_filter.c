@@ -114,6 +114,10 @@ static void test_values_are_what_the_field_expects(void **state)
     spans("attributes.n = 5", "(or (eq attributes.n 5) (eq attributes.n '5'))");
     spans("attributes.n >= 2.5", "(ge attributes.n 2.5)");
     spans("attributes.n = \"5\"", "(eq attributes.n '5')");
+    spans("attributes.n = '5'", "(eq attributes.n '5')");
+    spans("name = 'a \"b\" \\'c\\' \\\\'", "(eq name 'a \"b\" 'c' \\')");
+    spans("'a b' = \"it's\"", "(or (eq attributes.a b 'it's') (eq resource.a b 'it's'))");
+    logs("don't 'not that'", "(and (phrase body 'don't') (phrase body 'not that'))");
     spans("attributes.b = true", "(or (eq attributes.b true) (eq attributes.b 'true'))");
 }
 
@@ -126,6 +130,14 @@ static void test_severities_are_ranges(void **state)
     logs("severity < error", "(lt severity 17)");
     logs("severity = error", "(and (ge severity 17) (le severity 20))");
     logs("severity != 9", "(not (eq severity 9))");
+    logs("severity = fatal", "(and (ge severity 21) (le severity 9223372036854775807))");
+    logs("severity > fatal", "(gt severity 9223372036854775807)");
+    logs("severity = none", "(not (gt severity 0))");
+    logs("level != None", "(not (not (gt severity 0)))");
+    logs("severity > none", "(gt severity 0)");
+    logs("severity >= none", "(and)");
+    logs("severity < none", "(or)");
+    logs("severity <= none", "(not (gt severity 0))");
 }
 
 static void test_terms_are_joined(void **state)
@@ -179,13 +191,15 @@ static void test_what_is_wrong_is_told_with_its_place(void **state)
     check_error(RECORD_SPANS, "name =", "7: expected a value at the end");
     check_error(RECORD_SPANS, "(name = a", "1: a parenthesis that is not closed at \"(name = a\"");
     check_error(RECORD_SPANS, "name = a)", "9: expected and, or, or the end at \")\"");
+    check_error(RECORD_SPANS, "name = 'a\"", "8: a quotation that does not end at \"'a\"\"");
     check_error(RECORD_SPANS, "name = \"a", "8: a quotation that does not end at \"\"a\"");
     check_error(RECORD_SPANS, "duration > fast",
                 "duration: \"fast\"; expected a duration like 1.5s or 300ms");
     check_error(RECORD_SPANS, "status = bad", "status: \"bad\"; expected unset, ok or error");
     check_error(RECORD_SPANS, "trace_id = xyz", "trace_id: \"xyz\"; expected hexadecimal digits");
-    check_error(RECORD_LOGS, "severity = loud",
-                "severity: \"loud\"; expected trace, debug, info, warn, error, fatal or a number");
+    check_error(
+        RECORD_LOGS, "severity = loud",
+        "severity: \"loud\"; expected none, trace, debug, info, warn, error, fatal or a number");
     check_error(RECORD_SPANS, "name =~ \"(\"",
                 "regular expression \"(\": missing closing parenthesis at position 1");
     check_error(RECORD_SPANS, "a = b or", "9: expected a field or a term at the end");
