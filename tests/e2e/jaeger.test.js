@@ -122,10 +122,13 @@ describe("Jaeger's query API", () => {
       assert.equal(answer.status, 400, path);
       assert.match(answer.json.errors[0].msg, new RegExp(message));
     }
-    for (const wrong of [{ start: "soon" }, { minDuration: "1 parsec" }, { tags: "{" }, { tag: "x" }, { limit: "-1" }, { start: US(NOW), end: US(NOW - 1) }]) {
+    for (const wrong of [{ start: "soon" }, { minDuration: "1 parsec" }, { tags: "{" }, { tag: "x" }, { limit: "-1" }, { start: US(NOW), end: US(NOW - 1) }, { minDuration: "2ms", maxDuration: "1999us" }]) {
       const answer = await api.get("/api/traces", { service: "shop", ...wrong });
       assert.equal(answer.status, 400, JSON.stringify(wrong));
     }
+    const crossed = await api.get("/api/v3/traces", { "query.service_name": "shop", "query.duration_min": "2s", "query.duration_max": "1s" });
+    assert.equal(crossed.status, 400);
+    assert.equal(crossed.json.error.message, "'query.duration_max' should be greater than 'query.duration_min'");
     const v3 = await api.get(`/api/v3/traces/${"f".repeat(32)}`);
     assert.equal(v3.status, 404);
     assert.equal(v3.json.error.httpCode, 404);
@@ -194,5 +197,21 @@ describe("Jaeger's query API", () => {
     api = server.api;
     assert.deepEqual(await data(`/jaeger/api/traces/${SHOP}`), before);
     assert.deepEqual(await data("/jaeger/api/services"), ["shop", "stock"]);
+  });
+
+  it("gives version 3 in one order, before and after a flush", async () => {
+    const trace = "2".repeat(32);
+    const id = (n) => String(n).padStart(16, "0");
+    for (const n of [7, 2, 5, 0, 3, 6, 1, 4]) {
+      await writeSpans(api, `tier ${n % 3}`, [{ trace, id: id(n + 1), name: `step ${n}`, start: NOW + Math.floor(n / 2) }], { "host.name": "h1", tier: n % 3 });
+    }
+    const groups = async () => (await api.get(`/api/v3/traces/${trace}`)).json.result.resourceSpans;
+    const inMemory = await groups();
+    const names = inMemory.map((r) => r.scopeSpans[0].spans.map((s) => s.name.slice(5)).join(" "));
+    assert.deepEqual(names, ["0 3 6", "1 4 7", "2 5"]);
+    await api.post("/api/v1/admin/telltale/flush");
+    assert.deepEqual(await groups(), inMemory);
+    await api.post("/api/v1/admin/telltale/flush?merge=1");
+    assert.deepEqual(await groups(), inMemory);
   });
 });

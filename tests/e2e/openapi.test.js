@@ -13,6 +13,10 @@ const resolve = (schema) => (schema.$ref ? resolve(schema.$ref.slice(2).split("/
 const typeOf = (v) => (v === null ? "null" : Array.isArray(v) ? "array" : typeof v);
 const isOf = (v, type) => (type === "integer" ? Number.isInteger(v) : typeOf(v) === type);
 
+/** Values that no parameter of the name may have; those of ANY_TEXT may have every value. */
+const WRONG = { where: "(", start: "soon", end: "soon", order: "best", limit: "many", after: "x", logs: "all", step: "often", id: "x", before: "few", behind: "few", lines: "all", rate: "fast", services_only: "maybe", all: "yes" };
+const ANY_TEXT = ["field", "prefix"];
+
 /** The words of JSON Schema that the document uses; throws with the place of the first mismatch. */
 function validate(v, wanted, at = "answer") {
   const schema = resolve(wanted);
@@ -36,13 +40,13 @@ describe("docs/openapi.json", () => {
   const id = (n) => String(n).padStart(16, "0");
   let server, examples;
   before(async () => {
-    server = await Telltale.start();
+    server = await Telltale.start({ set: { "http.admin_api": "true" } });
     await writeSpans(
       server.api,
       "shop",
       [
         { trace, id: id(1), name: "run", start: NOW, ms: 900, attributes: { "gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "planner", "session.id": "s" }, more: { traceState: "a=b", flags: 257, droppedAttributesCount: 1, droppedEventsCount: 2, droppedLinksCount: 3 } },
-        { trace, id: id(2), parent: id(1), name: "ask", kind: "client", start: NOW + 0.1, ms: 200, attributes: { "gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.usage.input_tokens": 9, "gen_ai.usage.cache_read.input_tokens": 3, "gen_ai.usage.cost": 0.1, list: [1, { a: "b" }] }, events: [{ name: "e", at: NOW, attributes: { a: 1 } }], links: [{ trace, id: id(1), attributes: { b: 2 } }] },
+        { trace, id: id(2), parent: id(1), name: "ask", kind: "client", start: NOW + 0.1, ms: 200, attributes: { "gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.usage.input_tokens": 9, "gen_ai.usage.cache_read.input_tokens": 3, "gen_ai.usage.cost": 0.1, list: [1, { a: "b" }] }, events: [{ name: "e", at: NOW, attributes: { a: 1 } }], links: [{ trace, id: id(1), attributes: { b: 2 } }], more: { links: [{ traceId: trace, spanId: id(1), traceState: "c=d", flags: 769, droppedAttributesCount: 3, attributes: [{ key: "b", value: { intValue: "2" } }] }] } },
         { trace, id: id(3), parent: id(9), name: "lost", start: NOW, ms: null, error: "broken" },
         { trace, id: id(4), parent: id(5), name: "circle", start: NOW },
         { trace, id: id(5), parent: id(4), name: "circle", start: NOW },
@@ -61,43 +65,69 @@ describe("docs/openapi.json", () => {
   after(() => server?.dispose());
 
   const fill = (text) => text.replace(/\{(\w+)\}/g, (_, name) => examples[name]);
-  const paramsOf = (path) => api.paths[path].get.parameters;
-  const required = (path) => Object.fromEntries(paramsOf(path).filter((p) => p.in === "query" && p.required).map((p) => [p.name, fill(p.example)]));
-  const schemaOf = (path) => api.paths[path].get.responses["200"].content["application/json"]?.schema;
+  const formOf = (one) => one.requestBody?.content["application/x-www-form-urlencoded"].schema ?? { properties: {} };
+  const paramsOf = (path) => api.paths[path].get.parameters.filter((p) => p.in === "query");
+  const required = (path) => Object.fromEntries(paramsOf(path).filter((p) => p.required).map((p) => [p.name, fill(p.example)]));
+  const schemaOf = (one) => resolve(one.responses["200"]).content["application/json"]?.schema;
   const paths = Object.keys(api.paths);
+  const reading = paths.filter((path) => api.paths[path].get);
+  const deleting = paths.filter((path) => !api.paths[path].get);
 
-  for (const path of paths.filter(schemaOf)) {
+  for (const path of reading.filter((path) => schemaOf(api.paths[path].get))) {
     it(`${path} answers as described, with and without its parameters`, async () => {
-      const optional = Object.fromEntries(paramsOf(path).filter((p) => p.in === "query" && !p.required && p.example).map((p) => [p.name, p.example]));
+      const { get, post } = api.paths[path];
+      const optional = Object.fromEntries(paramsOf(path).filter((p) => !p.required && p.example).map((p) => [p.name, p.example]));
       for (const params of [required(path), { ...required(path), ...optional }]) {
         const answer = await server.api.get(fill(path), params);
         assert.equal(answer.status, 200, answer.text);
-        validate(answer.json, schemaOf(path));
+        validate(answer.json, schemaOf(get));
+        const posted = await server.api.form(fill(path), params);
+        assert.equal(posted.status, 200, posted.text);
+        validate(posted.json, schemaOf(post));
       }
-      const posted = await server.api.form(fill(path), required(path));
-      assert.equal(posted.status, 200, posted.text);
-      validate(posted.json, schemaOf(path));
+      assert.deepEqual(Object.keys(formOf(post).properties), paramsOf(path).map((p) => p.name));
+      assert.deepEqual(formOf(post).required ?? [], Object.keys(required(path)));
     });
   }
 
-  for (const path of paths) {
-    it(`${path} refuses what its parameters do not allow, as described`, async () => {
-      const wrong = paramsOf(path).filter((p) => p.schema["x-wrong"]);
-      for (const p of wrong) {
-        const answer = await server.api.get(fill(path), { ...required(path), [p.name]: p.schema["x-wrong"] });
-        assert.equal(answer.status, 400, `${p.name}: ${answer.text}`);
-        assert.match(answer.json.error, new RegExp(`"${p.name}"`));
+  /** Refuses each of the parameters ({name: schema}) when it alone is wrong. */
+  async function refuses(params, ask) {
+    for (const [name, schema] of Object.entries(params).filter(([name]) => !ANY_TEXT.includes(name))) {
+      assert.ok(name in WRONG, `${name}: no example of a wrong value`);
+      const beyond = [schema.minimum - 1, schema.maximum + 1].filter(Number.isFinite);
+      for (const value of [WRONG[name], ...beyond]) {
+        const answer = await ask({ [name]: value });
+        assert.equal(answer.status, 400, `${name}=${value}: ${answer.text}`);
+        assert.match(answer.json.error, new RegExp(`"${name}"`));
         validate(answer.json, api.components.schemas.Error);
-        if (p.schema.maximum === undefined) continue;
-        const above = await server.api.get(fill(path), { ...required(path), [p.name]: p.schema.maximum + 1 });
-        assert.equal(above.status, 400, `${p.name} above ${p.schema.maximum}`);
       }
+    }
+  }
+
+  for (const path of reading) {
+    it(`${path} refuses what its parameters do not allow, as described`, async () => {
+      const params = Object.fromEntries(paramsOf(path).map((p) => [p.name, p.schema]));
+      await refuses(params, (wrong) => server.api.get(fill(path), { ...required(path), ...wrong }));
+    });
+  }
+
+  for (const path of deleting) {
+    it(`${path} answers and refuses as described, and takes no GET`, async () => {
+      for (const method of ["POST", "PUT"]) {
+        const one = api.paths[path][method.toLowerCase()];
+        const ask = (params) => server.api.request(path, { method, headers: { "content-type": "application/x-www-form-urlencoded" }, body: new URLSearchParams(params).toString() });
+        const answer = await ask({ where: "service = nobody" });
+        assert.equal(answer.status, 200, answer.text);
+        validate(answer.json, schemaOf(one));
+        await refuses(formOf(one).properties, (wrong) => ask("all" in wrong ? wrong : { where: "service = nobody", ...wrong }));
+      }
+      assert.equal((await server.api.get(path)).status, 405);
     });
   }
 
   it("describes every path of the server's table", () => {
     const table = readFileSync(new URL("../../server/api/api.c", import.meta.url), "utf8");
-    const served = [...table.matchAll(/V1\("((?:traces|sessions|service_map|spans|logs)[^"]*)"\)/g)].map((m) => `/api/v1/${m[1]}`);
+    const served = [...table.matchAll(/V1\("((?:admin\/)?(?:traces|sessions|service_map|spans|logs)[^"]*)"\)/g)].map((m) => `/api/v1/${m[1]}`);
     assert.deepEqual(paths.map((path) => path.replace(/\{\w+\}/, "*")).sort(), served.sort());
   });
 });

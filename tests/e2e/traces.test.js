@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { writeLogs, writeSpans } from "./support/records.js";
+import { attributes, span, writeLogs, writeSpans } from "./support/records.js";
 import { Telltale } from "./support/server.js";
 import { after, before, describe, it } from "./support/test.js";
 
@@ -113,7 +113,9 @@ describe("the API of traces", () => {
     const wrong = {
       "traces?where=name": /where.*expected an operator/,
       "traces?order=best": /order.*newest or slowest/,
-      "traces?limit=501": /limit.*from 0 to 500/,
+      "traces?limit=501": /limit.*from 1 to 500/,
+      "traces?limit=0": /limit.*from 1 to 500/,
+      "service_map?services_only=maybe": /"services_only": "maybe"; expected true or false/,
       "traces?after=x": /after/,
       "traces?start=tomorrow": /start/,
       "traces?start=5&end=4": /end/,
@@ -171,8 +173,28 @@ describe("the API of traces", () => {
     assert.deepEqual(services.values, [{ value: "many", count: 50 }, { value: "agents", count: 4 }, { value: "index", count: 1 }]);
     const names = await data("spans/values", { field: "name", prefix: "chat" });
     assert.deepEqual(names.values, [{ value: "chat gpt", count: 2 }]);
+    const words = async (field) => (await data("spans/values", { field, where: "service = agents or service = index" })).values.map((v) => v.value).sort();
+    assert.deepEqual(await words("status"), ["error", "unset"]);
+    assert.deepEqual(await words("kind"), ["client", "internal", "server"]);
+    assert.deepEqual((await data("spans/values", { field: "status", prefix: "err" })).values.map((v) => v.value), ["error"]);
     const codes = await data("spans/values", { field: "http.status_code", where: "service = index" });
     assert.deepEqual(codes.values, [{ value: 500, count: 1 }]);
+  });
+
+  it("shows what was dropped, schemas and the flags of links", async () => {
+    const TRACE = trace(0xabc);
+    const sent = {
+      resource: { attributes: attributes({ "service.name": "rest" }), droppedAttributesCount: 4 },
+      schemaUrl: "https://example.org/resource/1",
+      scopeSpans: [{ scope: { droppedAttributesCount: 5 }, schemaUrl: "https://example.org/scope/2", spans: [span({ trace: TRACE, id: id(1), name: "op", start: NOW - 200, more: { links: [{ traceId: trace(1), spanId: id(2), flags: 769, droppedAttributesCount: 6 }] } })] }],
+    };
+    const answer = await api.post("/v1/traces", JSON.stringify({ resourceSpans: [sent] }), { "content-type": "application/json" });
+    assert.equal(answer.status, 200, answer.text);
+    const [one] = (await data(`traces/${TRACE}`)).spans;
+    assert.equal(one.resource_dropped_attributes, 4);
+    assert.equal(one.resource_schema_url, sent.schemaUrl);
+    assert.deepEqual(one.scope, { dropped_attributes: 5, schema_url: "https://example.org/scope/2" });
+    assert.deepEqual(one.links, [{ trace_id: trace(1), span_id: id(2), flags: 769, dropped_attributes: 6 }]);
   });
 
   it("needs the right to read", async () => {

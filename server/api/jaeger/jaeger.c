@@ -195,11 +195,14 @@ static void write_traces(struct record_request *r, struct http_response *respons
     jaeger_end(&j, n);
 }
 
-static void write_traces_v3(struct http_response *response, struct trace *v, size_t n)
+static int write_traces_v3(struct record_request *r, struct http_response *response,
+                           const struct trace *v, size_t n, struct err *err)
 {
     struct json j = jaeger_begin_v3(response, "result");
-    json_otlp_traces(&j, v, n);
+    if (!json_otlp_traces(&j, v, n, &r->arena))
+        return record_query_no_memory(&r->q, err);
     json_object_end(&j);
+    return 0;
 }
 
 static int traces(struct record_request *r, struct http_response *response, struct err *err)
@@ -223,9 +226,7 @@ static int traces_v3(struct record_request *r, struct http_response *response, s
     int rc = jaeger_read_search_v3(r->http, &r->arena, &search, err);
     if (rc == 0)
         rc = find(r, &search, &v, &n, err);
-    if (rc == 0)
-        write_traces_v3(response, v, n);
-    return rc;
+    return rc == 0 ? write_traces_v3(r, response, v, n, err) : rc;
 }
 
 /* The trace of the path; a client's hint of when it was is not needed. */
@@ -255,9 +256,7 @@ static int trace_v3(struct record_request *r, struct http_response *response, st
 {
     struct trace *t;
     int rc = load_one(r, &t, err);
-    if (rc == 0)
-        write_traces_v3(response, t, 1);
-    return rc;
+    return rc == 0 ? write_traces_v3(r, response, t, 1, err) : rc;
 }
 
 /* --- dependencies ----------------------------------------------------------------------------- */

@@ -155,16 +155,26 @@ static int read_time(struct reading *r, const char *name, int64_t *out_unix_ns)
     return 0;
 }
 
-static int read_duration(struct reading *r, const char *name, enum predicate_op op)
+static int read_duration(struct reading *r, const char *name, enum predicate_op op, int64_t *out_ns)
 {
     struct str text = http_param(r->http, name);
-    int64_t ns;
     if (text.n == 0)
         return 0;
-    if (!parse_duration_ns(text, 0, &ns))
+    if (!parse_duration_ns(text, 0, out_ns))
         return bad(r, name, text, "a duration like 1.2s, 100ms or 500us");
-    demand(r, where_field(op, SPAN_DURATION_NS, any_int(ns)));
+    demand(r, where_field(op, SPAN_DURATION_NS, any_int(*out_ns)));
     return 0;
+}
+
+static int read_durations(struct reading *r, const char *least, const char *most)
+{
+    int64_t min_ns = INT64_MIN, max_ns = INT64_MAX;
+    int rc = read_duration(r, least, PREDICATE_GE, &min_ns);
+    if (rc == 0)
+        rc = read_duration(r, most, PREDICATE_LE, &max_ns);
+    if (rc == 0 && min_ns > max_ns)
+        return err_set(r->err, ERR_INVALID, "'%s' should be greater than '%s'", most, least);
+    return rc;
 }
 
 static int read_limit(struct reading *r, const char *name)
@@ -253,9 +263,7 @@ int jaeger_read_search(const struct http_request *http, struct arena *a, struct 
         rc = read_time(&r, "start", &out->min_unix_ns);
     }
     if (rc == 0)
-        rc = read_duration(&r, "minDuration", PREDICATE_GE);
-    if (rc == 0)
-        rc = read_duration(&r, "maxDuration", PREDICATE_LE);
+        rc = read_durations(&r, "minDuration", "maxDuration");
     if (rc == 0)
         rc = read_limit(&r, "limit");
     if (rc == 0)
@@ -277,9 +285,7 @@ int jaeger_read_search_v3(const struct http_request *http, struct arena *a,
     if (rc == 0)
         rc = read_time(&r, "query.start_time_max", &out->max_unix_ns);
     if (rc == 0)
-        rc = read_duration(&r, "query.duration_min", PREDICATE_GE);
-    if (rc == 0)
-        rc = read_duration(&r, "query.duration_max", PREDICATE_LE);
+        rc = read_durations(&r, "query.duration_min", "query.duration_max");
     if (rc == 0)
         rc = read_limit(&r, depth);
     if (rc == 0 && attributes.n)

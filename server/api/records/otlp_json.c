@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/records/request.h"
+#include "base/map.h"
 
 /* --- values ----------------------------------------------------------------------------------- */
 
@@ -302,47 +303,95 @@ void json_otlp_group_end(struct json *j)
 
 /* --- traces ----------------------------------------------------------------------------------- */
 
-/* Spans [from, to) of one source. */
-static void write_group(struct json *j, const struct span *spans, size_t from, size_t to)
+/* Spans by their source. Sources that say the same are one, wherever the store keeps them, and
+ * groups stand in the order of their first spans: so a trace reads the same before and after a
+ * flush. */
+struct grouping {
+    struct arena *arena;
+    struct map by_text; /* number of the group, from 1 */
+    const struct record_source *last;
+    size_t last_number, n;
+};
+
+struct placed {
+    size_t group;
+    const struct span *span;
+};
+
+static struct str source_text(struct arena *a, const struct record_source *s, size_t max)
 {
-    json_otlp_group(j, RECORD_SPANS, spans[from].source);
-    for (size_t i = from; i < to && !buf_failed(j->out); i++) {
-        struct record r = {.t_unix_ns = spans[i].start_unix_ns,
-                           .attributes = spans[i].attributes,
-                           .n_attributes = (uint32_t)spans[i].n_attributes};
-        memcpy(r.fields, spans[i].fields, sizeof spans[i].fields);
+    struct buf text = BUF_MAX(max);
+    struct json j = json_to(&text);
+    json_otlp_group(&j, RECORD_SPANS, s);
+    struct str own = arena_str(a, buf_str(&text));
+    buf_done(&text);
+    return own;
+}
+
+static size_t group_number(struct grouping *g, const struct record_source *s, size_t max)
+{
+    if (g->n && s == g->last)
+        return g->last_number;
+    struct str text = source_text(g->arena, s, max);
+    const size_t *known = map_get(&g->by_text, text);
+    size_t *own = known ? NULL : arena_alloc(g->arena, sizeof *own);
+    g->last = s;
+    g->last_number = known ? *known : ++g->n;
+    if (own) {
+        *own = g->last_number;
+        (void)map_put(&g->by_text, text, own); // else the source is listed twice
+    }
+    return g->last_number;
+}
+
+static int by_group(const void *a, const void *b)
+{
+    const struct placed *x = a, *y = b;
+    if (x->group != y->group)
+        return x->group < y->group ? -1 : 1;
+    return (x->span > y->span) - (x->span < y->span); // they lie by start
+}
+
+static void write_placed(struct json *j, const struct placed *v, size_t n)
+{
+    for (size_t i = 0; i < n && !buf_failed(j->out); i++) {
+        const struct span *s = v[i].span;
+        struct record r = {.t_unix_ns = s->start_unix_ns,
+                           .attributes = s->attributes,
+                           .n_attributes = (uint32_t)s->n_attributes};
+        memcpy(r.fields, s->fields, sizeof s->fields);
+        if (i == 0 || v[i].group != v[i - 1].group) {
+            if (i)
+                json_otlp_group_end(j);
+            json_otlp_group(j, RECORD_SPANS, s->source);
+        }
         write_span(j, &r);
     }
-    json_otlp_group_end(j);
+    if (n)
+        json_otlp_group_end(j);
 }
 
-static int by_source(const void *a, const void *b)
+static void write_groups(struct json *j, const struct trace *t, struct arena *scratch)
 {
-    const struct span *x = a, *y = b;
-    if (x->source != y->source)
-        return (uintptr_t)x->source < (uintptr_t)y->source ? -1 : 1;
-    return (x->start_unix_ns > y->start_unix_ns) - (x->start_unix_ns < y->start_unix_ns);
-}
-
-static void write_groups(struct json *j, struct trace *t)
-{
-    if (t->n == 0)
+    struct grouping g = {.arena = scratch};
+    struct placed *v = arena_array(scratch, t->n, sizeof *v);
+    for (size_t i = 0; v && i < t->n; i++)
+        v[i] = (struct placed){group_number(&g, t->spans[i].source, j->out->max), &t->spans[i]};
+    map_done(&g.by_text);
+    if (arena_failed(scratch) || t->n == 0)
         return;
-    qsort(t->spans, t->n, sizeof *t->spans, by_source);
-    for (size_t from = 0, to; from < t->n; from = to) {
-        for (to = from; to < t->n && t->spans[to].source == t->spans[from].source;)
-            to++;
-        write_group(j, t->spans, from, to);
-    }
+    qsort(v, t->n, sizeof *v, by_group);
+    write_placed(j, v, t->n);
 }
 
-void json_otlp_traces(struct json *j, struct trace *traces, size_t n)
+bool json_otlp_traces(struct json *j, const struct trace *traces, size_t n, struct arena *scratch)
 {
     json_object(j);
     json_key(j, "resourceSpans");
     json_array(j);
     for (size_t i = 0; i < n; i++)
-        write_groups(j, &traces[i]);
+        write_groups(j, &traces[i], scratch);
     json_array_end(j);
     json_object_end(j);
+    return !arena_failed(scratch);
 }

@@ -11,8 +11,8 @@ void json_otlp_group(struct json *j, enum record_table table, const struct recor
 void json_otlp_row(struct json *j, enum record_table table, const struct record *r);
 void json_otlp_group_end(struct json *j);
 
-/* Spans of the same resource and scope stand together where they came together. Reorders the spans
- * of the traces. */
-void json_otlp_traces(struct json *j, struct trace *traces, size_t n);
+/* Spans of the same resource and scope stand together, by start, and groups by their first spans.
+ * false: no memory in `scratch`. */
+bool json_otlp_traces(struct json *j, const struct trace *traces, size_t n, struct arena *scratch);
 
 #endif

@@ -21,17 +21,34 @@ int record_param_time(struct record_request *r, const char *name, int64_t *out_u
     return 0;
 }
 
-int record_param_count(struct record_request *r, const char *name, size_t otherwise, size_t max,
-                       size_t *out, struct err *err)
+/* *out stays when the parameter is absent. */
+static int read_count(struct record_request *r, const char *name, size_t min, size_t max,
+                      size_t *out, struct err *err)
 {
     struct str text = http_param(r->http, name);
-    uint64_t n = otherwise;
-    if (text.n && (num_parse_u64(text, &n) != 0 || n > max)) {
+    uint64_t n = *out;
+    if (text.n && (num_parse_u64(text, &n) != 0 || n < min || n > max)) {
         char expected[64];
-        (void)snprintf(expected, sizeof expected, "a number from 0 to %zu", max);
+        (void)snprintf(expected, sizeof expected, "a number from %zu to %zu", min, max);
         return record_param_bad(name, text, expected, err);
     }
     *out = (size_t)n;
+    return 0;
+}
+
+int record_param_count(struct record_request *r, const char *name, size_t otherwise, size_t max,
+                       size_t *out, struct err *err)
+{
+    *out = otherwise;
+    return read_count(r, name, 0, max, out, err);
+}
+
+int record_param_bool(struct record_request *r, const char *name, bool *out, struct err *err)
+{
+    struct str text = http_param(r->http, name);
+    *out = str_eq(text, STR("true"));
+    if (text.n && !*out && !str_eq(text, STR("false")))
+        return record_param_bad(name, text, "true or false", err);
     return 0;
 }
 
@@ -56,13 +73,12 @@ static int read_range(struct record_request *r, int64_t lookback_ns, struct reco
 int record_params_read(struct record_request *r, enum record_table table, int64_t lookback_ns,
                        size_t limit, size_t max_limit, struct record_params *out, struct err *err)
 {
-    *out = (struct record_params){0};
+    *out = (struct record_params){.limit = limit};
     int rc = read_range(r, lookback_ns, out, err);
     if (rc == 0)
-        rc = record_param_count(r, "limit", limit, max_limit, &out->limit, err);
+        rc = read_count(r, "limit", 1, max_limit, &out->limit, err);
     if (rc != 0)
         return rc;
-    out->limit = out->limit ? out->limit : limit;
     rc = record_filter_parse(table, http_param(r->http, "where"), &r->arena, &out->filter, err);
     return rc == 0 ? 0 : err_prefix(err, rc, "invalid parameter \"where\"");
 }

@@ -284,14 +284,17 @@ static int service_map(struct record_request *r, struct http_response *response,
     struct record_params p;
     struct map_edge *v;
     size_t n;
-    struct str only = http_param(r->http, "services_only");
-    int rc = record_params_read(r, RECORD_SPANS, 3600 * NS_PER_S, 1, 1, &p, err);
+    bool only;
+    int rc = record_param_bool(r, "services_only", &only, err);
+    if (rc != 0)
+        return rc;
+    rc = record_params_read(r, RECORD_SPANS, 3600 * NS_PER_S, 1, 1, &p, err);
     if (rc != 0)
         return rc;
     rc = traces_map(
         &r->q,
         p.filter.where.n_children || p.filter.where.op != PREDICATE_AND ? &p.filter.where : NULL,
-        p.min_unix_ns, p.max_unix_ns, str_eq(only, STR("true")), &v, &n, err);
+        p.min_unix_ns, p.max_unix_ns, only, &v, &n, err);
     record_params_done(&p);
     if (rc != 0)
         return rc;
