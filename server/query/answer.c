@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/time.h"
 #include "model/histogram.h"
 #include "query/promql/source.h"
 
@@ -68,6 +69,14 @@ static int by_labels(const void *a, const void *b)
                       &((const struct query_series *)b)->labels);
 }
 
+static void sort_timed(struct run *r, void *v, size_t n, size_t size,
+                       int (*by)(const void *a, const void *b))
+{
+    int64_t start = time_now_mono_ns();
+    qsort(v, n, size, by);
+    r->sort_ns += time_now_mono_ns() - start;
+}
+
 /* --- given to the asker row by row ------------------------------------------------------------ */
 
 struct given {
@@ -88,7 +97,7 @@ static int order_given(struct run *r, struct given *v, size_t n)
         i++;
     if (i >= n)
         return 0;
-    qsort(v, n, sizeof *v, by_given_labels);
+    sort_timed(r, v, n, sizeof *v, by_given_labels);
     if (!(r->out->order = arena_array(&r->out->arena, n, sizeof *r->out->order)))
         return no_memory(r);
     for (i = 0; i < n; i++)
@@ -166,7 +175,7 @@ static int answer_vector(struct run *r)
         return rc ? rc : got;
     r->out->type = r->request->instant ? QUERY_VECTOR : QUERY_MATRIX;
     if (!r->request->instant && r->out->n_series)
-        qsort(r->out->series, r->out->n_series, sizeof *r->out->series, by_labels);
+        sort_timed(r, r->out->series, r->out->n_series, sizeof *r->out->series, by_labels);
     return 0;
 }
 
@@ -235,7 +244,7 @@ static int answer_matrix(struct run *r)
     }
     r->out->type = QUERY_MATRIX;
     if (rc == 0 && r->out->n_series)
-        qsort(r->out->series, r->out->n_series, sizeof *r->out->series, by_labels);
+        sort_timed(r, r->out->series, r->out->n_series, sizeof *r->out->series, by_labels);
     return rc ? rc : got;
 }
 

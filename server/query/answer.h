@@ -16,7 +16,7 @@ struct run {
     struct query_result *out;
     struct budget *all; /* the engine's */
     struct err *err;
-    int64_t parse_ns, eval_ns;
+    int64_t parse_ns, queue_ns, eval_ns, sort_ns; /* eval_ns has sort_ns in it */
 };
 
 /* Evaluates the tree, which is parsed and prepared, into `out`, or to the request's taker. */

@@ -271,7 +271,9 @@ static int finish(struct run *r)
     out->stats.aggregates.approximate = r->ev.rolled.approximate;
     out->stats.parse_ns = r->parse_ns;
     out->stats.select_ns = r->ev.select_ns;
-    out->stats.eval_ns = r->eval_ns - r->ev.select_ns;
+    out->stats.eval_ns = r->eval_ns - r->ev.select_ns - r->sort_ns;
+    out->stats.sort_ns = r->sort_ns;
+    out->stats.queue_ns = r->queue_ns;
     return 0;
 }
 
@@ -323,7 +325,9 @@ static const char *outcome_of(int rc)
 
 static int run_in_turn(struct run *r, struct query_engine *e, int64_t deadline_mono_ns)
 {
+    int64_t start = time_now_mono_ns();
     int rc = gate_enter(&e->gate, deadline_mono_ns, r->err);
+    r->queue_ns = time_now_mono_ns() - start;
     if (rc != 0)
         return rc;
     rc = run_now(r, e, deadline_mono_ns);
@@ -346,8 +350,11 @@ static int run_listed(struct run *r, struct query_engine *e, int64_t deadline_mo
     struct journal_entry entry;
     const struct query_request *q = r->request;
     journal_begin(&e->journal, q, &entry);
+    int64_t start = time_now_mono_ns();
     int rc =
         q->patience_ms ? run_at_once(r, e, deadline_mono_ns) : run_in_turn(r, e, deadline_mono_ns);
+    if (rc == 0)
+        r->out->stats.exec_ns = time_now_mono_ns() - start;
     if (rc == ERR_BUSY && q->patience_ms)
         journal_drop(&e->journal, &entry);
     else

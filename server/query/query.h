@@ -131,7 +131,9 @@ struct query_result {
         uint64_t samples_read, peak_samples, series_selected;
         uint64_t pieces,
             pieces_helped; /* of its series, shared with helping threads; done by them */
-        int64_t parse_ns, select_ns, eval_ns;
+        int64_t parse_ns, select_ns, eval_ns, sort_ns;
+        int64_t queue_ns,
+            exec_ns; /* waiting for its turn; from then to the end, the wait included */
         struct {
             uint64_t days;         /* read rolled up, summed over selectors */
             int64_t resolution_ms; /* the coarsest; 0: none */

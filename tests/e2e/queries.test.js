@@ -69,6 +69,8 @@ describe("queries", () => {
     const { json } = await api.get("/api/v1/query", { query: "rate(http_requests_total[1m])", time: END, stats: "all" });
     const { timings, samples, seriesSelected, pieces } = json.data.stats;
     assert.ok(timings.evalTotalTime > 0 && timings.queryPreparationTime > 0);
+    assert.ok(timings.resultSortTime >= 0 && timings.execQueueTime >= 0);
+    assert.ok(timings.execTotalTime >= timings.evalTotalTime + timings.execQueueTime);
     assert.ok(samples.totalQueryableSamples >= 16 && samples.peakSamples > 0);
     assert.equal(seriesSelected, 4);
     assert.deepEqual(pieces, { shared: 0, helped: 0 });

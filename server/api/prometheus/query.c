@@ -81,21 +81,33 @@ static const char *const type_names[] = {
     [QUERY_STRING] = "string",
 };
 
+static void write_seconds(struct json *j, const char *name, int64_t ns)
+{
+    json_key(j, name);
+    json_double(j, (double)ns / (double)NS_PER_S);
+}
+
+static void write_timings(struct json *j, const struct query_result *result)
+{
+    int64_t select = result->stats.select_ns, eval = result->stats.eval_ns;
+    int64_t sort = result->stats.sort_ns;
+    json_key(j, "timings");
+    json_object(j);
+    write_seconds(j, "evalTotalTime", select + eval + sort);
+    write_seconds(j, "resultSortTime", sort);
+    write_seconds(j, "queryPreparationTime", result->stats.parse_ns);
+    write_seconds(j, "innerEvalTime", eval);
+    write_seconds(j, "selectTime", select);
+    write_seconds(j, "execQueueTime", result->stats.queue_ns);
+    write_seconds(j, "execTotalTime", result->stats.exec_ns);
+    json_object_end(j);
+}
+
 static void write_stats(struct json *j, const struct query_result *result)
 {
     json_key(j, "stats");
     json_object(j);
-    json_key(j, "timings");
-    json_object(j);
-    json_key(j, "evalTotalTime");
-    json_double(j, (double)(result->stats.eval_ns + result->stats.select_ns) / (double)NS_PER_S);
-    json_key(j, "queryPreparationTime");
-    json_double(j, (double)result->stats.parse_ns / (double)NS_PER_S);
-    json_key(j, "innerEvalTime");
-    json_double(j, (double)result->stats.eval_ns / (double)NS_PER_S);
-    json_key(j, "selectTime");
-    json_double(j, (double)result->stats.select_ns / (double)NS_PER_S);
-    json_object_end(j);
+    write_timings(j, result);
     json_key(j, "samples");
     json_object(j);
     json_key(j, "totalQueryableSamples");

@@ -170,8 +170,10 @@ static void put_stats(struct json *j, const struct journal_entry *e, const struc
     json_key(j, "timings");
     json_object(j);
     if (r) {
-        put_seconds(j, "evalTotalTime", r->stats.eval_ns + r->stats.select_ns);
+        put_seconds(j, "evalTotalTime", r->stats.eval_ns + r->stats.select_ns + r->stats.sort_ns);
+        put_seconds(j, "resultSortTime", r->stats.sort_ns);
         put_seconds(j, "queryPreparationTime", r->stats.parse_ns);
+        put_seconds(j, "execQueueTime", r->stats.queue_ns);
     }
     put_seconds(j, "execTotalTime", time_now_mono_ns() - e->began_mono_ns);
     json_object_end(j);

@@ -59,6 +59,17 @@ static int64_t floor_div(int64_t a, int64_t b)
     return a / b - (a % b < 0);
 }
 
+/* Seconds since what Go counts from, the first of January of the year -292277022399: by this and by
+ * its wrapping, seconds at either edge of 64 bits have a date. A whole number of days before 1970.
+ */
+#define GO_EPOCH_S UINT64_C(9223372028715321600)
+
+static int64_t days_of(int64_t unix_seconds)
+{
+    uint64_t days = ((uint64_t)unix_seconds + GO_EPOCH_S) / 86400;
+    return (int64_t)days - (int64_t)(GO_EPOCH_S / 86400);
+}
+
 struct date {
     int64_t days, year;
     int month, day;
@@ -66,14 +77,14 @@ struct date {
 
 static struct date date_of(int64_t unix_seconds)
 {
-    struct date d = {.days = floor_div(unix_seconds, 86400)};
+    struct date d = {.days = days_of(unix_seconds)};
     date_from_days(d.days, &d.year, &d.month, &d.day);
     return d;
 }
 
 static double second_of_day(int64_t s)
 {
-    return (double)(s - floor_div(s, 86400) * 86400);
+    return (double)(((uint64_t)s + GO_EPOCH_S) % 86400);
 }
 
 static double minute(int64_t s)
@@ -93,7 +104,7 @@ static double day_of_month(int64_t s)
 
 static double day_of_week(int64_t s)
 {
-    int64_t days = floor_div(s, 86400) + 4; // the epoch was a Thursday
+    int64_t days = days_of(s) + 4; // the epoch was a Thursday
     return (double)(days - floor_div(days, 7) * 7);
 }
 

@@ -230,15 +230,19 @@ int open_start_timestamp(struct eval *ev, const struct node *n, struct timeline 
     return op_open_table(ev, t, (struct table){0}, out);
 }
 
+/* As Go converts on amd64: what does not fit, NaN too, is the least number. */
+static int64_t whole_seconds(double v)
+{
+    return v >= -0x1p63 && v < 0x1p63 ? (int64_t)v : INT64_MIN;
+}
+
 static bool apply_date(struct map_op *m, struct row *r)
 {
     drop_histograms(r, m->op.t.n);
     for (size_t i = 0; i < m->op.t.n; i++) {
         if (is_hole(r->v[i]))
             continue;
-        /* What is no time at all comes out as the edge of Go's conversion. */
-        bool fits = r->v[i] > -9e15 && r->v[i] < 9e15;
-        r->v[i] = fits ? m->function->of_time((int64_t)r->v[i]) : m->function->of_time(0);
+        r->v[i] = m->function->of_time(whole_seconds(r->v[i]));
     }
     return true;
 }

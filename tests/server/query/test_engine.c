@@ -99,7 +99,57 @@ static struct query_result run(struct fixture *f, struct query_request q)
     return r;
 }
 
+static double number_of(struct fixture *f, const char *expr)
+{
+    struct query_result r = run(f, at(expr, 5));
+    assert_int_equal(r.n_series, 1);
+    double v = r.series[0].points[0].value;
+    query_result_done(&r);
+    return v;
+}
+
 /* --- answers ---------------------------------------------------------------------------------- */
+
+/* What Prometheus gives on amd64. */
+static void test_dates_are_those_of_any_number_of_seconds(void **state)
+{
+    static const char *const names[] = {"year",        "month",       "day_of_month",
+                                        "day_of_week", "day_of_year", "days_in_month",
+                                        "hour",        "minute"};
+    static const struct {
+        const char *seconds;
+        double parts[ARRAY_LEN(names)];
+    } cases[] = {
+        {"-1.5", {1969, 12, 31, 3, 365, 31, 23, 59}},
+        {"1e15", {31690708, 7, 5, 0, 187, 31, 1, 46}},
+        {"1e17", {3168875820, 9, 6, 3, 250, 30, 9, 46}},
+        {"-1e17", {-3168871881, 4, 27, 4, 117, 30, 14, 13}},
+        {"9.2e18", {291536396232, 8, 31, 5, 244, 31, 11, 33}},
+        {"9.223372036854774e18", {292277026596, 12, 4, 0, 339, 31, 14, 56}},
+        {"-9.223372036854775e18", {292277026596, 12, 4, 0, 339, 31, 15, 47}},
+        {"-9.3e18", {292277026596, 12, 4, 0, 339, 31, 15, 30}},
+        {"Inf", {292277026596, 12, 4, 0, 339, 31, 15, 30}},
+        {"NaN", {292277026596, 12, 4, 0, 339, 31, 15, 30}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        for (size_t k = 0; k < ARRAY_LEN(names); k++) {
+            char expr[64];
+            (void)snprintf(expr, sizeof expr, "%s(vector(%s))", names[k], cases[i].seconds);
+            double got = number_of(*state, expr);
+            if (got != cases[i].parts[k])
+                fail_msg("%s: %.0f, not %.0f", expr, got, cases[i].parts[k]);
+        }
+}
+
+static void test_the_times_of_a_query_add_up(void **state)
+{
+    struct query_result r = run(*state, over("{job=~\".+\"}", 10, 60));
+    int64_t evaluated = r.stats.select_ns + r.stats.eval_ns + r.stats.sort_ns;
+    assert_true(r.stats.select_ns >= 0 && r.stats.eval_ns >= 0 && r.stats.sort_ns >= 0);
+    assert_true(evaluated > 0 && r.stats.queue_ns >= 0);
+    assert_true(r.stats.exec_ns >= evaluated + r.stats.queue_ns);
+    query_result_done(&r);
+}
 
 static void test_answers_have_the_type_of_the_expression(void **state)
 {
@@ -415,6 +465,8 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_answers_have_the_type_of_the_expression),
+        TEST(test_dates_are_those_of_any_number_of_seconds),
+        TEST(test_the_times_of_a_query_add_up),
         TEST(test_end_is_what_was_asked_for_not_the_last_step),
         TEST(test_duplicates_matter_only_beside_a_sample),
         TEST(test_range_answers_are_sorted_and_statistics_filled),
