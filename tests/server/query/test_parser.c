@@ -190,6 +190,20 @@ static void test_hostile_nesting_ends_in_an_error(void **state)
     free(deep);
 }
 
+static void test_a_chain_has_a_thousand_operands_at_most(void **state)
+{
+    (void)state;
+    char *chain = repeated("a+", 1001);
+    struct ast ast;
+    struct err err = {0};
+    assert_int_equal(promql_parse(str_of(chain, 1999), all, &ast, &err), 0);
+    ast_done(&ast);
+    chain[2001] = '\0';
+    check_error(chain, all,
+                "1:1: parse error: operators or parentheses are more than 1000 levels deep");
+    free(chain);
+}
+
 static void test_precedence_and_associativity(void **state)
 {
     (void)state;
@@ -316,6 +330,7 @@ int main(void)
         cmocka_unit_test(test_experiments_say_how_to_enable_them),
         cmocka_unit_test(test_every_function_is_explained),
         cmocka_unit_test(test_hostile_nesting_ends_in_an_error),
+        cmocka_unit_test(test_a_chain_has_a_thousand_operands_at_most),
         cmocka_unit_test(test_precedence_and_associativity),
         cmocka_unit_test(test_formatter_prints_one_line),
         cmocka_unit_test(test_formatter_breaks_long_lines),
