@@ -34,7 +34,7 @@ static int delete_rows(struct record_request *r, enum record_table table,
     uint64_t rows = 0;
     int rc = check_intent(r, err);
     if (rc == 0)
-        rc = record_params_read(r, table, 0, 1, 1, &p, err);
+        rc = record_params_read(r, table, 0, 0, 0, &p, err);
     if (rc != 0)
         return rc;
     if (http_param(r->http, "start").n == 0)

@@ -161,7 +161,7 @@ static int count(struct record_request *r, struct http_response *response, struc
 static int histogram(struct record_request *r, struct http_response *response, struct err *err)
 {
     struct record_params p;
-    int rc = record_params_read(r, RECORD_LOGS, 3600 * NS_PER_S, 1, 1, &p, err);
+    int rc = record_params_read(r, RECORD_LOGS, 3600 * NS_PER_S, 0, 0, &p, err);
     if (rc != 0)
         return rc;
     rc = count(r, response, &p, err);

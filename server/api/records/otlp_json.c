@@ -309,6 +309,7 @@ void json_otlp_group_end(struct json *j)
 struct grouping {
     struct arena *arena;
     struct map by_text; /* number of the group, from 1 */
+    struct buf text;    /* of the source that is looked up */
     const struct record_source *last;
     size_t last_number, n;
 };
@@ -318,29 +319,28 @@ struct placed {
     const struct span *span;
 };
 
-static struct str source_text(struct arena *a, const struct record_source *s, size_t max)
+static size_t add_group(struct grouping *g, struct str text)
 {
-    struct buf text = BUF_MAX(max);
-    struct json j = json_to(&text);
-    json_otlp_group(&j, RECORD_SPANS, s);
-    struct str own = arena_str(a, buf_str(&text));
-    buf_done(&text);
-    return own;
+    size_t *number = arena_alloc(g->arena, sizeof *number);
+    struct str own = arena_str(g->arena, text);
+    g->n++;
+    if (number && own.p) {
+        *number = g->n;
+        (void)map_put(&g->by_text, own, number); // else the source is listed twice
+    }
+    return g->n;
 }
 
-static size_t group_number(struct grouping *g, const struct record_source *s, size_t max)
+static size_t group_number(struct grouping *g, const struct record_source *s)
 {
     if (g->n && s == g->last)
         return g->last_number;
-    struct str text = source_text(g->arena, s, max);
-    const size_t *known = map_get(&g->by_text, text);
-    size_t *own = known ? NULL : arena_alloc(g->arena, sizeof *own);
+    struct json j = json_to(&g->text);
+    buf_reset(&g->text);
+    json_otlp_group(&j, RECORD_SPANS, s);
+    const size_t *known = map_get(&g->by_text, buf_str(&g->text));
     g->last = s;
-    g->last_number = known ? *known : ++g->n;
-    if (own) {
-        *own = g->last_number;
-        (void)map_put(&g->by_text, text, own); // else the source is listed twice
-    }
+    g->last_number = known ? *known : add_group(g, buf_str(&g->text));
     return g->last_number;
 }
 
@@ -373,11 +373,12 @@ static void write_placed(struct json *j, const struct placed *v, size_t n)
 
 static void write_groups(struct json *j, const struct trace *t, struct arena *scratch)
 {
-    struct grouping g = {.arena = scratch};
+    struct grouping g = {.arena = scratch, .text = BUF_MAX(j->out->max)};
     struct placed *v = arena_array(scratch, t->n, sizeof *v);
     for (size_t i = 0; v && i < t->n; i++)
-        v[i] = (struct placed){group_number(&g, t->spans[i].source, j->out->max), &t->spans[i]};
+        v[i] = (struct placed){group_number(&g, t->spans[i].source), &t->spans[i]};
     map_done(&g.by_text);
+    buf_done(&g.text);
     if (arena_failed(scratch) || t->n == 0)
         return;
     qsort(v, t->n, sizeof *v, by_group);

@@ -75,7 +75,7 @@ int record_params_read(struct record_request *r, enum record_table table, int64_
 {
     *out = (struct record_params){.limit = limit};
     int rc = read_range(r, lookback_ns, out, err);
-    if (rc == 0)
+    if (rc == 0 && max_limit)
         rc = read_count(r, "limit", 1, max_limit, &out->limit, err);
     if (rc != 0)
         return rc;

@@ -11,8 +11,9 @@ struct record_params {
     size_t limit;
 };
 
-/* `where`, `start`, `end`, `limit` (at least 1). `lookback_ns`: how far the start is before the end
- * when none is given; 0: since ever. ERR_INVALID names the parameter. record_params_done. */
+/* `where`, `start`, `end`, `limit` (at least 1; not read when `max_limit` is 0). `lookback_ns`: how
+ * far the start is before the end when none is given; 0: since ever. ERR_INVALID names the
+ * parameter. record_params_done. */
 int record_params_read(struct record_request *r, enum record_table table, int64_t lookback_ns,
                        size_t limit, size_t max_limit, struct record_params *out, struct err *err);
 void record_params_done(struct record_params *p);

@@ -288,7 +288,7 @@ static int service_map(struct record_request *r, struct http_response *response,
     int rc = record_param_bool(r, "services_only", &only, err);
     if (rc != 0)
         return rc;
-    rc = record_params_read(r, RECORD_SPANS, 3600 * NS_PER_S, 1, 1, &p, err);
+    rc = record_params_read(r, RECORD_SPANS, 3600 * NS_PER_S, 0, 0, &p, err);
     if (rc != 0)
         return rc;
     rc = traces_map(
