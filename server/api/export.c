@@ -123,23 +123,37 @@ static int put_otlp(struct export *x, const struct labels *labels)
     return rc;
 }
 
-/* A long series is read window by window, if the range says where it begins and ends. */
-static int put_series(struct export *x, const struct selection *sel, size_t i)
+static int check_cancelled(struct export *x)
 {
     const struct export_request *q = x->request;
-    const int64_t window = WINDOW_DAYS * MS_PER_DAY;
-    int64_t from = q->min_ms;
-    int rc = 0;
-    while (rc == 0 && from <= q->max_ms) {
-        bool last = from < 0 || q->max_ms - from < window;
-        int64_t to = last ? q->max_ms : from + window - 1;
-        arena_reset(&x->histograms);
-        rc = selection_read(sel, i, from, to, &x->rows, x->err);
-        x->totals->damaged += rc == 0 ? x->rows.damaged : 0;
+    return q->is_cancelled && q->is_cancelled(q->arg)
+               ? err_set(x->err, ERR_CANCELLED, "the export was cancelled")
+               : 0;
+}
+
+static int put_window(struct export *x, const struct selection *sel, size_t i, int64_t from,
+                      int64_t to)
+{
+    arena_reset(&x->histograms);
+    int rc = selection_read(sel, i, from, to, &x->rows, x->err);
+    if (rc != 0)
+        return rc;
+    x->totals->damaged += x->rows.damaged;
+    return (x->request->format == EXPORT_OTLP_JSON ? put_otlp : put_text)(x,
+                                                                          selection_labels(sel, i));
+}
+
+/* A long series is read window by window, each from where there is something to read. */
+static int put_series(struct export *x, const struct selection *sel, size_t i)
+{
+    const int64_t window = WINDOW_DAYS * MS_PER_DAY, max_ms = x->request->max_ms;
+    int64_t from = x->request->min_ms;
+    int rc = check_cancelled(x);
+    while (rc == 0 && selection_next(sel, i, from, &from) && from <= max_ms) {
+        int64_t to = max_ms - from < window ? max_ms : from + window - 1;
+        rc = put_window(x, sel, i, from, to);
         if (rc == 0)
-            rc = (q->format == EXPORT_OTLP_JSON ? put_otlp : put_text)(x, selection_labels(sel, i));
-        if (last)
-            break;
+            rc = check_cancelled(x);
         from = to + 1;
     }
     x->totals->series++;
@@ -241,7 +255,8 @@ static int put_all(struct export *x)
     if (rc == 0 && n)
         qsort(names, n, sizeof *names, by_family);
     for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = put_metric(x, names[i]);
+        if ((rc = check_cancelled(x)) == 0)
+            rc = put_metric(x, names[i]);
     arena_done(&arena);
     return rc;
 }

@@ -34,6 +34,7 @@ struct export_request {
     struct budget *memory; /* of the selections; NULL: no limit */
     /* Gets the text in pieces; a negative answer ends the export and is returned. */
     int (*write)(void *arg, struct str text, struct err *err);
+    bool (*is_cancelled)(void *arg); /* asked for each window and series; NULL: never */
     void *arg;
 };
 
@@ -44,7 +45,7 @@ struct export_totals {
     uint64_t damaged;  /* blocks that could not be read */
 };
 
-/* ERR_NOMEM, ERR_TOO_BIG, ERR_BUSY, or what `write` returned. */
+/* ERR_NOMEM, ERR_TOO_BIG, ERR_BUSY, ERR_CANCELLED, or what `write` returned. */
 int export_run(const struct export_request *request, struct export_totals *out, struct err *err);
 
 /* The family that a metric is taken to belong to, by its suffix: metrics of one family must follow

@@ -163,6 +163,11 @@ void columns_done(struct columns *c);
 int selection_read(const struct selection *sel, size_t i, int64_t min_ms, int64_t max_ms,
                    struct columns *out, struct err *err);
 
+/* The first time from `from_ms` on at which stream i may have a row; false: it has none from there
+ * on. Who reads window by window asks where the next one begins, so that times without data cost
+ * nothing however far they reach. Threads: any. */
+bool selection_next(const struct selection *sel, size_t i, int64_t from_ms, int64_t *out_ms);
+
 /* Sorted, unique names of labels, or values of label `name`, of the streams that satisfy the
  * matchers (as in store_select). The strings live in `arena`; `*out` too. */
 int store_label_names(struct store *s, const struct matcher *matchers, size_t n_matchers,

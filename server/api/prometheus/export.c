@@ -7,20 +7,38 @@
 #include "api/records/export.h"
 #include "base/budget.h"
 #include "base/memory.h"
+#include "base/time.h"
 #include "codec/prom_format.h"
 #include "query/query.h"
 #include "store/store.h"
 
+struct exporting {
+    const struct http_request *http;
+    struct buf *body;
+    int64_t deadline_mono_ns;
+};
+
 /* The answer's room is limited: a client with more asks for less at a time. */
 static int put_text(void *arg, struct str text, struct err *err)
 {
-    struct buf *body = arg;
+    struct buf *body = ((struct exporting *)arg)->body;
     bool full = body->n && body->n + text.n > EXPORT_ANSWER_MAX;
     buf_put_str(body, text);
     return full || buf_failed(body)
                ? err_set(err, ERR_TOO_BIG,
                          "the answer is too large: ask for fewer metrics or less time")
                : 0;
+}
+
+static bool is_late(const struct exporting *x)
+{
+    return time_now_mono_ns() > x->deadline_mono_ns;
+}
+
+static bool is_cancelled(void *arg)
+{
+    const struct exporting *x = arg;
+    return is_late(x) || http_client_gone(x->http);
 }
 
 static void set_totals(const struct http_request *q, struct http_response *r,
@@ -40,6 +58,10 @@ static void run(const struct export_request *request, const struct http_request 
     struct export_totals totals;
     struct err err = {0};
     int rc = export_run(request, &totals, &err);
+    if (rc == ERR_CANCELLED && is_late(request->arg))
+        rc = err_set(&err, ERR_TOO_BIG,
+                     "the export takes longer than query.timeout allows: ask for fewer metrics or "
+                     "less time");
     memory_freed(request->memory->peak);
     if (rc != 0) {
         size_t n = r->body.n;
@@ -77,11 +99,14 @@ static void export_metrics(struct api_context *api, struct export_request *reque
 void api_export(void *self, const struct http_request *q, struct http_response *r)
 {
     struct api_context *api = self;
+    const int64_t timeout_ns = query_engine_options(api->engine).timeout_ms * NS_PER_MS;
+    struct exporting x = {q, &r->body, time_now_mono_ns() + timeout_ns};
     struct export_request request = {.store = api->store,
                                      .metric = http_param(q, "metric"),
                                      .piece = http_param(q, "piece").n > 0,
                                      .write = put_text,
-                                     .arg = &r->body};
+                                     .is_cancelled = is_cancelled,
+                                     .arg = &x};
     struct str format = http_param(q, "format"), table = http_param(q, "table");
     bool spans = str_eq(table, STR("spans")), metrics = !table.n || str_eq(table, STR("metrics"));
     if (format.n && !export_format_parse(format, &request.format)) {

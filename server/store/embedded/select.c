@@ -253,6 +253,20 @@ const struct labels *selection_labels(const struct selection *sel, size_t i)
     return &sel->streams[i].labels;
 }
 
+bool selection_next(const struct selection *sel, size_t i, int64_t from_ms, int64_t *out_ms)
+{
+    const struct selected *one = &sel->streams[i];
+    int64_t next_ms = INT64_MAX;
+    for (uint32_t k = 0; k < one->n; k++) {
+        const struct source *src = &sel->sources[one->first + k];
+        int64_t from = MAX(from_ms, is_rolled_up(src) ? one->rolled_min_ms : one->min_ms);
+        if (src->block.max_ms >= from)
+            next_ms = MIN(next_ms, MAX(from, src->block.min_ms));
+    }
+    *out_ms = next_ms;
+    return next_ms != INT64_MAX;
+}
+
 /* --- reading ---------------------------------------------------------------------------------- */
 
 static int read_source(const struct selection *sel, const struct source *src, int64_t min_ms,

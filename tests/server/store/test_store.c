@@ -96,6 +96,33 @@ static void test_any_time_from_year_one_to_9999_is_kept(void **state)
     harness_done(&h);
 }
 
+static void test_a_selection_tells_where_the_next_rows_may_be(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct selection *sel;
+    int64_t next = 0;
+    harness_init(&h);
+    h.options.retention_ms = STORE_RETENTION_FOREVER;
+    (void)harness_open(&h);
+    harness_put(&h, "m", NOON - 90 * DAY, 1);
+    harness_put(&h, "m", NOON - 40 * DAY, 2);
+    assert_int_equal(store_flush(h.store, NULL), 0);
+    harness_put(&h, "m", NOON, 3);
+    assert_int_equal(store_select(h.store, NULL, 0, INT64_MIN, INT64_MAX, 0, NULL, &sel, NULL), 0);
+    assert_true(selection_next(sel, 0, INT64_MIN, &next));
+    assert_int_equal(next, NOON - 90 * DAY);
+    assert_true(selection_next(sel, 0, next + 1, &next));
+    assert_int_equal(next, NOON - 40 * DAY);
+    assert_true(selection_next(sel, 0, next + 1, &next));
+    assert_int_equal(next, NOON);
+    assert_true(selection_next(sel, 0, NOON + SECOND, &next)); // the head may still grow today
+    assert_int_equal(next, NOON + SECOND);
+    assert_false(selection_next(sel, 0, NOON + DAY, &next));
+    selection_free(sel);
+    harness_done(&h);
+}
+
 static void test_matchers_select_as_prometheus_does(void **state)
 {
     (void)state;
@@ -586,6 +613,7 @@ int main(void)
         cmocka_unit_test(test_the_last_row_written_wins_at_equal_time),
         cmocka_unit_test(test_out_of_order_rows_find_their_day),
         cmocka_unit_test(test_any_time_from_year_one_to_9999_is_kept),
+        cmocka_unit_test(test_a_selection_tells_where_the_next_rows_may_be),
         cmocka_unit_test(test_matchers_select_as_prometheus_does),
         cmocka_unit_test(test_label_names_and_values_come_from_heads_and_parts),
         cmocka_unit_test(test_bits_of_values_are_kept),
