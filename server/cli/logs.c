@@ -22,7 +22,7 @@ struct question {
 static void put_value(struct buf *out, const json_t *v, size_t max)
 {
     if (json_is_string(v)) {
-        terminal_text(out, str_of(json_string_value(v), json_string_length(v)), max);
+        terminal_text(out, remote_text(v), max);
         return;
     }
     char *text = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
@@ -38,12 +38,12 @@ static enum colour colour_of(int64_t severity)
 static void put_level(struct buf *out, const json_t *record, bool colours)
 {
     const char *level = json_string_value(json_object_get(record, "level"));
-    const char *text = json_string_value(json_object_get(record, "severity_text"));
+    struct str text = remote_text(json_object_get(record, "severity_text"));
     size_t from = out->n;
     terminal_colour(out, colours,
                     colour_of(json_integer_value(json_object_get(record, "severity"))));
     bool has_level = level && strcmp(level, "none") != 0;
-    terminal_text(out, str_c(has_level ? level : text ? text : "-"), 8);
+    terminal_text(out, has_level ? str_c(level) : text.p ? text : STR("-"), 8);
     terminal_colour(out, colours, PLAIN);
     terminal_pad(out, from, 6);
 }
@@ -71,7 +71,7 @@ static void put_record(struct buf *out, const json_t *record, bool colours)
     buf_putc(out, ' ');
     put_level(out, record, colours);
     terminal_colour(out, colours, BLUE);
-    terminal_text(out, str_c(json_string_value(json_object_get(record, "service"))), VALUE_SHOWN);
+    terminal_text(out, remote_text(json_object_get(record, "service")), VALUE_SHOWN);
     terminal_colour(out, colours, PLAIN);
     buf_puts(out, "  ");
     if (body)

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "cli/remote.h"
+#include "cli/terminal.h"
 
 #define LABELS_MAX_BYTES ((size_t)16 << 20)
 enum { COLUMN_MAX = 100 }; /* longer label sets push their value to the right */
@@ -13,11 +15,11 @@ static const char *text_of(const json_t *v)
     return json_is_string(v) ? json_string_value(v) : "";
 }
 
-static void put_quoted(struct buf *out, const char *text)
+static void put_quoted(struct buf *out, struct str text)
 {
     buf_putc(out, '"');
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.p[i];
         if (c == '\n')
             buf_puts(out, "\\n");
         else if (c < 0x20 || c == 0x7f)
@@ -33,7 +35,7 @@ static void put_quoted(struct buf *out, const char *text)
 /* name{a="b"}: JSON keeps the order in which the server sent the labels, which is sorted. */
 static void put_labels(struct buf *out, json_t *metric)
 {
-    buf_puts(out, text_of(json_object_get(metric, "__name__")));
+    terminal_text(out, remote_text(json_object_get(metric, "__name__")), SIZE_MAX);
     const char *name;
     json_t *value;
     bool any = false;
@@ -43,9 +45,9 @@ static void put_labels(struct buf *out, json_t *metric)
             continue;
         buf_puts(out, any ? "," : "{");
         any = true;
-        buf_puts(out, name);
+        terminal_text(out, str_c(name), SIZE_MAX);
         buf_putc(out, '=');
-        put_quoted(out, text_of(value));
+        put_quoted(out, remote_text(value));
     }
     if (any)
         buf_putc(out, '}');
@@ -153,7 +155,7 @@ static int put_answer(struct buf *out, const json_t *answer, struct err *err)
 int query_table(struct str body, struct buf *out, struct err *err)
 {
     json_error_t where;
-    json_t *answer = json_loadb(body.p, body.n, 0, &where);
+    json_t *answer = json_loadb(body.p, body.n, JSON_ALLOW_NUL, &where);
     int rc = json_is_object(answer)
                  ? put_answer(out, answer, err)
                  : err_set(err, ERR_INVALID, "the answer is no JSON object: %.*s",

@@ -53,6 +53,13 @@ int remote_stream(const struct remote *r, const char *path, const struct buf *fo
 /* The "data" of an answer (a new reference in *out), or the server's error with its status. */
 int remote_data(const struct http_answer *answer, json_t **out, struct err *err);
 
+/* A string with the zero bytes it may have; p NULL when `v` is none. Borrowed from `v`. */
+static inline struct str remote_text(const json_t *v)
+{
+    const char *text = json_string_value(v);
+    return text ? str_of(text, json_string_length(v)) : (struct str){0};
+}
+
 /* POSTs; the data as an object, or with `json` the answer printed. CLI_OK, or CLI_FAILED with a
  * message on stderr; *out NULL when it was printed. */
 int remote_ask(const struct remote *r, const char *path, const struct buf *form, bool json,

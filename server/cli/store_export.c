@@ -136,7 +136,7 @@ static void put_seconds(struct buf *path, const char *name, int64_t ms)
     store_target_param(path, name, str_c(text));
 }
 
-static int ask(struct export_job *x, const char *call, const char *metric, int64_t min_ms,
+static int ask(struct export_job *x, const char *call, struct str metric, int64_t min_ms,
                int64_t max_ms, struct http_answer *out, struct err *err)
 {
     struct buf path = BUF_MAX(64 << 10);
@@ -146,8 +146,8 @@ static int ask(struct export_job *x, const char *call, const char *metric, int64
     put_seconds(&path, "end", max_ms);
     if (x->records)
         store_target_param(&path, "table", str_c(x->table));
-    if (metric) {
-        store_target_param(&path, "metric", str_c(metric));
+    if (metric.p) {
+        store_target_param(&path, "metric", metric);
         store_target_param(&path, "format", str_c(x->format_name));
         store_target_param(&path, "piece", STR("1"));
     }
@@ -159,7 +159,7 @@ static int ask(struct export_job *x, const char *call, const char *metric, int64
     return rc;
 }
 
-static int take_answer(struct export_job *x, const char *metric, int64_t min_ms, int64_t max_ms,
+static int take_answer(struct export_job *x, struct str metric, int64_t min_ms, int64_t max_ms,
                        size_t *out_bytes, struct err *err)
 {
     struct http_answer answer = {0};
@@ -175,7 +175,7 @@ static int take_answer(struct export_job *x, const char *metric, int64_t min_ms,
 
 /* Step by step. An answer that is too large costs the server much and one that is empty little, so
  * steps become short at once and longer again little by little. */
-static int take_range(struct export_job *x, const char *metric, int64_t min_ms, int64_t max_ms,
+static int take_range(struct export_job *x, struct str metric, int64_t min_ms, int64_t max_ms,
                       struct err *err)
 {
     int64_t step = max_ms - min_ms + 1, from = min_ms;
@@ -198,20 +198,21 @@ static int take_range(struct export_job *x, const char *metric, int64_t min_ms, 
 
 static int by_family(const void *a, const void *b)
 {
-    struct str x = str_c(*(const char *const *)a), y = str_c(*(const char *const *)b);
-    int c = str_cmp(export_family(x), export_family(y));
-    return c ? c : str_cmp(x, y);
+    const struct str *x = a, *y = b;
+    int c = str_cmp(export_family(*x), export_family(*y));
+    return c ? c : str_cmp(*x, *y);
 }
 
 static int take_metrics(struct export_job *x, const json_t *list, struct err *err)
 {
     size_t n = json_array_size(list);
-    const char **names = calloc(n + 1, sizeof *names);
+    struct str *names = calloc(n + 1, sizeof *names);
     if (!names)
         return err_set(err, ERR_NOMEM, "out of memory");
     for (size_t i = 0; i < n; i++) {
-        const char *name = json_string_value(json_array_get(list, i));
-        names[i] = name ? name : "";
+        const json_t *name = json_array_get(list, i);
+        names[i] = json_is_string(name) ? str_of(json_string_value(name), json_string_length(name))
+                                        : STR("");
     }
     qsort(names, n, sizeof *names, by_family);
     int rc = 0;
@@ -224,10 +225,12 @@ static int take_metrics(struct export_job *x, const json_t *list, struct err *er
 static int metrics_from_url(struct export_job *x, struct err *err)
 {
     struct http_answer answer = {0};
-    int rc = ask(x, "/api/v1/label/__name__/values", NULL, x->min_ms, x->max_ms, &answer, err);
+    int rc = ask(x, "/api/v1/label/__name__/values", (struct str){0}, x->min_ms, x->max_ms, &answer,
+                 err);
     if (rc != 0)
         return rc;
-    json_t *root = json_loadb(answer.body.p ? answer.body.p : "", answer.body.n, 0, NULL);
+    json_t *root =
+        json_loadb(answer.body.p ? answer.body.p : "", answer.body.n, JSON_ALLOW_NUL, NULL);
     const json_t *list = json_object_get(root, "data");
     rc = json_is_array(list) ? take_metrics(x, list, err)
                              : err_set(err, ERR_INVALID, "%s: no list of names", x->target.url);
@@ -242,7 +245,8 @@ static int from_url(struct export_job *x, struct err *err)
 {
     x->min_ms = MAX(x->min_ms, INT64_C(0));
     x->max_ms = MIN(x->max_ms, time_now_unix_ms() + FAR_AHEAD_MS);
-    return x->records ? take_range(x, NULL, x->min_ms, x->max_ms, err) : metrics_from_url(x, err);
+    return x->records ? take_range(x, (struct str){0}, x->min_ms, x->max_ms, err)
+                      : metrics_from_url(x, err);
 }
 
 static int from_data(struct export_job *x, struct err *err)

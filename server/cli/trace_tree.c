@@ -3,13 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/remote.h"
 #include "cli/terminal.h"
 
 enum { NAME_SHOWN = 80, TEXT_SHOWN = 160, DEPTH_SHOWN = 40, TIME_WIDTH = 10, SELF_WIDTH = 20 };
 
 static struct str member_text(const json_t *o, const char *name)
 {
-    return str_c(json_string_value(json_object_get(o, name)));
+    return remote_text(json_object_get(o, name));
 }
 
 static int64_t member_int(const json_t *o, const char *name)

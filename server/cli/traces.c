@@ -27,7 +27,7 @@ static bool is_id(const char *text)
 
 static struct str member_text(const json_t *o, const char *name)
 {
-    return str_c(json_string_value(json_object_get(o, name)));
+    return remote_text(json_object_get(o, name));
 }
 
 static int64_t member_int(const json_t *o, const char *name)

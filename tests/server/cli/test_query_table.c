@@ -63,6 +63,10 @@ static void test_control_characters_do_not_reach_the_terminal(void **state)
     expect("{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":["
            "{\"metric\":{\"a\":\"\\u001b[31m\\n\"},\"value\":[1,\"1\"]}]}}",
            "{a=\"\\x1b[31m\\n\"}  1\n");
+    expect(
+        "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":["
+        "{\"metric\":{\"__name__\":\"m\\u0007\\u0000n\",\"a\":\"b\\u0000c\"},\"value\":[1,\"1\"]}]}}",
+        "m\\x07\\x00n{a=\"b\\x00c\"}  1\n");
 }
 
 static void test_an_error_comes_in_the_servers_words(void **state)
