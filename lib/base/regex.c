@@ -1,18 +1,28 @@
 /* Patterns are RE2's: users write them for Prometheus. PCRE2 accepts more (back-references,
  * look-around, recursion, …), and that more is what makes matching slow or surprising, so a scan
- * before compiling refuses it. What is left runs under PCRE2's match and depth limits.
+ * before compiling refuses it.
  *
- * Differences from RE2 that remain: the limits (RE2 never needs them), and \pN classes follow the
- * Unicode version of PCRE2. Invalid UTF-8 in a subject matches byte-wise only where the pattern is
- * ASCII. */
+ * Whether a subject matches is asked of PCRE2's compiled code first, which backtracks: mostly that
+ * is fastest, on a bad pair of pattern and subject it would take for ever. When it has used up its
+ * steps the pattern is run as RE2 would, all alternatives at once (pcre2_dfa_match); and from then
+ * on that is how this pattern starts.
+ *
+ * Differences from RE2 that remain: groups are captured by backtracking, within the limit of steps
+ * (regex_expand); PCRE2 tells apart how often a class or character was repeated by + and {}, so
+ * long subjects can need more states at once than there is time for (WORK_MAX) and are refused; \pN
+ * classes follow the Unicode version of PCRE2. Invalid UTF-8 in a subject matches byte-wise only
+ * where the pattern is ASCII. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "base/regex.h"
 
+#include <math.h>
 #include <pcre2.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/compiler.h"
 #include "base/num.h"
 #include "base/regex_required.h"
 
@@ -22,15 +32,22 @@ enum {
     DEPTH_LIMIT = 100000,  /* nested backtracking points of the interpreter; */
     HEAP_LIMIT_KIB = 4096, /* … the memory that they may take */
     LITERALS_MAX = 1024,
+    STATES_MIN = 64,
+    STATES_MAX = 4096, /* alternatives that are followed at once */
 };
+
+/* Bytes of the subject times states squared: half a second in the worst case, mostly far less. */
+static const double WORK_MAX = 1 << 29;
 
 struct regex {
     pcre2_code *code;
+    pcre2_code *parallel; /* for all alternatives at once; NULL: `code` serves for that, too */
     pcre2_match_context *limits;
-    bool utf;             /* subjects are UTF-8 */
-    bool search;          /* matches may lie within the subject */
-    bool unchecked;       /* any subject may go to the JIT's code without a look at its UTF-8 */
-    struct str *literals; /* owned, text included */
+    atomic_bool backtracks; /* a subject took too many steps */
+    bool utf;               /* subjects are UTF-8 */
+    bool search;            /* matches may lie within the subject */
+    bool unchecked;         /* any subject may go to the JIT's code without a look at its UTF-8 */
+    struct str *literals;   /* owned, text included */
     size_t n_literals;
     struct str prefix, required; /* owned */
 };
@@ -273,6 +290,23 @@ static int compile(struct regex *r, struct str pattern, struct err *err)
     return 0;
 }
 
+/* All alternatives at once know no place to begin at but the first; what stands before a match is
+ * one more alternative. Without it (the pattern may end within a quotation) the limit holds. */
+static void compile_parallel(struct regex *r, struct str pattern)
+{
+    struct buf text = BUF_MAX(PATTERN_MAX + 64);
+    int code;
+    PCRE2_SIZE at;
+    buf_puts(&text, "(?s:.*)(?:");
+    buf_put_str(&text, pattern);
+    buf_puts(&text, ")");
+    uint32_t options = PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C |
+                       PCRE2_ANCHORED | (r->utf ? PCRE2_UTF : 0);
+    if (!buf_failed(&text))
+        r->parallel = pcre2_compile((PCRE2_SPTR)text.p, text.n, options, &code, &at, NULL);
+    buf_done(&text);
+}
+
 static bool is_ascii(struct str s)
 {
     for (size_t i = 0; i < s.n; i++)
@@ -323,7 +357,9 @@ static int make(struct str pattern, bool search, struct regex **out, struct err 
         regex_free(r);
         return rc;
     }
-    if (!search) {
+    if (search) {
+        compile_parallel(r, pattern);
+    } else {
         find_literals(r, pattern);
         find_prefix(r, pattern);
     }
@@ -351,6 +387,7 @@ void regex_free(struct regex *r)
     free((void *)(uintptr_t)r->required.p);
     pcre2_match_context_free(r->limits);
     pcre2_code_free(r->code);
+    pcre2_code_free(r->parallel);
     free(r);
 }
 
@@ -408,6 +445,43 @@ static int run(const struct regex *r, struct str subject, pcre2_match_data *data
     return outcome(rc);
 }
 
+/* All alternatives at once. */
+static int run_parallel(const struct regex *r, struct str subject, pcre2_match_data *data)
+{
+    const pcre2_code *code = r->search ? r->parallel : r->code;
+    if (!code)
+        return ERR_TOO_BIG;
+    double most = sqrt(WORK_MAX / (double)(subject.n + 1));
+    size_t states = MAX(STATES_MIN, (size_t)MIN(most, STATES_MAX));
+    size_t room = 2 * 3 * states + 20; // two lists of states, three words each
+    int *space = malloc(room * sizeof *space);
+    if (!space)
+        return ERR_NOMEM;
+    PCRE2_SPTR text = (PCRE2_SPTR)(subject.p ? subject.p : "");
+    uint32_t options = r->search ? PCRE2_DFA_SHORTEST : 0;
+    int rc = pcre2_dfa_match(code, text, subject.n, 0, options, data, r->limits, space, room);
+    free(space);
+    if (rc >= 0 && !r->search && pcre2_get_ovector_pointer(data)[1] != subject.n)
+        rc = PCRE2_ERROR_NOMATCH; // the longest comes first
+    return rc >= 0 || rc == PCRE2_ERROR_NOMATCH ? outcome(rc) : ERR_TOO_BIG;
+}
+
+/* One way, then the other. */
+static int run_within_limits(struct regex *r, struct str subject, pcre2_match_data *data)
+{
+    int rc = ERR_TOO_BIG;
+    bool parallel_first = atomic_load_explicit(&r->backtracks, memory_order_relaxed);
+    if (parallel_first)
+        rc = run_parallel(r, subject, data);
+    if (rc == ERR_TOO_BIG)
+        rc = run(r, subject, data);
+    if (rc == ERR_TOO_BIG && !parallel_first) {
+        atomic_store_explicit(&r->backtracks, true, memory_order_relaxed);
+        rc = run_parallel(r, subject, data);
+    }
+    return rc;
+}
+
 int regex_match(const struct regex *r, struct str subject)
 {
     for (size_t i = 0; i < r->n_literals && r->n_literals <= 8; i++)
@@ -416,7 +490,9 @@ int regex_match(const struct regex *r, struct str subject)
     if (r->n_literals > 0 && r->n_literals <= 8)
         return 0;
     pcre2_match_data *data = thread_match_data();
-    return data ? run(r, subject, data) : ERR_NOMEM;
+    /* Which way is tried first is remembered; that alone changes. */
+    struct regex *self = (struct regex *)(uintptr_t)r;
+    return data ? run_within_limits(self, subject, data) : ERR_NOMEM;
 }
 
 /* The text of the group that `name` names by number or name; empty when there is none. */

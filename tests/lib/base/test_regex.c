@@ -158,14 +158,81 @@ static void test_what_re2_refuses_is_refused(void **state)
     }
 }
 
-static void test_a_hostile_pattern_ends_in_an_error(void **state)
+/* Backtracking would try more ways than there are atoms. */
+static void test_patterns_with_many_ways_have_an_answer(void **state)
 {
     (void)state;
-    char subject[64];
-    memset(subject, 'a', sizeof subject);
-    subject[63] = '\0';
-    subject[62] = 'b';
-    assert_int_equal(match("(a|aa)+", subject), ERR_TOO_BIG);
+    char subject[301];
+    memset(subject, 'a', sizeof subject - 1);
+    subject[sizeof subject - 1] = '\0';
+    static const char *const patterns[] = {"(a|aa)+b",          "([a-z]+)*[0-9]",
+                                           ".*[a-z]+.*[0-9].*", "|(/?[a-z]+/?)*[0-9]",
+                                           "(?i)(A*)*B",        "(x+x+)+y|(a+a+)+"};
+    for (size_t i = 0; i < ARRAY_LEN(patterns); i++)
+        assert_int_equal(match(patterns[i], subject), i == 5);
+    subject[sizeof subject - 2] = '7';
+    for (size_t i = 1; i < 4; i++)
+        assert_int_equal(match(patterns[i], subject), 1);
+}
+
+/* The first subject makes it so that the others are matched that way, too. */
+static void test_all_alternatives_at_once_give_the_same_answers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pattern, *subject;
+    } cases[] = {{"(a|aa)+", "aaa"}, {"(a|aa)+", ""},     {"(a|aa)+", "aab"},   {"(a|aa)+|b?", ""},
+                 {"(a|aa)+|ä", "ä"}, {"(a|aa)+|.", "ä"},  {"(a|aa)+|^$", ""},   {"(a|aa)+|x$", "x"},
+                 {"(a|aa)+|b", "b"}, {"(a|aa)+|.", "\n"}, {"(a|aa)+|b*?", "bb"}};
+    char hostile[101];
+    memset(hostile, 'a', sizeof hostile - 1);
+    hostile[99] = 'c';
+    hostile[100] = '\0';
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct regex *r;
+        assert_int_equal(regex_new(str_c(cases[i].pattern), &r, NULL), 0);
+        int before = regex_match(r, str_c(cases[i].subject));
+        assert_int_equal(regex_match(r, str_c(hostile)), 0);
+        assert_int_equal(regex_match(r, str_c(cases[i].subject)), before);
+        regex_free(r);
+    }
+}
+
+static void test_a_search_of_a_long_text_has_an_answer(void **state)
+{
+    (void)state;
+    enum { N = 300000 };
+    static const char *const patterns[] = {"A.*x", "A.*(A|AA)*x", "(?i)(a*)*x", "A.*[0-9][0-9]"};
+    char *text = malloc(N);
+    assert_non_null(text);
+    memset(text, 'A', N);
+    for (size_t i = 0; i < ARRAY_LEN(patterns); i++) {
+        struct regex *r;
+        assert_int_equal(regex_new_search(str_c(patterns[i]), &r, NULL), 0);
+        text[N - 1] = 'A';
+        assert_int_equal(regex_match(r, str_of(text, N)), 0);
+        text[N - 1] = 'x';
+        assert_int_equal(regex_match(r, str_of(text, N)), i < 3);
+        regex_free(r);
+    }
+    free(text);
+}
+
+/* A pattern of thousands of states on a large text: refused, not run for minutes. */
+static void test_too_much_work_ends_in_an_error(void **state)
+{
+    (void)state;
+    enum { N = 1 << 20 };
+    char *text = malloc(N);
+    assert_non_null(text);
+    memset(text, 'a', N);
+    text[N - 1] = 'c';
+    text[N - 2] = 'd';
+    struct regex *r;
+    assert_int_equal(regex_new_search(STR("((a|aa|b){1,40}){1,40}c"), &r, NULL), 0);
+    assert_int_equal(regex_match(r, str_of(text, N)), ERR_TOO_BIG);
+    regex_free(r);
+    free(text);
 }
 
 /* Each round of the group leaves a point to come back to, more than the JIT's stack holds. */
@@ -272,7 +339,10 @@ int main(void)
         cmocka_unit_test(test_searching_finds_a_match_anywhere),
         cmocka_unit_test(test_dot_and_classes_match_characters_not_bytes),
         cmocka_unit_test(test_what_re2_refuses_is_refused),
-        cmocka_unit_test(test_a_hostile_pattern_ends_in_an_error),
+        cmocka_unit_test(test_patterns_with_many_ways_have_an_answer),
+        cmocka_unit_test(test_all_alternatives_at_once_give_the_same_answers),
+        cmocka_unit_test(test_a_search_of_a_long_text_has_an_answer),
+        cmocka_unit_test(test_too_much_work_ends_in_an_error),
         cmocka_unit_test(test_a_long_subject_is_no_hostile_pattern),
         cmocka_unit_test(test_invalid_utf8_subjects_match_byte_wise_or_not_at_all),
         cmocka_unit_test(test_literals_and_prefixes_are_found),

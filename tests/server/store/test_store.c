@@ -164,6 +164,41 @@ static void test_matchers_select_as_prometheus_does(void **state)
     harness_done(&h);
 }
 
+static int try_select(struct harness *h, const char *text)
+{
+    struct matcher matchers[4];
+    size_t n = harness_matchers(text, matchers, 4);
+    struct selection *selection = NULL;
+    int rc = store_select(h->store, matchers, n, INT64_MIN, INT64_MAX, 0, NULL, &selection, NULL);
+    if (rc == 0)
+        selection_free(selection);
+    harness_matchers_done(matchers, n);
+    return rc;
+}
+
+static void test_a_value_that_takes_too_long_spoils_nobody_elses_query(void **state)
+{
+    (void)state;
+    enum { N = 3000 };
+    struct harness h;
+    char hostile[N + 16] = "bad{u=";
+    memset(hostile + 6, 'a', N);
+    memcpy(hostile + 6 + N, "}", 2);
+    harness_init(&h);
+    (void)harness_open(&h);
+    harness_put(&h, hostile, NOON, 1);
+    harness_put(&h, "m{u=a1}", NOON, 1);
+    harness_put(&h, "m", NOON, 3);
+    for (int in_part = 0; in_part < 2; in_part++) {
+        check_rows(&h, "__name__=m u=~.*[a-z]+.*[0-9].*", "m{u=\"a1\"} 0=1");
+        check_rows(&h, "__name__=m u!~.*[a-z]+.*[0-9].*", "m 0=3");
+        assert_int_equal(try_select(&h, "u=~.*[a-z]+.*[0-9].*"), ERR_TOO_BIG);
+        assert_int_equal(try_select(&h, "__name__=bad u!~.*[a-z]+.*[0-9].*"), ERR_TOO_BIG);
+        assert_int_equal(store_flush(h.store, NULL), 0);
+    }
+    harness_done(&h);
+}
+
 static void test_label_names_and_values_come_from_heads_and_parts(void **state)
 {
     (void)state;
@@ -615,6 +650,7 @@ int main(void)
         cmocka_unit_test(test_any_time_from_year_one_to_9999_is_kept),
         cmocka_unit_test(test_a_selection_tells_where_the_next_rows_may_be),
         cmocka_unit_test(test_matchers_select_as_prometheus_does),
+        cmocka_unit_test(test_a_value_that_takes_too_long_spoils_nobody_elses_query),
         cmocka_unit_test(test_label_names_and_values_come_from_heads_and_parts),
         cmocka_unit_test(test_bits_of_values_are_kept),
         cmocka_unit_test(test_histograms_and_start_times_travel),
