@@ -19,6 +19,7 @@
 #include <pcre2.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
@@ -35,6 +36,9 @@ enum {
     STATES_MIN = 64,
     STATES_MAX = 4096, /* alternatives that are followed at once */
 };
+
+/* Bytes of the subject times steps. */
+static const uint64_t STEPPED_MAX = UINT64_C(1) << 35;
 
 /* Bytes of the subject times states squared: half a second in the worst case, mostly far less. */
 static const double WORK_MAX = 1 << 29;
@@ -435,13 +439,28 @@ static int outcome(int rc)
     return rc == PCRE2_ERROR_NOMEMORY ? ERR_NOMEM : 0; // invalid UTF-8 matches nothing
 }
 
+/* A step may walk over the whole subject: a long one gets fewer of them. NULL without memory. */
+static pcre2_match_context *limits_of(const struct regex *r, size_t n)
+{
+    pcre2_match_context *limits = pcre2_match_context_copy(r->limits);
+    if (limits)
+        (void)pcre2_set_match_limit(limits, (uint32_t)(STEPPED_MAX / n));
+    return limits;
+}
+
 static int run(const struct regex *r, struct str subject, pcre2_match_data *data)
 {
+    bool is_long = subject.n > STEPPED_MAX / MATCH_LIMIT;
+    pcre2_match_context *limits = is_long ? limits_of(r, subject.n) : r->limits;
+    if (!limits)
+        return ERR_NOMEM;
     PCRE2_SPTR text = (PCRE2_SPTR)(subject.p ? subject.p : "");
-    int rc = r->unchecked ? pcre2_jit_match(r->code, text, subject.n, 0, 0, data, r->limits)
-                          : pcre2_match(r->code, text, subject.n, 0, 0, data, r->limits);
+    int rc = r->unchecked ? pcre2_jit_match(r->code, text, subject.n, 0, 0, data, limits)
+                          : pcre2_match(r->code, text, subject.n, 0, 0, data, limits);
     if (rc == PCRE2_ERROR_JIT_STACKLIMIT) // its stack is 32 KiB; the interpreter has the heap
-        rc = pcre2_match(r->code, text, subject.n, 0, PCRE2_NO_JIT, data, r->limits);
+        rc = pcre2_match(r->code, text, subject.n, 0, PCRE2_NO_JIT, data, limits);
+    if (is_long)
+        pcre2_match_context_free(limits);
     return outcome(rc);
 }
 

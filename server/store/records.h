@@ -164,14 +164,19 @@ struct record_scan {
     int64_t *floor_unix_ns, *ceiling_unix_ns;
 };
 
+#define STORE_UNDECIDED_WARNING                                                                    \
+    "a regular expression needs too much time on some values; they count as not matching"
+
 struct record_scan_stats {
     uint64_t blocks, blocks_pruned, rows_read, rows_matched, bytes_read;
-    uint64_t damaged; /* blocks and days of which rows are missing: STORE_DAMAGED_WARNING */
+    uint64_t damaged;   /* blocks and days of which rows are missing: STORE_DAMAGED_WARNING */
+    uint64_t undecided; /* values that a regex took too long on: STORE_UNDECIDED_WARNING */
 };
 
 /* Runs the scan over a snapshot: rows acknowledged before are seen. Damaged blocks are skipped and
- * counted. `stats` may be NULL. ERR_CANCELLED, ERR_TOO_BIG (memory of a block, or a regex ran into
- * its limit), ERR_NOMEM, ERR_BUSY, or what `each` returned. */
+ * counted; a value that a regex takes too long on does not match, and is counted. `stats` may be
+ * NULL. ERR_CANCELLED, ERR_TOO_BIG (memory of a block), ERR_NOMEM, ERR_BUSY, or what `each`
+ * returned. */
 int store_scan(struct store *s, const struct record_scan *scan, struct record_scan_stats *stats,
                struct err *err);
 

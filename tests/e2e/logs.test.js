@@ -149,6 +149,22 @@ describe("the API of logs", () => {
     assert.deepEqual(await data("logs/fields", { prefix: "attributes.r" }), ["attributes.retry"]);
   });
 
+  it("a body on which a pattern takes too long spoils no search", async () => {
+    const own = await Telltale.start();
+    try {
+      await writeLogs(own.api, "long", [{ at: NOW, body: `${"a".repeat(500_000)} 12` }, { at: NOW, body: "job abc 1234567 ended" }]);
+      for (const flushed of [false, true]) {
+        if (flushed) await own.api.post("/api/v1/admin/telltale/flush", "");
+        const { status, json } = await own.api.get("/api/v1/logs", { where: 'body =~ "[a-z]+[a-z0-9 ]+[0-9]{7}"' });
+        assert.equal(status, 200);
+        assert.deepEqual(json.data.logs.map((one) => one.body), ["job abc 1234567 ended"]);
+        assert.match(json.warnings[0], /too much time on some values/);
+      }
+    } finally {
+      await own.dispose();
+    }
+  });
+
   it("shows what stands before and behind a record in its stream", async () => {
     const [line] = (await data("logs", { where: '"timed out"' })).logs;
     const around = await data("logs/context", { id: line.id, before: 1, behind: 2 });

@@ -18,8 +18,13 @@ void record_answer(void *self, const struct http_request *http, struct http_resp
 
 void record_end(struct json *j, const struct record_query *q)
 {
-    static const struct str damaged = {STORE_DAMAGED_WARNING, sizeof STORE_DAMAGED_WARNING - 1};
-    answer_end(j, &damaged, q->stats.damaged > 0, NULL, 0);
+    struct str warnings[2];
+    size_t n = 0;
+    if (q->stats.damaged)
+        warnings[n++] = STR(STORE_DAMAGED_WARNING);
+    if (q->stats.undecided)
+        warnings[n++] = STR(STORE_UNDECIDED_WARNING);
+    answer_end(j, warnings, n, NULL, 0);
 }
 
 void json_scanned(struct json *j, const struct record_query *q)

@@ -29,6 +29,8 @@ void record_request_warn(const struct record_request *r, struct http_response *r
 {
     if (r->q.stats.damaged)
         http_set_header(response, "Warning", STR("299 telltale \"" STORE_DAMAGED_WARNING "\""));
+    else if (r->q.stats.undecided)
+        http_set_header(response, "Warning", STR("299 telltale \"" STORE_UNDECIDED_WARNING "\""));
 }
 
 void record_request_end(struct record_request *r)

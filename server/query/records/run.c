@@ -62,6 +62,7 @@ static void add_stats(struct record_scan_stats *to, const struct record_scan_sta
     to->rows_matched += s->rows_matched;
     to->bytes_read += s->bytes_read;
     to->damaged += s->damaged;
+    to->undecided += s->undecided;
 }
 
 int record_query_scan(struct record_query *q, const struct record_scan *scan, struct err *err)

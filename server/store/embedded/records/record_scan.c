@@ -251,9 +251,6 @@ static int explain(struct running *r, int rc)
         return err_set(r->err, ERR_TOO_BIG,
                        "scan %s: a block of rows needs over %zu bytes of memory",
                        record_table_name(r->scan->table), r->block.budget);
-    if (rc == ERR_TOO_BIG)
-        return err_set(r->err, rc, "scan %s: a regular expression ran into its limit of steps",
-                       record_table_name(r->scan->table));
     return rc == ERR_NOMEM ? no_memory(r) : rc;
 }
 
@@ -263,6 +260,7 @@ static int scan_unit(struct running *r, const struct unit *u)
     bool ours = true;
     arena_reset(&r->block);
     int rc = open_rows(r, u, &rows);
+    rows.lenient = true;
     if (rc == 0 && !rowset_may_match(&rows, r->scan->where)) {
         r->stats.blocks_pruned++;
         return 0;
@@ -271,6 +269,7 @@ static int scan_unit(struct running *r, const struct unit *u)
     if (rc == 0)
         rc = scan_rows(r, u, &rows, &ours);
     if (rc == 0 || !ours) {
+        r->stats.undecided += rows.undecided;
         r->stats.bytes_read += rows.bytes_read;
         return rc;
     }

@@ -32,6 +32,8 @@ struct rowset {
     void *zstd; /* ZSTD_DCtx */
     struct rowset_column *read;
     uint64_t bytes_read;
+    bool lenient; /* values on which a regex takes too long do not match, and are counted: */
+    uint64_t undecided;
 };
 
 /* What each borrows lives as long as the rowset. The sources of a part are shared by its groups:

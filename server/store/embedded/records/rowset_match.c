@@ -109,18 +109,29 @@ static bool column_may(struct rowset *r, const struct predicate *p)
     return true;
 }
 
-static bool source_matches(const struct rowset *r, const struct predicate *p, uint32_t source,
+/* Whether the value satisfies the leaf: 1, 0, ERR_…. Of who searches one row must not take the
+ * answer away; of who deletes it must. */
+static int satisfies(struct rowset *r, const struct predicate *p, const struct any *v)
+{
+    int rc = predicate_matches(p, v);
+    if (rc != ERR_TOO_BIG || !r->lenient)
+        return rc;
+    r->undecided++;
+    return 0;
+}
+
+static bool source_matches(struct rowset *r, const struct predicate *p, uint32_t source,
                            int *out_rc)
 {
     const struct record_source *s = block_source(&r->sources, source);
     struct any v = s ? source_value(s, &p->column) : (struct any){0};
-    int rc = v.type == ANY_NONE ? 0 : predicate_matches(p, &v);
+    int rc = v.type == ANY_NONE ? 0 : satisfies(r, p, &v);
     if (rc < 0)
         *out_rc = rc;
     return rc > 0;
 }
 
-static bool sources_may(const struct rowset *r, const struct predicate *p)
+static bool sources_may(struct rowset *r, const struct predicate *p)
 {
     int rc = 0;
     for (uint32_t i = r->group->first_source; i <= r->group->last_source; i++)
@@ -206,7 +217,7 @@ static int match_each(struct rowset *r, const struct predicate *p, const struct 
         if (!is_within(within, row_of(c, i)))
             continue;
         struct any v = column_any(c, i, r->arena);
-        int rc = predicate_matches(p, &v);
+        int rc = satisfies(r, p, &v);
         if (rc < 0)
             return rc;
         if (rc)
@@ -224,7 +235,7 @@ static int match_dictionary(struct rowset *r, const struct predicate *p, const s
         return ERR_NOMEM;
     for (uint32_t i = 0; i < c->n_texts; i++) {
         struct any v = column_text_any(c, i, r->arena);
-        int rc = predicate_matches(p, &v);
+        int rc = satisfies(r, p, &v);
         if (rc < 0)
             return rc;
         hits[i] = (unsigned char)rc;
@@ -275,7 +286,7 @@ static int decide(struct rowset *r, const struct predicate *p, const struct colu
         return predicate_find(p, own, at > begin ? at - begin : 0) < own.n;
     }
     struct any v = own.p ? any_string(own) : column_text_any(c, text, r->arena);
-    return predicate_matches(p, &v);
+    return satisfies(r, p, &v);
 }
 
 /* All texts of the column in one go, as they lie behind each other; where the needle is, the value
