@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/atomic.h"
 #include "base/buf.h"
 #include "base/time.h"
 #include "cli/arguments.h"
@@ -13,8 +14,12 @@
 
 #define SAME_REQUEST_NS (NS_PER_S / 2)
 
+/* Nobody sent the signal that comes then. */
+static atomic_bool asked_to_quit;
+
 static void ask_to_quit(void)
 {
+    atomic_set_relaxed(&asked_to_quit, true);
     (void)kill(getpid(), SIGTERM); // the main thread waits for it; we always may
 }
 
@@ -43,7 +48,10 @@ static void wait_for_end(struct server *s, const sigset_t *set)
         if (sigwait(set, &number) != 0)
             continue;
         if (number != SIGHUP) {
-            log_info("serve", "stopping", LOG_STR("signal", number == SIGINT ? "INT" : "TERM"));
+            if (atomic_get_relaxed(&asked_to_quit))
+                log_info("serve", "stopping");
+            else
+                log_info("serve", "stopping", LOG_STR("signal", number == SIGINT ? "INT" : "TERM"));
             return;
         }
         struct err err;

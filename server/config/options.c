@@ -459,7 +459,7 @@ static const struct option options[] = {
      .max = 1024, .flags = OPTION_RESTART, .help = "Threads that answer queries."},
     {"limits.ingest_queue", OPT_COUNT, AT(limits.ingest_queue), .fallback = "256", .min = 1,
      .max = 1000000, .flags = OPTION_RESTART,
-     .help = "Requests with data that wait for a thread; 429 above."},
+     .help = "Requests with data that wait for a thread; 503 above."},
     {"limits.query_queue", OPT_COUNT, AT(limits.query_queue), .fallback = "1024", .min = 1,
      .max = 1000000, .flags = OPTION_RESTART, .help = "Queries that wait for a thread; 503 above."},
     {"limits.max_series_per_request", OPT_COUNT, AT(limits.max_series_per_request),

@@ -317,7 +317,6 @@ static int http_status_of(int rc)
     case ERR_CORRUPT: return 400;
     case ERR_TOO_BIG: return 413;
     case ERR_UNSUPPORTED: return 415;
-    case ERR_BUSY: return 429;
     default: return is_retryable(rc) ? 503 : 500;
     }
 }

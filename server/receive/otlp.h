@@ -31,7 +31,7 @@ struct otlp_endpoint *otlp_receiver_endpoint(struct otlp_receiver *r, enum otlp_
  *
  * Over HTTP the body is protobuf or JSON, by Content-Type, and so is the answer. 200: all is
  * stored, or what was left out is told (partial success); 400, 413, 415: nothing was stored and
- * saying it again will not help; 429, 503 with Retry-After: nothing was stored, send it again.
+ * saying it again will not help; 503 with Retry-After: nothing was stored, send it again.
  * Errors have a google.rpc.Status as body. */
 void otlp_receiver_http(void *self, const struct http_request *request,
                         struct http_response *response);

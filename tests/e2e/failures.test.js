@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { FOREVER, T0 } from "./support/fixture.js";
 import { run } from "./support/process.js";
@@ -76,6 +76,26 @@ function mountSmall(size) {
   return disk;
 }
 
+/** Writes a file until nothing more fits. */
+function fillUp(path) {
+  const file = openSync(path, "w");
+  try {
+    for (const bytes of [Buffer.alloc(64 << 10), Buffer.alloc(1)]) {
+      try {
+        while (writeSync(file, bytes) > 0);
+      } catch (error) {
+        assert.equal(error.code, "ENOSPC");
+      }
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+const LOGS = JSON.stringify({
+  resourceLogs: [{ scopeLogs: [{ logRecords: [{ timeUnixNano: `${Date.now()}000000`, body: { stringValue: "full" } }] }] }],
+});
+
 const has = (tool) => {
   try {
     execFileSync(tool, ["--version"], { stdio: "ignore" });
@@ -99,6 +119,36 @@ describe("a disk that fails", () => {
       assert.equal(await counted(server.api), batches * SERIES * STEP);
       disk.option("size=200m");
       await assertRecovers(server, batches, { wait: false });
+    } finally {
+      await server?.dispose();
+      disk.unmount();
+    }
+  });
+
+  it("full when the server starts: answers, refuses with a hint, and recovers by itself", async (t) => {
+    const disk = mountSmall("6m");
+    if (!disk) return t.skip("mounting is not permitted here");
+    const filler = join(disk.at, "filler");
+    let server;
+    try {
+      server = await Telltale.start({ set: FOREVER, dir: disk.at });
+      const { batches } = await fill(server.api, 10);
+      await server.kill();
+      fillUp(filler);
+      server.spawn();
+      await server.up();
+      await until(async () => /read-only/.test((await server.api.get("/-/ready")).text), "the log to be replayed", { timeoutMs: 20_000, everyMs: 50 });
+      await assertReadOnly(server.api, /No space left/);
+      assert.equal(await counted(server.api), batches * SERIES * STEP);
+      const { refusal } = await fill(server.api, batches + 1, batches);
+      assert.equal(refusal?.status, 503, refusal?.text);
+      assert.match(refusal.text, /No space left/);
+      assert.ok(refusal.headers.get("retry-after"));
+      const otlp = await server.api.post("/v1/logs", LOGS, { "content-type": "application/json" });
+      assert.equal(otlp.status, 503, otlp.text);
+      assert.equal(JSON.parse(otlp.text).code, 14);
+      rmSync(filler);
+      await assertRecovers(server, batches, { wait: true });
     } finally {
       await server?.dispose();
       disk.unmount();

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "store/embedded/aggregate_table.h"
 #include "store/embedded/exemplars_file.h"
+#include "store/embedded/format_file.h"
 #include "store/embedded/metadata.h"
 #include "store/embedded/part.h"
 #include "store/embedded/partitions.h"
@@ -278,9 +279,11 @@ static int check_format(struct check *c, const char *path)
     char *text = NULL;
     size_t n = 0;
     int rc = fs_read_all(c->fs, path, 256, &text, &n, c->err);
-    if (rc == 0 && !str_eq(str_of(text, n), STR("telltale store 1\n")))
-        check_damage(c, path, "says \"%.*s\"; expected \"telltale store 1\"",
-                     STR_ARG(str_trim(str_of(text, n))));
+    if (rc == 0 && !format_is_ours(str_of(text, n))) {
+        struct err why;
+        (void)format_refuse(path, str_of(text, n), &why);
+        check_damage(c, path, "%s", why.message + strlen(path) + 1); // it begins with the path
+    }
     free(text);
     c->totals->files++;
     if (rc == ERR_TOO_BIG)

@@ -190,10 +190,8 @@ int replay_log(struct store *s, char **out_note, struct err *err)
     if (rc == 0) {
         wal_init(&s->wal, s->fs, s->wal_dir, s->durability == STORE_DURABILITY_DISK, next);
         s->wal.old_bytes = r.total.bytes;
-        rc = wal_prepare(&s->wal, err);
+        rc = wal_begin(&s->wal, err);
     }
-    if (rc == 0)
-        rc = wal_rotate(&s->wal, err);
     if (rc == 0 && out_note)
         *out_note = note(&r, time_now_mono_ns() - began);
     free(r.streams);

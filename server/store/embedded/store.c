@@ -9,6 +9,7 @@
 #include "store/embedded/aggregate_table.h"
 #include "store/embedded/engine.h"
 #include "store/embedded/exemplars_file.h"
+#include "store/embedded/format_file.h"
 #include "store/embedded/keep.h"
 #include "store/embedded/records/records.h"
 
@@ -22,7 +23,7 @@
  *     wal/           wal.c
  *     2026-11-21/    parts of that day, partitions.c
  *   spans/, logs/    records/record_store.c */
-static const char format_text[] = "telltale store 1\n";
+static const char format_text[] = FORMAT_TEXT;
 
 enum {
     DEFAULT_MAX_STREAMS = 10000000,
@@ -137,9 +138,8 @@ static int check_format(struct store *s, struct err *err)
     int rc = fs_read_all(s->fs, path, 256, &text, &n, err);
     if (rc == ERR_NOT_FOUND)
         rc = fs_replace(s->fs, s->dir, path, format_text, sizeof format_text - 1, err);
-    else if (rc == 0 && !str_eq(str_of(text, n), STR("telltale store 1\n")))
-        rc = err_set(err, ERR_CORRUPT, "%s says \"%.*s\"; this program reads \"telltale store 1\"",
-                     path, STR_ARG(str_trim(str_of(text, n))));
+    else if (rc == 0 && !format_is_ours(str_of(text, n)))
+        rc = format_refuse(path, str_of(text, n), err);
     free(text);
     free(path);
     return rc;

@@ -186,6 +186,21 @@ int wal_rotate(struct wal *w, struct err *err)
     return rc;
 }
 
+int wal_begin(struct wal *w, struct err *err)
+{
+    struct err e = {0};
+    int rc = wal_prepare(w, &e);
+    if (rc == 0)
+        return wal_rotate(w, err);
+    if (rc != ERR_BUSY)
+        return err_set(err, rc, "%s", e.message);
+    lock_take(&w->lock);
+    note_failure(w, "write", &e);
+    w->full = true;
+    lock_give(&w->lock);
+    return 0;
+}
+
 int wal_remove_before(struct wal *w, uint32_t segment, struct err *err)
 {
     uint32_t *v = NULL;
@@ -238,6 +253,8 @@ static int undo_write(struct wal *w, int rc, struct err *e)
 static int write_locked(struct wal *w, struct buf *record, struct wal_position *out,
                         struct err *err)
 {
+    if (!w->file.fs && w->full)
+        return err_set(err, ERR_BUSY, "%s", w->reason);
     if (w->failed || !w->file.fs)
         return err_set(err, ERR_IO, "the write-ahead log has failed: %s", w->reason);
     struct err e = {0};
@@ -470,7 +487,7 @@ bool wal_has_news(struct wal *w)
 {
     struct wal_state log;
     wal_get_state(w, &log);
-    return log.failed || log.bytes > WAL_SEGMENT_HEADER;
+    return log.failed || log.full || log.bytes > WAL_SEGMENT_HEADER;
 }
 
 int wal_cut(struct wal *w, struct rwlock *gate, int (*freeze)(void *self), void *self,

@@ -39,7 +39,7 @@ struct wal {
     uint64_t old_bytes;         /* of segments before the current one */
     bool syncing;               /* somebody is, without the lock */
     bool failed;                /* appends are refused until wal_rotate opens a new segment */
-    bool full;                  /* the last append found the disk full */
+    bool full;                  /* the last append, or wal_begin, found the disk full */
     uint32_t lost_segment;      /* the last segment that failed, and how much of it was synced */
     uint64_t lost_after;
     char reason[256]; /* of failed or full */
@@ -75,6 +75,10 @@ int wal_sync(struct wal *w, struct wal_position position, struct err *err);
  * clears a failure. No append may run during wal_rotate. */
 int wal_prepare(struct wal *w, struct err *err);
 int wal_rotate(struct wal *w, struct err *err);
+
+/* Both, for the first segment. On a full disk the log begins without one: appends are refused with
+ * ERR_BUSY and the state says full, until a later wal_prepare and wal_rotate succeed. */
+int wal_begin(struct wal *w, struct err *err);
 
 /* Removes the segments below `segment`, oldest first. */
 int wal_remove_before(struct wal *w, uint32_t segment, struct err *err);

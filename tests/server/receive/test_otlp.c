@@ -265,7 +265,7 @@ static void test_a_busy_store_asks_to_come_again(void **state)
 {
     (void)state;
     store.rc = ERR_BUSY;
-    expect(json_type, str_c(gauge), 429, "{\"code\":14,\"message\":\"the store said no\"}");
+    expect(json_type, str_c(gauge), 503, "{\"code\":14,\"message\":\"the store said no\"}");
     store.rc = ERR_IO;
     expect(json_type, str_c(gauge), 503, "{\"code\":14,\"message\":\"the store said no\"}");
     store.rc = ERR_INTERNAL;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/map_guard.h"
+#include "store/records.h"
 
 static struct store_stats stats_of(struct harness *h)
 {
@@ -76,6 +77,72 @@ static void test_a_full_disk_is_tried_again_without_a_batch(void **state)
     crash_fs_set_space(h.disk, UINT64_MAX);
     assert_int_equal(store_maintain(h.store, false, NULL), 0);
     assert_false(stats_of(&h).read_only);
+    harness_done(&h);
+}
+
+/* Of all three tables: what was acknowledged is answered, writes are told to come again. */
+static int append_record(struct harness *h, enum record_table table)
+{
+    struct record_batch b;
+    struct sink_result result;
+    record_batch_init(&b, table, 1 << 20);
+    struct record *r = record_batch_add(&b, record_batch_add_group(&b));
+    r->t_unix_ns = NOON * 1000000;
+    if (table == RECORD_SPANS)
+        r->fields[SPAN_TRACE_ID] = any_bytes(STR("0123456789abcdef"));
+    int rc = store_append_records(h->store, &b, &result, NULL);
+    record_batch_done(&b);
+    return rc;
+}
+
+static uint64_t rows_of_records(struct harness *h)
+{
+    struct store_stats stats = stats_of(h);
+    return stats.records[RECORD_SPANS].head_rows + stats.records[RECORD_LOGS].head_rows +
+           stats.records[RECORD_SPANS].part_rows + stats.records[RECORD_LOGS].part_rows;
+}
+
+static void check_refused_as_full(struct harness *h)
+{
+    struct err err = {0};
+    assert_true(stats_of(h).read_only);
+    assert_non_null(strstr(stats_of(h).message, "No space left"));
+    harness_float(h, "m", NOON + 1, 2);
+    assert_int_equal(harness_append(h, NULL, &err), ERR_BUSY);
+    assert_non_null(strstr(err.message, "No space left"));
+    assert_int_equal(append_record(h, RECORD_SPANS), ERR_BUSY);
+    assert_int_equal(append_record(h, RECORD_LOGS), ERR_BUSY);
+    check_rows(h, "", "m 0=1");
+    assert_int_equal(rows_of_records(h), 2);
+}
+
+static void test_a_start_on_a_full_disk_answers_refuses_and_recovers(void **state)
+{
+    (void)state;
+    struct harness h;
+    harness_init(&h);
+    (void)harness_open(&h);
+    harness_put(&h, "m", NOON, 1);
+    assert_int_equal(append_record(&h, RECORD_SPANS), 0);
+    assert_int_equal(append_record(&h, RECORD_LOGS), 0);
+    for (int i = 0; i < 2; i++) {
+        crash_fs_kill_process(h.disk);
+        store_abandon(h.store);
+        crash_fs_set_space(h.disk, crash_fs_used(h.disk));
+        (void)harness_open(&h);
+        check_refused_as_full(&h);
+        assert_int_not_equal(store_maintain(h.store, false, NULL), 0);
+        check_refused_as_full(&h);
+    }
+    crash_fs_set_space(h.disk, UINT64_MAX);
+    assert_int_equal(store_maintain(h.store, false, NULL), 0);
+    assert_false(stats_of(&h).read_only);
+    harness_put(&h, "m", NOON + 1, 2);
+    assert_int_equal(append_record(&h, RECORD_SPANS), 0);
+    assert_int_equal(append_record(&h, RECORD_LOGS), 0);
+    harness_kill(&h);
+    check_rows(&h, "", "m 0=1 1=2");
+    assert_int_equal(rows_of_records(&h), 4);
     harness_done(&h);
 }
 
@@ -207,6 +274,7 @@ int main(void)
         cmocka_unit_test(test_a_disk_that_becomes_read_only_refuses_and_recovers),
         cmocka_unit_test(test_a_flush_that_fails_is_told_until_one_succeeds),
         cmocka_unit_test(test_a_full_disk_is_tried_again_without_a_batch),
+        cmocka_unit_test(test_a_start_on_a_full_disk_answers_refuses_and_recovers),
         cmocka_unit_test(test_a_cancelled_replay_leaves_the_log_as_it_was),
         cmocka_unit_test(test_a_merge_keeps_the_file_that_it_could_not_read_whole),
         cmocka_unit_test(test_a_part_that_is_cut_short_under_the_store_is_damage_not_death),

@@ -385,6 +385,37 @@ static void test_a_later_format_is_refused(void **state)
     harness_done(&h);
 }
 
+static void test_a_format_without_its_newline_is_read(void **state)
+{
+    (void)state;
+    struct harness h;
+    harness_init(&h);
+    (void)harness_open(&h);
+    harness_put(&h, "m", NOON, 1);
+    harness_close(&h);
+    assert_true(crash_fs_cut(h.disk, "root/data/FORMAT", 16));
+    (void)harness_open(&h);
+    check_rows(&h, "", "m 0=1");
+    harness_done(&h);
+}
+
+static void test_a_damaged_format_is_refused_in_plain_text(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct err err = {0};
+    harness_init(&h);
+    (void)harness_open(&h);
+    harness_close(&h);
+    assert_true(crash_fs_damage(h.disk, "root/data/FORMAT", 0, 't' ^ 0x1b));
+    assert_int_equal(store_open(&h.options, &h.store, &err), ERR_CORRUPT);
+    assert_non_null(
+        strstr(err.message, "FORMAT says \"\\x1belltale store 1\"; this program reads"));
+    assert_non_null(strstr(err.message, "if the file is damaged, write that line into it"));
+    h.store = NULL;
+    harness_done(&h);
+}
+
 static void test_a_selection_takes_from_the_askers_memory(void **state)
 {
     (void)state;
@@ -658,6 +689,8 @@ int main(void)
         cmocka_unit_test(test_retention_drops_days_and_hides_the_rest),
         cmocka_unit_test(test_a_second_open_is_refused_with_the_holder),
         cmocka_unit_test(test_a_later_format_is_refused),
+        cmocka_unit_test(test_a_format_without_its_newline_is_read),
+        cmocka_unit_test(test_a_damaged_format_is_refused_in_plain_text),
         cmocka_unit_test(test_a_selection_takes_from_the_askers_memory),
         cmocka_unit_test(test_nothing_is_answered_before_the_replay),
         cmocka_unit_test(test_a_full_disk_refuses_and_recovers),

@@ -326,6 +326,6 @@ bool record_store_is_flush_due(struct record_store *s)
     wal_get_state(&s->wal, &log);
     bool old = atomic_get_relaxed(&s->head_rows) &&
                age_ns / NS_PER_MS >= atomic_get_relaxed(&s->flush_after_ms);
-    return log.failed || old ||
+    return log.failed || log.full || old ||
            atomic_get_relaxed(&s->head_bytes) > atomic_get_relaxed(&s->head_max_bytes);
 }

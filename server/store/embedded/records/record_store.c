@@ -472,9 +472,7 @@ int record_store_replay(struct record_store *s, uint64_t *out_rows, struct err *
     if (rc == 0) {
         wal_init(&s->wal, s->fs, s->wal_dir, s->durable, next_segment(s, v, n));
         s->wal.old_bytes = bytes;
-        rc = wal_prepare(&s->wal, err);
-        if (rc == 0)
-            rc = wal_rotate(&s->wal, err);
+        rc = wal_begin(&s->wal, err);
         if (rc != 0)
             wal_done(&s->wal);
     }

@@ -86,9 +86,17 @@ int records_flush(struct store *s, struct err *err)
 int records_maintain(struct store *s, bool all, struct err *err)
 {
     int rc = 0;
-    for (int i = 0; rc == 0 && i < RECORD_TABLES; i++)
-        rc = record_store_maintain(s->records[i], all, err);
-    return rc == 0 ? size_limit_apply(s, SIZE_LIMIT_RECORDS, err) : rc;
+    for (int i = 0; rc != ERR_CANCELLED && i < RECORD_TABLES; i++) {
+        struct err e = {0};
+        int one = record_store_maintain(s->records[i], all, &e);
+        if (one != 0 && rc == 0)
+            rc = err_set(err, one, "%s", e.message);
+    }
+    if (rc == ERR_CANCELLED)
+        return rc;
+    /* A full disk fails a merge: then the limits are what makes room. */
+    int limit = size_limit_apply(s, SIZE_LIMIT_RECORDS, rc == 0 ? err : NULL);
+    return rc == 0 ? limit : rc;
 }
 
 int records_hold(struct store *s, bool skip_head, struct err *err)
