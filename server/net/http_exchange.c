@@ -109,7 +109,8 @@ int exchange_read_form(struct http_exchange *x, const struct http_limits *limits
 {
     struct str type = http_header(&x->request, "Content-Type");
     struct str media = str_trim(str_cut(&type, ';'));
-    if (!str_eq_nocase(media, STR("application/x-www-form-urlencoded")))
+    if (!(x->request.method & (HTTP_POST | HTTP_PUT)) ||
+        !str_eq_nocase(media, STR("application/x-www-form-urlencoded")))
         return 0;
     size_t n_url = x->request.n_params;
     int rc = add_params(x, buf_str(&x->body), limits->max_params);

@@ -56,7 +56,8 @@ void exchange_get_back(struct http_exchange *x);
 /* Fills path, raw_path and the URL's parameters. ERR_TOO_BIG, ERR_NOMEM, ERR_INVALID. */
 int exchange_read_url(struct http_exchange *x, const struct http_limits *limits);
 
-/* Adds the parameters of a form body, if it is one. */
+/* Puts the parameters of a form body, if it is one and the method is POST or PUT, before those of
+ * the URL. ERR_TOO_BIG, ERR_NOMEM, ERR_INVALID. */
 int exchange_read_form(struct http_exchange *x, const struct http_limits *limits);
 
 /* Makes the response a refusal, in the route's shape of errors, and counts the reason. */

@@ -164,6 +164,10 @@ static void test_requests_reach_their_handler_decoded(void **state)
                      "Content-Type: application/x-www-form-urlencoded; charset=utf-8\r\n"
                      "Content-Length: 7\r\n\r\nq=%2B1+"),
               "body=q=%2B1+ q:+1  u:1");
+    check_has(raw(s, "GET /echo?u=1 HTTP/1.1\r\n" CLOSE
+                     "Content-Type: application/x-www-form-urlencoded\r\n"
+                     "Content-Length: 3\r\n\r\nu=2"),
+              "body=u=2 u:1");
     check_has(raw(s, "POST /echo HTTP/1.1\r\n" CLOSE
                      "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"),
               "body=abcde");
