@@ -2,6 +2,8 @@
 
 #include "base/compiler.h"
 
+enum { SHOWN_MAX = 40 };
+
 struct json_reader json_reader_of(struct str bytes, struct arena *arena, unsigned max_depth)
 {
     const char *p = bytes.p ? bytes.p : "";
@@ -23,11 +25,28 @@ void json_damage(struct json_reader *r, const char *what)
     r->at = r->end;
 }
 
+void json_unexpected(struct json_reader *r, const char *expected, struct str found)
+{
+    if (!r->damage)
+        r->found = found;
+    json_damage(r, expected);
+}
+
+/* A longer text is cut, but not within a character. */
+static struct str shown(struct str text)
+{
+    size_t n = MIN(text.n, (size_t)SHOWN_MAX);
+    while (n > 0 && n < text.n && ((unsigned char)text.p[n] & 0xc0) == 0x80)
+        n--;
+    return str_sub(text, 0, n);
+}
+
 int json_error(const struct json_reader *r, const char *field, struct err *err)
 {
     int code = arena_failed(r->arena) ? ERR_NOMEM : ERR_INVALID;
-    return err_set(err, code, "%s%s%s, at byte %zu", field ? field : "", field ? ": " : "",
-                   r->damage ? r->damage : "damaged", r->damage_offset);
+    return err_set(err, code, "%s%s%s%s%.*s, at byte %zu", field ? field : "", field ? ": " : "",
+                   r->damage ? r->damage : "damaged", r->found.p ? "; found " : "",
+                   STR_ARG(shown(r->found)), r->damage_offset);
 }
 
 /* ---- what comes next ---- */
@@ -63,6 +82,25 @@ enum json_kind json_peek(struct json_reader *r)
     return JSON_KIND_NONE;
 }
 
+/* Notes that the next value is of another kind. */
+static void wrong_kind(struct json_reader *r, const char *expected)
+{
+    struct str found = STR("something else");
+    switch (peek_byte(r)) {
+    case '{': found = STR("an object"); break;
+    case '[': found = STR("an array"); break;
+    case '"': found = STR("a string"); break;
+    case 't':
+    case 'f': found = STR("true or false"); break;
+    case 'n': found = STR("null"); break;
+    case '\0': found = STR("nothing"); break;
+    default: break;
+    }
+    if (r->at < r->end && (*r->at == '-' || (*r->at >= '0' && *r->at <= '9')))
+        found = STR("a number");
+    json_unexpected(r, expected, found);
+}
+
 /* ---- words and numbers ---- */
 
 static bool take_word(struct json_reader *r, struct str word)
@@ -79,7 +117,7 @@ bool json_read_bool(struct json_reader *r)
     if (take_word(r, STR("true")))
         return true;
     if (!take_word(r, STR("false")))
-        json_damage(r, "expected true or false");
+        wrong_kind(r, "expected true or false");
     return false;
 }
 
@@ -120,7 +158,10 @@ struct str json_read_number(struct json_reader *r)
         good &= take_digits(r) > 0;
     }
     if (!good) {
-        json_damage(r, "expected a number");
+        if (r->at == begin)
+            wrong_kind(r, "expected a number");
+        else
+            json_unexpected(r, "expected a number", str_of(begin, (size_t)(r->at - begin)));
         return (struct str){0};
     }
     return str_of(begin, (size_t)(r->at - begin));
@@ -271,7 +312,7 @@ struct str json_read_string(struct json_reader *r)
 {
     bool escapes;
     if (peek_byte(r) != '"') {
-        json_damage(r, "expected a string");
+        wrong_kind(r, "expected a string");
         return (struct str){0};
     }
     r->at++;
@@ -288,7 +329,7 @@ struct str json_read_string(struct json_reader *r)
 static void enter(struct json_reader *r, char opening, const char *expected)
 {
     if (peek_byte(r) != opening) {
-        json_damage(r, expected);
+        wrong_kind(r, expected);
     } else if (r->depth == r->max_depth) {
         json_damage(r, "nested too deep");
     } else {

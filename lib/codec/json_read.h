@@ -34,6 +34,7 @@ struct json_reader {
     const char *at, *end, *start;
     struct arena *arena; /* for strings with escapes */
     const char *damage;  /* what is wrong, static text; NULL: nothing */
+    struct str found;    /* in place of what was expected; p NULL: the damage says it all */
     size_t damage_offset;
     unsigned depth, max_depth; /* of arrays and objects */
     bool first;                /* no comma is due before the next member or element */
@@ -50,7 +51,12 @@ static inline bool json_failed(const struct json_reader *r)
 /* Notes the first damage, also one that the caller finds; `what`: static text. */
 void json_damage(struct json_reader *r, const char *what);
 
-/* "field: what, at byte N"; ERR_INVALID, or ERR_NOMEM when the arena's budget was spent. */
+/* The same of a value that is not what was expected. `found`: what it is, in words, or as it stands
+ * in the document. */
+void json_unexpected(struct json_reader *r, const char *expected, struct str found);
+
+/* "field: what, at byte N", "field: expected; found X, at byte N"; ERR_INVALID, or ERR_NOMEM when
+ * the arena's budget was spent. */
 int json_error(const struct json_reader *r, const char *field, struct err *err);
 
 /* What the next value is; nothing is read. */

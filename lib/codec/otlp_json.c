@@ -44,10 +44,15 @@ static const struct otlp_field *field_of(const struct otlp_message *m, struct st
 
 /* ---- numbers ---- */
 
-/* A number, or its text in a string, as protobuf's JSON allows both for all. */
-static struct str number_text(struct json_reader *r)
+/* A number, or its text in a string, as protobuf's JSON allows both for all; *out_raw is how it
+ * stands in the document. */
+static struct str number_text(struct json_reader *r, struct str *out_raw)
 {
-    return json_peek(r) == JSON_KIND_STRING ? json_read_string(r) : json_read_number(r);
+    bool quoted = json_peek(r) == JSON_KIND_STRING;
+    const char *begin = r->at;
+    struct str text = quoted ? json_read_string(r) : json_read_number(r);
+    *out_raw = str_of(begin, r->damage ? 0 : (size_t)(r->at - begin));
+    return text;
 }
 
 /* 1.0 and 1e3 are integers too: encoders whose numbers are all doubles write such. */
@@ -56,55 +61,69 @@ static bool exact_integer(struct str text, double *out)
     return num_parse_double(text, out) == 0 && *out == (double)(int64_t)MAX(MIN(*out, 9e18), -9e18);
 }
 
-static int64_t read_i64(struct json_reader *r)
+static int64_t read_signed(struct json_reader *r, struct str *out_raw)
 {
-    struct str text = number_text(r);
+    struct str text = number_text(r, out_raw);
     int64_t v = 0;
     double f64;
     if (r->damage || num_parse_i64(text, &v) == 0)
         return v;
     if (exact_integer(text, &f64))
         return (int64_t)f64;
-    json_damage(r, "expected an integer of 64 bits");
+    json_unexpected(r, "expected an integer of 64 bits", *out_raw);
     return 0;
 }
 
-static uint64_t read_u64(struct json_reader *r)
+static int64_t read_i64(struct json_reader *r)
 {
-    struct str text = number_text(r);
+    struct str raw;
+    return read_signed(r, &raw);
+}
+
+static uint64_t read_unsigned(struct json_reader *r, struct str *out_raw)
+{
+    struct str text = number_text(r, out_raw);
     uint64_t v = 0;
     double f64;
     if (r->damage || num_parse_u64(text, &v) == 0)
         return v;
     if (exact_integer(text, &f64) && f64 >= 0)
         return (uint64_t)f64;
-    json_damage(r, "expected an integer of 64 bits that is not negative");
+    json_unexpected(r, "expected an integer of 64 bits that is not negative", *out_raw);
     return 0;
+}
+
+static uint64_t read_u64(struct json_reader *r)
+{
+    struct str raw;
+    return read_unsigned(r, &raw);
 }
 
 static int32_t read_i32(struct json_reader *r)
 {
-    int64_t v = read_i64(r);
+    struct str raw;
+    int64_t v = read_signed(r, &raw);
     if (v < INT32_MIN || v > INT32_MAX)
-        json_damage(r, "expected an integer of 32 bits");
+        json_unexpected(r, "expected an integer of 32 bits", raw);
     return r->damage ? 0 : (int32_t)v;
 }
 
 static uint32_t read_u32(struct json_reader *r)
 {
-    uint64_t v = read_u64(r);
+    struct str raw;
+    uint64_t v = read_unsigned(r, &raw);
     if (v > UINT32_MAX)
-        json_damage(r, "expected an integer of 32 bits");
+        json_unexpected(r, "expected an integer of 32 bits", raw);
     return r->damage ? 0 : (uint32_t)v;
 }
 
 /* "NaN", "Infinity" and "-Infinity" have no word in JSON and come as strings. */
 static double read_f64(struct json_reader *r)
 {
-    struct str text = number_text(r);
+    struct str raw, text = number_text(r, &raw);
     double v = 0;
     if (!r->damage && num_parse_double(text, &v) != 0)
-        json_damage(r, "expected a number");
+        json_unexpected(r, "expected a number", raw);
     return v;
 }
 

@@ -4,12 +4,15 @@
  * bytes and one comparison a label, and only what fails is looked at again. */
 #include "codec/remote_write_decoder.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/buf.h"
 #include "codec/remote_write_histogram.h"
 #include "model/batch.h"
 #include "model/histogram.h"
+
+enum { REASON_MAX = 192 };
 
 static bool is_ascii(const uint8_t *p, const uint8_t *end)
 {
@@ -226,20 +229,30 @@ static bool is_canonical(const struct label *v, size_t n)
     return true;
 }
 
-/* What is over a limit, or NULL. */
+/* What is over a limit, told in `room`, or NULL. */
 static const char *over_limit(const struct remote_write_limits *limits, const struct labels *l,
-                              struct str *out_about)
+                              char room[static REASON_MAX])
 {
     size_t max_name = limits->max_label_name_bytes ? limits->max_label_name_bytes : SIZE_MAX;
     size_t max_value = limits->max_label_value_bytes ? limits->max_label_value_bytes : SIZE_MAX;
-    if (limits->max_labels && l->n > limits->max_labels)
-        return "too many labels";
+    if (limits->max_labels && l->n > limits->max_labels) {
+        (void)snprintf(room, REASON_MAX,
+                       "%zu labels; expected at most %" PRIu32 " (limits.max_labels)", l->n,
+                       limits->max_labels);
+        return room;
+    }
     for (size_t i = 0; i < l->n; i++) {
-        *out_about = l->v[i].name;
-        if (l->v[i].name.n > max_name)
-            return "name too long of label \"";
-        if (l->v[i].value.n > max_value)
-            return "value too long of label \"";
+        struct str name = l->v[i].name, value = l->v[i].value;
+        if (name.n <= max_name && value.n <= max_value)
+            continue;
+        bool is_name = name.n > max_name;
+        (void)snprintf(room, REASON_MAX,
+                       "%s of label \"%.*s\": %zu bytes; expected at most %zu "
+                       "(limits.max_label_%s_bytes)",
+                       is_name ? "name" : "value", STR_ARG(str_sub(name, 0, 60)),
+                       is_name ? name.n : value.n, is_name ? max_name : max_value,
+                       is_name ? "name" : "value");
+        return room;
     }
     return NULL;
 }
@@ -251,6 +264,7 @@ static bool series_labels(struct remote_write_decoder *d, struct labels *out)
     size_t n = arrays_count(&d->labels), samples = arrays_count(&d->samples);
     struct labels raw = {v, n};
     struct str about = {0};
+    char room[REASON_MAX];
     const char *reason = d->bad_text;
     enum remote_write_reject why = REMOTE_WRITE_BAD_LABELS;
     if (!reason && !is_canonical(v, n)) {
@@ -263,7 +277,7 @@ static bool series_labels(struct remote_write_decoder *d, struct labels *out)
     if (!reason && labels_metric_name(&raw).n == 0)
         reason = "metric name missing";
     if (!reason) {
-        reason = over_limit(d->limits, &raw, &about);
+        reason = over_limit(d->limits, &raw, room);
         why = REMOTE_WRITE_LABEL_LIMIT;
     }
     if (reason) {

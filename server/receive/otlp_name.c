@@ -5,7 +5,7 @@
 
 /* What is longer is over every limit of names, and has none. The result grows by a few words only,
  * so that a buffer fails for want of memory alone. */
-enum { INPUT_MAX_BYTES = 16 << 10, NAME_MAX_BYTES = 64 << 10 };
+enum { INPUT_MAX_BYTES = OTLP_NAME_MAX_BYTES, NAME_MAX_BYTES = 64 << 10 };
 
 static bool escapes(enum otlp_translation t)
 {

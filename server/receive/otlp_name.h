@@ -13,6 +13,9 @@
 #include "base/str.h"
 #include "receive/receive.h"
 
+/* Of names and units that are sent. */
+enum { OTLP_NAME_MAX_BYTES = 16 << 10 };
+
 enum otlp_name_kind { OTLP_NAME_COUNTER, OTLP_NAME_GAUGE, OTLP_NAME_OTHER };
 
 /* The name of a metric family, or empty when nothing of it is left, or it is too long. */

@@ -4,8 +4,11 @@
  */
 #include "receive/otlp_translate.h"
 
+#include <stdio.h>
+
 #include "base/compiler.h"
 #include "base/time.h"
+#include "receive/otlp_name.h"
 #include "receive/otlp_points.h"
 
 const char *otlp_reject_name(enum otlp_reject r)
@@ -35,13 +38,27 @@ size_t otlp_outcome_rejected(const struct otlp_outcome *o)
 
 /* ---- metrics ---- */
 
+/* Why nothing is left of the metric's name. */
+static void reject_name(struct otlp_translator *t)
+{
+    const struct otlp_metric *m = t->m;
+    char why[96] = "metric name: no letter or digit; expected one at least";
+    bool long_name = m->name.n > OTLP_NAME_MAX_BYTES;
+    if (m->name.n == 0)
+        (void)snprintf(why, sizeof why, "metric name: empty");
+    else if (long_name || m->unit.n > OTLP_NAME_MAX_BYTES)
+        (void)snprintf(why, sizeof why, "metric %s: %zu bytes; expected at most %d",
+                       long_name ? "name" : "unit", long_name ? m->name.n : m->unit.n,
+                       OTLP_NAME_MAX_BYTES);
+    (void)otlp_reject(t, m->data.n_points, OTLP_REJECT_NAME, why);
+}
+
 /* What all points of the metric would be rejected for; 0 when there is nothing of the kind. */
 static bool reject_metric(struct otlp_translator *t)
 {
     const struct otlp_data *data = &t->m->data;
     if (t->family->family.n == 0) {
-        (void)otlp_reject(t, data->n_points, OTLP_REJECT_NAME,
-                          "metric name: empty, too long or without a letter or digit");
+        reject_name(t);
         return true;
     }
     if (otlp_is_temporal(t->m->kind) && data->temporality != OTLP_CUMULATIVE &&

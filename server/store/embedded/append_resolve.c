@@ -1,6 +1,7 @@
 /* From the batch's series to streams: what is good of each, and where it belongs. */
 #include "store/embedded/append.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -84,14 +85,31 @@ static int64_t series_min_ms(const struct append *a, const struct batch_series *
     return keep_min_ms(&a->keep, &labels);
 }
 
+static void reject_time(struct append *a, const struct batch_series *series,
+                        enum reject_reason reason, int64_t t_unix_ms)
+{
+    char why[128] = "";
+    if (a->result.message[0] == '\0' && reason == REJECT_TOO_OLD)
+        (void)snprintf(why, sizeof why,
+                       "time %" PRId64 " is before %" PRId64
+                       ", the first that is kept (storage.retention.metrics)",
+                       t_unix_ms, series_min_ms(a, series));
+    else if (a->result.message[0] == '\0')
+        (void)snprintf(why, sizeof why,
+                       "time %" PRId64 " is after %" PRId64
+                       ", the last that is accepted (storage.max_future)",
+                       t_unix_ms, a->max_ms);
+    reject(a, series, reason, 1, why);
+}
+
 static bool admit_sample(struct append *a, const struct batch_series *series, struct sample *s)
 {
     if (s->t_unix_ms < a->min_ms && s->t_unix_ms < series_min_ms(a, series)) {
-        reject(a, series, REJECT_TOO_OLD, 1, "sample is older than the retention");
+        reject_time(a, series, REJECT_TOO_OLD, s->t_unix_ms);
         return false;
     }
     if (s->t_unix_ms > a->max_ms) {
-        reject(a, series, REJECT_TOO_NEW, 1, "sample is too far in the future");
+        reject_time(a, series, REJECT_TOO_NEW, s->t_unix_ms);
         return false;
     }
     return !s->histogram || admit_histogram(a, series, s);

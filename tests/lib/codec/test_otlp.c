@@ -496,13 +496,15 @@ static void test_bad_json_is_told_with_path_and_offset(void **state)
     static const struct {
         const char *text, *message;
     } cases[] = {
-        {"", "object: expected an object, at byte 0"},
-        {"[]", "object: expected an object, at byte 0"},
+        {"", "object: expected an object; found nothing, at byte 0"},
+        {"[]", "object: expected an object; found an array, at byte 0"},
         {"{\"resourceMetrics\":[{}", "resource_metrics: the document ends too early, at byte 22"},
         {"{\"resourceMetrics\":[{}]}x", "document: something follows the document, at byte 24"},
-        {"{\"resourceMetrics\":{}}", "resource_metrics: expected an array, at byte 19"},
+        {"{\"resourceMetrics\":{}}",
+         "resource_metrics: expected an array; found an object, at byte 19"},
         {"{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"sum\":{\"isMonotonic\":1}}]}]}]}",
-         "resource_metrics[0].scope_metrics[0].metrics[0].sum.is_monotonic: expected true or false,"
+         "resource_metrics[0].scope_metrics[0].metrics[0].sum.is_monotonic: expected true or false;"
+         " found a number,"
          " at byte 71"},
         {"{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"sum\":"
          "{\"aggregationTemporality\":\"AGGREGATION_TEMPORALITY_DELTA\"}}]}]}]}",
@@ -511,7 +513,7 @@ static void test_bad_json_is_told_with_path_and_offset(void **state)
         {"{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"gauge\":{\"dataPoints\":"
          "[{\"timeUnixNano\":\"yesterday\"}]}}]}]}]}",
          "resource_metrics[0].scope_metrics[0].metrics[0].gauge.data_points[0].time_unix_nano: "
-         "expected an integer of 64 bits that is not negative, at byte 100"},
+         "expected an integer of 64 bits that is not negative; found \"yesterday\", at byte 100"},
         {"{\"resourceMetrics\":[{\"schemaUrl\":\"\xff\"}]}",
          "resource_metrics[0].schema_url: the string is not UTF-8, at byte 36"},
         {"{\"resourceMetrics\":[{\"schemaUrl\":\"\\x\"}]}",
@@ -521,8 +523,12 @@ static void test_bad_json_is_told_with_path_and_offset(void **state)
          "resource_metrics[0].scope_metrics[0].metrics[0].gauge.data_points[0].exemplars[0]."
          "span_id: expected hex digits, at byte 103"},
         {"{\"a\" 1}", "object: expected a colon, at byte 5"},
-        {"{\"a\":01}", "unknown member: expected a number, at byte 7"},
-        {"{\"a\":1,}", "unknown member: expected a string, at byte 7"},
+        {"{\"a\":01}", "unknown member: expected a number; found 01, at byte 7"},
+        {"{\"a\":1,}", "unknown member: expected a string; found something else, at byte 7"},
+        {"{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"gauge\":{\"dataPoints\":[{\"asDouble\":"
+         "\"0123456789012345678901234567890123456ééé\"}]}}]}]}]}",
+         "resource_metrics[0].scope_metrics[0].metrics[0].gauge.data_points[0].as_double: expected a number; found "
+         "\"0123456789012345678901234567890123456é, at byte 130"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct otlp_request request;

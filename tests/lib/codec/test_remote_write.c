@@ -210,13 +210,15 @@ static void test_bad_series_are_left_out_and_named(void **state)
         {{NULL}, REMOTE_WRITE_BAD_LABELS, "timeseries[1]: metric name missing in series {}"},
         {{"__name__", "a", "b", "1", "c", "2", "d", "3"},
          REMOTE_WRITE_LABEL_LIMIT,
-         "timeseries[1]: too many labels in series a{b=\"1\", c=\"2\", d=\"3\"}"},
+         "timeseries[1]: 4 labels; expected at most 3 (limits.max_labels) in series a{b=\"1\", c=\"2\", d=\"3\"}"},
         {{"__name__", "a", "long_name", "1"},
          REMOTE_WRITE_LABEL_LIMIT,
-         "timeseries[1]: name too long of label \"long_name\" in series a{long_name=\"1\"}"},
+         "timeseries[1]: name of label \"long_name\": 9 bytes; expected at most 8 "
+         "(limits.max_label_name_bytes) in series a{long_name=\"1\"}"},
         {{"__name__", "a", "b", long_text},
          REMOTE_WRITE_LABEL_LIMIT,
-         "timeseries[1]: value too long of label \"b\" in series a{b=\"0123456789\"}"},
+         "timeseries[1]: value of label \"b\": 10 bytes; expected at most 9 "
+         "(limits.max_label_value_bytes) in series a{b=\"0123456789\"}"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         put_series(1, 1, "__name__", "good", NULL);

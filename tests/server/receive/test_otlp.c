@@ -209,8 +209,9 @@ static void test_compressed_bodies_are_stored(void **state)
 static void test_bad_bodies_are_answered_with_a_status_in_their_encoding(void **state)
 {
     (void)state;
-    expect(json_type, STR("{\"resourceMetrics\":1}"), 400,
-           "{\"code\":3,\"message\":\"resource_metrics: expected an array, at byte 19\"}");
+    expect(
+        json_type, STR("{\"resourceMetrics\":1}"), 400,
+        "{\"code\":3,\"message\":\"resource_metrics: expected an array; found a number, at byte 19\"}");
     expect(protobuf_type, STR("\x0a\x05"), 400,
            "\x08\x03\x12\x44resource_metrics: length runs past the end of the message, at byte 2");
     struct buf answer = post_to("/v1/metrics", protobuf_type, "Content-Encoding: gzip",

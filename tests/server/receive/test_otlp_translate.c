@@ -408,9 +408,10 @@ static void test_bad_points_are_left_out_and_the_others_kept(void **state)
                     AT "(g).gauge.data_points[0]: neither as_double nor as_int");
     translate_metric("{\"name\":\"!\",\"gauge\":{\"dataPoints\":[{" POINT ",\"asInt\":1}]}}");
     expect_rejected(OTLP_REJECT_NAME, 1,
-                    AT
-                    "(!).gauge.data_points[0]: metric name: empty, too long or without a letter or "
-                    "digit");
+                    AT "(!).gauge.data_points[0]: metric name: no letter or digit; expected one at "
+                       "least");
+    translate_metric("{\"name\":\"\",\"gauge\":{\"dataPoints\":[{" POINT ",\"asInt\":1}]}}");
+    expect_rejected(OTLP_REJECT_NAME, 1, AT "().gauge.data_points[0]: metric name: empty");
     translate_metric("{\"name\":\"s\",\"sum\":{\"dataPoints\":[{" POINT ",\"asInt\":1},{}]}}");
     expect_rejected(OTLP_REJECT_TEMPORALITY, 2,
                     AT "(s).sum.data_points[0]: aggregation_temporality: neither delta (1) nor "

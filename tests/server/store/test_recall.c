@@ -74,7 +74,9 @@ static void test_a_rejected_sample_of_a_known_series_is_named(void **state)
     s->n_samples = 1;
     assert_int_equal(harness_append(&h, &result, NULL), 0);
     assert_int_equal(result.rejected[REJECT_TOO_NEW], 1);
-    assert_string_equal(result.message, "sample is too far in the future: m{a=\"1\"}");
+    assert_string_equal(result.message,
+                        "time 1795435200000 is after 1795348800000, the last that is accepted "
+                        "(storage.max_future): m{a=\"1\"}");
     harness_done(&h);
 }
 

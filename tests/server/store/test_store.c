@@ -316,7 +316,9 @@ static void test_rejections_are_counted_and_named_and_the_rest_is_kept(void **st
     assert_int_equal(r.rejected[REJECT_TOO_NEW], 1);
     assert_int_equal(r.rejected[REJECT_HISTOGRAM], 1);
     assert_int_equal(r.rejected[REJECT_LABELS], 1);
-    assert_string_equal(r.message, "sample is older than the retention: old");
+    assert_string_equal(r.message,
+                        "time 1795003200000 is before 1795089600000, the first that is kept "
+                        "(storage.retention.metrics): old");
     check_rows(&h, "", "good 0=1");
 
     for (int i = 0; i < 5; i++) {

@@ -102,7 +102,8 @@ static void reject(struct append *a, const struct record *r, enum reject_reason 
     (void)snprintf(a->result.message, sizeof a->result.message,
                    reason == REJECT_TOO_OLD
                        ? "time %lld is %lld ms older than the retention (storage.retention.%s)"
-                       : "time %lld is %lld ms further in the future than is accepted (%s)",
+                       : "time %lld is %lld ms further in the future than is accepted "
+                         "(storage.max_future)",
                    (long long)r->t_unix_ns, (long long)off_ms,
                    record_table_name(a->batch->table)); // cut if too long
 }
