@@ -164,14 +164,44 @@ static void put_header(struct MHD_Response *to, const char *name, struct str val
     free(text);
 }
 
+/* Whether pages of the origin may call the API from elsewhere. */
+static bool is_allowed(const struct http_server *s, struct str origin, bool *out_any)
+{
+    if (!s->options.cors_origin || origin.n == 0)
+        return false;
+    *out_any = strcmp(s->options.cors_origin, "*") == 0;
+    return *out_any || regex_match(s->cors, origin) == 1;
+}
+
+/* Whether the page came from here. A proxy may have changed Host; the browser's own word, which no
+ * page can set, comes through. */
+static bool is_same_origin(const struct http_request *q, struct str origin)
+{
+    size_t at = str_find(origin, STR("://"));
+    if (str_eq(http_header(q, "Sec-Fetch-Site"), STR("same-origin")))
+        return true;
+    return at < origin.n &&
+           str_eq_nocase(str_sub(origin, at + 3, origin.n), http_header(q, "Host"));
+}
+
+bool exchange_origin_ok(struct http_exchange *x)
+{
+    struct str origin = http_header(&x->request, "Origin");
+    bool any;
+    if (x->route->right != AUTH_ADMIN || x->request.method == HTTP_GET || origin.n == 0 ||
+        is_same_origin(&x->request, origin) || is_allowed(x->server, origin, &any))
+        return true;
+    exchange_refuse(
+        x, 403, "origin",
+        "Origin: a page of another site may not do this; http.cors_origin may allow it");
+    return false;
+}
+
 static void put_cors(const struct http_exchange *x, struct MHD_Response *to)
 {
-    const struct http_server *s = x->server;
     struct str origin = http_header(&x->request, "Origin");
-    if (!s->options.cors_origin || origin.n == 0)
-        return;
-    bool any = strcmp(s->options.cors_origin, "*") == 0;
-    if (!any && regex_match(s->cors, origin) != 1)
+    bool any;
+    if (!is_allowed(x->server, origin, &any))
         return;
     put_header(to, "Access-Control-Allow-Origin", any ? STR("*") : origin);
     put_header(to, "Access-Control-Allow-Methods", STR("GET, POST, OPTIONS"));

@@ -63,6 +63,10 @@ int exchange_read_form(struct http_exchange *x, const struct http_limits *limits
 /* Makes the response a refusal, in the route's shape of errors, and counts the reason. */
 void exchange_refuse(struct http_exchange *x, int status, const char *reason, const char *message);
 
+/* Whether the page that sent the request, if any, may: false when it is one of another origin that
+ * wants to administer; the response says so then. */
+bool exchange_origin_ok(struct http_exchange *x);
+
 /* Turns the response into an answer for libmicrohttpd: headers, compression. Any thread that has
  * the exchange. On failure `x->answer` is NULL and the connection can only be closed. */
 void exchange_finish(struct http_exchange *x);

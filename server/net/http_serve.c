@@ -424,7 +424,7 @@ static bool header_ok(struct http_exchange *x, const char *method, const struct 
     else if (atomic_get_relaxed(&x->server->leaving))
         exchange_refuse(x, 503, "stopping", "the server is stopping");
     else
-        return framing_ok(x, framing) && find_route(x, method);
+        return framing_ok(x, framing) && find_route(x, method) && exchange_origin_ok(x);
     return false;
 }
 

@@ -89,6 +89,7 @@ static atomic_int gone_seen;
 
 static const struct http_route routes[] = {
     {HTTP_GET | HTTP_POST, "/echo", AUTH_READ, HTTP_QUERY, handle_echo, NULL, NULL, NULL},
+    {HTTP_GET | HTTP_POST, "/admin", AUTH_ADMIN, HTTP_QUERY, handle_echo, NULL, NULL, NULL},
     {HTTP_GET, "/inline", AUTH_NONE, HTTP_INLINE, handle_echo, NULL, NULL, NULL},
     {HTTP_GET, "/prefix/*", AUTH_READ, HTTP_QUERY, handle_echo, NULL, NULL, http_refuse_json},
     {HTTP_POST, "/ingest", AUTH_INGEST, HTTP_INGEST, handle_wait, NULL, NULL, NULL},
@@ -337,6 +338,36 @@ static void test_cors_is_off_unless_configured(void **state)
     http_server_stop(s, 1000);
 }
 
+static const char *administer(const struct http_server *s, const char *method, const char *headers)
+{
+    static char request[512];
+    (void)snprintf(request, sizeof request, "%s /admin HTTP/1.1\r\n" CLOSE "%s\r\n", method,
+                   headers);
+    return raw(s, request);
+}
+
+static void test_pages_of_other_sites_administer_nothing_unless_allowed(void **state)
+{
+    (void)state;
+    struct http_server *s = start(NULL, NULL, (struct http_limits){0});
+    const char *refused = administer(s, "POST", "Origin: https://b.example\r\n");
+    check_starts(refused, "HTTP/1.1 403");
+    check_has(refused, "Origin: a page of another site");
+    check_starts(administer(s, "POST", "Origin: null\r\n"), "HTTP/1.1 403");
+    check_starts(administer(s, "POST", "Origin: http://x.b.example\r\n"), "HTTP/1.1 403");
+    check_starts(administer(s, "POST", ""), "HTTP/1.1 200");                     // no browser
+    check_starts(administer(s, "POST", "Origin: http://X\r\n"), "HTTP/1.1 200"); // Host: x
+    check_starts(administer(s, "GET", "Origin: https://b.example\r\n"), "HTTP/1.1 200");
+    check_starts(
+        administer(s, "POST", "Origin: https://b.example\r\nSec-Fetch-Site: same-origin\r\n"),
+        "HTTP/1.1 200");
+    http_server_stop(s, 1000);
+    s = start(NULL, "https://a\\.example", (struct http_limits){0});
+    check_starts(administer(s, "POST", "Origin: https://a.example\r\n"), "HTTP/1.1 200");
+    check_starts(administer(s, "POST", "Origin: https://b.example\r\n"), "HTTP/1.1 403");
+    http_server_stop(s, 1000);
+}
+
 struct call {
     const struct http_server *server;
     atomic_int status;
@@ -524,6 +555,7 @@ int main(void)
         cmocka_unit_test(test_an_answer_over_the_limit_is_an_error_not_a_cut),
         cmocka_unit_test(test_rights_are_checked_before_the_handler),
         cmocka_unit_test(test_cors_is_off_unless_configured),
+        cmocka_unit_test(test_pages_of_other_sites_administer_nothing_unless_allowed),
         cmocka_unit_test(test_a_full_queue_pushes_back_and_loses_nobody),
         cmocka_unit_test(test_a_handler_learns_that_its_client_left),
         cmocka_unit_test(test_stopping_ends_handlers_that_would_go_on),
