@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { Process, run } from "./support/process.js";
 import { writeLogs, writeSpans } from "./support/records.js";
+import * as rw from "./support/remote_write.js";
 import { Telltale, TELLTALE } from "./support/server.js";
 import { after, before, describe, it } from "./support/test.js";
 import { until } from "./support/until.js";
@@ -82,6 +83,17 @@ describe("telltale", () => {
     await until(() => /warn {2}shop {2}news\n/.test(follower.stdout), "what arrived");
     assert.ok(!follower.stdout.includes("first line"));
     await follower.stop("SIGINT");
+  });
+
+  it("a zero byte is shown as such by traces, logs and query", async () => {
+    const trace = "2".repeat(32);
+    await writeSpans(server.api, "zero", [{ trace, id: "0000000000000005", name: "a\0b", start: NOW, ms: 1 }]);
+    await writeLogs(server.api, "ze\0ro", [{ at: NOW, severity: 9, body: "c\0d" }]);
+    await rw.write(server.api, [{ labels: { __name__: "zero", l: "a\0b" }, samples: [[Date.now(), 1]] }]);
+    assert.match((await lines("traces", "service = zero"))[1], / zero {2}a\\x00b$/);
+    assert.match((await lines("traces", trace)).at(-1), / zero {2}a\\x00b$/);
+    assert.match((await lines("logs", "--start", "1h", '"c"')).at(-1), /ze\\x00ro {2}c\\x00d$/);
+    assert.deepEqual(await lines("query", "zero"), ['zero{l="a\\x00b"}  1']);
   });
 
   it("mistakes are told", async () => {

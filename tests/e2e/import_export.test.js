@@ -21,6 +21,7 @@ const FLOATS = [
   { labels: { __name__: "odd", n: "1" }, samples: [[ms(0), NaN], [ms(1), Infinity], [ms(2), -Infinity], [ms(3), -0], [ms(4), 5e-324], [ms(5), 0.1], [ms(6) + 7, 1.7976931348623157e308]] },
   { labels: { __name__: "odd", n: 'a "quoted"\\ \n line', ünï: "çødé 🙂" }, samples: [[ms(0), 1]] },
   { labels: { __name__: "utf8.name with blank", Zone: "x" }, samples: [[ms(0), 2]] },
+  { labels: { __name__: "utf8.with zero\0byte", z: "a\0b" }, samples: [[ms(0), 3]] },
   { labels: { __name__: "hits_total", job: "a" }, samples: [[ms(0), 1, ms(-5)], [ms(60), 2, ms(-5)], [ms(DAY), 3, ms(-5)]], type: "counter", help: 'hits of "a"' },
   { labels: { __name__: "wait_bucket", le: "+Inf" }, samples: [[ms(0), 4]] },
   { labels: { __name__: "wait_bucket_size", le: "+Inf" }, samples: [[ms(0), 4]] },
@@ -106,7 +107,7 @@ describe("export and import", () => {
 
   it("is the same again by way of a directory, in OTLP", async () => {
     const data = join(temporaryDirectory(), "data");
-    assert.match(await imported(["--data", data], "otlp-json", otlp), /^3021 samples, spans and log records imported$/m);
+    assert.match(await imported(["--data", data], "otlp-json", otlp), /^3022 samples, spans and log records imported$/m);
     await imported(["--data", data], "otlp-json", otlp); // a second time changes nothing
     assertSame(await exported(["--data", data], "otlp-json"), otlp);
     assert.equal((await telltale(["check", data])).code, 0);
@@ -126,7 +127,7 @@ describe("export and import", () => {
 
   it("is the same again in OpenMetrics, but for what text cannot tell", async () => {
     const data = join(temporaryDirectory(), "data");
-    assert.match(await imported(["--data", data], "openmetrics", text), /^3015 samples imported$/m);
+    assert.match(await imported(["--data", data], "openmetrics", text), /^3016 samples imported$/m);
     assert.equal(await exported(["--data", data], "openmetrics", FLOAT_METRICS), text);
     const other = await Telltale.start({ set: FOREVER });
     try {
@@ -151,7 +152,7 @@ describe("export and import", () => {
     assert.match(prometheus, new RegExp(`^hits_total\\{job="a"\\} 1 ${ms(0)}$`, "m"));
     assert.doesNotMatch(prometheus, /# EOF/);
     const data = join(temporaryDirectory(), "data");
-    assert.match(await imported(["--data", data], "prometheus", prometheus), /^3015 samples imported$/m);
+    assert.match(await imported(["--data", data], "prometheus", prometheus), /^3016 samples imported$/m);
     assert.equal(await exported(["--data", data], "prometheus", FLOAT_METRICS), prometheus);
     const { stderr } = await telltale(["import", "--data", data, "--format", "prometheus", "-"], "up 1\n");
     assert.match(stderr, /line 1: the sample has no timestamp/);

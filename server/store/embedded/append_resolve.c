@@ -89,11 +89,13 @@ static void reject_time(struct append *a, const struct batch_series *series,
                         enum reject_reason reason, int64_t t_unix_ms)
 {
     char why[128] = "";
+    int64_t min_ms = a->result.message[0] ? 0 : series_min_ms(a, series);
+    bool by_rule = min_ms != a->keep.table_min_ms;
     if (a->result.message[0] == '\0' && reason == REJECT_TOO_OLD)
         (void)snprintf(why, sizeof why,
                        "time %" PRId64 " is before %" PRId64
-                       ", the first that is kept (storage.retention.metrics)",
-                       t_unix_ms, series_min_ms(a, series));
+                       ", the first that is kept (storage.retention.%s)",
+                       t_unix_ms, min_ms, by_rule ? "overrides" : "metrics");
     else if (a->result.message[0] == '\0')
         (void)snprintf(why, sizeof why,
                        "time %" PRId64 " is after %" PRId64

@@ -2,6 +2,8 @@
  * test_records_model. */
 #include "harness.h"
 
+#include <string.h>
+
 #include "store/records.h"
 
 #define NS INT64_C(1000000)
@@ -78,6 +80,10 @@ static void test_a_day_that_is_over_for_some_streams_is_rewritten_without_them(v
     assert_int_equal(after.partitions, before.partitions);
     assert_true(after.part_rows < before.part_rows);
     assert_string_equal(harness_values(&h, "job", ""), "web");
+    struct sink_result r;
+    harness_float(&h, "up{job=batch}", NOON, 1);
+    assert_int_equal(harness_append(&h, &r, NULL), 0);
+    assert_non_null(strstr(r.message, "(storage.retention.overrides): up{job=\"batch\"}"));
     h.options.retention_rules.n = 0; // they are gone, not hidden
     reconfigure(&h);
     check_rows(&h, "job=batch", "");
@@ -103,6 +109,7 @@ static void test_a_rule_keeps_streams_longer_than_the_table(void **state)
     assert_int_equal(harness_append(&h, &r, NULL), 0);
     assert_int_equal(r.accepted, 2);
     assert_int_equal(r.rejected[REJECT_TOO_OLD], 1);
+    assert_non_null(strstr(r.message, "(storage.retention.metrics): up{job=\"batch\"}"));
     maintain(&h);
     harness_set_now(NOON + 3 * DAY);
     maintain(&h);
