@@ -92,7 +92,8 @@ void store_target_param(struct buf *path, const char *name, struct str value)
 /* The server's words, or what came instead of them. */
 static int refusal(const struct http_answer *answer, struct err *err)
 {
-    json_t *root = json_loadb(answer->body.p ? answer->body.p : "", answer->body.n, JSON_ALLOW_NUL, NULL);
+    json_t *root =
+        json_loadb(answer->body.p ? answer->body.p : "", answer->body.n, JSON_ALLOW_NUL, NULL);
     const char *text = json_string_value(json_object_get(root, "error"));
     int status = answer->status;
     int code = status == 503 || status == 429   ? ERR_BUSY

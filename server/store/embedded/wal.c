@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/num.h"
 #include "base/time.h"
+#include "log/log.h"
 #include "self/self.h"
 #include "store/embedded/bytes.h"
 
@@ -198,6 +199,9 @@ int wal_begin(struct wal *w, struct err *err)
     note_failure(w, "write", &e);
     w->full = true;
     lock_give(&w->lock);
+    log_warn("store",
+             "the disk is full: questions are answered, writes are refused until it is not",
+             LOG_STR("error", e.message));
     return 0;
 }
 
