@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/map_guard.h"
+#include "store/embedded/records/records.h"
 #include "store/records.h"
 
 static struct store_stats stats_of(struct harness *h)
@@ -146,6 +147,29 @@ static void test_a_start_on_a_full_disk_answers_refuses_and_recovers(void **stat
     harness_done(&h);
 }
 
+/* A merge of spans does not fit; the logs that are too old go all the same. */
+static void test_a_merge_that_fails_keeps_no_other_table_from_its_retention(void **state)
+{
+    (void)state;
+    struct harness h;
+    harness_init(&h);
+    h.options.retention_records_ms[RECORD_SPANS] = STORE_RETENTION_FOREVER;
+    h.options.retention_records_ms[RECORD_LOGS] = 2 * DAY;
+    (void)harness_open(&h);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(append_record(&h, RECORD_SPANS), 0);
+        assert_int_equal(append_record(&h, RECORD_LOGS), 0);
+        assert_int_equal(store_flush(h.store, NULL), 0);
+    }
+    harness_set_now(NOON + 4 * DAY);
+    crash_fs_set_space(h.disk, crash_fs_used(h.disk));
+    assert_int_equal(records_maintain(h.store, true, NULL), ERR_BUSY);
+    assert_int_equal(stats_of(&h).records[RECORD_LOGS].part_rows, 0);
+    assert_int_equal(stats_of(&h).records[RECORD_SPANS].part_rows, 2);
+    harness_set_now(NOON);
+    harness_done(&h);
+}
+
 static void test_a_cancelled_replay_leaves_the_log_as_it_was(void **state)
 {
     (void)state;
@@ -275,6 +299,7 @@ int main(void)
         cmocka_unit_test(test_a_flush_that_fails_is_told_until_one_succeeds),
         cmocka_unit_test(test_a_full_disk_is_tried_again_without_a_batch),
         cmocka_unit_test(test_a_start_on_a_full_disk_answers_refuses_and_recovers),
+        cmocka_unit_test(test_a_merge_that_fails_keeps_no_other_table_from_its_retention),
         cmocka_unit_test(test_a_cancelled_replay_leaves_the_log_as_it_was),
         cmocka_unit_test(test_a_merge_keeps_the_file_that_it_could_not_read_whole),
         cmocka_unit_test(test_a_part_that_is_cut_short_under_the_store_is_damage_not_death),
