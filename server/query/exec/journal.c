@@ -1,26 +1,28 @@
 #include "query/exec/journal.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/atomic.h"
 #include "base/buf.h"
-#include "base/fs.h"
 #include "base/time.h"
 #include "codec/json_write.h"
 #include "log/log.h"
 
-/* Writers take a reference under the lock and write without it, each at a place of its own. */
+/* Writers take a reference under the lock and write without it, each line at the end of the file as
+ * it then is: the same file may be open twice while the log is switched, and others may cut it. */
 struct journal_file {
     struct refcount refs;
-    struct fs_file file;
-    _Atomic uint64_t size;
+    int fd;
 };
 
 static void file_put(struct journal_file *f)
 {
     if (!f || !refcount_put(&f->refs))
         return;
-    (void)fs_close(&f->file, NULL);
+    (void)close(f->fd);
     free(f);
 }
 
@@ -49,20 +51,31 @@ void journal_done(struct journal *j)
 static int file_open(const char *path, struct journal_file **out, struct err *err)
 {
     struct journal_file *f = calloc(1, sizeof *f);
-    uint64_t size = 0;
     if (!f)
         return err_set(err, ERR_NOMEM, "out of memory for the query log");
-    int rc = fs_open(fs_real(), path, FS_WRITE, &f->file, err);
-    if (rc == 0)
-        rc = fs_size(&f->file, &size, err);
-    if (rc != 0) {
-        (void)fs_close(&f->file, NULL);
+    f->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+    if (f->fd < 0) {
+        int rc = errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
+        (void)err_errno(err, "query log: open %s", path);
+        if (err)
+            err->code = rc;
         free(f);
-        return err_prefix(err, rc, "query log");
+        return rc;
     }
     refcount_init(&f->refs);
-    atomic_set_relaxed(&f->size, size);
     *out = f;
+    return 0;
+}
+
+/* In one write if the file takes it, so that no other line comes between. -1 with errno set. */
+static int write_line(int fd, const struct buf *line)
+{
+    for (size_t done = 0; done < line->n;) {
+        ssize_t n = write(fd, line->p + done, line->n - done);
+        if (n < 0 && errno != EINTR)
+            return -1;
+        done += n > 0 ? (size_t)n : 0;
+    }
     return 0;
 }
 
@@ -210,11 +223,12 @@ void journal_end(struct journal *j, struct journal_entry *e, const struct query_
     if (!f)
         return;
     struct buf line = BUF_MAX(4 << 20);
-    struct err err = {0};
     put_line(&line, e, r, why);
-    if (!buf_failed(&line) &&
-        fs_write_at(&f->file, line.p, line.n, atomic_add_relaxed(&f->size, line.n), &err) != 0)
+    struct err err;
+    if (!buf_failed(&line) && write_line(f->fd, &line) != 0) {
+        (void)err_errno(&err, "write");
         log_warn("query", "a query is missing in the query log", LOG_STR("error", err.message));
+    }
     buf_done(&line);
     file_put(f);
 }
