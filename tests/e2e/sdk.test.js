@@ -12,7 +12,7 @@ import { until } from "./support/until.js";
 
 const BUILD = process.env.TELLTALE_BUILD ?? join(dirname(TELLTALE), "release");
 const example = (name) => join(BUILD, "examples", name);
-const LIBRARIES = ["", "exporters/otlp", "exporters/prometheus"].map((part) => join(BUILD, "sdk", part)).join(":");
+const LIBRARIES = join(BUILD, "sdk");
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const CALLER = "b7ad6b7169203331";
 

@@ -10,7 +10,7 @@ import { after, before, describe, it, missing } from "./support/test.js";
 import { until } from "./support/until.js";
 
 const BUILD = process.env.TELLTALE_BUILD ?? join(dirname(TELLTALE), "release");
-const LIBRARIES = ["", "exporters/otlp", "exporters/prometheus", "declare", "host"].map((part) => join(BUILD, "sdk", part)).join(":");
+const LIBRARIES = join(BUILD, "sdk");
 const TRACE = "12345678901234567890123456789012";
 const PARENT = "1234567890123456";
 

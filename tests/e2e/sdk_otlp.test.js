@@ -142,7 +142,7 @@ describe("what libtelltale cannot send", () => {
   it("outlives a program that is killed", async () => {
     const buffer = join(temporaryDirectory(), "buffer");
     const service = {
-      LD_LIBRARY_PATH: ["", "exporters/otlp"].map((part) => join(BUILD, "sdk", part)).join(":"),
+      LD_LIBRARY_PATH: join(BUILD, "sdk"),
       OTEL_SERVICE_NAME: "killed",
       OTEL_METRICS_EXPORTER: "none",
       OTEL_BSP_SCHEDULE_DELAY: "10",

@@ -10,7 +10,7 @@ import { describe, it } from "./support/test.js";
 import { until } from "./support/until.js";
 
 const BUILD = process.env.TELLTALE_BUILD ?? join(dirname(TELLTALE), "release");
-const LIBRARIES = ["", "exporters/sinks"].map((part) => join(BUILD, "sdk", part)).join(":");
+const LIBRARIES = join(BUILD, "sdk");
 const TRACE = "12345678901234567890123456789012";
 
 /** The output of the example that serves HTTP, once it has greeted and ended. */

@@ -22,7 +22,7 @@ INCLUDE = ROOT / "sdk/include"
 
 
 def exported():
-    for library in sorted((ROOT / "build/release/sdk").rglob("libtelltale*.so")):
+    for library in sorted((ROOT / "build/release/sdk").glob("libtelltale*.so")):
         done = subprocess.run(["nm", "-D", "--defined-only", library], capture_output=True, text=True, check=True)
         for line in done.stdout.splitlines():
             yield f"{library.name} {line.split()[-1].split('@')[0]}", ""

@@ -86,8 +86,7 @@ def check_sdk(tree):
     texts = [*(tree.code(path) for path in public), GENERATED.read_text()]
     declared = set(re.findall(r"\btt_\w+", "\n".join(texts)))
     for name in SDK_LIBRARIES:
-        inside = next(folder.rglob(f"lib{name}.so")).parent
-        yield from check_sdk_library(declared, inside, name)
+        yield from check_sdk_library(declared, folder, name)
     with tempfile.NamedTemporaryFile() as stripped:
         subprocess.run(["strip", "-o", stripped.name, folder / "libtelltale.so"], check=True)
         size = Path(stripped.name).stat().st_size
