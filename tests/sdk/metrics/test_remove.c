@@ -4,8 +4,8 @@
 
 #include "metrics/provider.h"
 #include "support/check.h"
+#include "support/metrics_text.h"
 #include "telltale/metrics.h"
-#include "telltale/prometheus_text.h"
 #include "telltale/view.h"
 
 static tt_meter_provider *provider;
@@ -29,12 +29,7 @@ static int end(void **state)
 
 static void check(const char *expected)
 {
-    tt_prometheus_options o = {.size = sizeof o, .without_scope = true, .without_target = true};
-    char *text = NULL;
-    size_t n = 0;
-    assert_int_equal(tt_prometheus_render_new(provider, &o, 1 << 20, &text, &n), TT_OK);
-    assert_string_equal(text, expected);
-    free(text);
+    check_metrics_text(provider, expected);
 }
 
 static void test_removed_set_is_not_exported_and_starts_anew(void **state)

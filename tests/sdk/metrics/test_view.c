@@ -5,7 +5,7 @@
 
 #include "metrics/provider.h"
 #include "support/check.h"
-#include "telltale/prometheus_text.h"
+#include "support/metrics_text.h"
 
 static tt_meter_provider *provider;
 static tt_meter *meter;
@@ -27,12 +27,7 @@ static int end(void **state)
 
 static void check(const char *expected)
 {
-    tt_prometheus_options o = {.size = sizeof o, .without_scope = true, .without_target = true};
-    char *text = NULL;
-    size_t n = 0;
-    assert_int_equal(tt_prometheus_render_new(provider, &o, 1 << 20, &text, &n), TT_OK);
-    assert_string_equal(text, expected);
-    free(text);
+    check_metrics_text(provider, expected);
 }
 
 static void add_view(tt_view view)
