@@ -40,7 +40,7 @@ enum {
 /* Bytes of the subject times steps. */
 static const uint64_t STEPPED_MAX = UINT64_C(1) << 35;
 
-/* Bytes of the subject times states squared: half a second in the worst case, mostly far less. */
+/* Bytes of the subject times states squared, which is what following them can take. */
 static const double WORK_MAX = 1 << 29;
 
 struct regex {
