@@ -40,6 +40,8 @@ static struct self_metric connections =
 static struct self_metric in_flight =
     SELF_GAUGE("telltale_http_requests_in_flight",
                "Requests of an HTTP listener that are being handled or answered.", "listener");
+static struct self_metric streams =
+    SELF_GAUGE("telltale_http_streams", "Answers that go on, such as live tails.", "listener");
 static struct self_metric buffered = SELF_GAUGE(
     "telltale_http_buffered_bytes", "Bytes of request bodies in memory, by listener.", "listener");
 
@@ -179,6 +181,8 @@ static int no_certificate(gnutls_session_t session, const gnutls_datum_t *names,
     return -1;
 }
 
+/* Gauges are set here only: of two threads that each set what they changed, the one with the older
+ * number may come last. */
 static void on_tick(void *self, size_t n_connections)
 {
     struct http_server *s = self;
@@ -187,6 +191,7 @@ static void on_tick(void *self, size_t n_connections)
     lock_give(&s->lock);
     self_set(&connections, (double)n_connections, s->options.name);
     self_set(&in_flight, (double)busy, s->options.name);
+    self_set(&streams, (double)http_streams_count(s->streams), s->options.name);
     self_set(&buffered, (double)atomic_get_relaxed(&s->buffered), s->options.name);
 }
 
@@ -291,8 +296,8 @@ static void stop_workers(struct http_server *s)
 static void server_free(struct http_server *s)
 {
     stop_workers(s);
-    http_streams_free(s->streams);
     http_watch_free(s->watch);
+    http_streams_free(s->streams);
     tls_context_free(s->tls);
     regex_free(s->cors);
     cond_done(&s->idle);

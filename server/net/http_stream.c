@@ -8,7 +8,6 @@
 #include "base/time.h"
 #include "net/http_server.h"
 #include "net/http_watch.h"
-#include "self/self.h"
 
 enum {
     STREAM_BYTES_MAX = 8 << 20, /* between two looks */
@@ -16,9 +15,6 @@ enum {
 };
 
 #define SEND_NS (60 * NS_PER_S) /* for what one look gave */
-
-static struct self_metric streams_now =
-    SELF_GAUGE("telltale_http_streams", "Answers that go on, such as live tails.", "listener");
 
 /* While it waits it is its thread's, else its event thread's; the suspended connection is the
  * hand-over. */
@@ -142,6 +138,30 @@ void http_streams_free(struct http_streams *s)
 
 /* --- on event threads ------------------------------------------------------------------------- */
 
+static bool take_place(struct http_streams *s)
+{
+    lock_take(&s->lock);
+    bool there = !s->leaving && s->n < HTTP_STREAMS_MAX;
+    s->n += there;
+    lock_give(&s->lock);
+    return there;
+}
+
+static void give_place(struct http_streams *s)
+{
+    lock_take(&s->lock);
+    s->n--;
+    lock_give(&s->lock);
+}
+
+size_t http_streams_count(struct http_streams *s)
+{
+    lock_take(&s->lock);
+    size_t n = s->n;
+    lock_give(&s->lock);
+    return n;
+}
+
 static void wait_for_more(struct stream *st)
 {
     struct http_streams *s = st->streams;
@@ -180,20 +200,7 @@ static void free_stream(void *self)
     st->what.done(st->what.self);
     buf_done(&st->out);
     free(st);
-    lock_take(&s->lock);
-    size_t n = --s->n;
-    lock_give(&s->lock);
-    self_set(&streams_now, (double)n, s->server->options.name);
-}
-
-static bool take_place(struct http_streams *s)
-{
-    lock_take(&s->lock);
-    bool there = !s->leaving && s->n < HTTP_STREAMS_MAX;
-    size_t n = s->n += there;
-    lock_give(&s->lock);
-    self_set(&streams_now, (double)n, s->server->options.name);
-    return there;
+    give_place(s);
 }
 
 struct MHD_Response *http_stream_begin(struct http_exchange *x)
@@ -214,11 +221,8 @@ struct MHD_Response *http_stream_begin(struct http_exchange *x)
     }
     what->done(what->self);
     *what = (struct http_stream){0};
-    if (place) {
-        lock_take(&s->lock);
-        s->n--;
-        lock_give(&s->lock);
-    }
+    if (place)
+        give_place(s);
     exchange_refuse(x, 503, "streams", "too many streams at once; try again");
     return NULL;
 }

@@ -10,6 +10,9 @@ struct http_streams;
 
 int http_streams_new(struct http_server *s, struct http_streams **out, struct err *err);
 
+/* How many there are now. */
+size_t http_streams_count(struct http_streams *s);
+
 /* All streams end as soon as their thread gets to them, and none begins. */
 void http_streams_stop(struct http_streams *s);
 

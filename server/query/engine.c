@@ -36,9 +36,6 @@ static struct self_metric memory_refused =
 static struct self_metric samples_total =
     SELF_COUNTER("telltale_query_samples_read_total", "Samples decoded for PromQL queries.");
 
-static struct self_metric memory_bytes = SELF_GAUGE(
-    "telltale_query_memory_bytes", "Memory of queries, as it was when the last one ended.");
-
 struct query_engine {
     struct store *store; /* borrowed */
     struct gate gate;
@@ -67,6 +64,14 @@ static struct query_options with_defaults(const struct query_options *o)
     return v;
 }
 
+static void collect(void *self, struct buf *out)
+{
+    static const char name[] = "telltale_query_memory_bytes";
+    struct query_engine *e = self;
+    self_write_family(out, name, SELF_TYPE_GAUGE, "Memory of the queries that run now.");
+    self_write_sample(out, name, (double)budget_used(&e->memory), (char *)NULL);
+}
+
 int query_engine_new(struct store *store, const struct query_options *options,
                      struct query_engine **out, struct err *err)
 {
@@ -83,6 +88,7 @@ int query_engine_new(struct store *store, const struct query_options *options,
     e->memory.code = ERR_BUSY;
     e->memory.who = "all queries together need";
     e->memory.advice = "try again later, select less or raise query.max_total_memory_bytes";
+    self_register_collector(collect, e);
     *out = e;
     return 0;
 }
@@ -91,6 +97,7 @@ void query_engine_free(struct query_engine *e)
 {
     if (!e)
         return;
+    self_unregister_collector(collect, e);
     pool_done(&e->pool);
     gate_done(&e->gate);
     journal_done(&e->journal);
@@ -382,7 +389,6 @@ int query_run(struct query_engine *e, const struct query_request *request, struc
     ast_done(&r.ast);
     if (rc == ERR_BUSY && request->patience_ms)
         return rc;
-    self_set(&memory_bytes, (double)budget_used(&e->memory));
     self_add(&queries_total, 1, outcome_of(rc));
     self_observe(&query_seconds, (double)(time_now_mono_ns() - start) / 1e9);
     if (rc == 0)
