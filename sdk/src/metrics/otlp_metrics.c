@@ -1,11 +1,10 @@
-/* Messages in messages, written in one pass: the length of each is left open as a varint of five
- * bytes, which the protocol allows to be longer than it needs to be, and filled in at its end. */
+/* A collection, straight from the cells into messages. */
 #include "metrics/otlp_metrics.h"
 
 #include <stdlib.h>
 
 #include "core/clock.h"
-#include "core/proto.h"
+#include "core/message.h"
 #include "metrics/exemplar.h"
 
 enum { RESOURCE_METRICS = 1, RESOURCE = 1, SCOPE_METRICS = 2, SCOPE = 1, METRICS = 2 };
@@ -20,7 +19,7 @@ enum { EXP_NEGATIVE = 9, EXP_LEAST = 12, EXP_MOST = 13, RANGE_OFFSET = 1, RANGE_
 enum { NUMBER_EXEMPLARS = 5, EXEMPLARS = 8, EXP_EXEMPLARS = 11 };
 enum { EXEMPLAR_TIME = 2, EXEMPLAR_DOUBLE = 3, EXEMPLAR_SPAN = 4, EXEMPLAR_TRACE = 5 };
 enum { EXEMPLAR_INT = 6, EXEMPLAR_ATTRIBUTES = 7 };
-enum { LENGTH_BYTES = 5, BATCH = 64 };
+enum { BATCH = 64 };
 
 struct writer {
     tt_meter_provider *provider;
@@ -31,53 +30,6 @@ struct writer {
     uint64_t now_unix_ns;
     size_t points;
 };
-
-/* --- fields ---------------------------------------------------------------------------------- */
-
-/* Begins a message; returns what close_message wants. */
-static size_t open_message(struct buf *out, unsigned field)
-{
-    char *to = buf_reserve(out, 1 + LENGTH_BYTES);
-    if (!to)
-        return 0;
-    (void)put_tag(to, field, WIRE_BYTES);
-    buf_advance(out, 1 + LENGTH_BYTES);
-    return out->n;
-}
-
-static void close_message(struct buf *out, size_t at)
-{
-    if (buf_failed(out))
-        return;
-    size_t n = out->n - at;
-    char *to = out->p + at - LENGTH_BYTES;
-    for (int i = 0; i < LENGTH_BYTES; i++, n >>= 7)
-        to[i] = (char)((n & 0x7f) | (i < LENGTH_BYTES - 1 ? 0x80 : 0));
-}
-
-static void put_u64(struct buf *out, unsigned field, uint64_t v)
-{
-    char *to = buf_reserve(out, PROTO_HEAD_MAX);
-    if (to)
-        buf_advance(out, (size_t)(put_fixed64_field(to, field, v) - to));
-}
-
-static void put_double(struct buf *out, unsigned field, double v)
-{
-    put_u64(out, field, double_word(v));
-}
-
-static void put_int(struct buf *out, unsigned field, uint64_t v)
-{
-    char *to = buf_reserve(out, PROTO_HEAD_MAX);
-    if (to)
-        buf_advance(out, (size_t)(put_varint_field(to, field, v) - to));
-}
-
-static uint64_t zigzag(int32_t v)
-{
-    return ((uint32_t)v << 1) ^ (uint32_t)(v >> 31);
-}
 
 static void put_attributes(struct buf *out, unsigned field, const struct attr_set *set)
 {
@@ -93,33 +45,33 @@ static void put_times(struct writer *w, const struct series *s)
     int64_t start = s->start_unix_ns;
     if (w->as_delta)
         start = MAX(start, w->delta->last_unix_ns);
-    put_u64(w->out, START, (uint64_t)start);
-    put_u64(w->out, TIME, w->now_unix_ns);
+    message_u64(w->out, START, (uint64_t)start);
+    message_u64(w->out, TIME, w->now_unix_ns);
 }
 
 static void put_number(struct writer *w, const struct point *p)
 {
     put_attributes(w->out, NUMBER_ATTRIBUTES, p->series->attrs);
     if (p->series->stream->gauge)
-        put_u64(w->out, TIME, w->now_unix_ns);
+        message_u64(w->out, TIME, w->now_unix_ns);
     else
         put_times(w, p->series);
     if (p->kind == SERIES_SUM || p->kind == SERIES_LAST)
-        put_u64(w->out, NUMBER_INT, (uint64_t)p->integer);
+        message_u64(w->out, NUMBER_INT, (uint64_t)p->integer);
     else
-        put_double(w->out, NUMBER_DOUBLE, p->number);
+        message_double(w->out, NUMBER_DOUBLE, p->number);
 }
 
 /* A sum of values of both signs says nothing about their number, and readers take it for a counter:
  * left out where there were values below 0, as OTLP wants it. */
 static void put_totals(struct writer *w, const struct point *p, unsigned least, unsigned most)
 {
-    put_u64(w->out, COUNT, p->count);
+    message_u64(w->out, COUNT, p->count);
     if (!(p->min < 0))
-        put_double(w->out, SUM, p->sum);
+        message_double(w->out, SUM, p->sum);
     if (p->min <= p->max && !w->as_delta && !p->series->stream->without_min_max) {
-        put_double(w->out, least, p->min);
-        put_double(w->out, most, p->max);
+        message_double(w->out, least, p->min);
+        message_double(w->out, most, p->max);
     }
 }
 
@@ -137,16 +89,16 @@ static void put_range(struct writer *w, unsigned field, const struct exp_buckets
 {
     if (!b->used)
         return;
-    size_t at = open_message(w->out, field);
-    put_int(w->out, RANGE_OFFSET, zigzag(b->low));
-    size_t counts = open_message(w->out, RANGE_COUNTS);
+    size_t at = message_open(w->out, field);
+    message_int(w->out, RANGE_OFFSET, zigzag(b->low));
+    size_t counts = message_open(w->out, RANGE_COUNTS);
     for (int32_t i = b->low; i <= b->high; i++) {
         char *to = buf_reserve(w->out, PROTO_HEAD_MAX);
         if (to)
             buf_advance(w->out, (size_t)(put_varint(to, exp_get(b, i)) - to));
     }
-    close_message(w->out, counts);
-    close_message(w->out, at);
+    message_close(w->out, counts);
+    message_close(w->out, at);
 }
 
 static void put_exponential(struct writer *w, const struct point *p)
@@ -155,8 +107,8 @@ static void put_exponential(struct writer *w, const struct point *p)
     put_attributes(w->out, EXP_ATTRIBUTES, p->series->attrs);
     put_times(w, p->series);
     put_totals(w, p, EXP_LEAST, EXP_MOST);
-    put_int(w->out, EXP_SCALE_FIELD, zigzag(b->used ? b->scale : 0));
-    put_u64(w->out, EXP_ZEROS, p->zeros);
+    message_int(w->out, EXP_SCALE_FIELD, zigzag(b->used ? b->scale : 0));
+    message_u64(w->out, EXP_ZEROS, p->zeros);
     put_range(w, EXP_POSITIVE, &p->positive);
     put_range(w, EXP_NEGATIVE, &p->negative);
 }
@@ -173,19 +125,19 @@ static unsigned exemplars_field(const struct writer *w)
 static void put_exemplar(const struct exemplar *e, void *arg)
 {
     struct writer *w = arg;
-    size_t at = open_message(w->out, exemplars_field(w));
-    put_u64(w->out, EXEMPLAR_TIME, (uint64_t)e->unix_ns);
+    size_t at = message_open(w->out, exemplars_field(w));
+    message_u64(w->out, EXEMPLAR_TIME, (uint64_t)e->unix_ns);
     if (e->is_double)
-        put_double(w->out, EXEMPLAR_DOUBLE, e->number);
+        message_double(w->out, EXEMPLAR_DOUBLE, e->number);
     else
-        put_u64(w->out, EXEMPLAR_INT, (uint64_t)e->integer);
+        message_u64(w->out, EXEMPLAR_INT, (uint64_t)e->integer);
     if (e->traced) {
         otlp_put_bytes(w->out, EXEMPLAR_SPAN, e->span_id, sizeof e->span_id);
         otlp_put_bytes(w->out, EXEMPLAR_TRACE, e->trace_id, sizeof e->trace_id);
     }
     if (e->dropped)
         put_attributes(w->out, EXEMPLAR_ATTRIBUTES, e->dropped);
-    close_message(w->out, at);
+    message_close(w->out, at);
 }
 
 static void put_point(struct writer *w, struct series *s)
@@ -195,7 +147,7 @@ static void put_point(struct writer *w, struct series *s)
     cell_read_end();
     if (w->as_delta && !delta_take(w->delta, w->point))
         return;
-    size_t at = open_message(w->out, POINTS);
+    size_t at = message_open(w->out, POINTS);
     if (s->kind == SERIES_HISTOGRAM)
         put_explicit(w, w->point);
     else if (s->kind == SERIES_EXPONENTIAL)
@@ -203,7 +155,7 @@ static void put_point(struct writer *w, struct series *s)
     else
         put_number(w, w->point);
     exemplars_each(s, w->delta->last_unix_ns, put_exemplar, w);
-    close_message(w->out, at);
+    message_close(w->out, at);
     w->points++;
 }
 
@@ -224,21 +176,21 @@ static void put_stream(struct writer *w, struct stream *s)
     struct series *batch[BATCH];
     size_t from = 0, n, before = w->out->n, points = w->points;
     w->as_delta = delta_wanted(w->delta, s->instrument) && !s->gauge;
-    size_t metric = open_message(w->out, METRICS);
+    size_t metric = message_open(w->out, METRICS);
     otlp_put_text(w->out, METRIC_NAME, s->name);
     otlp_put_text(w->out, METRIC_DESCRIPTION, s->description);
     otlp_put_text(w->out, METRIC_UNIT, s->unit);
-    size_t data = open_message(w->out, data_field(s));
+    size_t data = message_open(w->out, data_field(s));
     while ((n = stream_series(s, &from, batch, BATCH))) {
         for (size_t i = 0; i < n; i++)
             put_point(w, batch[i]);
     }
     if (!s->gauge)
-        put_int(w->out, TEMPORALITY, w->as_delta ? DELTA : CUMULATIVE);
+        message_int(w->out, TEMPORALITY, w->as_delta ? DELTA : CUMULATIVE);
     if (s->monotonic)
-        put_int(w->out, MONOTONIC, 1);
-    close_message(w->out, data);
-    close_message(w->out, metric);
+        message_int(w->out, MONOTONIC, 1);
+    message_close(w->out, data);
+    message_close(w->out, metric);
     if (w->points == points)
         w->out->n = before;
 }
@@ -246,14 +198,14 @@ static void put_stream(struct writer *w, struct stream *s)
 static void put_meter(struct writer *w, tt_meter *m)
 {
     size_t before = w->out->n, points = w->points;
-    size_t at = open_message(w->out, SCOPE_METRICS);
+    size_t at = message_open(w->out, SCOPE_METRICS);
     otlp_put_scope(w->out, SCOPE, &m->scope);
     for (struct stream *s = NULL; (s = provider_next_stream(w->provider, s));) {
         if (s->instrument->meter == m)
             put_stream(w, s);
     }
     otlp_put_text(w->out, SCHEMA_URL, m->scope.schema_url);
-    close_message(w->out, at);
+    message_close(w->out, at);
     if (w->points == points)
         w->out->n = before;
 }
@@ -273,13 +225,13 @@ int otlp_metrics_collect(tt_meter_provider *p, struct delta *d, struct buf *out,
         return TT_ERR_NOMEM;
     provider_collect_begin(p);
     w.now_unix_ns = (uint64_t)clock_unix_ns();
-    size_t at = open_message(out, RESOURCE_METRICS);
+    size_t at = message_open(out, RESOURCE_METRICS);
     otlp_put_resource(out, RESOURCE, p->resource);
     for (tt_meter *m = first_meter(p); m; m = m->next)
         put_meter(&w, m);
     if (tt_resource_schema_url(p->resource))
         otlp_put_text(out, SCHEMA_URL, tt_resource_schema_url(p->resource));
-    close_message(out, at);
+    message_close(out, at);
     provider_collect_end(p);
     d->last_unix_ns = (int64_t)w.now_unix_ns;
     free(w.point);

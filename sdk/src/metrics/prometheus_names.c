@@ -5,6 +5,8 @@
 #include "base/num.h"
 #include "base/str.h"
 
+enum { NAME_MAX_BYTES = 4096 };
+
 static const struct {
     const char *unit, *word;
 } units[] = {
@@ -45,17 +47,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-bool prometheus_is_plain_name(struct str name)
-{
-    for (size_t i = 0; i < name.n; i++) {
-        if (!is_letter(name.p[i]) && name.p[i] != ':' && (i == 0 || !is_digit(name.p[i])))
-            return false;
-    }
-    return name.n > 0;
-}
-
-/* Other characters become underscores, several of them one. */
-static void put_sanitised(struct buf *out, struct str text, bool colon)
+void prometheus_sanitise(struct buf *out, struct str text, bool colon)
 {
     if (text.n && is_digit(text.p[0]))
         buf_putc(out, '_');
@@ -88,7 +80,7 @@ static void put_unit_word(struct buf *out, struct str unit)
             return;
         }
     }
-    put_sanitised(out, unit, false);
+    prometheus_sanitise(out, unit, false);
 }
 
 static void put_per_word(struct buf *out, struct str unit)
@@ -99,7 +91,7 @@ static void put_per_word(struct buf *out, struct str unit)
             return;
         }
     }
-    put_sanitised(out, unit, false);
+    prometheus_sanitise(out, unit, false);
 }
 
 void prometheus_unit(struct buf *out, const struct stream *s)
@@ -141,156 +133,35 @@ static void put_unit(struct buf *out, const struct stream *s)
     buf_done(&unit);
 }
 
-char *prometheus_family(const struct stream *s, enum tt_prometheus_names names)
+/* As asked, before it is escaped. */
+static void put_family(struct buf *out, const struct stream *s, enum tt_prometheus_names names)
 {
-    struct buf out = BUF_MAX(4096);
     struct str name = str_c(s->name);
     if (prometheus_has_utf8(names))
-        buf_put_str(&out, name);
+        buf_put_str(out, name);
     else
-        put_sanitised(&out, name, true);
+        prometheus_sanitise(out, name, true);
     if (prometheus_has_suffixes(names)) {
         if (s->monotonic)
-            out.n = cut_suffix(buf_str(&out), STR("total")).n;
-        put_unit(&out, s);
+            out->n = cut_suffix(buf_str(out), STR("total")).n;
+        put_unit(out, s);
     }
+}
+
+char *prometheus_family(const struct stream *s, struct prometheus_form form)
+{
+    struct buf plain = BUF_MAX(NAME_MAX_BYTES), out = BUF_MAX(8 * NAME_MAX_BYTES);
+    put_family(&plain, s, form.names);
+    prometheus_escape(&out, buf_str(&plain), true, form.escaping);
+    // Escaping doubles the underscore of "_total", too.
+    if (s->monotonic && prometheus_has_suffixes(form.names) &&
+        form.escaping > TT_ESCAPING_UNDERSCORES &&
+        prometheus_escapes(buf_str(&plain), true, form.escaping))
+        buf_putc(&out, '_');
+    out.failed |= buf_failed(&plain);
+    buf_done(&plain);
     size_t n;
     char *text = buf_take(&out, &n);
     buf_done(&out);
     return text;
-}
-
-/* --- labels ---------------------------------------------------------------------------------- */
-
-static void put_escaped(struct buf *out, struct str text)
-{
-    size_t done = 0;
-    for (size_t i = 0; i < text.n; i++) {
-        char c = text.p[i];
-        if (c != '"' && c != '\\' && c != '\n')
-            continue;
-        buf_put(out, text.p + done, i - done);
-        buf_putc(out, '\\');
-        buf_putc(out, c == '\n' ? 'n' : c);
-        done = i + 1;
-    }
-    if (done < text.n)
-        buf_put(out, text.p + done, text.n - done);
-}
-
-void prometheus_quote(struct buf *out, struct str text)
-{
-    buf_putc(out, '"');
-    put_escaped(out, text);
-    buf_putc(out, '"');
-}
-
-static void put_value(struct buf *out, const struct attr_view *v, bool nested);
-
-/* As JSON. */
-static void put_items(struct buf *out, const struct attr_view *v)
-{
-    bool map = v->type == TT_TYPE_MAP;
-    const char *p = v->value, *end = p + v->value_n;
-    struct attr_view item;
-    buf_putc(out, map ? '{' : '[');
-    for (bool first = true; attr_next(&p, end, &item); first = false) {
-        if (!first)
-            buf_putc(out, ',');
-        if (map) {
-            prometheus_quote(out, str_of(item.key, item.key_n));
-            buf_putc(out, ':');
-        }
-        put_value(out, &item, true);
-    }
-    buf_putc(out, map ? '}' : ']');
-}
-
-static void put_value(struct buf *out, const struct attr_view *v, bool nested)
-{
-    struct str text = str_of(v->value, v->value_n);
-    switch (v->type) {
-    case TT_TYPE_STRING:
-    case TT_TYPE_BYTES:
-        if (nested)
-            prometheus_quote(out, text);
-        else
-            buf_put_str(out, text);
-        break;
-    case TT_TYPE_BOOL: buf_puts(out, *v->value ? "true" : "false"); break;
-    case TT_TYPE_INT: buf_put_i64(out, attr_view_int(v)); break;
-    case TT_TYPE_DOUBLE: buf_put_double(out, attr_view_double(v)); break;
-    case TT_TYPE_ARRAY:
-    case TT_TYPE_MAP: put_items(out, v); break;
-    default: break;
-    }
-}
-
-static void put_key(struct buf *out, struct str key, const char *prefix, bool utf8)
-{
-    buf_puts(out, prefix);
-    if (!utf8)
-        put_sanitised(out, key, false);
-    else
-        buf_put_str(out, key);
-}
-
-/* The place of each label's name in a scratch buffer, to find those that became the same. */
-struct label {
-    size_t at, n;
-    struct attr_view attr;
-    bool joined; /* written with an earlier one */
-};
-
-static size_t read_labels(struct label *labels, struct buf *keys, const struct attr_set *attrs,
-                          const char *prefix, bool utf8)
-{
-    size_t n = 0;
-    const char *p = attrs->packed, *end = p + attrs->bytes;
-    for (; n < ATTRS_MAX && attr_next(&p, end, &labels[n].attr); n++) {
-        labels[n].at = keys->n;
-        put_key(keys, str_of(labels[n].attr.key, labels[n].attr.key_n), prefix, utf8);
-        labels[n].n = keys->n - labels[n].at;
-        labels[n].joined = false;
-    }
-    return n;
-}
-
-static void put_label(struct buf *out, struct label *labels, size_t i, size_t n, const char *keys)
-{
-    struct str key = str_of(keys + labels[i].at, labels[i].n);
-    if (prometheus_is_plain_name(key))
-        buf_put_str(out, key);
-    else
-        prometheus_quote(out, key);
-    struct buf value = BUF_MAX(ATTR_SET_BYTES_MAX);
-    put_value(&value, &labels[i].attr, false);
-    for (size_t k = i + 1; k < n; k++) {
-        if (!str_eq(key, str_of(keys + labels[k].at, labels[k].n)))
-            continue;
-        labels[k].joined = true;
-        buf_putc(&value, ';');
-        put_value(&value, &labels[k].attr, false);
-    }
-    buf_putc(out, '=');
-    prometheus_quote(out, buf_str(&value));
-    out->failed |= buf_failed(&value);
-    buf_done(&value);
-}
-
-void prometheus_labels(struct buf *out, const struct attr_set *attrs, const char *prefix,
-                       enum tt_prometheus_names names)
-{
-    struct label labels[ATTRS_MAX];
-    struct buf keys = BUF_MAX(2 * ATTR_SET_BYTES_MAX);
-    size_t n = read_labels(labels, &keys, attrs, prefix, prometheus_has_utf8(names));
-    for (size_t i = 0; i < n && !buf_failed(&keys); i++) {
-        if (labels[i].joined)
-            continue;
-        if (i > 0)
-            buf_putc(out, ',');
-        put_label(out, labels, i, n, keys.p);
-    }
-    out->failed |= buf_failed(&keys);
-    buf_done(&keys);
 }

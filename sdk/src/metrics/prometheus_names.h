@@ -3,12 +3,28 @@
 #define TELLTALE_METRICS_PROMETHEUS_NAMES_H
 
 #include "base/buf.h"
+#include "metrics/exemplar.h"
 #include "metrics/provider.h"
 #include "telltale/prometheus_text.h"
 
+/* How names and labels are written. */
+struct prometheus_form {
+    enum tt_prometheus_names names;
+    enum tt_prometheus_escaping escaping;
+    bool proto; /* labels as messages, not as text */
+};
+
+/* Above 0, and another for each form. */
+static inline uint8_t prometheus_form_id(struct prometheus_form f)
+{
+    return (uint8_t)(1 + f.names + 4 * f.escaping + 16 * f.proto);
+}
+
+/* --- names --- */
+
 /* The family of a stream: its name as asked, without the _total of a counter, as a text for free().
  * NULL when out of memory. */
-char *prometheus_family(const struct stream *s, enum tt_prometheus_names names);
+char *prometheus_family(const struct stream *s, struct prometheus_form form);
 
 /* The unit as a word of Prometheus ("s" -> "seconds"); empty when it adds none to the name. */
 void prometheus_unit(struct buf *out, const struct stream *s);
@@ -16,15 +32,35 @@ void prometheus_unit(struct buf *out, const struct stream *s);
 bool prometheus_has_suffixes(enum tt_prometheus_names names);
 bool prometheus_has_utf8(enum tt_prometheus_names names);
 
-/* Attributes as labels, `prefix` before each name: a="b",c="d". Names that become the same by
- * translation are one label, whose values are joined by ";". */
+/* Characters that are not plain become underscores, several of them one. */
+void prometheus_sanitise(struct buf *out, struct str text, bool colon);
+
+/* Whether a name needs no quotes. Colons are plain in that of a metric only. */
+bool prometheus_is_plain(struct str name, bool metric);
+
+/* The name as a scraper wants it; plain ones are left alone, but by TT_ESCAPING_DOTS.
+ * prometheus_escapes: whether this one changes. */
+void prometheus_escape(struct buf *out, struct str name, bool metric,
+                       enum tt_prometheus_escaping escaping);
+bool prometheus_escapes(struct str name, bool metric, enum tt_prometheus_escaping escaping);
+
+/* --- labels --- */
+
+/* Attributes as labels, `prefix` before each name: a="b",c="d", after a comma unless they are the
+ * first behind a "{" or in the buffer; or as messages. Names that become the same by translation
+ * are one label, whose values are joined by ";". */
 void prometheus_labels(struct buf *out, const struct attr_set *attrs, const char *prefix,
-                       enum tt_prometheus_names names);
+                       struct prometheus_form form);
+
+/* One label, in the same way. */
+void prometheus_pair(struct buf *out, struct prometheus_form form, struct str name,
+                     struct str value);
+
+/* Those of an exemplar: its ids, and the others where they fit. */
+void prometheus_exemplar_labels(struct buf *out, const struct exemplar *e,
+                                struct prometheus_form form);
 
 /* A label's value with its quotes. */
 void prometheus_quote(struct buf *out, struct str text);
-
-/* A name that stands alone, quoted when it has to be. */
-bool prometheus_is_plain_name(struct str name);
 
 #endif

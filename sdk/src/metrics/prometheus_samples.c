@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "base/num.h"
-#include "metrics/prometheus_names.h"
-#include "metrics/prometheus_writer.h"
+#include "metrics/prometheus_text.h"
 
 static char *put(char *to, struct str s)
 {
@@ -14,11 +13,11 @@ static char *put(char *to, struct str s)
 }
 
 /* All of a sample but its value: name{scope,labels,le="…"} and a blank. */
-static void put_sample(struct text_writer *w, const char *suffix, const struct series *s,
+static void put_sample(struct writer *w, const char *suffix, const struct series *s,
                        const char *more, struct str more_value)
 {
     struct str tail = str_c(suffix), label = str_c(more), labels = str_of(s->text, s->text_n);
-    if (w->utf8 && !prometheus_is_plain_name(w->family)) {
+    if (w->quoted && !prometheus_is_plain(w->family, true)) {
         buf_putc(w->out, '{');
         text_put_quoted_name(w, suffix);
         if (w->scope.n + labels.n + label.n)
@@ -55,13 +54,12 @@ static void put_sample(struct text_writer *w, const char *suffix, const struct s
     buf_advance(w->out, (size_t)(at - start));
 }
 
-static void put_plain(struct text_writer *w, const char *suffix, const struct series *s)
+static void put_plain(struct writer *w, const char *suffix, const struct series *s)
 {
     put_sample(w, suffix, s, NULL, (struct str){0});
 }
 
-static void put_bound(struct text_writer *w, double bound, char text[NUM_DOUBLE_MAX + 2],
-                      size_t *out_n)
+static void put_bound(struct writer *w, double bound, char text[NUM_DOUBLE_MAX + 2], size_t *out_n)
 {
     size_t n = num_format_short(text, bound);
     if (w->openmetrics && strcspn(text, ".eIN") == n) {
@@ -71,15 +69,29 @@ static void put_bound(struct text_writer *w, double bound, char text[NUM_DOUBLE_
     *out_n = n;
 }
 
+static void put_exemplar(const struct exemplar *e, void *arg)
+{
+    struct writer *w = arg;
+    buf_puts(w->out, " # {");
+    prometheus_exemplar_labels(w->out, e, w->form);
+    buf_puts(w->out, "} ");
+    if (e->is_double)
+        buf_put_double(w->out, e->number);
+    else
+        buf_put_i64(w->out, e->integer);
+    buf_putc(w->out, ' ');
+    text_put_time(w->out, e->unix_ns);
+}
+
 /* The end of a sample, before it an exemplar where there is one. */
-static inline void end_sample(struct text_writer *w, struct series *s, size_t bucket)
+static inline void end_sample(struct writer *w, struct series *s, size_t bucket)
 {
     if (UNLIKELY(w->openmetrics && atomic_get_relaxed(&s->reservoir)))
-        exemplar_of_bucket(s, bucket, text_put_exemplar, w);
+        exemplar_of_bucket(s, bucket, put_exemplar, w);
     buf_putc(w->out, '\n');
 }
 
-static void put_bucket(struct text_writer *w, struct series *s, struct str bound, size_t bucket,
+static void put_bucket(struct writer *w, struct series *s, struct str bound, size_t bucket,
                        uint64_t count)
 {
     put_sample(w, "_bucket", s, "le", bound);
@@ -87,7 +99,7 @@ static void put_bucket(struct text_writer *w, struct series *s, struct str bound
     end_sample(w, s, bucket);
 }
 
-static COLD void put_created(struct text_writer *w, const struct series *s)
+static COLD void put_created(struct writer *w, const struct series *s)
 {
     if (!w->openmetrics)
         return;
@@ -96,12 +108,12 @@ static COLD void put_created(struct text_writer *w, const struct series *s)
     buf_putc(w->out, '\n');
 }
 
-static void put_histogram(struct text_writer *w, const struct point *p)
+void text_put_histogram(struct writer *w, struct point *p)
 {
     struct series *s = p->series;
     uint64_t count = 0;
     char text[NUM_DOUBLE_MAX + 2];
-    for (size_t i = 0; p->kind == SERIES_HISTOGRAM && i < s->stream->bounds_n; i++) {
+    for (size_t i = 0; i < point_bounds(p); i++) {
         size_t n;
         put_bound(w, s->stream->bounds[i], text, &n);
         count += p->buckets[i];
@@ -117,9 +129,9 @@ static void put_histogram(struct text_writer *w, const struct point *p)
     put_created(w, s);
 }
 
-static void put_number(struct text_writer *w, const struct point *p)
+void text_put_number(struct writer *w, const struct point *p)
 {
-    put_plain(w, w->stream->monotonic ? w->total : "", p->series);
+    put_plain(w, w->total, p->series);
     if (p->kind == SERIES_SUM || p->kind == SERIES_LAST)
         buf_put_i64(w->out, p->integer);
     else
@@ -130,35 +142,4 @@ static void put_number(struct text_writer *w, const struct point *p)
     }
     end_sample(w, p->series, 0);
     put_created(w, p->series);
-}
-
-void text_put_batch(struct text_writer *w, struct series **batch, size_t n)
-{
-    bool numbers = w->stream->kind < SERIES_HISTOGRAM;
-    struct {
-        int64_t integer;
-        double number;
-    } read[TEXT_BATCH];
-    cell_read_begin();
-    for (size_t i = 0; numbers && i < n; i++) {
-        point_read(w->point, batch[i]);
-        read[i].integer = w->point->integer;
-        read[i].number = w->point->number;
-    }
-    cell_read_end();
-    for (size_t i = 0; i < n; i++) {
-        if (UNLIKELY(batch[i]->text_form != text_form(w)) && !text_keep_slowly(w, batch[i]))
-            continue;
-        if (numbers) {
-            w->point->series = batch[i];
-            w->point->integer = read[i].integer;
-            w->point->number = read[i].number;
-            put_number(w, w->point);
-        } else {
-            cell_read_begin();
-            point_read(w->point, batch[i]);
-            cell_read_end();
-            put_histogram(w, w->point);
-        }
-    }
 }

@@ -1,46 +1,64 @@
-/* Prometheus's text formats while they are written: prometheus_text.c has the whole and what stands
- * above the samples, prometheus_samples.c the samples, which are most of it. */
+/* Prometheus's formats while they are written. prometheus_render.c goes through all there is;
+ * prometheus_text.c has what stands above the samples in the text formats, prometheus_samples.c
+ * their samples; prometheus_proto.c has the protobuf format, prometheus_native.c its native
+ * histograms. */
 #ifndef TELLTALE_METRICS_PROMETHEUS_WRITER_H
 #define TELLTALE_METRICS_PROMETHEUS_WRITER_H
 
 #include "base/buf.h"
 #include "metrics/exemplar.h"
+#include "metrics/prometheus_names.h"
 #include "metrics/provider.h"
-#include "telltale/prometheus_text.h"
 
-enum { TEXT_BATCH = 64 };
+enum { SERIES_BATCH = 64 };
 
-struct text_writer {
+struct writer;
+
+struct prometheus_format {
+    /* What stands above the samples of the family at hand, and what ends them. */
+    void (*head)(struct writer *w);
+    void (*tail)(struct writer *w);
+    /* Points that were read. Sets of labels are there as the form asks. */
+    void (*number)(struct writer *w, const struct point *p);
+    void (*histogram)(struct writer *w, struct point *p);
+    /* target_info, and what ends the whole. */
+    void (*target)(struct writer *w, const struct attr_set *attrs);
+    void (*end)(struct writer *w);
+};
+
+extern const struct prometheus_format prometheus_text, prometheus_proto;
+
+struct writer {
     tt_meter_provider *provider;
     tt_prometheus_options options;
+    struct prometheus_form form;
+    uint8_t form_id;
+    const struct prometheus_format *format;
     struct buf *out;
-    bool openmetrics, utf8;
+    bool openmetrics, quoted; /* names may need quotes */
     const struct stream *stream;
     struct str family;   /* without suffix */
     const char *total;   /* suffix of a counter's samples */
     struct str scope;    /* the scope's labels */
     struct point *point; /* scratch */
+    size_t family_at;    /* protobuf: where the family began */
+    struct buf part;     /* protobuf: scratch */
 };
 
-/* The samples of up to TEXT_BATCH series of the stream at hand. */
-void text_put_batch(struct text_writer *w, struct series **batch, size_t n);
+/* "counter", "gauge" or "histogram". */
+const char *prometheus_type(const struct stream *s);
 
-/* " # {…} value time", for exemplar_of_bucket; `arg`: the writer. */
-void text_put_exemplar(const struct exemplar *e, void *arg);
+/* The unit that the family's name ends with, if it does. */
+void prometheus_unit_told(struct buf *out, const struct writer *w);
 
-/* The family's name and a suffix in quotes. */
-void text_put_quoted_name(struct text_writer *w, const char *suffix);
-
-/* Seconds with three digits behind the point. */
-void text_put_time(struct buf *out, int64_t unix_ns);
-
-/* Makes the series' labels as text when they are not there in the form asked for. False when out of
- * memory. */
-bool text_keep_slowly(struct text_writer *w, struct series *s);
-
-static inline uint8_t text_form(const struct text_writer *w)
+/* The explicit bounds of a point; formats without buckets of its kind know only +Inf. */
+static inline size_t point_bounds(const struct point *p)
 {
-    return (uint8_t)(1 + w->options.names);
+    return p->kind == SERIES_HISTOGRAM ? p->series->stream->bounds_n : 0;
 }
+
+/* Appends the buckets of an exponential histogram as native ones: fields of the message Histogram.
+ * False, and nothing is appended, when its scale is too coarse. May rescale `p`. */
+bool native_put(struct buf *out, struct point *p);
 
 #endif

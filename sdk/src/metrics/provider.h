@@ -21,6 +21,7 @@ struct tt_meter {
     struct instrument *instruments;
     atomic_bool on;
     char *text; /* owned; its labels for Prometheus, guarded by the collect lock */
+    uint32_t text_n;
     uint8_t text_form;
 };
 

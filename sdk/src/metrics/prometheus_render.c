@@ -1,0 +1,301 @@
+/* All that a provider has, in one of Prometheus's formats.
+ *
+ * Streams are written in the order of their family's name, those of one family under one head. A
+ * stream of another type than the first of its family is left out and told as a conflict. */
+#include <stdlib.h>
+
+#include "core/problem.h"
+#include "core/resource.h"
+#include "metrics/prometheus_writer.h"
+
+static const size_t RENDER_MAX = (size_t)1 << 30;
+
+/* --- what is kept ---------------------------------------------------------------------------- */
+
+/* What the buffer holds, as a text for free(), in place of `*inout`. */
+static bool keep(struct buf *made, char **inout, uint32_t *out_n)
+{
+    size_t n = 0;
+    char *text = buf_take(made, &n);
+    buf_done(made);
+    if (!text)
+        return false;
+    free(*inout);
+    *inout = text;
+    *out_n = (uint32_t)n;
+    return true;
+}
+
+/* The series' labels when they are not there in the form asked for. False when out of memory. */
+static COLD bool keep_labels(const struct writer *w, struct series *s)
+{
+    struct buf text = BUF_MAX(4 * ATTR_SET_BYTES_MAX);
+    prometheus_labels(&text, s->attrs, "", w->form);
+    if (!keep(&text, &s->text, &s->text_n))
+        return false;
+    s->text_form = w->form_id;
+    return true;
+}
+
+static bool keep_family(const struct writer *w, struct stream *s)
+{
+    if (s->family_form == w->form_id)
+        return true;
+    char *made = prometheus_family(s, w->form);
+    if (!made)
+        return false;
+    free(s->family);
+    s->family = made;
+    s->family_form = w->form_id;
+    return true;
+}
+
+static void scope_labels(struct buf *out, const struct writer *w, const struct scope *m)
+{
+    if (*m->name)
+        prometheus_pair(out, w->form, STR("otel_scope_name"), str_c(m->name));
+    if (*m->version)
+        prometheus_pair(out, w->form, STR("otel_scope_version"), str_c(m->version));
+    if (*m->schema_url)
+        prometheus_pair(out, w->form, STR("otel_scope_schema_url"), str_c(m->schema_url));
+    prometheus_labels(out, m->attrs, "otel_scope_", w->form);
+}
+
+static bool keep_scope(const struct writer *w, tt_meter *m)
+{
+    if (m->text_form == w->form_id)
+        return true;
+    struct buf text = BUF_MAX(4 * ATTR_SET_BYTES_MAX);
+    scope_labels(&text, w, &m->scope);
+    if (!keep(&text, &m->text, &m->text_n))
+        return false;
+    m->text_form = w->form_id;
+    return true;
+}
+
+/* --- streams --------------------------------------------------------------------------------- */
+
+const char *prometheus_type(const struct stream *s)
+{
+    if (s->kind == SERIES_HISTOGRAM || s->kind == SERIES_EXPONENTIAL)
+        return "histogram";
+    return s->monotonic ? "counter" : "gauge";
+}
+
+void prometheus_unit_told(struct buf *out, const struct writer *w)
+{
+    if (!prometheus_has_suffixes(w->form.names))
+        return;
+    prometheus_unit(out, w->stream);
+    struct str family = w->family, unit = buf_str(out);
+    if (family.n <= unit.n || !str_ends(family, unit) || family.p[family.n - unit.n - 1] != '_')
+        out->n = 0;
+}
+
+/* Numbers are read together: beginning to read takes a lock. */
+static void put_numbers(struct writer *w, struct series **batch, size_t n)
+{
+    struct {
+        int64_t integer;
+        double number;
+    } read[SERIES_BATCH];
+    struct point *p = w->point;
+    cell_read_begin();
+    for (size_t i = 0; i < n; i++) {
+        point_read(p, batch[i]);
+        read[i].integer = p->integer;
+        read[i].number = p->number;
+    }
+    cell_read_end();
+    for (size_t i = 0; i < n; i++) {
+        if (UNLIKELY(batch[i]->text_form != w->form_id) && !keep_labels(w, batch[i]))
+            continue;
+        p->series = batch[i];
+        p->integer = read[i].integer;
+        p->number = read[i].number;
+        w->format->number(w, p);
+    }
+}
+
+static void put_histograms(struct writer *w, struct series **batch, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (UNLIKELY(batch[i]->text_form != w->form_id) && !keep_labels(w, batch[i]))
+            continue;
+        cell_read_begin();
+        point_read(w->point, batch[i]);
+        cell_read_end();
+        w->format->histogram(w, w->point);
+    }
+}
+
+static const char *total_of(const struct writer *w)
+{
+    return prometheus_has_suffixes(w->form.names) || w->openmetrics ? "_total" : "";
+}
+
+/* `head`: whether the family begins here. False when the stream had nothing to write. */
+static bool put_stream(struct writer *w, struct stream *s, bool head)
+{
+    tt_meter *m = s->instrument->meter;
+    w->stream = s;
+    w->family = str_c(s->family);
+    w->total = s->monotonic ? total_of(w) : "";
+    w->scope = w->options.without_scope ? (struct str){0} : str_of(m->text, m->text_n);
+    struct series *batch[SERIES_BATCH];
+    size_t from = 0, n;
+    bool any = false;
+    while ((n = stream_series(s, &from, batch, SERIES_BATCH))) {
+        if (!any && head)
+            w->format->head(w);
+        any = true;
+        if (s->kind < SERIES_HISTOGRAM)
+            put_numbers(w, batch, n);
+        else
+            put_histograms(w, batch, n);
+    }
+    return any;
+}
+
+static int by_family(const void *a, const void *b)
+{
+    return strcmp((*(struct stream *const *)a)->family, (*(struct stream *const *)b)->family);
+}
+
+/* Streams sorted by family; NULL when out of memory. */
+static struct stream **sorted_streams(const struct writer *w, size_t *out_n)
+{
+    size_t n = 0, cap = 0;
+    struct stream **list = NULL, *s = NULL;
+    while ((s = provider_next_stream(w->provider, s))) {
+        if (!keep_family(w, s) || !keep_scope(w, s->instrument->meter))
+            goto fail;
+        if (n == cap) {
+            cap = cap ? 2 * cap : 64;
+            struct stream **more = realloc(list, cap * sizeof(struct stream *));
+            if (!more)
+                goto fail;
+            list = more;
+        }
+        list[n++] = s;
+    }
+    if (n)
+        qsort(list, n, sizeof(struct stream *), by_family);
+    *out_n = n;
+    return list ? list : calloc(1, sizeof(struct stream *));
+fail:
+    free(list);
+    return NULL;
+}
+
+static int put_streams(struct writer *w)
+{
+    size_t n;
+    struct stream **list = sorted_streams(w, &n);
+    if (!list)
+        return TT_ERR_NOMEM;
+    const struct stream *first = NULL; /* of the family that is being written */
+    for (size_t i = 0; i < n; i++) {
+        struct stream *s = list[i];
+        if (first && strcmp(first->family, s->family) != 0) {
+            w->format->tail(w);
+            first = NULL;
+        }
+        if (first && strcmp(prometheus_type(first), prometheus_type(s)) != 0)
+            problem(TT_PROBLEM_CONFLICT, "two types of one name; left out", s->family);
+        else if (put_stream(w, s, !first) && !first)
+            first = s;
+    }
+    if (first)
+        w->format->tail(w);
+    free(list);
+    return TT_OK;
+}
+
+/* --- the whole ------------------------------------------------------------------------------- */
+
+static void writer_init(struct writer *w, const tt_prometheus_options *options)
+{
+    if (options)
+        memcpy(&w->options, options, MIN(options->size, sizeof w->options));
+    const tt_prometheus_options *o = &w->options;
+    w->openmetrics = o->format == TT_PROMETHEUS_OPENMETRICS;
+    w->form = (struct prometheus_form){
+        .names = o->names, .escaping = o->escaping, .proto = o->format == TT_PROMETHEUS_PROTOBUF};
+    w->form_id = prometheus_form_id(w->form);
+    w->format = w->form.proto ? &prometheus_proto : &prometheus_text;
+    w->quoted = prometheus_has_utf8(o->names) && !o->escaping;
+}
+
+static int render(tt_meter_provider *p, const tt_prometheus_options *options, struct buf *out)
+{
+    struct writer w = {.provider = p, .out = out, .part = BUF_MAX(out->max)};
+    writer_init(&w, options);
+    w.point = malloc(sizeof *w.point);
+    if (!w.point)
+        return TT_ERR_NOMEM;
+    provider_collect_begin(p);
+    if (!w.options.without_target && p->resource->set->n)
+        w.format->target(&w, p->resource->set);
+    int rc = put_streams(&w);
+    provider_collect_end(p);
+    w.format->end(&w);
+    out->failed |= buf_failed(&w.part);
+    buf_done(&w.part);
+    free(w.point);
+    return rc;
+}
+
+const char *tt_prometheus_content_type(enum tt_prometheus_format format)
+{
+    switch (format) {
+    case TT_PROMETHEUS_OPENMETRICS:
+        return "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    case TT_PROMETHEUS_PROTOBUF:
+        return "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; "
+               "encoding=delimited";
+    default: return "text/plain; version=0.0.4; charset=utf-8";
+    }
+}
+
+int tt_prometheus_render_new(tt_meter_provider *p, const tt_prometheus_options *options, size_t max,
+                             char **out_text, size_t *out_n)
+{
+    if (!p || !out_text || !out_n)
+        return TT_ERR_INVALID;
+    struct buf out = BUF_MAX(MIN(max, RENDER_MAX));
+    int rc = render(p, options, &out);
+    if (rc == TT_OK && buf_failed(&out))
+        rc = TT_ERR_LIMIT;
+    char *text = rc == TT_OK ? buf_take(&out, out_n) : NULL;
+    buf_done(&out);
+    if (rc == TT_OK && !text)
+        return TT_ERR_NOMEM;
+    if (rc == TT_OK)
+        *out_text = text;
+    return rc;
+}
+
+int tt_prometheus_render(tt_meter_provider *p, const tt_prometheus_options *options, char *out,
+                         size_t cap, size_t *out_n)
+{
+    if (!p || !out_n || (!out && cap))
+        return TT_ERR_INVALID;
+    struct buf into = {.p = out, .cap = cap, .max = cap};
+    int rc = cap ? render(p, options, &into) : TT_OK;
+    if (rc != TT_OK)
+        return rc;
+    if (cap && !buf_failed(&into)) {
+        *out_n = into.n;
+        return TT_OK;
+    }
+    char *text = NULL;
+    // A line is given more room than it may need, so a text that fills the buffer ends here, too.
+    rc = tt_prometheus_render_new(p, options, RENDER_MAX, &text, out_n);
+    if (rc == TT_OK && *out_n > cap)
+        rc = TT_ERR_SPACE;
+    if (rc == TT_OK && *out_n)
+        memcpy(out, text, *out_n);
+    free(text);
+    return rc;
+}
