@@ -47,11 +47,14 @@ static enum MHD_Result answer_text(struct MHD_Connection *c, unsigned status, co
 
 static enum MHD_Result answer_metrics(tt_prometheus_endpoint *e, struct MHD_Connection *c)
 {
-    const char *accept = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Accept");
+    char type[CONTENT_TYPE_MAX];
+    struct accepted accepted =
+        accept_choose(MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Accept"));
     tt_prometheus_options o = {
         .size = sizeof o,
-        .format = accept_format(accept),
+        .format = accepted.format,
         .names = e->options.names,
+        .escaping = accepted.escaping,
         .without_scope = e->options.without_scope,
         .without_target = e->options.without_target,
     };
@@ -76,7 +79,7 @@ static enum MHD_Result answer_metrics(tt_prometheus_endpoint *e, struct MHD_Conn
     if (shorter)
         (void)MHD_add_response_header(r, "Content-Encoding", "gzip");
     (void)MHD_add_response_header(r, "Vary", "Accept, Accept-Encoding");
-    (void)MHD_add_response_header(r, "Content-Type", tt_prometheus_content_type(o.format));
+    (void)MHD_add_response_header(r, "Content-Type", accepted_content_type(&accepted, type));
     enum MHD_Result queued = MHD_queue_response(c, MHD_HTTP_OK, r);
     MHD_destroy_response(r);
     return queued;

@@ -7,25 +7,15 @@
 
 enum { NAME_MAX_BYTES = 4096 };
 
-static const struct {
-    const char *unit, *word;
-} units[] = {
-    {"d", "days"},          {"h", "hours"},         {"min", "minutes"},    {"s", "seconds"},
-    {"ms", "milliseconds"}, {"us", "microseconds"}, {"ns", "nanoseconds"}, {"By", "bytes"},
-    {"KiBy", "kibibytes"},  {"MiBy", "mebibytes"},  {"GiBy", "gibibytes"}, {"TiBy", "tebibytes"},
-    {"KBy", "kilobytes"},   {"MBy", "megabytes"},   {"GBy", "gigabytes"},  {"TBy", "terabytes"},
-    {"m", "meters"},        {"V", "volts"},         {"A", "amperes"},      {"J", "joules"},
-    {"W", "watts"},         {"g", "grams"},         {"Cel", "celsius"},    {"Hz", "hertz"},
-    {"%", "percent"},
-};
+/* As text, which takes a third of a table of pointers. */
+static const char units[] =
+    "d=days h=hours min=minutes s=seconds ms=milliseconds us=microseconds ns=nanoseconds By=bytes "
+    "KiBy=kibibytes MiBy=mebibytes GiBy=gibibytes TiBy=tebibytes KBy=kilobytes MBy=megabytes "
+    "GBy=gigabytes TBy=terabytes m=meters V=volts A=amperes J=joules W=watts g=grams Cel=celsius "
+    "Hz=hertz %=percent";
 
 /* After "/": per … */
-static const struct {
-    const char *unit, *word;
-} per_units[] = {
-    {"s", "second"}, {"m", "minute"}, {"h", "hour"}, {"d", "day"},
-    {"w", "week"},   {"mo", "month"}, {"y", "year"},
-};
+static const char per_units[] = "s=second m=minute h=hour d=day w=week mo=month y=year";
 
 bool prometheus_has_suffixes(enum tt_prometheus_names names)
 {
@@ -72,22 +62,13 @@ static struct str without_remark(struct str unit)
     return str_trim(unit);
 }
 
-static void put_unit_word(struct buf *out, struct str unit)
+/* The unit's word, or the unit itself without what no name may have. */
+static void put_word(struct buf *out, const char *words, struct str unit)
 {
-    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
-        if (str_eq(unit, str_c(units[i].unit))) {
-            buf_puts(out, units[i].word);
-            return;
-        }
-    }
-    prometheus_sanitise(out, unit, false);
-}
-
-static void put_per_word(struct buf *out, struct str unit)
-{
-    for (size_t i = 0; i < ARRAY_LEN(per_units); i++) {
-        if (str_eq(unit, str_c(per_units[i].unit))) {
-            buf_puts(out, per_units[i].word);
+    for (struct str rest = str_c(words); rest.p;) {
+        struct str word = str_cut(&rest, ' ');
+        if (str_eq(str_cut(&word, '='), unit)) {
+            buf_put_str(out, word);
             return;
         }
     }
@@ -104,10 +85,10 @@ void prometheus_unit(struct buf *out, const struct stream *s)
         unit.n = 0;
     }
     if (unit.n)
-        put_unit_word(out, unit);
+        put_word(out, units, unit);
     if (per.n) {
         buf_puts(out, unit.n ? "_per_" : "per_");
-        put_per_word(out, per);
+        put_word(out, per_units, per);
     }
 }
 

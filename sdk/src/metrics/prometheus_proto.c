@@ -32,10 +32,16 @@ static void put_text(struct buf *out, unsigned field, struct str text)
 
 static void put_name(struct writer *w)
 {
-    buf_reset(&w->part);
-    buf_put_str(&w->part, w->family);
-    buf_puts(&w->part, w->total);
-    put_text(w->out, FAMILY_NAME, buf_str(&w->part));
+    struct str total = str_c(w->total);
+    size_t n = w->family.n + total.n;
+    char *start = buf_reserve(w->out, n + PROTO_HEAD_MAX);
+    if (!start)
+        return;
+    char *to = put_bytes_head(start, FAMILY_NAME, n);
+    memcpy(to, w->family.p, w->family.n);
+    if (total.n)
+        memcpy(to + w->family.n, total.p, total.n);
+    buf_advance(w->out, (size_t)(to + n - start));
 }
 
 static uint64_t type_of(const struct stream *s)

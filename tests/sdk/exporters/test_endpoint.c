@@ -53,7 +53,7 @@ static const char *ask(const char *request_line, const char *headers)
                              .sin_addr = {htonl(INADDR_LOOPBACK)}};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
-    char request[1024];
+    char request[2048];
     int n =
         snprintf(request, sizeof request, "%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\n",
                  request_line, headers);
@@ -202,6 +202,20 @@ static void test_environment_names_the_address(void **state)
     assert_int_equal(unsetenv("OTEL_EXPORTER_PROMETHEUS_PORT"), 0);
 }
 
+#define PROTO "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;"
+
+/* As Prometheus 3 and 2.42 send it with native histograms on. */
+#define PROMETHEUS_3                                                                               \
+    PROTO "encoding=delimited;q=0.6,"                                                              \
+          "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"                 \
+          "application/openmetrics-text;version=0.0.1;q=0.4,"                                      \
+          "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"                                   \
+          "text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
+#define PROMETHEUS_2                                                                               \
+    PROTO "encoding=delimited,application/openmetrics-text;version=1.0.0;q=0.8,"                   \
+          "application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,"      \
+          "*/*;q=0.1"
+
 static void test_preference_is_read_from_accept(void **state)
 {
     (void)state;
@@ -216,15 +230,62 @@ static void test_preference_is_read_from_accept(void **state)
         {"application/openmetrics-text", TT_PROMETHEUS_OPENMETRICS},
         {"application/openmetrics-text;q=0", TT_PROMETHEUS_TEXT},
         {"application/openmetrics-text;version=0.0.1;q=1,text/plain;q=0.3", TT_PROMETHEUS_TEXT},
+        {"application/openmetrics-text;version=2.0.0,*/*;q=0.1", TT_PROMETHEUS_TEXT},
         {"text/plain;q=0.9, Application/OpenMetrics-Text ; q=0.5", TT_PROMETHEUS_TEXT},
         {"text/plain;q=0.499,application/openmetrics-text;q=0.5", TT_PROMETHEUS_OPENMETRICS},
-        {"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;"
-         "encoding=delimited;q=0.7,application/openmetrics-text;version=1.0.0;q=0.6,"
-         "text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
-         TT_PROMETHEUS_OPENMETRICS},
+        {"*/*,application/openmetrics-text", TT_PROMETHEUS_OPENMETRICS},
+        {"text/plain,application/openmetrics-text", TT_PROMETHEUS_TEXT},
+        {PROMETHEUS_2, TT_PROMETHEUS_PROTOBUF},
+        {PROMETHEUS_3, TT_PROMETHEUS_PROTOBUF},
+        {PROTO "encoding=\"delimited\"", TT_PROMETHEUS_PROTOBUF},
+        {PROTO "encoding=text", TT_PROMETHEUS_TEXT},
+        {PROTO "encoding=delimited;q=0,*/*", TT_PROMETHEUS_TEXT},
+        {"application/vnd.google.protobuf;proto=other;encoding=delimited", TT_PROMETHEUS_TEXT},
+        {"application/vnd.google.protobuf", TT_PROMETHEUS_TEXT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        assert_int_equal(accept_format(cases[i].accept), cases[i].format);
+        assert_int_equal(accept_choose(cases[i].accept).format, cases[i].format);
+}
+
+static void test_content_type_tells_what_was_chosen(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *accept, *type;
+        enum tt_prometheus_escaping escaping;
+    } cases[] = {
+        {NULL, "text/plain; version=0.0.4; charset=utf-8", TT_ESCAPING_UNDERSCORES},
+        {"text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2",
+         "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8", TT_ESCAPING_NONE},
+        {"application/openmetrics-text;version=1.0.0;escaping=dots",
+         "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=dots",
+         TT_ESCAPING_DOTS},
+        {PROTO "encoding=delimited;escaping=values",
+         "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; "
+         "encoding=delimited; escaping=values",
+         TT_ESCAPING_VALUES},
+        {"text/plain;escaping=rot13", "text/plain; version=0.0.4; charset=utf-8",
+         TT_ESCAPING_UNDERSCORES},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char type[CONTENT_TYPE_MAX];
+        struct accepted a = accept_choose(cases[i].accept);
+        assert_int_equal(a.escaping, cases[i].escaping);
+        assert_string_equal(accepted_content_type(&a, type), cases[i].type);
+    }
+}
+
+static void test_protobuf_is_served_to_those_who_prefer_it(void **state)
+{
+    (void)state;
+    const char *answer = ask("GET /metrics", "Accept: " PROMETHEUS_3 "\r\n");
+    check_has(answer, "Content-Type: application/vnd.google.protobuf; "
+                      "proto=io.prometheus.client.MetricFamily; encoding=delimited\r\n");
+    static const char name[] = "\x0a\x0b" // field 1, eleven bytes
+                               "target_info";
+    const char *body = strstr(answer, "\r\n\r\n") + 4;
+    const size_t length_bytes = 5;
+    assert_memory_equal(body + length_bytes, name, sizeof name - 1);
 }
 
 int main(void)
@@ -241,7 +302,9 @@ int main(void)
                                         end),
         cmocka_unit_test_setup_teardown(test_https_needs_a_certificate_and_its_key, begin, end),
         cmocka_unit_test_setup_teardown(test_textfile_is_replaced_as_a_whole, begin, end),
+        cmocka_unit_test_setup_teardown(test_protobuf_is_served_to_those_who_prefer_it, begin, end),
         cmocka_unit_test(test_preference_is_read_from_accept),
+        cmocka_unit_test(test_content_type_tells_what_was_chosen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

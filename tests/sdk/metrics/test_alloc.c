@@ -56,10 +56,16 @@ static bool use(tt_meter_provider *p)
         tt_histogram_record(h, i, attrs, 2);
         tt_histogram_record(x, -i, attrs, 2);
     }
-    char *text = NULL;
-    size_t n;
-    bool ok = tt_prometheus_render_new(p, NULL, 1 << 20, &text, &n) == TT_OK;
-    free(text);
+    static const enum tt_prometheus_format formats[] = {
+        TT_PROMETHEUS_TEXT, TT_PROMETHEUS_OPENMETRICS, TT_PROMETHEUS_PROTOBUF};
+    bool ok = true;
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        tt_prometheus_options o = {.size = sizeof o, .format = formats[i]};
+        char *text = NULL;
+        size_t n;
+        ok = tt_prometheus_render_new(p, &o, 1 << 20, &text, &n) == TT_OK && ok;
+        free(text);
+    }
     return ok;
 }
 
