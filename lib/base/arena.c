@@ -6,6 +6,7 @@
 #include "base/atomic.h"
 #include "base/budget.h"
 #include "base/compiler.h"
+#include "base/memory.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define ARENA_ASAN 1
@@ -17,14 +18,20 @@
 
 #ifdef ARENA_ASAN
 #include <sanitizer/asan_interface.h>
-enum { REDZONE = 16 };
+enum { REDZONE = 16, MAPS_BLOCKS = 0 }; // what a mapped block points to would count as leaked
 #else
-enum { REDZONE = 0 };
+enum { REDZONE = 0, MAPS_BLOCKS = 1 };
 #define ASAN_POISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
 #define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
 #endif
 
-enum { ALIGN = 16, FIRST_BLOCK = 4096, LARGEST_BLOCK = 1 << 20 };
+enum {
+    ALIGN = 16,
+    FIRST_BLOCK = 4096,
+    LARGEST_BLOCK = 1 << 20,
+    MAPPED_BLOCK = 4 << 20, /* blocks of this size and more are mapped */
+    MAPPED_FROM = 16 << 20  /* an arena that large takes no smaller blocks */
+};
 
 struct arena_block {
     struct arena_block *next;
@@ -59,6 +66,24 @@ static void open_block(struct arena *a, struct arena_block *b)
     ASAN_POISON_MEMORY_REGION(a->at, (size_t)(a->end - a->at));
 }
 
+static bool is_mapped(size_t size)
+{
+    return MAPS_BLOCKS && size >= MAPPED_BLOCK;
+}
+
+static struct arena_block *take_block(size_t size)
+{
+    return is_mapped(size) ? memory_map(size) : malloc(size);
+}
+
+static void give_block(struct arena_block *b)
+{
+    if (is_mapped(b->size))
+        memory_unmap(b, b->size);
+    else
+        free(b);
+}
+
 static void free_blocks(struct arena *a, struct arena_block *b)
 {
     size_t freed = 0;
@@ -66,7 +91,7 @@ static void free_blocks(struct arena *a, struct arena_block *b)
         struct arena_block *next = b->next;
         ASAN_UNPOISON_MEMORY_REGION((char *)b + HEADER, b->size - HEADER);
         freed += b->size;
-        free(b);
+        give_block(b);
         b = next;
     }
     a->used -= freed;
@@ -90,9 +115,16 @@ void arena_reset(struct arena *a)
     a->failed = a->over_budget = false;
 }
 
+static size_t usual_size(const struct arena *a)
+{
+    if (a->used >= MAPPED_FROM)
+        return MAPPED_BLOCK;
+    return a->blocks ? MIN(a->blocks->size * 2, (size_t)LARGEST_BLOCK) : FIRST_BLOCK;
+}
+
 static bool add_block(struct arena *a, size_t need)
 {
-    size_t size = a->blocks ? MIN(a->blocks->size * 2, (size_t)LARGEST_BLOCK) : FIRST_BLOCK;
+    size_t size = usual_size(a);
     if (size < need + HEADER)
         size = need + HEADER;
     if (size > a->budget - a->used)
@@ -101,7 +133,7 @@ static bool add_block(struct arena *a, size_t need)
         a->over_budget = true;
         return false;
     }
-    struct arena_block *b = malloc(size);
+    struct arena_block *b = take_block(size);
     if (!b) {
         if (a->shared)
             budget_give(a->shared, size);

@@ -1,6 +1,9 @@
 #include "base/memory.h"
 
+#include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/atomic.h"
 
@@ -10,6 +13,32 @@
 #else
 #define RETURN_FREE_PAGES() ((void)0)
 #endif
+
+void *memory_map(size_t n)
+{
+    const size_t align = MEMORY_LARGE_PAGE;
+    if (n > SIZE_MAX / 2)
+        return NULL;
+    char *p = mmap(NULL, n + align, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t before = (align - (uintptr_t)p % align) % align;
+    size_t used = (n + page - 1) / page * page;
+    if (before)
+        (void)munmap(p, before); // at worst it stays mapped, untouched
+    (void)munmap(p + before + used, n + align - before - used);
+#ifdef MADV_HUGEPAGE
+    (void)madvise(p + before, n / align * align, MADV_HUGEPAGE); // small pages do as well
+#endif
+    return p + before;
+}
+
+void memory_unmap(void *p, size_t n)
+{
+    if (p)
+        (void)munmap(p, n); // cannot fail for what was mapped whole
+}
 
 /* What small users free is taken again at once; walking the heap for them would be a waste. */
 #define BIG_BYTES ((size_t)4 << 20)

@@ -141,7 +141,7 @@ struct following {
 static void show_event(const struct following *f, struct str data)
 {
     struct buf text = BUF_MAX(TEXT_MAX);
-    json_t *record = f->json ? NULL : json_loadb(data.p, data.n, JSON_ALLOW_NUL, NULL);
+    json_t *record = f->json ? NULL : remote_json(data);
     if (f->json) {
         buf_put_str(&text, data);
         buf_putc(&text, '\n');

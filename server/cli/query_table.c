@@ -154,8 +154,7 @@ static int put_answer(struct buf *out, const json_t *answer, struct err *err)
 
 int query_table(struct str body, struct buf *out, struct err *err)
 {
-    json_error_t where;
-    json_t *answer = json_loadb(body.p, body.n, JSON_ALLOW_NUL, &where);
+    json_t *answer = remote_json(body);
     int rc = json_is_object(answer)
                  ? put_answer(out, answer, err)
                  : err_set(err, ERR_INVALID, "the answer is no JSON object: %.*s",

@@ -117,11 +117,37 @@ int remote_stream(const struct remote *r, const char *path, const struct buf *fo
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
+/* Each "\\u0000" that is an escape, its backslash not being one that is escaped itself. */
+static void without_zeros(struct str json, struct buf *out)
+{
+    for (size_t i = 0; i < json.n; i++) {
+        if (str_starts(str_sub(json, i, SIZE_MAX), STR("\\u0000"))) {
+            buf_puts(out, "\\\\x00");
+            i += 5;
+            continue;
+        }
+        buf_putc(out, json.p[i]);
+        if (json.p[i] == '\\' && i + 1 < json.n)
+            buf_putc(out, json.p[++i]);
+    }
+}
+
+json_t *remote_json(struct str body)
+{
+    json_t *doc = json_loadb(body.p ? body.p : "", body.n, JSON_ALLOW_NUL, NULL);
+    if (doc)
+        return doc;
+    struct buf text = BUF_MAX(body.n + 1); // what replaces an escape is shorter
+    without_zeros(body, &text);
+    if (!buf_failed(&text))
+        doc = json_loadb(text.p ? text.p : "", text.n, JSON_ALLOW_NUL, NULL);
+    buf_done(&text);
+    return doc;
+}
+
 int remote_data(const struct http_answer *answer, json_t **out, struct err *err)
 {
-    json_error_t where;
-    json_t *doc =
-        json_loadb(answer->body.p ? answer->body.p : "", answer->body.n, JSON_ALLOW_NUL, &where);
+    json_t *doc = remote_json(buf_str(&answer->body));
     json_t *data = json_object_get(doc, "data");
     const char *message = json_string_value(json_object_get(doc, "error"));
     int rc = 0;

@@ -50,6 +50,10 @@ int remote_stream(const struct remote *r, const char *path, const struct buf *fo
                   bool (*take)(void *self, struct str bytes), void *self, struct http_answer *out,
                   struct err *err);
 
+/* A server's JSON (a new reference), or NULL when it is none. A name that has a zero byte is read
+ * with "\\x00" in its place, for jansson takes none. */
+json_t *remote_json(struct str body);
+
 /* The "data" of an answer (a new reference in *out), or the server's error with its status. */
 int remote_data(const struct http_answer *answer, json_t **out, struct err *err);
 

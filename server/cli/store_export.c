@@ -15,6 +15,7 @@
 #include "base/num.h"
 #include "base/time.h"
 #include "cli/cli.h"
+#include "cli/remote.h"
 #include "cli/store_target.h"
 #include "query/query.h"
 
@@ -229,8 +230,7 @@ static int metrics_from_url(struct export_job *x, struct err *err)
                  err);
     if (rc != 0)
         return rc;
-    json_t *root =
-        json_loadb(answer.body.p ? answer.body.p : "", answer.body.n, JSON_ALLOW_NUL, NULL);
+    json_t *root = remote_json(buf_str(&answer.body));
     const json_t *list = json_object_get(root, "data");
     rc = json_is_array(list) ? take_metrics(x, list, err)
                              : err_set(err, ERR_INVALID, "%s: no list of names", x->target.url);

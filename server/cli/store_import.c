@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "cli/cli.h"
+#include "cli/remote.h"
 #include "cli/store_target.h"
 #include "receive/import.h"
 
@@ -58,8 +59,7 @@ static int to_data(struct import *m, struct str lines, struct err *err)
 /* Returns how many lines are stored. */
 static uint64_t add_answer(struct import *m, const struct http_answer *answer)
 {
-    json_t *root =
-        json_loadb(answer->body.p ? answer->body.p : "", answer->body.n, JSON_ALLOW_NUL, NULL);
+    json_t *root = remote_json(buf_str(&answer->body));
     const json_t *data = json_object_get(root, "data");
     const char *message = json_string_value(json_object_get(data, "message"));
     uint64_t lines = (uint64_t)json_integer_value(json_object_get(data, "lines"));

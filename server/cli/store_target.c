@@ -11,6 +11,7 @@
 #include "base/fs.h"
 #include "base/num.h"
 #include "base/time.h"
+#include "cli/remote.h"
 
 enum { CALL_TIMEOUT_MS = 300000, TRIES = 60, TRY_EVERY_MS = 1000, ANSWER_MAX = 600 << 20 };
 
@@ -92,8 +93,7 @@ void store_target_param(struct buf *path, const char *name, struct str value)
 /* The server's words, or what came instead of them. */
 static int refusal(const struct http_answer *answer, struct err *err)
 {
-    json_t *root =
-        json_loadb(answer->body.p ? answer->body.p : "", answer->body.n, JSON_ALLOW_NUL, NULL);
+    json_t *root = remote_json(buf_str(&answer->body));
     const char *text = json_string_value(json_object_get(root, "error"));
     int status = answer->status;
     int code = status == 503 || status == 429   ? ERR_BUSY

@@ -104,6 +104,7 @@ struct predicate {
     struct any value;
     const struct regex *regex;
     const struct text_set *set;
+    bool scalars; /* CONTAINS, REGEX: numbers and truth values count as the text they look like */
     const struct predicate *children;
     size_t n_children;
 };
@@ -156,7 +157,7 @@ struct record_scan {
      * how many: who wants the newest few rows need not pay for all columns of the others. */
     size_t (*narrow)(void *arg, const int64_t *t_unix_ns, uint32_t *sel, size_t n);
     size_t max_bytes;                                     /* of memory for one block; 0: 1 GiB */
-    bool (*is_cancelled)(void *arg);                      /* asked once a block; NULL: never */
+    bool (*is_cancelled)(void *arg);                      /* asked behind each block; NULL: never */
     int (*each)(void *arg, const struct record_block *b); /* non-zero ends the scan with it */
     void *arg;
     /* May be moved inwards by `each`: what lies outside is no longer of interest, as when the

@@ -94,6 +94,8 @@ describe("telltale", () => {
     assert.match((await lines("traces", trace)).at(-1), / zero {2}a\\x00b$/);
     assert.match((await lines("logs", "--start", "1h", '"c"')).at(-1), /ze\\x00ro {2}c\\x00d$/);
     assert.deepEqual(await lines("query", "zero"), ['zero{l="a\\x00b"}  1']);
+    await writeLogs(server.api, "zero", [{ at: NOW, severity: 9, body: "named", attributes: { "k\0e": "\\u0000" } }]);
+    assert.match((await lines("logs", "--start", "1h", "named")).at(-1), /named {2}k\\x00e=\\u0000$/);
   });
 
   it("mistakes are told", async () => {

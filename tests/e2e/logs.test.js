@@ -231,6 +231,8 @@ describe("the API of logs", () => {
 
     it("a wrong filter is refused, and streams do not hold up the end", async () => {
       assert.equal((await api.get("/api/v1/logs/tail", { where: "(" })).status, 400);
+      const idle = await api.get("/api/v1/logs/tail", { rate: "0" });
+      assert.deepEqual([idle.status, idle.json.error], [400, 'invalid parameter "rate": "0"; expected a number from 2 to 1000']);
       const other = await Telltale.start();
       const open = await Promise.all(Array.from({ length: 33 }, () => fetch(`${other.url}/api/v1/logs/tail`)));
       assert.deepEqual(open.map((one) => one.status).sort().slice(-2), [200, 503]);

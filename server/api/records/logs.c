@@ -206,9 +206,9 @@ static int context(struct record_request *r, struct http_response *response, str
     size_t n_before, n_behind;
     if (!log_id_parse(text, &id))
         return record_param_bad("id", text, "the id of a record", err);
-    int rc = record_param_count(r, "before", CONTEXT, CONTEXT_MAX, &n_before, err);
+    int rc = record_param_count(r, "before", CONTEXT, 0, CONTEXT_MAX, &n_before, err);
     if (rc == 0)
-        rc = record_param_count(r, "behind", CONTEXT, CONTEXT_MAX, &n_behind, err);
+        rc = record_param_count(r, "behind", CONTEXT, 0, CONTEXT_MAX, &n_behind, err);
     if (rc == 0)
         rc = logs_get(&r->q, &id, &row, err);
     if (rc == 0)

@@ -36,11 +36,11 @@ static int read_count(struct record_request *r, const char *name, size_t min, si
     return 0;
 }
 
-int record_param_count(struct record_request *r, const char *name, size_t otherwise, size_t max,
-                       size_t *out, struct err *err)
+int record_param_count(struct record_request *r, const char *name, size_t otherwise, size_t min,
+                       size_t max, size_t *out, struct err *err)
 {
     *out = otherwise;
-    return read_count(r, name, 0, max, out, err);
+    return read_count(r, name, min, max, out, err);
 }
 
 int record_param_bool(struct record_request *r, const char *name, bool *out, struct err *err)

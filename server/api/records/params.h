@@ -18,9 +18,9 @@ int record_params_read(struct record_request *r, enum record_table table, int64_
                        size_t limit, size_t max_limit, struct record_params *out, struct err *err);
 void record_params_done(struct record_params *p);
 
-/* `otherwise` when the parameter is absent. */
-int record_param_count(struct record_request *r, const char *name, size_t otherwise, size_t max,
-                       size_t *out, struct err *err);
+/* From `min` to `max`; `otherwise` when the parameter is absent. */
+int record_param_count(struct record_request *r, const char *name, size_t otherwise, size_t min,
+                       size_t max, size_t *out, struct err *err);
 int record_param_time(struct record_request *r, const char *name, int64_t *out_unix_ns,
                       struct err *err);
 

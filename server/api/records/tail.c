@@ -157,12 +157,12 @@ static int read_params(struct record_request *r, struct tail *t, struct err *err
 {
     size_t rate;
     struct str where = arena_str(&t->own, http_param(r->http, "where"));
-    int rc = record_param_count(r, "rate", RATE, RATE_MAX, &rate, err);
+    int rc = record_param_count(r, "rate", RATE, MS_PER_S / PERIOD_MS, RATE_MAX, &rate, err);
     if (rc == 0)
-        rc = record_param_count(r, "lines", 0, LINES_MAX, &t->lines, err);
+        rc = record_param_count(r, "lines", 0, 0, LINES_MAX, &t->lines, err);
     if (rc != 0)
         return rc;
-    t->per_look = MAX(rate, (size_t)2) * PERIOD_MS / MS_PER_S;
+    t->per_look = rate * PERIOD_MS / MS_PER_S;
     t->seen = arena_array(&t->own, MAX(t->per_look, t->lines), sizeof *t->seen);
     rc = record_filter_parse(RECORD_LOGS, where, &t->own, &t->filter, err);
     if (rc != 0)

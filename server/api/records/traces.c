@@ -147,7 +147,7 @@ static int find_logs(struct record_request *r, struct str trace_id, struct log_r
         .where = &where, .min_unix_ns = INT64_MIN, .max_unix_ns = INT64_MAX, .oldest_first = true};
     *out = NULL;
     *out_n = 0;
-    int rc = record_param_count(r, "logs", LOGS, LOGS_MAX, &wanted.limit, err);
+    int rc = record_param_count(r, "logs", LOGS, 0, LOGS_MAX, &wanted.limit, err);
     if (rc != 0 || wanted.limit == 0)
         return rc;
     rc = logs_search(&r->q, &wanted, out, out_n, err);

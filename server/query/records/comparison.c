@@ -2,6 +2,7 @@
 
 #include "base/compiler.h"
 #include "base/num.h"
+#include "base/regex.h"
 #include "base/time.h"
 #include "query/traces/traces.h"
 
@@ -197,19 +198,73 @@ static bool compares(enum predicate_op op)
     return op >= PREDICATE_EQ && op <= PREDICATE_GE;
 }
 
-static int leaf(const struct making *m, struct column_ref column, struct predicate *out)
+static int value_leaf(const struct making *m, struct column_ref column, struct predicate *out)
 {
     struct any value;
-    if (m->kind == VALUE_PLAIN || !compares(m->op)) {
-        *out = plain_leaf(m, column);
-        return 0;
-    }
     if (m->kind == VALUE_SEVERITY)
         return severity_leaf(m, column, out);
     int rc = special_value(m, &value);
     if (rc == 0)
         *out = where_leaf(m->op, column, value);
     return rc;
+}
+
+/* The i-th word that values of this kind are shown as; NULL: no more, or they are no words. */
+static const char *word_of(enum value_kind kind, int i)
+{
+    enum { KINDS = 6, STATUSES = 3, LEVELS = 7, PER_LEVEL = 4 };
+    switch (kind) {
+    case VALUE_SPAN_KIND: return i < KINDS ? span_kind_name(i) : NULL;
+    case VALUE_STATUS: return i < STATUSES ? span_status_name(i) : NULL;
+    case VALUE_SEVERITY: return i < LEVELS ? severity_name(i * PER_LEVEL) : NULL;
+    default: return NULL;
+    }
+}
+
+static bool is_in_word(const struct making *m, struct str word)
+{
+    if (m->op == PREDICATE_REGEX)
+        return regex_match(m->c->regex, word) == 1;
+    const struct any part = folded(m->arena, m->c->value);
+    return part.n == 0 || str_find(word, any_text(&part)) < word.n;
+}
+
+/* Numbers that are shown as words are searched by these. */
+static int words_leaf(const struct making *m, struct column_ref column, struct predicate *out)
+{
+    struct predicate any = {.op = PREDICATE_OR}, one;
+    bool first = true;
+    const char *word;
+    for (int i = 0; (word = word_of(m->kind, i)); i++) {
+        if (!is_in_word(m, str_c(word)))
+            continue;
+        const struct comparison is = {.field = m->c->field, .op = OP_EQ, .value = str_c(word)};
+        const struct making equal = {
+            .c = &is, .arena = m->arena, .op = PREDICATE_EQ, .kind = m->kind, .err = m->err};
+        int rc = value_leaf(&equal, column, &one);
+        if (rc != 0)
+            return rc;
+        any = first ? one : where_either(m->arena, any, one);
+        first = false;
+    }
+    *out = any;
+    return 0;
+}
+
+static int leaf(const struct making *m, struct column_ref column, struct predicate *out)
+{
+    if (m->kind != VALUE_PLAIN && compares(m->op))
+        return value_leaf(m, column, out);
+    if (m->kind == VALUE_PLAIN || m->op == PREDICATE_EXISTS) {
+        *out = plain_leaf(m, column);
+        out->scalars = column.origin == COLUMN_ATTRIBUTE;
+        return 0;
+    }
+    if (word_of(m->kind, 0))
+        return words_leaf(m, column, out);
+    return err_set(m->err, ERR_INVALID,
+                   "%.*s is not text: expected =, !=, <, <=, > or >= behind it",
+                   STR_ARG(str_sub(m->c->field, 0, 100)));
 }
 
 static void find_kind(struct making *m, enum record_table table, const struct column_ref *column)

@@ -28,8 +28,9 @@ struct mapping {
     struct map_spans all;
     /* Of the partition being joined; used again from one to the next, and grown with them. */
     struct map_span *spans;
-    uint32_t *parents; /* of each span: index or NO_PARENT */
-    uint32_t *slots;   /* of spans by id: index + 1 */
+    uint32_t *parents;   /* of each span: index or NO_PARENT */
+    uint32_t *slots;     /* of spans by id: index + 1 */
+    unsigned slot_shift; /* n_slots is 2^(64 - slot_shift) */
     size_t n_slots, cap_slots, cap_spans;
     struct edge *edges;
     size_t n_edges;
@@ -99,7 +100,7 @@ static void count_call(struct mapping *m, uint32_t caller, uint32_t callee,
 /* The slot that holds the id, or the free one where it belongs. */
 static uint32_t *span_slot(const struct mapping *m, uint64_t id)
 {
-    size_t at = (id >> 1) & (m->n_slots - 1); // the lowest bit is always set
+    size_t at = id >> m->slot_shift;
     while (m->slots[at] && m->spans[m->slots[at] - 1].id != id)
         at = (at + 1) & (m->n_slots - 1);
     return &m->slots[at];
@@ -109,8 +110,9 @@ static uint32_t *span_slot(const struct mapping *m, uint64_t id)
 static bool make_room(struct mapping *m, size_t n)
 {
     struct arena *a = m->q->arena;
-    for (m->n_slots = 64; m->n_slots < 2 * n; m->n_slots *= 2)
-        continue;
+    m->slot_shift = 64 - 6;
+    for (m->n_slots = 1 << 6; m->n_slots < 2 * n; m->n_slots *= 2)
+        m->slot_shift--;
     if (m->n_slots > m->cap_slots) {
         m->cap_slots = m->n_slots;
         m->cap_spans = m->n_slots / 2;

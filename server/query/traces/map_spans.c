@@ -69,10 +69,14 @@ static inline uint64_t hash_trace(const struct any *id, uint64_t seed)
     return id ? hash_combine(hash_u64(word_of(id, 0) ^ seed), word_of(id, sizeof seed)) : seed;
 }
 
-/* 0 for a span that there is not, never else. */
+/* 0 for a span that there is not, never else. The trace is hashed well and the spans of one trace
+ * differ, so adding is enough; the product spreads that over the high bits, which tables use. */
 static inline uint64_t hash_span(uint64_t trace, const struct any *span)
 {
-    return span ? hash_combine(trace, word_of(span, 0)) | 1 : 0;
+    if (!span)
+        return 0;
+    uint64_t id = (trace + word_of(span, 0)) * UINT64_C(0x9e3779b97f4a7c15);
+    return id ? id : 1;
 }
 
 static bool derive_traces(const struct record_block *b, uint64_t *out)

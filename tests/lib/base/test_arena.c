@@ -2,6 +2,7 @@
 
 #include <stdint.h>
 
+#include "base/budget.h"
 #include "support/check.h"
 #include "support/fail_alloc.h"
 
@@ -166,6 +167,38 @@ static void test_arena_copies_text_with_a_nul_behind(void **state)
     arena_done(&a);
 }
 
+/* Small blocks, then mapped ones, and one object larger than any block. */
+static void test_arena_of_many_megabytes_keeps_its_bytes_and_its_account(void **state)
+{
+    (void)state;
+    enum { OBJECT = 100000, N = 600, HUGE_OBJECT = 30 << 20 };
+    struct budget all;
+    budget_init(&all, 200 << 20, NULL);
+    struct arena a;
+    arena_init_shared(&a, 150 << 20, &all);
+    unsigned char *v[N];
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < N; i++) {
+            v[i] = arena_alloc(&a, OBJECT);
+            assert_non_null(v[i]);
+            memset(v[i], (int)(i % 251), OBJECT);
+        }
+        unsigned char *huge = arena_zalloc(&a, HUGE_OBJECT);
+        assert_non_null(huge);
+        assert_int_equal(huge[HUGE_OBJECT - 1], 0);
+        for (size_t i = 0; i < N; i++) {
+            assert_int_equal(v[i][0], i % 251);
+            assert_int_equal(v[i][OBJECT - 1], i % 251);
+        }
+        assert_in_range(a.used, (size_t)OBJECT * N + HUGE_OBJECT, 110 << 20);
+        assert_int_equal(budget_used(&all), a.used);
+        arena_reset(&a);
+        assert_in_range(a.used, 1, 31 << 20);
+    }
+    arena_done(&a);
+    assert_int_equal(budget_used(&all), 0);
+}
+
 static void test_arena_survives_each_failing_allocation(void **state)
 {
     (void)state;
@@ -201,6 +234,7 @@ int main(void)
         cmocka_unit_test(test_arena_grow_copies_what_is_used),
         cmocka_unit_test(test_arena_extends_the_last_object_in_place),
         cmocka_unit_test(test_arena_copies_text_with_a_nul_behind),
+        cmocka_unit_test(test_arena_of_many_megabytes_keeps_its_bytes_and_its_account),
         cmocka_unit_test(test_arena_survives_each_failing_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

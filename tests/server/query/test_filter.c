@@ -140,6 +140,20 @@ static void test_severities_are_ranges(void **state)
     logs("severity <= none", "(not (gt severity 0))");
 }
 
+static void test_words_are_searched_where_numbers_are_shown_as_words(void **state)
+{
+    (void)state;
+    spans("kind =~ \"^(c|s).*r$\"", "(or (eq kind 2) (eq kind 5))");
+    spans("kind : Serv", "(eq kind 2)");
+    spans("status !~ ok", "(not (eq status_code 1))");
+    logs("severity : warn", "(and (ge severity 13) (le severity 16))");
+    logs("level =~ \"(err|fat)\"", "(or (and (ge severity 17) (le severity 20)) "
+                                   "(and (ge severity 21) (le severity 9223372036854775807)))");
+    logs("level !: o", "(not (or (or (not (gt severity 0)) (and (ge severity 9) (le severity 12))) "
+                       "(and (ge severity 17) (le severity 20))))");
+    spans("exists kind", "(exists kind)");
+}
+
 static void test_terms_are_joined(void **state)
 {
     (void)state;
@@ -195,6 +209,10 @@ static void test_what_is_wrong_is_told_with_its_place(void **state)
     check_error(RECORD_SPANS, "name = \"a", "8: a quotation that does not end at \"\"a\"");
     check_error(RECORD_SPANS, "duration > fast",
                 "duration: \"fast\"; expected a duration like 1.5s or 300ms");
+    check_error(RECORD_SPANS, "duration : 5",
+                "duration is not text: expected =, !=, <, <=, > or >= behind it");
+    check_error(RECORD_LOGS, "trace_id =~ ^ab",
+                "trace_id is not text: expected =, !=, <, <=, > or >= behind it");
     check_error(RECORD_SPANS, "status = bad", "status: \"bad\"; expected unset, ok or error");
     check_error(RECORD_SPANS, "trace_id = xyz", "trace_id: \"xyz\"; expected hexadecimal digits");
     check_error(
@@ -223,6 +241,7 @@ int main(void)
         cmocka_unit_test(test_fields_have_short_names),
         cmocka_unit_test(test_values_are_what_the_field_expects),
         cmocka_unit_test(test_severities_are_ranges),
+        cmocka_unit_test(test_words_are_searched_where_numbers_are_shown_as_words),
         cmocka_unit_test(test_terms_are_joined),
         cmocka_unit_test(test_operators),
         cmocka_unit_test(test_text_alone_is_looked_for_in_the_body),

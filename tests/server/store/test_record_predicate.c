@@ -110,6 +110,28 @@ static void test_a_regex_is_asked_of_strings(void **state)
     regex_free(regex);
 }
 
+static void test_numbers_are_searched_as_text_where_that_is_asked_for(void **state)
+{
+    (void)state;
+    struct regex *regex = NULL;
+    assert_int_equal(regex_new_search(STR("^(5..|1.5|true)$"), &regex, NULL), 0);
+    const struct any values[] = {any_int(503), any_double(1.5), any_bool(true), any_int(1503)};
+    struct any nested = any_array(values, 1);
+    struct predicate p = {.op = PREDICATE_REGEX, .regex = regex};
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(predicate_matches(&p, &values[i]), 0);
+    p.scalars = true;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(predicate_matches(&p, &values[i]), 1);
+    assert_int_equal(predicate_matches(&p, &values[3]), 0);
+    assert_int_equal(predicate_matches(&p, &nested), 1);
+    const struct predicate part = {
+        .op = PREDICATE_CONTAINS_NOCASE, .value = any_string(STR("50")), .scalars = true};
+    assert_int_equal(predicate_matches(&part, &values[3]), 1);
+    assert_int_equal(predicate_matches(&part, &values[1]), 0);
+    regex_free(regex);
+}
+
 /* The naive search: at every place. */
 static size_t find_slowly(const struct predicate *p, struct str text, size_t at)
 {
@@ -176,6 +198,7 @@ int main(void)
         cmocka_unit_test(test_a_phrase_ends_where_words_end),
         cmocka_unit_test(test_texts_within_arrays_and_maps_are_searched),
         cmocka_unit_test(test_a_regex_is_asked_of_strings),
+        cmocka_unit_test(test_numbers_are_searched_as_text_where_that_is_asked_for),
         cmocka_unit_test(test_places_are_those_of_a_naive_search),
         cmocka_unit_test(test_a_set_has_its_texts_by_type),
     };

@@ -131,7 +131,8 @@ static void make_sources(struct model *m)
 
 static void make_regexes(struct model *m)
 {
-    static const char *const patterns[REGEXES] = {"value 1?7", "[Ww]ord.*[05] ", "^The", "a|out$"};
+    static const char *const patterns[REGEXES] = {"value 1?7", "[Ww]ord.*[05] ", "^The",
+                                                  "a|out$|^.?7"};
     for (size_t i = 0; i < REGEXES; i++)
         assert_int_equal(regex_new_search(str_c(patterns[i]), &m->regexes[i], NULL), 0);
 }
@@ -289,6 +290,7 @@ static struct predicate random_leaf(struct model *m)
     p.op = ops[below(m, sizeof ops / sizeof *ops)];
     if (p.op == PREDICATE_REGEX)
         p.regex = m->regexes[below(m, REGEXES)];
+    p.scalars = below(m, 2);
     p.value = predicate_is_search(p.op) ? any_string(below(m, 2) ? STR("timed") : STR("e 1"))
               : below(m, 2)             ? any_int((int64_t)below(m, 100))
                                         : any_string(text(m, "value ", below(m, 20)));

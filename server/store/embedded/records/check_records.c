@@ -112,7 +112,8 @@ static int check_columns(struct group_check *g, const struct rowset *r)
 static int check_rows(struct group_check *g)
 {
     struct rowset r;
-    int rc = rowset_of_group(&r, g->part, g->group, g->sources, g->zstd, g->arena);
+    rowset_of_group(&r, g->part, g->group, g->sources, g->zstd, g->arena);
+    int rc = rowset_read_table(&r);
     if (rc == 0)
         rc = rowset_times(&r);
     if (rc == 0)

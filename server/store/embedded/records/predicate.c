@@ -1,9 +1,12 @@
 #include "store/embedded/records/predicate.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/hash.h"
+#include "base/num.h"
 #include "base/regex.h"
 #include "store/embedded/records/filter.h"
 
@@ -88,13 +91,29 @@ static bool contains(const struct predicate *p, struct str text)
                                        : predicate_find(p, text, 0) < text.n;
 }
 
+static int search_text(const struct predicate *p, struct str text)
+{
+    return p->op == PREDICATE_REGEX ? regex_match(p->regex, text) : contains(p, text);
+}
+
+static int search_number(const struct predicate *p, const struct any *v)
+{
+    char text[NUM_DOUBLE_MAX];
+    size_t n = v->type == ANY_INT ? (size_t)snprintf(text, sizeof text, "%" PRId64, v->as.integer)
+                                  : num_format_json(text, v->as.number);
+    return search_text(p, str_of(text, n));
+}
+
 /* Text, or any text within an array or map. */
 static int search(const struct predicate *p, const struct any *v)
 {
     int rc = 0;
     if (v->type == ANY_STRING)
-        return p->op == PREDICATE_REGEX ? regex_match(p->regex, any_text(v))
-                                        : contains(p, any_text(v));
+        return search_text(p, any_text(v));
+    if (p->scalars && (v->type == ANY_INT || v->type == ANY_DOUBLE))
+        return search_number(p, v);
+    if (p->scalars && v->type == ANY_BOOL)
+        return search_text(p, v->as.boolean ? STR("true") : STR("false"));
     for (uint32_t i = 0; rc == 0 && v->type == ANY_ARRAY && i < v->n; i++)
         rc = search(p, &v->as.items[i]);
     for (uint32_t i = 0; rc == 0 && v->type == ANY_MAP && i < v->n; i++)

@@ -193,7 +193,8 @@ static int read_columns(struct merge *m, const struct input *in, struct decoded 
 static int decode_group(struct merge *m, struct input *in, const struct part_group *g,
                         struct decoded *d)
 {
-    int rc = rowset_of_group(&d->rows, in->part, g, &in->sources, m->zstd, &d->arena);
+    rowset_of_group(&d->rows, in->part, g, &in->sources, m->zstd, &d->arena);
+    int rc = rowset_read_table(&d->rows);
     if (rc == 0)
         rc = rowset_times(&d->rows);
     if (rc == 0)

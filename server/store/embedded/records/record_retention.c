@@ -158,7 +158,8 @@ static int look_at_group(struct look *l, struct record_part *p, const struct par
 {
     struct rowset rows;
     arena_reset(&l->block);
-    int rc = rowset_of_group(&rows, p, g, sources, l->zstd, &l->block);
+    rowset_of_group(&rows, p, g, sources, l->zstd, &l->block);
+    int rc = rowset_read_table(&rows);
     uint64_t *bits = rc == 0 ? arena_array(&l->block, rowset_words(&rows), sizeof *bits) : NULL;
     if (rc != 0 || !bits)
         return rc != 0 ? rc : ERR_NOMEM;

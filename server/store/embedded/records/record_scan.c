@@ -9,6 +9,8 @@
 #include "store/embedded/records/record_vector.h"
 #include "store/embedded/records/rowset.h"
 
+enum { ASK_EVERY = 64 };
+
 #define BLOCK_MEMORY ((size_t)1 << 30)
 #define SOURCES_MEMORY ((size_t)1 << 30)
 
@@ -34,6 +36,7 @@ struct running {
     struct unit *units;
     size_t n_units;
     void *zstd;
+    uint64_t asked_at_blocks;     /* stats.blocks when is_cancelled was asked last */
     int64_t floor_ns, ceiling_ns; /* what is asked for and within the retention */
     struct record_keep keep;
     struct err *err;
@@ -149,7 +152,8 @@ static int open_rows(struct running *r, const struct unit *u, struct rowset *row
 {
     if (u->chunk)
         return rowset_of_chunk(rows, u->chunk, r->scan->table, &r->block);
-    return rowset_of_group(rows, u->part, u->group, u->sources, r->zstd, &r->block);
+    rowset_of_group(rows, u->part, u->group, u->sources, r->zstd, &r->block);
+    return 0;
 }
 
 /* Rows outside the times are no match. */
@@ -261,7 +265,10 @@ static int scan_unit(struct running *r, const struct unit *u)
     arena_reset(&r->block);
     int rc = open_rows(r, u, &rows);
     rows.lenient = true;
-    if (rc == 0 && !rowset_may_match(&rows, r->scan->where)) {
+    bool may = rc != 0 || rowset_may_match(&rows, r->scan->where);
+    if (rc == 0 && may)
+        rc = rowset_read_table(&rows);
+    if (rc == 0 && !(may && rowset_may_match(&rows, r->scan->where))) {
         r->stats.blocks_pruned++;
         return 0;
     }
@@ -288,11 +295,22 @@ static void move_bounds(struct running *r)
         r->ceiling_ns = MIN(r->ceiling_ns, *r->scan->ceiling_unix_ns);
 }
 
+/* Asking may be a system call, and leaving a block out costs less than that: so it is asked behind
+ * each block that was read, and now and then on the way past others. */
+static bool is_cancelled(struct running *r, size_t unit)
+{
+    const struct record_scan *scan = r->scan;
+    if (!scan->is_cancelled || (unit % ASK_EVERY && r->stats.blocks == r->asked_at_blocks))
+        return false;
+    r->asked_at_blocks = r->stats.blocks;
+    return scan->is_cancelled(scan->arg);
+}
+
 static int scan_units(struct running *r)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < r->n_units; i++) {
-        if (r->scan->is_cancelled && r->scan->is_cancelled(r->scan->arg))
+        if (is_cancelled(r, i))
             return err_set(r->err, ERR_CANCELLED, "scan %s: cancelled",
                            record_table_name(r->scan->table));
         move_bounds(r);

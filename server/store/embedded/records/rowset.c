@@ -67,8 +67,8 @@ int rowset_of_chunk(struct rowset *r, const struct chunk *c, enum record_table t
     return sources_of_chunk(r);
 }
 
-int rowset_of_group(struct rowset *r, struct record_part *p, const struct part_group *g,
-                    const struct block_sources *sources, void *zstd, struct arena *arena)
+void rowset_of_group(struct rowset *r, struct record_part *p, const struct part_group *g,
+                     const struct block_sources *sources, void *zstd, struct arena *arena)
 {
     *r = (struct rowset){.arena = arena,
                          .table = p->table,
@@ -77,7 +77,13 @@ int rowset_of_group(struct rowset *r, struct record_part *p, const struct part_g
                          .part = p,
                          .group = g,
                          .zstd = zstd};
-    return record_part_columns(p, g, arena, &r->group_columns, &r->n_group_columns);
+}
+
+int rowset_read_table(struct rowset *r)
+{
+    if (!r->group)
+        return 0;
+    return record_part_columns(r->part, r->group, r->arena, &r->group_columns, &r->n_group_columns);
 }
 
 /* The group's column with this identity, or NULL. */

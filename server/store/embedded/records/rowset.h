@@ -27,7 +27,7 @@ struct rowset {
     const struct chunk *chunk; /* or a group: */
     struct record_part *part;
     const struct part_group *group;
-    struct group_column *group_columns;
+    struct group_column *group_columns; /* the table; NULL: not read */
     uint32_t n_group_columns;
     void *zstd; /* ZSTD_DCtx */
     struct rowset_column *read;
@@ -37,11 +37,13 @@ struct rowset {
 };
 
 /* What each borrows lives as long as the rowset. The sources of a part are shared by its groups:
- * `sources` of a part is made by sources_of_part. ERR_NOMEM, ERR_CORRUPT. */
+ * `sources` of a part is made by sources_of_part. Of a group nothing is read: rowset_may_match can
+ * be asked at once, all else needs its table of columns. ERR_NOMEM, ERR_CORRUPT. */
 int rowset_of_chunk(struct rowset *r, const struct chunk *c, enum record_table table,
                     struct arena *arena);
-int rowset_of_group(struct rowset *r, struct record_part *p, const struct part_group *g,
-                    const struct block_sources *sources, void *zstd, struct arena *arena);
+void rowset_of_group(struct rowset *r, struct record_part *p, const struct part_group *g,
+                     const struct block_sources *sources, void *zstd, struct arena *arena);
+int rowset_read_table(struct rowset *r); /* of a chunk there is none */
 int sources_of_part(const struct record_part *p, struct arena *arena, struct block_sources *out);
 
 /* Reads times and sources of the rows. ERR_CORRUPT, ERR_NOMEM. */
@@ -57,7 +59,8 @@ int rowset_column(struct rowset *r, const struct column_ref *ref, const struct c
 /* All attributes of the rows sel[0..n), rising, each a map; *out in the arena. */
 int rowset_attributes(struct rowset *r, const uint32_t *sel, uint32_t n, const struct any **out);
 
-/* False when no row can satisfy `p`, found out without reading rows. */
+/* False when no row can satisfy `p`, found out without reading rows; of a group more often once its
+ * table of columns is read. */
 bool rowset_may_match(struct rowset *r, const struct predicate *p);
 
 /* Sets the bits of the rows that satisfy `p` (NULL: all) in `out`, of rowset_words() words.

@@ -72,15 +72,48 @@ static bool is_field(const struct rowset *r, const struct column_ref *ref, enum 
     return r->table == table && ref->origin == COLUMN_FIELD && ref->field == field;
 }
 
+static bool is_trace_id(const struct rowset *r, const struct column_ref *ref)
+{
+    return is_field(r, ref, RECORD_SPANS, SPAN_TRACE_ID) ||
+           is_field(r, ref, RECORD_LOGS, LOG_TRACE_ID);
+}
+
+static bool is_text_equality(const struct predicate *p)
+{
+    return p->op == PREDICATE_EQ && (p->value.type == ANY_STRING || p->value.type == ANY_BYTES);
+}
+
+static bool trace_id_may(const struct rowset *r, uint64_t hash)
+{
+    return record_part_may_contain(r->part, r->group, FILTER_TRACE_ID, hash);
+}
+
+static bool any_trace_id_may(const struct rowset *r, const struct text_set *set)
+{
+    for (size_t i = 0; i < set->n; i++)
+        if (trace_id_may(r, set->hashes[i]))
+            return true;
+    return false;
+}
+
+/* What the filters of the whole group say: they need no more of it than themselves. */
+static bool filters_may(struct rowset *r, const struct predicate *p)
+{
+    if (is_trace_id(r, &p->column)) {
+        if (p->op == PREDICATE_IN)
+            return any_trace_id_may(r, p->set);
+        return !is_text_equality(p) || trace_id_may(r, hash_str(any_text(&p->value)));
+    }
+    bool body = is_field(r, &p->column, RECORD_LOGS, LOG_BODY);
+    return !body || predicate_needle(p).n == 0 || words_may(r, p);
+}
+
 /* Whether the column may have a text with this hash. */
 static bool text_may(const struct rowset *r, const struct column_ref *ref,
                      const struct group_column *c, uint64_t hash)
 {
-    if (is_field(r, ref, RECORD_SPANS, SPAN_TRACE_ID) ||
-        is_field(r, ref, RECORD_LOGS, LOG_TRACE_ID))
-        return record_part_may_contain(r->part, r->group, FILTER_TRACE_ID, hash);
-    bool words = is_field(r, ref, RECORD_LOGS, LOG_BODY); // the filter is of these, not of bodies
-    return words || c->kind == COLUMN_ANY || group_column_may_contain(r->part, c, hash);
+    bool own = is_trace_id(r, ref) || is_field(r, ref, RECORD_LOGS, LOG_BODY); // see filters_may
+    return own || c->kind == COLUMN_ANY || group_column_may_contain(r->part, c, hash);
 }
 
 static bool any_text_may(const struct rowset *r, const struct predicate *p,
@@ -95,6 +128,10 @@ static bool any_text_may(const struct rowset *r, const struct predicate *p,
 static bool column_may(struct rowset *r, const struct predicate *p)
 {
     bool rest;
+    if (!filters_may(r, p))
+        return false;
+    if (!r->group_columns)
+        return true;
     const struct group_column *c = group_column(r, &p->column, &rest);
     if (!c)
         return rest && p->column.origin == COLUMN_ATTRIBUTE;
@@ -102,11 +139,7 @@ static bool column_may(struct rowset *r, const struct predicate *p)
         return false;
     if (p->op == PREDICATE_IN)
         return any_text_may(r, p, c);
-    if (p->op == PREDICATE_EQ && (p->value.type == ANY_STRING || p->value.type == ANY_BYTES))
-        return text_may(r, &p->column, c, hash_str(any_text(&p->value)));
-    if (predicate_needle(p).n && is_field(r, &p->column, RECORD_LOGS, LOG_BODY))
-        return words_may(r, p);
-    return true;
+    return !is_text_equality(p) || text_may(r, &p->column, c, hash_str(any_text(&p->value)));
 }
 
 /* Whether the value satisfies the leaf: 1, 0, ERR_…. Of who searches one row must not take the

@@ -1,0 +1,65 @@
+#include "base/memory.h"
+
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "support/check.h"
+
+static const size_t SIZES[] = {1,
+                               4096,
+                               4097,
+                               MEMORY_LARGE_PAGE - 1,
+                               MEMORY_LARGE_PAGE,
+                               MEMORY_LARGE_PAGE + 1,
+                               5 * MEMORY_LARGE_PAGE + 12345};
+
+static void test_mapped_memory_is_zeroed_and_aligned_and_whole(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(SIZES); i++) {
+        unsigned char *p = memory_map(SIZES[i]);
+        assert_non_null(p);
+        assert_int_equal((uintptr_t)p % MEMORY_LARGE_PAGE, 0);
+        for (size_t k = 0; k < SIZES[i]; k++)
+            assert_int_equal(p[k], 0);
+        memset(p, 0xA5, SIZES[i]);
+        memory_unmap(p, SIZES[i]);
+    }
+}
+
+static void test_pieces_do_not_overlap(void **state)
+{
+    (void)state;
+    unsigned char *p[50];
+    for (size_t i = 0; i < ARRAY_LEN(p); i++) {
+        p[i] = memory_map(SIZES[i % ARRAY_LEN(SIZES)]);
+        assert_non_null(p[i]);
+        memset(p[i], (int)i, SIZES[i % ARRAY_LEN(SIZES)]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(p); i += 2) // the others keep what they hold
+        memory_unmap(p[i], SIZES[i % ARRAY_LEN(SIZES)]);
+    for (size_t i = 1; i < ARRAY_LEN(p); i += 2) {
+        size_t n = SIZES[i % ARRAY_LEN(SIZES)];
+        assert_int_equal(p[i][0], i);
+        assert_int_equal(p[i][n - 1], i);
+        memory_unmap(p[i], n);
+    }
+}
+
+static void test_what_no_system_has_is_refused(void **state)
+{
+    (void)state;
+    assert_null(memory_map(SIZE_MAX));
+    assert_null(memory_map(SIZE_MAX / 2));
+    memory_unmap(NULL, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_mapped_memory_is_zeroed_and_aligned_and_whole),
+        cmocka_unit_test(test_pieces_do_not_overlap),
+        cmocka_unit_test(test_what_no_system_has_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
