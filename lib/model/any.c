@@ -56,3 +56,10 @@ const struct any *attribute_get(const struct attribute *pairs, size_t n, struct 
             return &pairs[i].value;
     return NULL;
 }
+
+const struct any *any_member(const struct any *map, struct str key)
+{
+    static const struct any none = {0};
+    const struct any *v = map->type == ANY_MAP ? attribute_get(map->as.pairs, map->n, key) : NULL;
+    return v ? v : &none;
+}

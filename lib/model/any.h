@@ -95,4 +95,7 @@ bool any_eq(const struct any *a, const struct any *b);
 /* The value of `key` among `pairs`, the first if there are several; NULL when there is none. */
 const struct any *attribute_get(const struct attribute *pairs, size_t n, struct str key);
 
+/* The value of a key of a map; ANY_NONE when there is none, or `map` is none. Never NULL. */
+const struct any *any_member(const struct any *map, struct str key);
+
 #endif

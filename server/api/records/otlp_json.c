@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/records/request.h"
+#include "api/records/write.h"
 #include "base/map.h"
 
 /* --- values ----------------------------------------------------------------------------------- */
@@ -116,27 +117,20 @@ static void member_attributes(struct json *j, const struct attribute *v, size_t 
 
 /* --- events and links ------------------------------------------------------------------------- */
 
-static const struct any *member_of(const struct any *map, struct str key)
-{
-    static const struct any none = {0};
-    const struct any *v = map->type == ANY_MAP ? attribute_get(map->as.pairs, map->n, key) : NULL;
-    return v ? v : &none;
-}
-
 static void nested_attributes(struct json *j, const struct any *map)
 {
-    const struct any *v = member_of(map, STR("attributes"));
+    const struct any *v = any_member(map, STR("attributes"));
     if (v->type == ANY_MAP)
         member_attributes(j, v->as.pairs, v->n);
-    member_count(j, "droppedAttributesCount", member_of(map, STR("dropped_attributes")));
+    member_count(j, "droppedAttributesCount", any_member(map, STR("dropped_attributes")));
 }
 
 static void write_event(struct json *j, const struct any *e)
 {
-    const struct any *time = member_of(e, STR("time_unix_ns"));
+    const struct any *time = any_member(e, STR("time_unix_ns"));
     json_object(j);
     member_u64(j, "timeUnixNano", time->type == ANY_INT ? (uint64_t)time->as.integer : 0);
-    json_member_str(j, "name", any_text(member_of(e, STR("name"))));
+    json_member_str(j, "name", any_text(any_member(e, STR("name"))));
     nested_attributes(j, e);
     json_object_end(j);
 }
@@ -144,24 +138,12 @@ static void write_event(struct json *j, const struct any *e)
 static void write_link(struct json *j, const struct any *l)
 {
     json_object(j);
-    member_id(j, "traceId", any_text(member_of(l, STR("trace_id"))));
-    member_id(j, "spanId", any_text(member_of(l, STR("span_id"))));
-    member_text(j, "traceState", any_text(member_of(l, STR("trace_state"))));
+    member_id(j, "traceId", any_text(any_member(l, STR("trace_id"))));
+    member_id(j, "spanId", any_text(any_member(l, STR("span_id"))));
+    member_text(j, "traceState", any_text(any_member(l, STR("trace_state"))));
     nested_attributes(j, l);
-    member_count(j, "flags", member_of(l, STR("flags")));
+    member_count(j, "flags", any_member(l, STR("flags")));
     json_object_end(j);
-}
-
-static void write_list(struct json *j, const char *name, const struct any *list,
-                       void (*write)(struct json *j, const struct any *one))
-{
-    if (list->type != ANY_ARRAY || list->n == 0)
-        return;
-    json_key(j, name);
-    json_array(j);
-    for (uint32_t i = 0; i < list->n; i++)
-        write(j, &list->as.items[i]);
-    json_array_end(j);
 }
 
 /* --- rows ------------------------------------------------------------------------------------- */
@@ -202,9 +184,9 @@ static void write_span(struct json *j, const struct record *r)
         member_u64(j, "endTimeUnixNano", (uint64_t)r->t_unix_ns + (uint64_t)duration->as.integer);
     member_attributes(j, r->attributes, r->n_attributes);
     member_count(j, "droppedAttributesCount", &f[SPAN_DROPPED_ATTRIBUTES]);
-    write_list(j, "events", &f[SPAN_EVENTS], write_event);
+    json_member_list(j, "events", &f[SPAN_EVENTS], write_event);
     member_count(j, "droppedEventsCount", &f[SPAN_DROPPED_EVENTS]);
-    write_list(j, "links", &f[SPAN_LINKS], write_link);
+    json_member_list(j, "links", &f[SPAN_LINKS], write_link);
     member_count(j, "droppedLinksCount", &f[SPAN_DROPPED_LINKS]);
     write_status(j, f);
     json_object_end(j);

@@ -41,6 +41,18 @@ void json_member_bool(struct json *j, const char *name, bool v)
     json_bool(j, v);
 }
 
+void json_member_list(struct json *j, const char *name, const struct any *list,
+                      void (*write)(struct json *j, const struct any *one))
+{
+    if (list->type != ANY_ARRAY || list->n == 0)
+        return;
+    json_key(j, name);
+    json_array(j);
+    for (uint32_t i = 0; i < list->n; i++)
+        write(j, &list->as.items[i]);
+    json_array_end(j);
+}
+
 static void member_attributes(struct json *j, const char *name, const struct attribute *v, size_t n)
 {
     if (n == 0)
@@ -205,28 +217,21 @@ void json_log(struct json *j, const struct log_row *row)
 
 /* --- spans ------------------------------------------------------------------------------------ */
 
-static const struct any *member_of(const struct any *map, struct str key)
-{
-    static const struct any none = {0};
-    const struct any *v = map->type == ANY_MAP ? attribute_get(map->as.pairs, map->n, key) : NULL;
-    return v ? v : &none;
-}
-
 static void write_nested_attributes(struct json *j, const struct any *map)
 {
-    const struct any *v = member_of(map, STR("attributes"));
+    const struct any *v = any_member(map, STR("attributes"));
     if (v->type == ANY_MAP)
         member_attributes(j, "attributes", v->as.pairs, v->n);
-    json_member_any(j, "dropped_attributes", member_of(map, STR("dropped_attributes")));
+    json_member_any(j, "dropped_attributes", any_member(map, STR("dropped_attributes")));
 }
 
 static void write_event(struct json *j, const struct any *e)
 {
-    const struct any *time = member_of(e, STR("time_unix_ns"));
+    const struct any *time = any_member(e, STR("time_unix_ns"));
     json_object(j);
     if (time->type == ANY_INT)
         json_member_time(j, "time", time->as.integer);
-    json_member_any(j, "name", member_of(e, STR("name")));
+    json_member_any(j, "name", any_member(e, STR("name")));
     write_nested_attributes(j, e);
     json_object_end(j);
 }
@@ -234,24 +239,12 @@ static void write_event(struct json *j, const struct any *e)
 static void write_link(struct json *j, const struct any *l)
 {
     json_object(j);
-    json_member_id(j, "trace_id", any_text(member_of(l, STR("trace_id"))));
-    json_member_id(j, "span_id", any_text(member_of(l, STR("span_id"))));
-    json_member_any(j, "trace_state", member_of(l, STR("trace_state")));
-    json_member_any(j, "flags", member_of(l, STR("flags")));
+    json_member_id(j, "trace_id", any_text(any_member(l, STR("trace_id"))));
+    json_member_id(j, "span_id", any_text(any_member(l, STR("span_id"))));
+    json_member_any(j, "trace_state", any_member(l, STR("trace_state")));
+    json_member_any(j, "flags", any_member(l, STR("flags")));
     write_nested_attributes(j, l);
     json_object_end(j);
-}
-
-static void write_list(struct json *j, const char *name, const struct any *list,
-                       void (*write)(struct json *j, const struct any *one))
-{
-    if (list->type != ANY_ARRAY || list->n == 0)
-        return;
-    json_key(j, name);
-    json_array(j);
-    for (uint32_t i = 0; i < list->n; i++)
-        write(j, &list->as.items[i]);
-    json_array_end(j);
 }
 
 /* Hints that most spans do not have. */
@@ -324,8 +317,8 @@ void json_tree_span(struct json *j, const struct trace_node *node, const struct 
     json_source_members(j, s->source);
     write_metrics(j, s->source);
     member_attributes(j, "attributes", s->attributes, s->n_attributes);
-    write_list(j, "events", &s->fields[SPAN_EVENTS], write_event);
-    write_list(j, "links", &s->fields[SPAN_LINKS], write_link);
+    json_member_list(j, "events", &s->fields[SPAN_EVENTS], write_event);
+    json_member_list(j, "links", &s->fields[SPAN_LINKS], write_link);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         json_member_any(j, others[i].name, &s->fields[others[i].field]);
     write_logs(j, logs, n_logs);

@@ -16,6 +16,10 @@ void json_member_id(struct json *j, const char *name, struct str id);
 void json_member_time(struct json *j, const char *name, int64_t unix_ns);
 void json_member_bool(struct json *j, const char *name, bool v);
 
+/* key + the items of a list, each written by `write`; left out when there are none. */
+void json_member_list(struct json *j, const char *name, const struct any *list,
+                      void (*write)(struct json *j, const struct any *one));
+
 /* "service", "resource", "scope" as members. */
 void json_source_members(struct json *j, const struct record_source *s);
 

@@ -12,6 +12,8 @@
 #include "base/err.h"
 #include "store/records.h"
 
+struct map;
+
 /* One request. Filled by the asker; what queries return lives in `arena`. One thread. */
 struct record_query {
     struct store *store;
@@ -33,6 +35,10 @@ int record_query_no_memory(const struct record_query *q, struct err *err);
 /* ERR_TIMEOUT or ERR_CANCELLED with a message when it is time to stop, else 0. For loops beside
  * scans. */
 int record_query_stopped(const struct record_query *q, struct err *err);
+
+/* The keys of a map whose keys live in the query's arena, sorted. ERR_NOMEM, ERR_TOO_BIG. */
+int record_query_names(struct record_query *q, const struct map *seen, struct str **out,
+                       size_t *out_n, struct err *err);
 
 /* --- values ----------------------------------------------------------------------------------- */
 

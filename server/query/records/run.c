@@ -1,5 +1,8 @@
 /* Scans with an end: the store asks once a block whether to go on. */
+#include <stdlib.h>
+
 #include "base/compiler.h"
+#include "base/map.h"
 #include "base/time.h"
 #include "query/records/records.h"
 
@@ -51,6 +54,27 @@ int record_query_stopped(const struct record_query *q, struct err *err)
         return err_set(err, ERR_TIMEOUT, "the query took longer than query.timeout allows");
     if (q->has_gone && q->has_gone(q->self))
         return err_set(err, ERR_CANCELLED, "the client has gone");
+    return 0;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+int record_query_names(struct record_query *q, const struct map *seen, struct str **out,
+                       size_t *out_n, struct err *err)
+{
+    size_t cursor = 0, n = 0;
+    struct str *v = arena_array(q->arena, seen->n, sizeof *v);
+    if (!v)
+        return record_query_no_memory(q, err);
+    for (const struct map_entry *e; (e = map_next(seen, &cursor));)
+        v[n++] = e->key;
+    if (n)
+        qsort(v, n, sizeof *v, by_text);
+    *out = v;
+    *out_n = n;
     return 0;
 }
 

@@ -73,26 +73,6 @@ static int each_source(void *arg, const struct record_source *s)
     return n->asked++ % 1024 == 1023 ? record_query_stopped(n->q, NULL) : 0;
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return str_cmp(*(const struct str *)a, *(const struct str *)b);
-}
-
-static int give_names(struct names *n, struct str **out, size_t *out_n, struct err *err)
-{
-    size_t cursor = 0, i = 0;
-    struct str *v = arena_array(n->q->arena, n->seen.n, sizeof *v);
-    if (!v)
-        return record_query_no_memory(n->q, err);
-    for (const struct map_entry *e; (e = map_next(&n->seen, &cursor));)
-        v[i++] = e->key;
-    if (i)
-        qsort(v, i, sizeof *v, by_text);
-    *out = v;
-    *out_n = i;
-    return 0;
-}
-
 int traces_services(struct record_query *q, int64_t min_unix_ns, int64_t max_unix_ns,
                     struct str **out, size_t *out_n, struct err *err)
 {
@@ -100,7 +80,7 @@ int traces_services(struct record_query *q, int64_t min_unix_ns, int64_t max_uni
     int rc =
         store_list_sources(q->store, RECORD_SPANS, min_unix_ns, max_unix_ns, each_source, &n, err);
     if (rc == 0)
-        rc = give_names(&n, out, out_n, err);
+        rc = record_query_names(n.q, &n.seen, out, out_n, err);
     else if (arena_failed(q->arena))
         rc = record_query_no_memory(q, err);
     else
