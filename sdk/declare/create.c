@@ -85,62 +85,6 @@ unsigned create_propagators(struct create *c, const tt_value *propagator)
     return bits;
 }
 
-/* --- samplers -------------------------------------------------------------------------------- */
-
-enum { DEPTH_MAX = 8 };
-
-static tt_sampler *parent_based(struct create *c, const tt_value *p, int depth)
-{
-    static const char *const names[] = {"root", "remote_parent_sampled",
-                                        "remote_parent_not_sampled", "local_parent_sampled",
-                                        "local_parent_not_sampled"};
-    tt_sampler *children[ARRAY_LEN(names)];
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        const tt_value *child = tt_property(p, names[i]);
-        children[i] = child && child->type == TT_TYPE_MAP ? create_sampler(c, child, depth) : NULL;
-    }
-    return tt_sampler_parent_based(children[0], children[1], children[2], children[3], children[4]);
-}
-
-static tt_sampler *registered_sampler(struct create *c, const char *name, const tt_value *p)
-{
-    tt_component component;
-    tt_sampler *sampler = NULL;
-    if (tt_component_find(TT_COMPONENT_SAMPLER, name, &component) != TT_OK) {
-        create_complain(c, TT_ERR_INVALID, "a configuration names a sampler that is not known",
-                        name);
-        return NULL;
-    }
-    int rc = component.make.sampler(component.arg, p, &sampler);
-    if (rc != TT_OK)
-        create_complain(c, rc, NULL, NULL);
-    return rc == TT_OK ? sampler : NULL;
-}
-
-tt_sampler *create_sampler(struct create *c, const tt_value *sampler, int depth)
-{
-    const char *name;
-    tt_value p;
-    if (!sampler || sampler->type == TT_TYPE_EMPTY)
-        return tt_sampler_parent_based(NULL, NULL, NULL, NULL, NULL);
-    if (!create_component_of(c, sampler, &name, &p))
-        return NULL;
-    struct str kind = str_c(name);
-    if (depth == DEPTH_MAX) {
-        create_complain(c, TT_ERR_INVALID, "a configuration has samplers more than 8 deep", NULL);
-        return NULL;
-    }
-    if (str_eq(kind, STR("always_on")))
-        return tt_sampler_always_on();
-    if (str_eq(kind, STR("always_off")))
-        return tt_sampler_always_off();
-    if (str_eq(kind, STR("trace_id_ratio_based")) || str_eq(kind, STR("probability/development")))
-        return tt_sampler_ratio(tt_property_double(&p, "ratio", 1));
-    if (str_eq(kind, STR("parent_based")))
-        return parent_based(c, &p, depth + 1);
-    return registered_sampler(c, name, &p);
-}
-
 /* --- exporters ------------------------------------------------------------------------------- */
 
 int create_exporter(struct create *c, enum tt_signal signal, const tt_value *exporter,
@@ -220,6 +164,7 @@ int tt_config_create(const tt_value *model, tt_sdk *out)
     if (!model || model->type != TT_TYPE_MAP)
         return TT_ERR_INVALID;
     check_keys(model);
+    create_register_samplers();
     create_all(&c);
     return c.rc;
 }

@@ -26,6 +26,7 @@ int64_t create_count(struct create *c, const tt_value *map, const char *name, in
 tt_resource *create_resource(struct create *c, const tt_value *resource);
 unsigned create_propagators(struct create *c, const tt_value *propagator);
 tt_sampler *create_sampler(struct create *c, const tt_value *sampler, int depth);
+void create_register_samplers(void);
 int create_exporter(struct create *c, enum tt_signal signal, const tt_value *exporter,
                     tt_exporter *out);
 

@@ -19,6 +19,7 @@ EDGES = {
     "sdk/catalog": ["base", "telltale"],
     "sdk/host": ["base", "telltale"],
     "sdk/declare": ["base", "telltale"],
+    "sdk/sampling": ["base", "telltale"],
     "sdk/exporters/wire": ["base"],
     "sdk/exporters/otlp": ["base", "telltale", "wire"],
     "sdk/exporters/sinks": ["base", "telltale", "wire"],
@@ -50,7 +51,7 @@ PUBLIC = {
     "store": ["store.h", "aggregates.h", "inspect.h", "records.h"],
 }
 
-LIBRARIES = ["base", "model", "codec", "telltale", "core", "metrics", "trace", "logs", "prometheus", "otlp", "wire", "sinks", "catalog"]
+LIBRARIES = ["base", "model", "codec", "telltale", "core", "metrics", "trace", "logs", "prometheus", "otlp", "wire", "sinks", "catalog", "sampling"]
 
 _INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 

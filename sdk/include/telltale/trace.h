@@ -59,7 +59,8 @@ TT_API tt_sampler *tt_sampler_parent_based(tt_sampler *root, tt_sampler *remote_
 
 /* What OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG say: always_on, always_off, traceidratio,
  * parentbased_always_on (the default, also for an unknown one, which is told as TT_PROBLEM_MISUSE),
- * parentbased_always_off, parentbased_traceidratio. */
+ * parentbased_always_off, parentbased_traceidratio; or one that is registered (component.h), with
+ * parentbased_ or without, such as libtelltale-otlp's jaeger_remote. */
 TT_API tt_sampler *tt_sampler_from_environment(void);
 
 enum tt_decision {
@@ -106,6 +107,16 @@ typedef enum tt_decision (*tt_sampler_function)(void *arg, const tt_sampling *sa
 
 /* `decide` is called by the thread that starts a span. */
 TT_API tt_sampler *tt_sampler_custom(tt_sampler_function decide, void *arg);
+
+/* The same with what is called by tt_sampler_free. NULL when out of memory, or without `decide`:
+ * then `done` was called, too. */
+TT_API tt_sampler *tt_sampler_custom_owned(tt_sampler_function decide, void *arg,
+                                           void (*done)(void *arg));
+
+/* What another sampler, which is still the caller's, decides; for use within `decide`, with the
+ * `out` that it was given. */
+TT_API enum tt_decision tt_sampler_ask(tt_sampler *sampler, const tt_sampling *sampling,
+                                       tt_sampled *out);
 
 TT_API void tt_sampler_free(tt_sampler *sampler);
 

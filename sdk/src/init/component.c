@@ -32,6 +32,7 @@ static const struct {
     {TT_COMPONENT_DETECTOR, "container", HOST},
     {TT_COMPONENT_DETECTOR, "kubernetes", HOST},
     {TT_COMPONENT_DETECTOR, "service", HOST},
+    {TT_COMPONENT_SAMPLER, "composite/development", "libtelltale-sampling.so.0"},
     {TT_COMPONENT_CONFIGURATION, "file", "libtelltale-config.so.0"},
     {TT_COMPONENT_PULL, "prometheus", "libtelltale-prometheus.so.0"},
     {TT_COMPONENT_PULL, "prometheus/development", "libtelltale-prometheus.so.0"},

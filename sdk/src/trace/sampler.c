@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "core/clock.h"
 #include "core/problem.h"
+#include "telltale/component.h"
 #include "trace/context.h"
 
 static tt_sampler *new_kind(enum sampler_kind kind)
@@ -92,14 +93,22 @@ tt_sampler *tt_sampler_always_record(tt_sampler *sampler)
     return s;
 }
 
-tt_sampler *tt_sampler_custom(tt_sampler_function decide, void *arg)
+tt_sampler *tt_sampler_custom_owned(tt_sampler_function decide, void *arg, void (*done)(void *arg))
 {
     tt_sampler *s = decide ? new_kind(CUSTOM) : NULL;
     if (s) {
         s->decide = decide;
         s->arg = arg;
+        s->done = done;
+    } else if (done) {
+        done(arg);
     }
     return s;
+}
+
+tt_sampler *tt_sampler_custom(tt_sampler_function decide, void *arg)
+{
+    return tt_sampler_custom_owned(decide, arg, NULL);
 }
 
 void tt_sampler_free(tt_sampler *s)
@@ -108,29 +117,48 @@ void tt_sampler_free(tt_sampler *s)
         return;
     for (int i = 0; i < CHILDREN; i++)
         tt_sampler_free(s->children[i]);
+    if (s->done)
+        s->done(s->arg);
     free(s);
+}
+
+/* What a library or the program has registered under the name; it reads its own variables. */
+static tt_sampler *registered(const char *name)
+{
+    static const tt_value empty;
+    tt_component c;
+    tt_sampler *made = NULL;
+    if (tt_component_find(TT_COMPONENT_SAMPLER, name, &c) != TT_OK)
+        problem(TT_PROBLEM_MISUSE, "OTEL_TRACES_SAMPLER is none that is known", name);
+    else if (c.make.sampler(c.arg, &empty, &made) != TT_OK)
+        made = NULL; // it told why
+    return made;
+}
+
+static double share_of_environment(void)
+{
+    const char *argument = getenv("OTEL_TRACES_SAMPLER_ARG");
+    double share = 1;
+    if (!argument || !*argument || num_parse_double(str_c(argument), &share) == 0)
+        return share;
+    problem(TT_PROBLEM_MISUSE, "OTEL_TRACES_SAMPLER_ARG is no number", argument);
+    return 1;
 }
 
 tt_sampler *tt_sampler_from_environment(void)
 {
     struct str name = str_c(getenv("OTEL_TRACES_SAMPLER"));
-    const char *argument = getenv("OTEL_TRACES_SAMPLER_ARG");
-    double share = 1;
-    if (argument && *argument && num_parse_double(str_c(argument), &share) != 0) {
-        problem(TT_PROBLEM_MISUSE, "OTEL_TRACES_SAMPLER_ARG is no number", argument);
-        share = 1;
-    }
     tt_sampler *root = NULL;
     bool child_as_parent = str_starts(name, STR("parentbased_"));
     struct str kind = child_as_parent ? str_sub(name, 12, name.n) : name;
     if (str_eq(kind, STR("always_off")))
         root = tt_sampler_always_off();
     else if (str_eq(kind, STR("traceidratio")))
-        root = tt_sampler_ratio(share);
+        root = tt_sampler_ratio(share_of_environment());
     else if (str_eq(kind, STR("always_on")))
         root = tt_sampler_always_on();
     else if (name.n)
-        problem(TT_PROBLEM_MISUSE, "OTEL_TRACES_SAMPLER is none that is known", name.p);
+        root = registered(kind.p);
     return root && !child_as_parent ? root : tt_sampler_parent_based(root, NULL, NULL, NULL, NULL);
 }
 
@@ -251,4 +279,9 @@ enum tt_decision sampler_decide(tt_sampler *s, const tt_sampling *sampling, stru
     case RATE: return take_slot(s) ? TT_RECORD_AND_SAMPLE : TT_DROP;
     default: return take_share(s, sampling, out) ? TT_RECORD_AND_SAMPLE : TT_DROP;
     }
+}
+
+enum tt_decision tt_sampler_ask(tt_sampler *s, const tt_sampling *sampling, tt_sampled *out)
+{
+    return sampler_decide(s, sampling, (struct sampled *)out); // of which it is the first member
 }

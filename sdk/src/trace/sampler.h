@@ -18,10 +18,11 @@ struct tt_sampler {
     tt_sampler *children[CHILDREN]; /* PARENT_BASED; ALWAYS_RECORD: the ROOT one; owned */
     tt_sampler_function decide;     /* CUSTOM */
     void *arg;
+    void (*done)(void *arg); /* CUSTOM; may be NULL */
 };
 
 struct sampled {
-    tt_sampled more;                /* zeros before */
+    tt_sampled more;                /* zeros before; first, see tt_sampler_ask */
     char state[TRACESTATE_MAX + 1]; /* where more.tracestate may stand */
 };
 

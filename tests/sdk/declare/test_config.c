@@ -9,6 +9,7 @@
 #include "telltale/host.h"
 #include "telltale/otlp.h"
 #include "telltale/prometheus.h"
+#include "telltale/sampling.h"
 
 static struct otlp_sink sink;
 static char seen[256]; /* the properties the exporter was made with */
@@ -53,6 +54,7 @@ static int setup(void **state)
     tt_component c = {.size = sizeof c, .kind = TT_COMPONENT_EXPORTER, .name = "sink"};
     c.make.exporter = make_sink;
     assert_int_equal(tt_component_register(&c), TT_OK);
+    assert_int_equal(tt_sampling_register(), TT_OK);
     c.kind = TT_COMPONENT_SAMPLER;
     c.name = "never";
     c.make.sampler = make_sampler;
@@ -264,6 +266,22 @@ static void test_samplers_are_nested(void **state)
         {"{parent_based: {root: {always_off: }}}", false},
         {"{parent_based: }", true},
         {"{parent_based: {root: {parent_based: {root: {never: }}}}}", false},
+        {"{composite/development: {always_on: }}", true},
+        {"{composite/development: {always_off: }}", false},
+        {"{composite/development: {probability: {ratio: 0}}}", false},
+        {"{composite/development: {parent_threshold: {root: {always_on: }}}}", true},
+        {"{composite/development: {rule_based: {rules: [{span_kinds: [internal, server],\n"
+         "    parent: [none], sampler: {always_on: }}]}}}",
+         true},
+        {"{composite/development: {rule_based: {rules: [{parent: [remote, local],\n"
+         "    sampler: {always_on: }}]}}}",
+         false},
+        {"{composite/development: {rule_based: {rules: [\n"
+         "    {attribute_values: {key: a, values: [b, c]}, sampler: {always_on: }},\n"
+         "    {attribute_patterns: {key: a, included: [\"*\"], excluded: [d]},\n"
+         "     sampler: {always_on: }}]}}}",
+         false},
+        {"{composite/development: {rule_based: }}", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[512];
@@ -276,6 +294,24 @@ static void test_samplers_are_nested(void **state)
         assert_int_equal(a_span_is_recorded(&sdk), cases[i].recorded);
         tt_sdk_free(&sdk);
     }
+}
+
+static void test_samplers_are_found_by_others(void **state)
+{
+    (void)state;
+    tt_sdk sdk;
+    tt_component c;
+    tt_sampler *s = NULL;
+    tt_attr root = tt_attr_of("root", tt_value_of(TT_TYPE_EMPTY, 0)), none;
+    assert_int_equal(create("file_format: \"1.0\"\n", &sdk), TT_OK);
+    assert_int_equal(tt_component_find(TT_COMPONENT_SAMPLER, "parent_based", &c), TT_OK);
+    tt_value properties = tt_value_map(&root, 1);
+    assert_int_equal(c.make.sampler(c.arg, &properties, &s), TT_OK);
+    assert_non_null(s);
+    tt_sampler_free(s);
+    root.value = tt_value_map(&none, 0); // a sampler has a name
+    assert_int_equal(c.make.sampler(c.arg, &properties, &s), TT_ERR_INVALID);
+    tt_sdk_free(&sdk);
 }
 
 static void test_limits_hold_for_spans(void **state)
@@ -387,6 +423,7 @@ static void test_what_is_not_known_is_told_and_left_out(void **state)
         "tracer_provider: {processors: [5]}",
         "tracer_provider: {sampler: {nothing: }}",
         "tracer_provider: {sampler: {a: , b: }}",
+        "tracer_provider: {sampler: {composite/development: {rule_based: {rules: [{}]}}}}",
         "tracer_provider: {limits: {event_count_limit: -1}}",
         "tracer_provider: {limits: {event_count_limit: many}}",
         "meter_provider: {readers: [{pull: {exporter: {nothing: }}}]}",
@@ -451,6 +488,7 @@ int main(void)
         TEST(providers_are_made_with_their_exporters),
         TEST(what_is_left_out_is_not_there),
         TEST(samplers_are_nested),
+        TEST(samplers_are_found_by_others),
         TEST(limits_hold_for_spans),
         TEST(detectors_are_filtered),
         TEST(views_say_what_becomes_of_instruments),

@@ -4,6 +4,7 @@
 
 #include "support/check.h"
 #include "support/otlp_sink.h"
+#include "telltale/component.h"
 #include "telltale/trace.h"
 
 static struct otlp_sink sink;
@@ -254,6 +255,69 @@ static void test_environment_names_a_sampler(void **state)
     tt_context_free(yes);
 }
 
+static enum tt_decision by_name(void *arg, const tt_sampling *sampling, tt_sampled *out)
+{
+    (void)out;
+    return strcmp(sampling->name, arg) == 0 ? TT_RECORD_AND_SAMPLE : TT_DROP;
+}
+
+static int freed;
+
+static void count_freed(void *arg)
+{
+    (void)arg;
+    freed++;
+}
+
+static int make_by_name(void *arg, const tt_value *properties, tt_sampler **out)
+{
+    assert_int_equal(properties->type, TT_TYPE_EMPTY);
+    *out = tt_sampler_custom_owned(by_name, arg, count_freed);
+    return *out ? TT_OK : TT_ERR_NOMEM;
+}
+
+static void test_environment_names_one_that_is_registered(void **state)
+{
+    (void)state;
+    static char name[] = "other";
+    tt_component c = {.size = sizeof c, .kind = TT_COMPONENT_SAMPLER, .name = "mine", .arg = name};
+    c.make.sampler = make_by_name;
+    assert_int_equal(tt_component_register(&c), TT_OK);
+    freed = 0;
+    assert_int_equal(setenv("OTEL_TRACES_SAMPLER", "mine", 1), 0);
+    assert_int_equal(setenv("OTEL_TRACES_SAMPLER_ARG", "whatever=it means", 1), 0);
+    assert_int_equal(sampled_of(NULL, NULL, 3), 0);
+    assert_int_equal(freed, 1);
+    tt_span_context sampled = {.trace_id = {1}, .span_id = {1}, .flags = TT_FLAG_SAMPLED};
+    tt_context *yes = tt_context_remote(&sampled, NULL);
+    assert_int_equal(setenv("OTEL_TRACES_SAMPLER", "parentbased_mine", 1), 0);
+    assert_int_equal(sampled_of(NULL, yes, 3), 3);
+    assert_int_equal(sampled_of(NULL, NULL, 3), 0);
+    assert_int_equal(unsetenv("OTEL_TRACES_SAMPLER"), 0);
+    assert_int_equal(unsetenv("OTEL_TRACES_SAMPLER_ARG"), 0);
+    tt_context_free(yes);
+}
+
+static enum tt_decision ask_another(void *arg, const tt_sampling *sampling, tt_sampled *out)
+{
+    return tt_sampler_ask(arg, sampling, out);
+}
+
+static void free_asked(void *arg)
+{
+    tt_sampler_free(arg);
+}
+
+static void test_sampler_may_ask_another(void **state)
+{
+    (void)state;
+    assert_null(tt_sampler_custom_owned(NULL, tt_sampler_always_on(), free_asked));
+    tt_sampler *s = tt_sampler_custom_owned(ask_another, tt_sampler_ratio(1), free_asked);
+    assert_int_equal(sampled_of(s, NULL, 3), 3);
+    s = tt_sampler_custom_owned(ask_another, tt_sampler_always_off(), free_asked);
+    assert_int_equal(sampled_of(s, NULL, 3), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +334,8 @@ int main(void)
         cmocka_unit_test(test_rate_takes_one_and_then_waits),
         cmocka_unit_test(test_program_may_decide_itself),
         cmocka_unit_test(test_environment_names_a_sampler),
+        cmocka_unit_test(test_environment_names_one_that_is_registered),
+        cmocka_unit_test(test_sampler_may_ask_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
