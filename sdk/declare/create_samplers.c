@@ -1,10 +1,12 @@
 /* Samplers of a model. Those of the SDK are registered by their names, too, for samplers that have
  * one in their properties, such as the one that a remote sampler begins with. */
+#include <string.h>
+
 #include "base/compiler.h"
 #include "base/str.h"
 #include "declare/create.h"
 
-enum { DEPTH_MAX = 8 };
+enum { DEPTH_MAX = 8, PROPERTIES_MAX = 32 };
 
 static tt_sampler *parent_based(struct create *c, const tt_value *p, int depth)
 {
@@ -19,16 +21,43 @@ static tt_sampler *parent_based(struct create *c, const tt_value *p, int depth)
     return tt_sampler_parent_based(children[0], children[1], children[2], children[3], children[4]);
 }
 
+/* The properties, and the name of the service, which ends with a NUL as all texts do. */
+struct extended {
+    tt_attr fields[PROPERTIES_MAX];
+    char service[256];
+};
+
+static tt_value with_service(struct create *c, const tt_value *p, struct extended *to)
+{
+    const tt_attr *attrs;
+    size_t n = c->resource ? tt_resource_attributes(c->resource, &attrs) : 0;
+    size_t fields_n = MIN(p->n, PROPERTIES_MAX - 1);
+    if (fields_n)
+        memcpy(to->fields, p->as.fields, fields_n * sizeof *to->fields);
+    for (size_t i = 0; i < n; i++) {
+        const tt_value *v = &attrs[i].value;
+        if (!str_eq(str_of(attrs[i].key, attrs[i].key_n), STR("service.name")) ||
+            v->type != TT_TYPE_STRING || v->n >= sizeof to->service)
+            continue;
+        memcpy(to->service, v->as.text, v->n);
+        to->service[v->n] = '\0';
+        to->fields[fields_n++] = tt_str("service.name", to->service);
+    }
+    return tt_value_map(to->fields, fields_n);
+}
+
 static tt_sampler *registered_sampler(struct create *c, const char *name, const tt_value *p)
 {
     tt_component component;
     tt_sampler *sampler = NULL;
+    struct extended extended;
     if (tt_component_find(TT_COMPONENT_SAMPLER, name, &component) != TT_OK) {
         create_complain(c, TT_ERR_INVALID, "a configuration names a sampler that is not known",
                         name);
         return NULL;
     }
-    int rc = component.make.sampler(component.arg, p, &sampler);
+    tt_value properties = with_service(c, p, &extended);
+    int rc = component.make.sampler(component.arg, &properties, &sampler);
     if (rc != TT_OK)
         create_complain(c, rc, NULL, NULL);
     return rc == TT_OK ? sampler : NULL;

@@ -162,12 +162,19 @@ static tt_composable *make_any(struct making *m, const tt_value *sampler, int de
     return refuse(m, "a composable sampler that is not known", field->key);
 }
 
+/* The properties are the composable sampler, and the name of the service, which all samplers are
+ * told. */
 static int make(void *arg, const tt_value *properties, tt_sampler **out)
 {
     (void)arg;
     struct making m = {.rc = TT_OK};
+    tt_value sampler = *properties;
+    bool named = tt_property(properties, "service.name") && properties->n == 2;
+    const char *first = named ? properties->as.fields[0].key : NULL;
+    if (named)
+        sampler = tt_value_map(&properties->as.fields[strcmp(first, "service.name") == 0], 1);
     arena_init(&m.arena, ARENA_BYTES_MAX);
-    tt_composable *c = make_any(&m, properties, 0);
+    tt_composable *c = make_any(&m, &sampler, 0);
     arena_done(&m.arena);
     if (m.rc != TT_OK) {
         tt_composable_free(c);

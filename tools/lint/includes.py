@@ -20,8 +20,9 @@ EDGES = {
     "sdk/host": ["base", "telltale"],
     "sdk/declare": ["base", "telltale"],
     "sdk/sampling": ["base", "telltale"],
+    "sdk/remote": ["base", "codec", "telltale"],
     "sdk/exporters/wire": ["base"],
-    "sdk/exporters/otlp": ["base", "telltale", "wire"],
+    "sdk/exporters/otlp": ["base", "telltale", "wire", "remote"],
     "sdk/exporters/sinks": ["base", "telltale", "wire"],
     "sdk/exporters/prometheus": ["base", "telltale"],
     "server/self": ["base"],
@@ -51,7 +52,7 @@ PUBLIC = {
     "store": ["store.h", "aggregates.h", "inspect.h", "records.h"],
 }
 
-LIBRARIES = ["base", "model", "codec", "telltale", "core", "metrics", "trace", "logs", "prometheus", "otlp", "wire", "sinks", "catalog", "sampling"]
+LIBRARIES = ["base", "model", "codec", "telltale", "core", "metrics", "trace", "logs", "prometheus", "otlp", "wire", "sinks", "catalog", "sampling", "remote"]
 
 _INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/compiler.h"
+#include "remote/component.h"
 #include "telltale/component.h"
 #include "telltale/otlp.h"
 
@@ -122,7 +123,7 @@ int tt_otlp_register(void)
         c.arg = is_text(names[i], "otlp_grpc") ? &grpc : NULL;
         rc = tt_component_register(&c);
     }
-    return rc;
+    return rc == TT_OK ? remote_register() : rc;
 }
 
 ON_LOAD static void on_load(void)

@@ -8,10 +8,12 @@
  *     c.make.exporter = make;
  *     tt_component_register(&c);
  *
- * libtelltale-otlp registers "otlp", "otlp_http", "otlp_grpc", and libtelltale-prometheus registers
- * "prometheus" and "prometheus/development", when they are loaded: a program that uses the shared
- * libraries need not even link them, they are loaded when a name asks for them. A static program
- * links the archive and calls tt_otlp_register() or tt_prometheus_register() before tt_init(). */
+ * libtelltale-otlp registers "otlp", "otlp_http", "otlp_grpc" and the sampler "jaeger_remote",
+ * libtelltale-prometheus registers "prometheus" and "prometheus/development", and
+ * libtelltale-sampling the sampler "composite/development", when they are loaded: a program that
+ * uses the shared libraries need not even link them, they are loaded when a name asks for them. A
+ * static program links the archive and calls tt_otlp_register() or tt_prometheus_register() before
+ * tt_init(). */
 #ifndef TELLTALE_COMPONENT_H
 #define TELLTALE_COMPONENT_H
 
@@ -49,7 +51,7 @@ typedef struct tt_pull {
  * `properties` is a map: what a configuration file says about the component, by the names of
  * OpenTelemetry's configuration schema, and what it leaves out has the schema's default. When the
  * environment names the component it has the type TT_TYPE_EMPTY: the component reads its own
- * variables. It is valid during the call. */
+ * variables. It is valid during the call. A sampler's has "service.name", too. */
 typedef struct tt_component {
     size_t size; /* sizeof(tt_component) */
     enum tt_component_kind kind;

@@ -14,15 +14,16 @@ static struct {
 } registry = {.lock = MUTEX_INIT};
 
 #define HOST "libtelltale-host.so.0"
+#define OTLP "libtelltale-otlp.so.0"
 
 /* Where a component is, when nobody has registered it. */
 static const struct {
     enum tt_component_kind kind;
     const char *name, *library;
 } libraries[] = {
-    {TT_COMPONENT_EXPORTER, "otlp", "libtelltale-otlp.so.0"},
-    {TT_COMPONENT_EXPORTER, "otlp_http", "libtelltale-otlp.so.0"},
-    {TT_COMPONENT_EXPORTER, "otlp_grpc", "libtelltale-otlp.so.0"},
+    {TT_COMPONENT_EXPORTER, "otlp", OTLP},
+    {TT_COMPONENT_EXPORTER, "otlp_http", OTLP},
+    {TT_COMPONENT_EXPORTER, "otlp_grpc", OTLP},
     {TT_COMPONENT_EXPORTER, "console", "libtelltale-sinks.so.0"},
     {TT_COMPONENT_EXPORTER, "otlp/stdout", "libtelltale-sinks.so.0"},
     {TT_COMPONENT_EXPORTER, "otlp_file/development", "libtelltale-sinks.so.0"},
@@ -32,6 +33,8 @@ static const struct {
     {TT_COMPONENT_DETECTOR, "container", HOST},
     {TT_COMPONENT_DETECTOR, "kubernetes", HOST},
     {TT_COMPONENT_DETECTOR, "service", HOST},
+    {TT_COMPONENT_SAMPLER, "jaeger_remote", OTLP},
+    {TT_COMPONENT_SAMPLER, "jaeger_remote/development", OTLP},
     {TT_COMPONENT_SAMPLER, "composite/development", "libtelltale-sampling.so.0"},
     {TT_COMPONENT_CONFIGURATION, "file", "libtelltale-config.so.0"},
     {TT_COMPONENT_PULL, "prometheus", "libtelltale-prometheus.so.0"},
