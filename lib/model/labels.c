@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/hash.h"
+#include "base/short.h"
 
 struct str labels_get(const struct labels *l, struct str name)
 {
@@ -48,16 +49,17 @@ static size_t pair_size(const struct label *l)
     return 8 + l->name.n + l->value.n;
 }
 
-static size_t put_pair(char *to, const struct label *l)
+static char *put_length(char *to, size_t n)
 {
-    uint32_t lengths[2] = {(uint32_t)l->name.n, (uint32_t)l->value.n};
-    for (int i = 0; i < 8; i++)
-        to[i] = (char)(lengths[i / 4] >> (i % 4 * 8));
-    if (l->name.n)
-        memcpy(to + 8, l->name.p, l->name.n);
-    if (l->value.n)
-        memcpy(to + 8 + l->name.n, l->value.p, l->value.n);
-    return pair_size(l);
+    for (int i = 0; i < 4; i++)
+        to[i] = (char)(n >> (8 * i));
+    return to + 4;
+}
+
+static char *put_pair(char *to, const struct label *l)
+{
+    to = put_length(put_length(to, l->name.n), l->value.n);
+    return short_copy(short_copy(to, l->name), l->value);
 }
 
 static uint64_t hash_long(const struct labels *l)
@@ -72,14 +74,13 @@ static uint64_t hash_long(const struct labels *l)
 
 uint64_t labels_hash(const struct labels *l)
 {
-    char text[HASH_ROOM];
-    size_t n = 0;
+    char text[HASH_ROOM], *end = text;
     for (size_t i = 0; i < l->n; i++) {
-        if (pair_size(&l->v[i]) > sizeof text - n)
+        if (pair_size(&l->v[i]) > (size_t)(text + sizeof text - end))
             return hash_long(l);
-        n += put_pair(text + n, &l->v[i]);
+        end = put_pair(end, &l->v[i]);
     }
-    return hash_bytes(text, n);
+    return hash_bytes(text, (size_t)(end - text));
 }
 
 bool labels_are_canonical(const struct labels *l)

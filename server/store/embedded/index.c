@@ -5,6 +5,7 @@
 #include "base/compiler.h"
 #include "base/err.h"
 #include "base/hash.h"
+#include "base/short.h"
 
 enum { SLOTS_START = 1 << 10 };
 
@@ -89,7 +90,7 @@ static struct index_name **recent_name(struct index *x, struct str text)
 static struct index_name *name_intern(struct index *x, struct str text)
 {
     struct index_name **recent = recent_name(x, text);
-    if (*recent && str_eq((*recent)->text, text))
+    if (*recent && short_eq((*recent)->text, text))
         return *recent;
     struct index_name *name = map_get(&x->names, text);
     if (!name)
@@ -143,7 +144,7 @@ static uint32_t pair_hash(const struct index_name *name, struct str value)
 static bool pair_is(const struct pair *p, const struct index_name *name, struct str value,
                     uint32_t hash)
 {
-    return p->hash == hash && p->name == name && str_eq(str_of(p->value, p->value_n), value);
+    return p->hash == hash && p->name == name && short_eq(str_of(p->value, p->value_n), value);
 }
 
 /* A slot has a pair's number + 1, and above it bits of the hash that did not choose the slot: of
@@ -252,7 +253,7 @@ static bool is_recent(const struct index *x, const struct index_name *name, stru
     if (name->n == 0)
         return false;
     const struct pair *p = index_pair(x, name->recent);
-    return p->name == name && str_eq(str_of(p->value, p->value_n), value);
+    return p->name == name && short_eq(str_of(p->value, p->value_n), value);
 }
 
 static int pair_intern(struct index *x, struct label label, uint32_t *out)
@@ -326,17 +327,28 @@ static void uncount(struct index *x, const uint32_t *pairs, size_t n)
     }
 }
 
-static int count_pairs(struct index *x, const struct labels *labels, uint32_t *out_pairs)
+/* Of a pair that was made for this stream the posting is made at once: a look at it later would
+ * have to wait for its memory. */
+static void count_pair(struct pair *p, struct young_stream *st, uint32_t i)
 {
-    for (size_t i = 0; i < labels->n; i++) {
+    p->name->n_streams++;
+    if (p->count++ > 0 || p->name->with_streams || i >= YOUNG_POSTED_MAX)
+        return;
+    p->posting.one = st->id;
+    p->posted = 1;
+    st->posted |= UINT64_C(1) << i;
+}
+
+static int count_pairs(struct index *x, const struct labels *labels, struct young_stream *st,
+                       uint32_t *out_pairs)
+{
+    for (uint32_t i = 0; i < st->n; i++) {
         int rc = pair_intern(x, labels->v[i], &out_pairs[i]);
         if (rc != 0) {
             uncount(x, out_pairs, i);
             return rc;
         }
-        struct pair *p = index_pair_at(x, out_pairs[i]);
-        p->count++;
-        p->name->n_streams++;
+        count_pair(index_pair_at(x, out_pairs[i]), st, i);
     }
     return 0;
 }
@@ -344,11 +356,12 @@ static int count_pairs(struct index *x, const struct labels *labels, uint32_t *o
 int index_add(struct index *x, const struct labels *labels, uint32_t id, uint32_t *out_pairs)
 {
     rwlock_take_write(&x->lock);
-    int rc = x->n_young == YOUNG_STREAMS ? index_settle_locked(x) : 0;
+    struct young_stream st = {.id = id, .n = (uint32_t)labels->n, .pairs = out_pairs};
+    int rc = x->n_young == YOUNG_STREAMS ? index_settle_oldest(x) : 0;
     if (rc == 0)
-        rc = count_pairs(x, labels, out_pairs);
+        rc = count_pairs(x, labels, &st, out_pairs);
     if (rc == 0)
-        x->young[x->n_young++] = (struct young_stream){id, (uint32_t)labels->n, out_pairs};
+        x->young[x->n_young++] = st;
     rwlock_give(&x->lock);
     return rc;
 }
@@ -358,12 +371,17 @@ static bool drop_young(struct index *x, uint32_t id)
 {
     if (x->n_young == 0 || index_settle_locked(x) == 0)
         return false;
-    for (uint32_t i = 0; i < x->n_young; i++)
-        if (x->young[i].id == id) {
-            x->young[i] = x->young[--x->n_young];
-            return true;
-        }
-    return false;
+    uint32_t at = 0;
+    while (at < x->n_young && x->young[at].id != id)
+        at++;
+    if (at == x->n_young)
+        return false;
+    const struct young_stream st = x->young[at];
+    for (uint32_t i = 0; i < st.n; i++)
+        if (young_is_posted(&st, i))
+            pair_unpost(index_pair_at(x, st.pairs[i]), id);
+    x->young[at] = x->young[--x->n_young];
+    return true;
 }
 
 void index_remove(struct index *x, uint32_t id, const uint32_t *pairs, size_t n)

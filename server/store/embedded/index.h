@@ -63,11 +63,19 @@ struct pair {
 
 enum { POSTED_MANY = 2, YOUNG_STREAMS = 8192 };
 
-/* A stream that is in no posting yet. */
+/* A stream that is not in all of its postings yet. */
 struct young_stream {
     uint32_t id, n;
     const uint32_t *pairs;
+    uint64_t posted; /* bit i: it is in that of pairs[i] */
 };
+
+enum { YOUNG_POSTED_MAX = 64 };
+
+static inline bool young_is_posted(const struct young_stream *st, uint32_t i)
+{
+    return i < YOUNG_POSTED_MAX && (st->posted >> i & 1);
+}
 
 struct index {
     struct rwlock lock;
@@ -119,6 +127,9 @@ int index_settle(struct index *x);
 /* The same under the lock, held for writing; and with the set of a name's streams. */
 int index_settle_locked(struct index *x);
 int index_name_settle_locked(struct index *x, struct index_name *name);
+
+/* Under the lock, and not those with the highest ids: lower ones than these may still come. */
+int index_settle_oldest(struct index *x);
 
 /* Takes a stream out of a pair's posting, where it must be. */
 void pair_unpost(struct pair *p, uint32_t id);

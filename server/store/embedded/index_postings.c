@@ -129,31 +129,69 @@ static void unpost_pair(struct pair *p, uint32_t id)
         stream_ids_remove(&p->name->streams, id);
 }
 
-/* Into all of its postings, or none. */
+static void unpost_stream(struct index *x, const struct young_stream *st, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (!young_is_posted(st, i))
+            unpost_pair(index_pair_at(x, st->pairs[i]), st->id);
+}
+
+/* Into all of its postings, or none more. */
 static int post_stream(struct index *x, const struct young_stream *st)
 {
+    int rc = 0;
+    for (uint32_t i = 0; i < st->n; i++) {
+        if (young_is_posted(st, i))
+            continue;
+        rc = post_pair(index_pair_at(x, st->pairs[i]), st->id);
+        if (rc != 0) {
+            unpost_stream(x, st, i);
+            return rc;
+        }
+    }
+    rc = stream_ids_add(&x->streams, st->id);
+    if (rc != 0)
+        unpost_stream(x, st, st->n);
+    return rc;
+}
+
+/* How many streams before its turn a stream's pairs are asked for: sorted, they lie all over. */
+enum { SETTLE_AHEAD = 8 };
+
+static void ask_for(const struct index *x, uint32_t i)
+{
+    if (i >= x->n_young)
+        return;
+    const uint32_t *pairs = x->young[i].pairs;
+    PREFETCH(pairs);
+    PREFETCH(pairs + MIN(x->young[i].n, 16) - 1);
+}
+
+/* Posts the first `n` in the order of ids. */
+static int settle(struct index *x, uint32_t n)
+{
+    sort_young(x);
     uint32_t done = 0;
     int rc = 0;
-    while (done < st->n && (rc = post_pair(index_pair_at(x, st->pairs[done]), st->id)) == 0)
-        done++;
-    if (rc == 0)
-        rc = stream_ids_add(&x->streams, st->id);
-    if (rc != 0)
-        while (done > 0)
-            unpost_pair(index_pair_at(x, st->pairs[--done]), st->id);
+    for (; done < n; done++) {
+        ask_for(x, done + SETTLE_AHEAD);
+        rc = post_stream(x, &x->young[done]);
+        if (rc != 0)
+            break;
+    }
+    x->n_young -= done;
+    memmove(x->young, x->young + done, x->n_young * sizeof *x->young);
     return rc;
 }
 
 int index_settle_locked(struct index *x)
 {
-    sort_young(x);
-    uint32_t done = 0;
-    int rc = 0;
-    while (done < x->n_young && (rc = post_stream(x, &x->young[done])) == 0)
-        done++;
-    x->n_young -= done;
-    memmove(x->young, x->young + done, x->n_young * sizeof *x->young);
-    return rc;
+    return settle(x, x->n_young);
+}
+
+int index_settle_oldest(struct index *x)
+{
+    return settle(x, x->n_young / 4 * 3);
 }
 
 int index_settle(struct index *x)

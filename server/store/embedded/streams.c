@@ -6,7 +6,7 @@
 #include "base/atomic.h"
 #include "base/compiler.h"
 
-enum { SLOTS_START = 64, PLACE_LOGARITHM = 31 };
+enum { SLOTS_START = 64, PLACE_LOGARITHM = 31, NUMBER_BLOCK = 128 };
 
 static void set_slots(struct stream_shard *shard, struct stream_slot *slots, uint32_t n)
 {
@@ -32,6 +32,8 @@ int streams_init(struct streams *s, size_t max)
     atomic_init(&s->max, (unsigned)MIN(max, (size_t)UINT32_MAX / 2));
     rwlock_init(&s->recall.lock, LOCK_STORE_RECALL);
     int rc = index_init(&s->index);
+    if (stream_memory_init(&s->memory) != 0)
+        rc = ERR_NOMEM;
     for (size_t i = 0; i < STREAM_SHARDS; i++)
         if (shard_init(&s->shards[i]) != 0)
             rc = ERR_NOMEM;
@@ -42,14 +44,13 @@ void streams_done(struct streams *s)
 {
     for (size_t i = 0; i < STREAM_SHARDS; i++) {
         struct stream_shard *shard = &s->shards[i];
-        for (uint32_t k = 0; k < shard->n; k++)
-            free(*directory_entry(&shard->directory, k));
         for (size_t k = 0; k < DIRECTORY_CHUNKS; k++)
             free(shard->directory.chunks[k]);
         free(shard->slots);
         free(shard->free);
         lock_done(&shard->lock);
     }
+    stream_memory_done(&s->memory);
     free(s->recall.slots);
     rwlock_done(&s->recall.lock);
     if (s->index.chunks)
@@ -99,10 +100,10 @@ struct stream *streams_get(struct streams *s, const struct labels *labels, uint6
 {
     const struct stream_shard *shard = streams_shard(s, hash);
     uint32_t tag = tag_of(hash), mask = shard->n_slots - 1;
-    for (uint32_t i = home_of(shard, tag); shard->slots[i].local; i = (i + 1) & mask) {
+    for (uint32_t i = home_of(shard, tag); shard->slots[i].stream; i = (i + 1) & mask) {
         if (shard->slots[i].tag != tag)
             continue;
-        struct stream *st = *directory_entry(&shard->directory, shard->slots[i].local - 1);
+        struct stream *st = stream_at(&s->memory, shard->slots[i].stream);
         if (st->hash == hash && stream_has_labels(&s->index, st, labels))
             return st;
     }
@@ -113,7 +114,8 @@ struct stream *streams_by_id(struct streams *s, uint32_t id)
 {
     const struct stream_shard *shard = streams_shard(s, id);
     uint32_t local = id / STREAM_SHARDS;
-    return local < shard->n ? *directory_entry(&shard->directory, local) : NULL;
+    uint32_t reference = local < shard->n ? *directory_entry(&shard->directory, local) : 0;
+    return reference ? stream_at(&s->memory, reference) : NULL;
 }
 
 void streams_labels(const struct streams *s, const struct stream *st, struct label *out)
@@ -143,12 +145,12 @@ int streams_check(const struct labels *labels, struct err *err)
     return 0;
 }
 
-static void put_slot(struct stream_shard *shard, uint32_t tag, uint32_t local)
+static void put_slot(struct stream_shard *shard, struct stream_slot slot)
 {
-    uint32_t mask = shard->n_slots - 1, i = home_of(shard, tag);
-    while (shard->slots[i].local)
+    uint32_t mask = shard->n_slots - 1, i = home_of(shard, slot.tag);
+    while (shard->slots[i].stream)
         i = (i + 1) & mask;
-    shard->slots[i] = (struct stream_slot){tag, local + 1};
+    shard->slots[i] = slot;
 }
 
 static int grow_slots(struct stream_shard *shard)
@@ -160,8 +162,8 @@ static int grow_slots(struct stream_shard *shard)
         return ERR_NOMEM;
     set_slots(shard, slots, n * 2);
     for (uint32_t i = 0; i < n; i++)
-        if (old[i].local)
-            put_slot(shard, old[i].tag, old[i].local - 1);
+        if (old[i].stream)
+            put_slot(shard, old[i]);
     free(old);
     return 0;
 }
@@ -177,36 +179,64 @@ static int grow_directory(struct stream_shard *shard)
     if (!numbers)
         return ERR_NOMEM;
     shard->free = numbers;
-    d->chunks[chunk] = calloc(more, sizeof(struct stream *));
+    d->chunks[chunk] = calloc(more, sizeof *d->chunks[chunk]);
     if (!d->chunks[chunk])
         return ERR_NOMEM;
     d->cap += more;
     return 0;
 }
 
+/* The local number that the next stream gets. A shard that is far behind the others, as only those
+ * can be who choose their labels for it, goes on alone. */
+static uint32_t next_number(struct streams *s, const struct stream_shard *shard)
+{
+    if (shard->n_free)
+        return shard->free[shard->n_free - 1];
+    uint32_t block = atomic_get_relaxed(&s->block);
+    return block > shard->n && block - shard->n < NUMBER_BLOCK / 2 ? block : shard->n;
+}
+
+/* Another shard may be there at the same time: it begins the same block, or the next. */
+static void take_number(struct streams *s, struct stream_shard *shard, uint32_t local)
+{
+    if (shard->n_free) {
+        shard->n_free--;
+        return;
+    }
+    shard->n = local + 1;
+    if (local % NUMBER_BLOCK == 0 && local > atomic_get_relaxed(&s->block))
+        atomic_set_relaxed(&s->block, local);
+}
+
 /* Makes sure that a number can be given out and, later, given back without allocating. */
-static int reserve_number(struct stream_shard *shard)
+static int reserve_number(struct stream_shard *shard, uint32_t local)
 {
     if (shard->used + 1 > shard->n_slots / 4 * 3 && grow_slots(shard) != 0)
         return ERR_NOMEM;
-    if (shard->n_free || shard->n < shard->directory.cap)
-        return 0;
-    return grow_directory(shard);
+    int rc = 0;
+    while (rc == 0 && local >= shard->directory.cap)
+        rc = grow_directory(shard);
+    return rc;
 }
 
-static struct stream *stream_new(struct streams *s, const struct labels *labels, uint64_t hash,
-                                 uint32_t id, int *out_rc)
+/* A stream that the index has. */
+static int stream_new(struct streams *s, const struct labels *labels, uint64_t hash, uint32_t id,
+                      uint32_t *out)
 {
-    struct stream *st = calloc(1, offsetof(struct stream, pairs) + labels->n * sizeof st->pairs[0]);
-    *out_rc = st ? index_add(&s->index, labels, id, st->pairs) : ERR_NOMEM;
-    if (*out_rc != 0) {
-        free(st);
-        return NULL;
-    }
+    uint32_t reference = stream_memory_take(&s->memory, id % STREAM_SHARDS, labels->n);
+    if (!reference)
+        return ERR_NOMEM;
+    struct stream *st = stream_at(&s->memory, reference);
+    memset(st, 0, sizeof *st);
     st->hash = hash;
     st->id = id;
     st->n = (uint32_t)labels->n;
-    return st;
+    int rc = index_add(&s->index, labels, id, st->pairs);
+    if (rc == 0)
+        *out = reference;
+    else
+        stream_memory_give(&s->memory, reference);
+    return rc;
 }
 
 int streams_intern(struct streams *s, const struct labels *labels, uint64_t hash,
@@ -225,36 +255,33 @@ int streams_add(struct streams *s, const struct labels *labels, uint64_t hash, s
                 struct err *err)
 {
     struct stream_shard *shard = streams_shard(s, hash);
-    if (reserve_number(shard) != 0)
+    uint32_t local = next_number(s, shard);
+    if (reserve_number(shard, local) != 0)
         return err_set(err, ERR_NOMEM, "out of memory for a new series");
-    uint32_t local = shard->n_free ? shard->free[shard->n_free - 1] : shard->n;
     uint32_t id = local * STREAM_SHARDS + (uint32_t)(hash % STREAM_SHARDS);
-    int rc;
-    struct stream *st = stream_new(s, labels, hash, id, &rc);
-    if (!st)
+    uint32_t reference;
+    int rc = stream_new(s, labels, hash, id, &reference);
+    if (rc != 0)
         return err_set(err, rc, "no room for a new series");
 
-    if (shard->n_free)
-        shard->n_free--;
-    else
-        shard->n++;
-    *directory_entry(&shard->directory, local) = st;
+    take_number(s, shard, local);
+    *directory_entry(&shard->directory, local) = reference;
     shard->used++;
-    put_slot(shard, tag_of(hash), local);
+    put_slot(shard, (struct stream_slot){tag_of(hash), reference});
     atomic_add_relaxed(&s->count, 1);
-    *out = st;
+    *out = stream_at(&s->memory, reference);
     return 0;
 }
 
 /* --- removing --------------------------------------------------------------------------------- */
 
 /* Takes the slot out and closes the gap (Knuth, TAOCP 3, 6.4, algorithm R). */
-static void free_slot(struct stream_shard *shard, uint32_t tag, uint32_t local)
+static void free_slot(struct stream_shard *shard, struct stream_slot slot)
 {
-    uint32_t mask = shard->n_slots - 1, gap = home_of(shard, tag);
-    while (shard->slots[gap].local != local + 1)
+    uint32_t mask = shard->n_slots - 1, gap = home_of(shard, slot.tag);
+    while (shard->slots[gap].stream != slot.stream)
         gap = (gap + 1) & mask;
-    for (uint32_t i = (gap + 1) & mask; shard->slots[i].local; i = (i + 1) & mask) {
+    for (uint32_t i = (gap + 1) & mask; shard->slots[i].stream; i = (i + 1) & mask) {
         uint32_t home = home_of(shard, shard->slots[i].tag);
         if (((i - home) & mask) >= ((i - gap) & mask)) {
             shard->slots[gap] = shard->slots[i];
@@ -266,49 +293,58 @@ static void free_slot(struct stream_shard *shard, uint32_t tag, uint32_t local)
 
 static void evict(struct streams *s, struct stream_shard *shard, uint32_t local)
 {
-    struct stream **entry = directory_entry(&shard->directory, local);
-    struct stream *st = *entry;
+    uint32_t *entry = directory_entry(&shard->directory, local), reference = *entry;
+    struct stream *st = stream_at(&s->memory, reference);
     streams_forget(s, st);
     index_remove(&s->index, st->id, st->pairs, st->n);
-    free_slot(shard, tag_of(st->hash), local);
-    *entry = NULL;
+    free_slot(shard, (struct stream_slot){tag_of(st->hash), reference});
+    *entry = 0;
     shard->free[shard->n_free++] = local;
     shard->used--;
+    stream_memory_give(&s->memory, reference);
     atomic_sub_relaxed(&s->count, 1);
     atomic_add_relaxed(&s->evictions, 1);
-    free(st);
 }
 
-size_t streams_evict(struct streams *s, size_t which, uint32_t before_s)
+static bool is_idle(const struct stream *st, const void *before_s)
 {
-    struct stream_shard *shard = &s->shards[which];
+    return st->last_append_s < *(const uint32_t *)before_s;
+}
+
+static bool is_in_set(const struct stream *st, const void *ids)
+{
+    return roaring_bitmap_contains(ids, st->id);
+}
+
+/* Removes the streams without rows for which `which` says so. */
+static size_t evict_each(struct streams *s, size_t number,
+                         bool (*which)(const struct stream *st, const void *arg), const void *arg)
+{
+    struct stream_shard *shard = &s->shards[number];
     size_t count = 0;
     lock_take(&shard->lock);
-    for (uint32_t i = 0; i < shard->n; i++) {
-        const struct stream *st = *directory_entry(&shard->directory, i);
-        if (st && !st->rows && st->last_append_s < before_s) {
+    for (uint32_t i = shard->n; i-- > 0;) { // freed numbers are taken from the end: rising again
+        uint32_t reference = *directory_entry(&shard->directory, i);
+        const struct stream *st = reference ? stream_at(&s->memory, reference) : NULL;
+        if (st && !st->rows && which(st, arg)) {
             evict(s, shard, i);
             count++;
         }
     }
+    if (count)
+        stream_memory_sweep(&s->memory, (uint32_t)number);
     lock_give(&shard->lock);
     return count;
 }
 
-size_t streams_evict_set(struct streams *s, size_t which, const roaring_bitmap_t *ids)
+size_t streams_evict(struct streams *s, size_t shard, uint32_t before_s)
 {
-    struct stream_shard *shard = &s->shards[which];
-    size_t count = 0;
-    lock_take(&shard->lock);
-    for (uint32_t i = 0; i < shard->n; i++) {
-        const struct stream *st = *directory_entry(&shard->directory, i);
-        if (st && !st->rows && roaring_bitmap_contains(ids, st->id)) {
-            evict(s, shard, i);
-            count++;
-        }
-    }
-    lock_give(&shard->lock);
-    return count;
+    return evict_each(s, shard, is_idle, &before_s);
+}
+
+size_t streams_evict_set(struct streams *s, size_t shard, const roaring_bitmap_t *ids)
+{
+    return evict_each(s, shard, is_in_set, ids);
 }
 
 void streams_measure(struct streams *s, uint64_t *out_count, uint64_t *out_bytes)

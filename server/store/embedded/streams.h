@@ -1,11 +1,16 @@
 /* The registry of streams that are active: those with rows in a head, or seen lately.
  *
- *   labels hash ─► shard (its low bits) ─► slots: open addressing, hash and local number
- *                                          directory[local] ─► struct stream { pairs… , rows }
- *   labels as sent ─► recall: a hash of them, and the id
+ *   labels hash ─► shard (its low bits) ─► slots: open addressing, a part of the hash ─┐
+ *   id ─────────► shard (its low bits) ─► directory[local] ──────────────────────────┤
+ *   labels as sent ─► recall: open addressing, a part of a hash of them ─────────────┤
+ *                                                    struct stream { pairs… , rows } ◄┘
  *
- * A stream's id is local * STREAM_SHARDS + shard: dense, and the shard is known from the id. Labels
- * are pair numbers of the index, so a stream costs four bytes a label and shares all text.
+ * A stream's id is local * STREAM_SHARDS + shard: nearly dense, and the shard is known from the id.
+ * Labels are pair numbers of the index, so a stream costs four bytes a label and shares all text.
+ *
+ * Ids should rise, for the postings are made in their order. Shards do not fill at the same pace,
+ * so when the first has used up a block of local numbers the others leave out what they have left
+ * of it: a sixth of the numbers.
  *
  * Who sends a series sends its labels in the same bytes again and again. A stream remembers the
  * hash of those it was sent with last, and streams_recall finds it by them: nothing is parsed,
@@ -26,10 +31,11 @@
 #include "base/lock.h"
 #include "model/labels.h"
 #include "store/embedded/index.h"
+#include "store/embedded/stream_memory.h"
 
 struct head_series;
 
-enum { STREAM_SHARDS = 32, STREAM_LABELS_MAX = 1024, STREAM_TEXT_MAX = 64 << 10 };
+enum { STREAM_TEXT_MAX = 64 << 10 };
 
 struct stream {
     uint64_t hash;            /* labels_hash */
@@ -43,16 +49,16 @@ struct stream {
 };
 
 struct stream_slot {
-    uint32_t tag;   /* high half of the hash */
-    uint32_t local; /* number + 1; 0: free */
+    uint32_t tag;    /* high half of the hash */
+    uint32_t stream; /* a reference (stream_memory.h); 0: free */
 };
 
-/* By local number, NULL: free. Chunk c has 64 << c entries and never moves, so who knows that a
- * stream is there finds it without the shard's lock. */
+/* References by local number, 0: free. Chunk c has 64 << c entries and never moves, so who knows
+ * that a stream is there finds it without the shard's lock. */
 enum { DIRECTORY_FIRST = 64, DIRECTORY_CHUNKS = 24 };
 
 struct stream_directory {
-    struct stream **chunks[DIRECTORY_CHUNKS];
+    uint32_t *chunks[DIRECTORY_CHUNKS];
     uint32_t cap;
 };
 
@@ -67,21 +73,18 @@ struct stream_shard {
 };
 
 /* Streams by the hash of their labels as sent: open addressing. */
-struct recall_slot {
-    uint32_t tag;
-    uint32_t id; /* + 1; 0: free */
-};
-
 struct stream_recall {
     struct rwlock lock;
-    struct recall_slot *slots; /* NULL: none yet */
+    struct stream_slot *slots; /* NULL: none yet */
     uint32_t n_slots, used;
 };
 
 struct streams {
     struct index index;
     struct stream_shard shards[STREAM_SHARDS];
+    struct stream_memory memory;
     struct stream_recall recall;
+    atomic_uint block;     /* the first local number of the youngest block of any shard */
     atomic_uint evictions; /* so far: what was recalled before the last one may be gone */
     atomic_uint count;
     atomic_uint max; /* looked at by guard.c */
@@ -119,7 +122,7 @@ int streams_add(struct streams *s, const struct labels *labels, uint64_t hash, s
 struct stream *streams_by_id(struct streams *s, uint32_t id);
 
 /* The directory's entry for a number below its cap. */
-static inline struct stream **directory_entry(const struct stream_directory *d, uint32_t local)
+static inline uint32_t *directory_entry(const struct stream_directory *d, uint32_t local)
 {
     uint32_t above = local / DIRECTORY_FIRST + 1;
     unsigned chunk = 31 - (unsigned)__builtin_clz(above);

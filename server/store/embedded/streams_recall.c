@@ -1,7 +1,7 @@
 /* Finding a stream by the hash of its labels as they were sent.
  *
- * A request's series are looked up together: the memory of slots, directory and streams is asked
- * for one step ahead, since with more than some ten thousand streams nearly every look is a miss in
+ * A request's series are looked up together: the memory of slots and streams is asked for one step
+ * ahead, since with more than some ten thousand streams nearly every look is a miss in
  * the processor's caches, and waiting for one at a time is what a look-up would cost. */
 #include <stdlib.h>
 
@@ -22,20 +22,25 @@ static uint32_t home_of(const struct stream_recall *r, uint32_t tag)
     return tag & (r->n_slots - 1);
 }
 
-static struct stream **entry_of(struct streams *s, uint32_t id)
+static struct stream *stream_of(const struct streams *s, struct stream_slot slot)
 {
-    return directory_entry(&streams_shard(s, id)->directory, id / STREAM_SHARDS);
+    return slot.stream ? stream_at(&s->memory, slot.stream) : NULL;
+}
+
+static uint32_t reference_of(struct streams *s, const struct stream *st)
+{
+    return *directory_entry(&streams_shard(s, st->id)->directory, st->id / STREAM_SHARDS);
 }
 
 /* --- finding ---------------------------------------------------------------------------------- */
 
 /* The slot of the stream, or the free one where it would be. */
-static struct recall_slot *find_slot(struct streams *s, struct hash128 sent)
+static struct stream_slot *find_slot(struct streams *s, struct hash128 sent)
 {
     const struct stream_recall *r = &s->recall;
     uint32_t tag = tag_of(sent), i = home_of(r, tag);
-    for (; r->slots[i].id; i = (i + 1) & (r->n_slots - 1))
-        if (r->slots[i].tag == tag && hash128_eq((*entry_of(s, r->slots[i].id - 1))->sent, sent))
+    for (; r->slots[i].stream; i = (i + 1) & (r->n_slots - 1))
+        if (r->slots[i].tag == tag && hash128_eq(stream_of(s, r->slots[i])->sent, sent))
             break;
     return &r->slots[i];
 }
@@ -45,9 +50,9 @@ static const struct stream *guess(struct streams *s, struct hash128 sent)
 {
     const struct stream_recall *r = &s->recall;
     uint32_t tag = tag_of(sent), i = home_of(r, tag);
-    while (r->slots[i].id && r->slots[i].tag != tag)
+    while (r->slots[i].stream && r->slots[i].tag != tag)
         i = (i + 1) & (r->n_slots - 1);
-    return r->slots[i].id ? *entry_of(s, r->slots[i].id - 1) : NULL;
+    return stream_of(s, r->slots[i]);
 }
 
 static const struct stream *confirm(struct streams *s, const struct stream *guessed,
@@ -57,8 +62,7 @@ static const struct stream *confirm(struct streams *s, const struct stream *gues
         return NULL;
     if (LIKELY(hash128_eq(guessed->sent, sent)))
         return guessed;
-    const struct recall_slot *slot = find_slot(s, sent);
-    return slot->id ? *entry_of(s, slot->id - 1) : NULL;
+    return stream_of(s, *find_slot(s, sent));
 }
 
 static void recall_step(struct streams *s, const struct hash128 *sent, size_t n, const void **out)
@@ -87,10 +91,10 @@ void streams_recall(struct streams *s, const struct hash128 *sent, size_t n, con
 
 /* --- remembering ------------------------------------------------------------------------------ */
 
-static void put_slot(struct stream_recall *r, struct recall_slot slot)
+static void put_slot(struct stream_recall *r, struct stream_slot slot)
 {
     uint32_t i = home_of(r, slot.tag);
-    while (r->slots[i].id)
+    while (r->slots[i].stream)
         i = (i + 1) & (r->n_slots - 1);
     r->slots[i] = slot;
 }
@@ -105,7 +109,7 @@ static bool make_room(struct stream_recall *r)
     if (!bigger.slots)
         return false;
     for (uint32_t i = 0; i < r->n_slots; i++)
-        if (r->slots[i].id)
+        if (r->slots[i].stream)
             put_slot(&bigger, r->slots[i]);
     free(r->slots);
     r->slots = bigger.slots;
@@ -114,17 +118,17 @@ static bool make_room(struct stream_recall *r)
 }
 
 /* Takes the slot out and closes the gap (Knuth, TAOCP 3, 6.4, algorithm R). */
-static void free_slot(struct stream_recall *r, const struct recall_slot *slot)
+static void free_slot(struct stream_recall *r, const struct stream_slot *slot)
 {
     uint32_t mask = r->n_slots - 1, gap = (uint32_t)(slot - r->slots);
-    for (uint32_t i = (gap + 1) & mask; r->slots[i].id; i = (i + 1) & mask) {
+    for (uint32_t i = (gap + 1) & mask; r->slots[i].stream; i = (i + 1) & mask) {
         uint32_t home = home_of(r, r->slots[i].tag);
         if (((i - home) & mask) >= ((i - gap) & mask)) {
             r->slots[gap] = r->slots[i];
             gap = i;
         }
     }
-    r->slots[gap] = (struct recall_slot){0};
+    r->slots[gap] = (struct stream_slot){0};
     r->used--;
 }
 
@@ -152,7 +156,7 @@ static void remember(struct streams *s, struct stream *st, struct hash128 sent)
     if (!make_room(&s->recall))
         return; // it is only slower
     st->sent = sent;
-    put_slot(&s->recall, (struct recall_slot){tag_of(sent), st->id + 1});
+    put_slot(&s->recall, (struct stream_slot){tag_of(sent), reference_of(s, st)});
     s->recall.used++;
 }
 
