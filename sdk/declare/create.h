@@ -9,7 +9,8 @@ struct create {
     const tt_value *model;
     tt_sdk *sdk;
     tt_resource *resource;
-    int rc; /* the first failure */
+    bool exponential; /* the provider makes such histograms, unless a reader says otherwise */
+    int rc;           /* the first failure */
 };
 
 /* Notes a failure and tells it, when `text` is not NULL. */

@@ -3,6 +3,7 @@
 
 #include "base/compiler.h"
 #include "declare/create.h"
+#include "telltale/view.h"
 
 static void add_pull(struct create *c, const tt_value *exporter)
 {
@@ -42,6 +43,61 @@ static enum tt_temporality temporality_of(struct create *c, const tt_value *expo
     return TT_TEMPORALITY_LOWMEMORY;
 }
 
+/* --- what readers make of instruments -------------------------------------------------------- */
+
+static bool wants_exponential(const tt_value *reader)
+{
+    const char *histograms =
+        preference(tt_property(reader, "exporter"), "default_histogram_aggregation");
+    return histograms && strcmp(histograms, "base2_exponential_bucket_histogram") == 0;
+}
+
+/* The schema's default stands in where nothing is said. */
+static tt_stream_defaults defaults_of(struct create *c, const tt_value *reader)
+{
+    static const char *const names[TT_KINDS] = {
+        [TT_KIND_ANY] = "default",
+        [TT_KIND_COUNTER] = "counter",
+        [TT_KIND_UPDOWNCOUNTER] = "up_down_counter",
+        [TT_KIND_GAUGE] = "gauge",
+        [TT_KIND_HISTOGRAM] = "histogram",
+        [TT_KIND_OBSERVABLE_COUNTER] = "observable_counter",
+        [TT_KIND_OBSERVABLE_UPDOWNCOUNTER] = "observable_up_down_counter",
+        [TT_KIND_OBSERVABLE_GAUGE] = "observable_gauge",
+    };
+    const tt_value *limits = tt_property(reader, "cardinality_limits");
+    tt_stream_defaults d = {.size = sizeof d};
+    size_t of_any = 2000;
+    for (size_t i = 0; i < TT_KINDS; i++) {
+        size_t limit = (size_t)create_count(c, limits, names[i], 0);
+        d.cardinality_limit[i] = limit ? limit : of_any;
+        of_any = d.cardinality_limit[TT_KIND_ANY];
+    }
+    if (wants_exponential(reader))
+        d.aggregation[TT_KIND_HISTOGRAM] = TT_AGGREGATION_EXPONENTIAL;
+    else if (c->exponential)
+        d.aggregation[TT_KIND_HISTOGRAM] = TT_AGGREGATION_EXPLICIT;
+    return d;
+}
+
+/* The reader whose defaults are the provider's: the first that pulls, or else the first. The others
+ * get streams of their own where theirs differ. */
+static const tt_value *first_reader(const tt_value *readers)
+{
+    const tt_value *found = NULL;
+    for (size_t i = 0; readers && readers->type == TT_TYPE_ARRAY && i < readers->n; i++) {
+        const tt_value *reader = &readers->as.items[i];
+        if (reader->type != TT_TYPE_MAP || reader->n != 1)
+            continue;
+        bool pulls = strcmp(reader->as.fields[0].key, "pull") == 0;
+        if (!found || pulls)
+            found = &reader->as.fields[0].value;
+        if (pulls)
+            break;
+    }
+    return found;
+}
+
 static void add_periodic(struct create *c, const tt_value *reader)
 {
     tt_metric_reader_options o = {
@@ -50,7 +106,9 @@ static void add_periodic(struct create *c, const tt_value *reader)
         .timeout_ms = MAX(create_count(c, reader, "timeout", 30000), 1),
     };
     const tt_value *exporter = tt_property(reader, "exporter");
+    tt_stream_defaults defaults = defaults_of(c, reader);
     o.temporality = temporality_of(c, exporter);
+    o.defaults = &defaults;
     if (create_exporter(c, TT_SIGNAL_METRICS, exporter, &o.exporter) != TT_OK)
         return;
     tt_metric_reader *made = tt_metric_reader_start(c->sdk->meters, &o);
@@ -80,24 +138,6 @@ static void add_reader(struct create *c, const tt_value *item)
 
 /* --- the provider ---------------------------------------------------------------------------- */
 
-/* It has one limit and one aggregation of histograms: those of the first reader that tells. */
-static void take_readers(struct create *c, const tt_value *readers, tt_meter_provider_options *o)
-{
-    for (size_t i = 0; readers && readers->type == TT_TYPE_ARRAY && i < readers->n; i++) {
-        const tt_value *reader = &readers->as.items[i];
-        if (reader->type != TT_TYPE_MAP || reader->n != 1)
-            continue;
-        const tt_value *p = &reader->as.fields[0].value;
-        const char *histograms =
-            preference(tt_property(p, "exporter"), "default_histogram_aggregation");
-        if (!o->cardinality_limit)
-            o->cardinality_limit =
-                (size_t)create_count(c, tt_property(p, "cardinality_limits"), "default", 0);
-        if (histograms && strcmp(histograms, "base2_exponential_bucket_histogram") == 0)
-            o->exponential_histograms = true;
-    }
-}
-
 static enum tt_exemplars exemplars_of(struct create *c, const char *filter)
 {
     if (!filter || strcmp(filter, "trace_based") == 0)
@@ -109,6 +149,15 @@ static enum tt_exemplars exemplars_of(struct create *c, const char *filter)
     return TT_EXEMPLARS_ALWAYS_OFF;
 }
 
+static enum tt_view_matching matching_of(struct create *c, const char *mode)
+{
+    if (mode && strcmp(mode, "composable") == 0)
+        return TT_VIEWS_COMPOSABLE;
+    if (mode && strcmp(mode, "independent") != 0)
+        create_complain(c, TT_ERR_INVALID, "a view_matching_mode that is none", mode);
+    return TT_VIEWS_INDEPENDENT;
+}
+
 void create_meters(struct create *c, const tt_value *provider)
 {
     const tt_value *readers = tt_property(provider, "readers");
@@ -116,8 +165,13 @@ void create_meters(struct create *c, const tt_value *provider)
         .size = sizeof o,
         .resource = c->resource,
         .exemplars = exemplars_of(c, tt_property_text(provider, "exemplar_filter")),
+        .view_matching =
+            matching_of(c, tt_property_text(provider, "view_matching_mode/development")),
     };
-    take_readers(c, readers, &o);
+    const tt_value *first = first_reader(readers);
+    tt_stream_defaults defaults = defaults_of(c, first);
+    c->exponential = defaults.aggregation[TT_KIND_HISTOGRAM] == TT_AGGREGATION_EXPONENTIAL;
+    o.defaults = &defaults;
     c->sdk->meters = tt_meter_provider_new(&o);
     if (!c->sdk->meters) {
         create_complain(c, TT_ERR_NOMEM, NULL, NULL);

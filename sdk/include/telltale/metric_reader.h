@@ -27,6 +27,11 @@ typedef struct tt_metric_reader_options {
     int64_t interval_ms;  /* 0: OTEL_METRIC_EXPORT_INTERVAL, or else 60000 */
     int64_t timeout_ms;   /* of one send. 0: OTEL_METRIC_EXPORT_TIMEOUT, or else 30000 */
     enum tt_temporality temporality;
+    /* What instruments that are made later become for this reader, see view.h; NULL: as for all. Of
+     * an instrument for which it says something else than the provider's there are two streams:
+     * recording takes longer, and as much memory again. Copied; for at most 31 readers of a
+     * provider, of those beyond it is told as TT_PROBLEM_LIMIT. */
+    const struct tt_stream_defaults *defaults;
 } tt_metric_reader_options;
 
 /* Collects the provider and sends all of it at every interval, from a thread of its own. A delta

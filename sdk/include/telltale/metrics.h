@@ -43,6 +43,16 @@ enum tt_exemplars {
     TT_EXEMPLARS_ALWAYS_OFF
 };
 
+/* What becomes of an instrument that several views choose. */
+enum tt_view_matching {
+    TT_VIEWS_INDEPENDENT, /* a stream of each */
+    /* They are put together: the last one that says something holds, attributes are kept that all
+     * of them keep, and there are several streams only where they have several names. */
+    TT_VIEWS_COMPOSABLE
+};
+
+struct tt_stream_defaults;
+
 typedef struct tt_meter_provider_options {
     size_t size;           /* sizeof(tt_meter_provider_options), so that it can grow */
     tt_resource *resource; /* borrowed, copied; NULL: tt_resource_default() */
@@ -53,6 +63,9 @@ typedef struct tt_meter_provider_options {
     /* Histograms without bounds of their own get exponential buckets. So they do, for all readers,
      * when OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION asks for it. */
     bool exponential_histograms;
+    enum tt_view_matching view_matching;
+    const struct tt_stream_defaults
+        *defaults; /* of instruments by their kind, see view.h; copied */
 } tt_meter_provider_options;
 
 /* `options` may be NULL. NULL when out of memory. */

@@ -40,6 +40,15 @@ enum tt_aggregation {
     TT_AGGREGATION_DROP         /* nothing is kept */
 };
 
+/* What instruments become when no view says it, by enum tt_instrument_kind. 0 in one place: as in
+ * the place of TT_KIND_ANY, and 0 there: as the instrument says, and 2000. */
+enum { TT_KINDS = 8 };
+typedef struct tt_stream_defaults {
+    size_t size; /* sizeof(tt_stream_defaults) */
+    enum tt_aggregation aggregation[TT_KINDS];
+    size_t cardinality_limit[TT_KINDS];
+} tt_stream_defaults;
+
 enum tt_exemplar_reservoir {
     TT_RESERVOIR_DEFAULT, /* ALIGNED for explicit buckets, or else FIXED */
     TT_RESERVOIR_FIXED,   /* some, chosen at random: 1, of exponential histograms 20 */

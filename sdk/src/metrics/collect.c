@@ -143,10 +143,12 @@ void provider_collect_end(tt_meter_provider *p)
     mutex_unlock(&p->collect);
 }
 
-struct stream *provider_next_stream(tt_meter_provider *p, const struct stream *s)
+struct stream *provider_next_stream(tt_meter_provider *p, const struct stream *s, unsigned reader)
 {
     mutex_lock(&p->lock);
     struct stream *next = s ? s->next : p->streams;
+    while (next && (next->reader ? next->reader != reader : next->readers >> reader & 1))
+        next = next->next;
     mutex_unlock(&p->lock);
     return next;
 }

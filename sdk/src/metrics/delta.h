@@ -15,6 +15,7 @@ struct mark {
 
 struct delta {
     enum tt_temporality temporality; /* not DEFAULT */
+    unsigned reader;                 /* its number, see view_add_reader */
     int64_t last_unix_ns;            /* of the last collection, 0 before */
     struct mark *marks;              /* a hash table */
     size_t n, cap;

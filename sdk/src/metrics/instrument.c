@@ -76,31 +76,92 @@ static void resolve(struct instrument *i, const struct instrument *namesake)
         i->stream_name = text_dup(namesake->name);
 }
 
-static bool add_stream(struct instrument *i, const tt_instrument_options *o, const struct view *v)
+/* `readers`: the bits of those that do not see it; `reader`: the only one that does, or 0. */
+static bool add_stream(struct instrument *i, const tt_instrument_options *o, const tt_view *v,
+                       unsigned reader, uint32_t readers)
 {
-    if (v && v->is.aggregation == TT_AGGREGATION_DROP)
+    if (v->aggregation == TT_AGGREGATION_DROP)
         return true;
     struct stream **end = &i->streams, *made = stream_new(i, o, v);
     while (*end) {
-        if (made && strcasecmp((*end)->name, made->name) == 0)
+        if (made && (*end)->reader == reader && strcasecmp((*end)->name, made->name) == 0)
             problem(TT_PROBLEM_CONFLICT, "two views make streams of one name", made->name);
         end = &(*end)->sibling;
     }
     *end = made;
-    return made != NULL;
+    if (!made)
+        return false;
+    made->reader = (uint8_t)reader;
+    made->readers = readers;
+    return true;
+}
+
+/* The stream that all readers see, and before it those of readers that make something else of it.
+ */
+static bool add_for_readers(struct instrument *i, const tt_instrument_options *o, const tt_view *v)
+{
+    const struct tt_meter_provider *p = i->meter->provider;
+    tt_view of_all = *v;
+    uint32_t readers = 0;
+    view_apply_defaults(&of_all, &p->defaults, i);
+    for (const struct reader_defaults *r = p->readers; r; r = r->next) {
+        tt_view own = *v;
+        view_apply_defaults(&own, &r->is, i);
+        view_apply_defaults(&own, &p->defaults, i);
+        if (own.aggregation == of_all.aggregation &&
+            own.cardinality_limit == of_all.cardinality_limit)
+            continue;
+        readers |= UINT32_C(1) << r->reader;
+        if (!add_stream(i, o, &own, r->reader, 0))
+            return false;
+    }
+    return add_stream(i, o, &of_all, 0, readers);
+}
+
+static bool add_composed(struct instrument *i, const tt_instrument_options *o, const char *name)
+{
+    tt_view v;
+    const char **lists;
+    bool ok = view_compose(i, name, &v, &lists) && add_for_readers(i, o, &v);
+    free(lists);
+    return ok;
+}
+
+static bool has_stream(const struct instrument *i, const char *name)
+{
+    const struct stream *s = i->streams;
+    while (s && strcasecmp(s->name, name) != 0)
+        s = s->sibling;
+    return s != NULL;
+}
+
+/* A stream for each name that views give. */
+static bool add_all_composed(struct instrument *i, const tt_instrument_options *o)
+{
+    bool named = false, ok = true;
+    for (const struct view *v = i->meter->provider->views; v && ok; v = v->next) {
+        const char *name = view_new_name(v, i);
+        named |= name != NULL;
+        if (name && !has_stream(i, name))
+            ok = add_composed(i, o, name);
+    }
+    return named ? ok : add_composed(i, o, NULL);
 }
 
 static bool add_streams(struct instrument *i, const tt_instrument_options *o)
 {
+    static const tt_view as_it_is;
     const struct view *v = i->meter->provider->views;
     bool chosen = false, ok = true;
+    if (i->meter->provider->composable)
+        return add_all_composed(i, o);
     for (; v && ok; v = v->next) {
         if (!view_matches(v, i))
             continue;
         chosen = true;
-        ok = add_stream(i, o, v);
+        ok = add_for_readers(i, o, &v->is);
     }
-    return chosen ? ok : add_stream(i, o, NULL);
+    return chosen ? ok : add_for_readers(i, o, &as_it_is);
 }
 
 /* Whether the one stream is what the short way of recording takes for granted. */

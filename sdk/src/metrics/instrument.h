@@ -112,6 +112,8 @@ struct stream {
     _Atomic(uint64_t) id;            /* never used again in this process */
     char *name, *unit, *description; /* owned */
     uint8_t kind;                    /* enum series_kind */
+    uint8_t reader;                  /* the only one that sees it; 0: all others */
+    uint32_t readers;                /* bits of those that have streams of their own instead */
     bool monotonic;
     bool gauge; /* values are not sums */
     bool without_min_max;

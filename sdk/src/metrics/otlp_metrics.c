@@ -200,7 +200,7 @@ static void put_meter(struct writer *w, tt_meter *m)
     size_t before = w->out->n, points = w->points;
     size_t at = message_open(w->out, SCOPE_METRICS);
     otlp_put_scope(w->out, SCOPE, &m->scope);
-    for (struct stream *s = NULL; (s = provider_next_stream(w->provider, s));) {
+    for (struct stream *s = NULL; (s = provider_next_stream(w->provider, s, w->delta->reader));) {
         if (s->instrument->meter == m)
             put_stream(w, s);
     }

@@ -167,7 +167,7 @@ static struct stream **sorted_streams(const struct writer *w, size_t *out_n)
 {
     size_t n = 0, cap = 0;
     struct stream **list = NULL, *s = NULL;
-    while ((s = provider_next_stream(w->provider, s))) {
+    while ((s = provider_next_stream(w->provider, s, 0))) {
         if (!keep_family(w, s) || !keep_scope(w, s->instrument->meter))
             goto fail;
         if (n == cap) {

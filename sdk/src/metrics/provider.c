@@ -132,6 +132,9 @@ static tt_meter_provider *make(const tt_meter_provider_options *o)
     p->streams_end = &p->streams;
     p->exponential = o->exponential_histograms || env_wants_exponential();
     p->exemplars = exemplars_of(o);
+    p->composable = o->view_matching == TT_VIEWS_COMPOSABLE;
+    if (o->defaults)
+        memcpy(&p->defaults, o->defaults, MIN(o->defaults->size, sizeof p->defaults));
     p->limit = o->cardinality_limit ? o->cardinality_limit : LIMIT_DEFAULT;
     p->start_unix_ns = clock_unix_ns();
     p->resource = o->resource ? tt_resource_merge(o->resource, NULL) : tt_resource_default();

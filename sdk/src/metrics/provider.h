@@ -46,6 +46,7 @@ struct tt_meter_provider {
     struct stream *streams, **streams_end;
 
     struct view *views;
+    struct reader_defaults *readers;
     struct meter_switch *switches;
     struct series_slab *slabs;
 
@@ -54,6 +55,8 @@ struct tt_meter_provider {
     bool disabled;
     bool exponential; /* histograms without bounds are */
     enum tt_exemplars exemplars;
+    bool composable; /* views are put together */
+    tt_stream_defaults defaults;
     size_t limit; /* of series in a stream */
     int64_t start_unix_ns;
 };
@@ -78,8 +81,10 @@ struct series *provider_take_series(struct tt_meter_provider *p);
 void provider_collect_begin(struct tt_meter_provider *p);
 void provider_collect_end(struct tt_meter_provider *p);
 
-/* The stream after `s` (NULL: the first). During a collection. */
-struct stream *provider_next_stream(struct tt_meter_provider *p, const struct stream *s);
+/* The stream after `s` (NULL: the first) that a reader sees; 0: one without a number. During a
+ * collection. */
+struct stream *provider_next_stream(struct tt_meter_provider *p, const struct stream *s,
+                                    unsigned reader);
 
 /* Copies up to `n` series from the `from`-th on that have a value now; `*from` is where to go on.
  * Returns how many; 0: that was the last. During a collection. */

@@ -9,6 +9,7 @@
 #include "core/problem.h"
 #include "core/worker.h"
 #include "metrics/otlp_metrics.h"
+#include "metrics/view.h"
 #include "telltale/metric_reader.h"
 
 enum { INTERVAL_MS = 60000, TIMEOUT_MS = 30000, REQUEST_BYTES = 64 << 20 };
@@ -92,6 +93,7 @@ tt_metric_reader *tt_metric_reader_start(tt_meter_provider *provider,
         o->timeout_ms = env_number("OTEL_METRIC_EXPORT_TIMEOUT", TIMEOUT_MS);
     r->provider = provider;
     r->delta.temporality = temporality_of(o->temporality);
+    r->delta.reader = view_add_reader(provider, o->defaults);
     mutex_init(&r->sending);
     worker_init(&r->worker, o->interval_ms * 1000000, work, r);
     r->fork = (struct fork_hook){.child = restart, .arg = r};

@@ -334,11 +334,8 @@ static bool set_texts(struct stream *s, const tt_view *v)
     return s->name && s->unit && s->description;
 }
 
-struct stream *stream_new(struct instrument *i, const tt_instrument_options *o,
-                          const struct view *view)
+struct stream *stream_new(struct instrument *i, const tt_instrument_options *o, const tt_view *v)
 {
-    static const tt_view as_it_is;
-    const tt_view *v = view ? &view->is : &as_it_is;
     struct stream *s = calloc(1, sizeof *s);
     if (!s)
         return NULL;

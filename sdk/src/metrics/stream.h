@@ -21,8 +21,7 @@ struct series *instrument_bind(struct instrument *i, const tt_attr *attrs, size_
 struct series *instrument_find(struct instrument *i, const tt_attr *attrs, size_t n);
 
 /* What an instrument becomes by a view; without one, by its options. NULL when out of memory. */
-struct stream *stream_new(struct instrument *i, const tt_instrument_options *o,
-                          const struct view *v);
+struct stream *stream_new(struct instrument *i, const tt_instrument_options *o, const tt_view *v);
 void stream_free(struct stream *s);
 
 /* The size of a series' cell; 0 when it has none. */

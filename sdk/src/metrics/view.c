@@ -214,6 +214,114 @@ void view_free_all(tt_meter_provider *p)
         next = s->next;
         free(s);
     }
+    for (struct reader_defaults *r = p->readers, *next; r; r = next) {
+        next = r->next;
+        free(r);
+    }
+}
+
+/* --- putting views together ------------------------------------------------------------------ */
+
+const char *view_new_name(const struct view *v, const struct instrument *i)
+{
+    return v->is.name && strcasecmp(v->is.name, i->name) != 0 && view_matches(v, i) ? v->is.name
+                                                                                    : NULL;
+}
+
+/* With all that belongs to it. */
+static void take_aggregation(tt_view *to, const tt_view *v)
+{
+    memcpy(&to->aggregation, &v->aggregation,
+           offsetof(tt_view, cardinality_limit) - offsetof(tt_view, aggregation));
+}
+
+static bool has(const char *const *keys, size_t n, const char *key)
+{
+    while (n && strcmp(keys[n - 1], key) != 0)
+        n--;
+    return n;
+}
+
+/* `kept` and `left` have room for the keys of all views. */
+static void take_keys(tt_view *to, const tt_view *v, const char **kept, const char **left)
+{
+    size_t n = 0, given = to->attribute_keys ? to->attribute_keys_n : v->attribute_keys_n;
+    const char *const *from = to->attribute_keys ? kept : v->attribute_keys;
+    for (size_t i = 0; v->attribute_keys && i < given; i++) {
+        if (has(v->attribute_keys, v->attribute_keys_n, from[i]))
+            kept[n++] = from[i];
+    }
+    if (v->attribute_keys) {
+        to->attribute_keys = kept;
+        to->attribute_keys_n = n;
+    }
+    for (size_t i = 0; i < v->excluded_keys_n; i++)
+        left[to->excluded_keys_n++] = v->excluded_keys[i];
+    to->excluded_keys = left;
+}
+
+static void take(tt_view *to, const tt_view *v)
+{
+    if (v->description)
+        to->description = v->description;
+    if (v->aggregation || v->bounds || v->max_buckets || v->max_scale || v->without_min_max)
+        take_aggregation(to, v);
+    if (v->cardinality_limit)
+        to->cardinality_limit = v->cardinality_limit;
+    if (v->reservoir || v->reservoir_size) {
+        to->reservoir = v->reservoir;
+        to->reservoir_size = v->reservoir_size;
+    }
+}
+
+bool view_compose(const struct instrument *i, const char *name, tt_view *out, const char ***lists)
+{
+    const struct view *first = i->meter->provider->views;
+    size_t n = 1;
+    for (const struct view *v = first; v; v = v->next)
+        n += v->is.attribute_keys_n + v->is.excluded_keys_n;
+    *lists = calloc(2 * n, sizeof **lists);
+    *out = (tt_view){.name = name};
+    for (const struct view *v = first; *lists && v; v = v->next) {
+        const char *other = view_new_name(v, i);
+        if (!view_matches(v, i) || (other && (!name || strcasecmp(other, name) != 0)))
+            continue;
+        take(out, &v->is);
+        take_keys(out, &v->is, *lists, *lists + n);
+    }
+    return *lists;
+}
+
+/* --- what readers make of instruments -------------------------------------------------------- */
+
+void view_apply_defaults(tt_view *v, const tt_stream_defaults *d, const struct instrument *i)
+{
+    int kind = (int)i->kind + 1;
+    if (!v->aggregation)
+        v->aggregation = d->aggregation[d->aggregation[kind] ? kind : TT_KIND_ANY];
+    if (!v->cardinality_limit)
+        v->cardinality_limit = d->cardinality_limit[d->cardinality_limit[kind] ? kind : 0];
+}
+
+unsigned view_add_reader(tt_meter_provider *p, const tt_stream_defaults *given)
+{
+    struct reader_defaults *r = given ? calloc(1, sizeof *r) : NULL;
+    if (!r)
+        return 0;
+    memcpy(&r->is, given, MIN(given->size, sizeof r->is));
+    mutex_lock(&p->lock);
+    r->reader = p->readers ? p->readers->reader + 1 : 1;
+    bool ok = r->reader <= READERS_MAX;
+    if (ok) {
+        r->next = p->readers;
+        p->readers = r;
+    }
+    mutex_unlock(&p->lock);
+    if (ok)
+        return r->reader;
+    free(r);
+    problem(TT_PROBLEM_LIMIT, "more than 31 readers with defaults of their own", NULL);
+    return 0;
 }
 
 /* --- switching meters ------------------------------------------------------------------------ */

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "support/check.h"
+#include "support/metrics_text.h"
 #include "support/otlp_sink.h"
 #include "telltale/host.h"
 #include "telltale/otlp.h"
@@ -314,6 +315,69 @@ static void test_samplers_are_found_by_others(void **state)
     tt_sdk_free(&sdk);
 }
 
+static void test_readers_have_limits_and_aggregations_of_their_own(void **state)
+{
+    (void)state;
+    tt_sdk sdk;
+    assert_int_equal(create("file_format: \"1.0\"\n"
+                            "meter_provider:\n"
+                            "  readers:\n"
+                            "  - periodic:\n"
+                            "      exporter: {sink: {default_histogram_aggregation:\n"
+                            "                          base2_exponential_bucket_histogram}}\n"
+                            "      cardinality_limits: {default: 9, counter: 1}\n"
+                            "  - pull:\n"
+                            "      exporter: {prometheus/development: {host: 127.0.0.1, port: 0}}\n"
+                            "      cardinality_limits: {counter: 2}\n",
+                            &sdk),
+                     TT_OK);
+    tt_meter *meter = tt_meter_get(sdk.meters, "t", NULL);
+    tt_counter *c = tt_counter_new(meter, "c", NULL);
+    for (int i = 0; i < 3; i++) {
+        tt_attr attr = tt_int("i", i);
+        tt_counter_add(c, 1, &attr, 1);
+    }
+    tt_histogram_record(tt_histogram_new(meter, "h", NULL), 1, NULL, 0);
+    check_metrics_text(sdk.meters, "# TYPE c_total counter\nc_total{i=\"0\"} 1\n"
+                                   "c_total{otel_metric_overflow=\"true\"} 2\n"
+                                   "# TYPE h histogram\nh_bucket{le=\"0\"} 0\n"
+                                   "h_bucket{le=\"5\"} 1\nh_bucket{le=\"10\"} 1\n"
+                                   "h_bucket{le=\"25\"} 1\nh_bucket{le=\"50\"} 1\n"
+                                   "h_bucket{le=\"75\"} 1\nh_bucket{le=\"100\"} 1\n"
+                                   "h_bucket{le=\"250\"} 1\nh_bucket{le=\"500\"} 1\n"
+                                   "h_bucket{le=\"750\"} 1\nh_bucket{le=\"1000\"} 1\n"
+                                   "h_bucket{le=\"2500\"} 1\nh_bucket{le=\"5000\"} 1\n"
+                                   "h_bucket{le=\"7500\"} 1\nh_bucket{le=\"10000\"} 1\n"
+                                   "h_bucket{le=\"+Inf\"} 1\nh_sum 1\nh_count 1\n");
+    tt_sdk_free(&sdk);
+    otlp_sink_has(&sink, "\"exponentialHistogram\"");
+    otlp_sink_has(&sink, "otel.metric.overflow");
+    otlp_sink_lacks(&sink, "explicitBounds");
+    assert_int_equal(sink.items, 2); // one set, and the overflow has all
+}
+
+static void test_views_may_be_composed(void **state)
+{
+    (void)state;
+    tt_sdk sdk;
+    assert_int_equal(
+        create(
+            "file_format: \"1.0\"\n"
+            "meter_provider:\n"
+            "  view_matching_mode/development: composable\n"
+            "  readers: []\n"
+            "  views:\n"
+            "  - {selector: {instrument_name: c}, stream: {description: first, name: other}}\n"
+            "  - {selector: {instrument_type: counter}, stream: {attribute_keys: {excluded: [a]}}}\n",
+            &sdk),
+        TT_OK);
+    tt_attr attrs[] = {tt_int("a", 1), tt_int("b", 2)};
+    tt_counter_add(tt_counter_new(tt_meter_get(sdk.meters, "t", NULL), "c", NULL), 1, attrs, 2);
+    check_metrics_text(sdk.meters, "# HELP other_total first\n# TYPE other_total counter\n"
+                                   "other_total{b=\"2\"} 1\n");
+    tt_sdk_free(&sdk);
+}
+
 static void test_limits_hold_for_spans(void **state)
 {
     (void)state;
@@ -423,6 +487,7 @@ static void test_what_is_not_known_is_told_and_left_out(void **state)
         "tracer_provider: {processors: [5]}",
         "tracer_provider: {sampler: {nothing: }}",
         "tracer_provider: {sampler: {a: , b: }}",
+        "meter_provider: {readers: [], view_matching_mode/development: other}",
         "tracer_provider: {sampler: {composite/development: {rule_based: {rules: [{}]}}}}",
         "tracer_provider: {limits: {event_count_limit: -1}}",
         "tracer_provider: {limits: {event_count_limit: many}}",
@@ -488,6 +553,8 @@ int main(void)
         TEST(providers_are_made_with_their_exporters),
         TEST(what_is_left_out_is_not_there),
         TEST(samplers_are_nested),
+        TEST(readers_have_limits_and_aggregations_of_their_own),
+        TEST(views_may_be_composed),
         TEST(samplers_are_found_by_others),
         TEST(limits_hold_for_spans),
         TEST(detectors_are_filtered),
