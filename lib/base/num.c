@@ -1,8 +1,9 @@
 /* Parsing goes through strtod_l, which is exact and tells no lies at the edges; formatting is
  * shortest.h and where to put the point. Integers, the common case, take a short cut. */
-#define _GNU_SOURCE // strtod_l
+#define _GNU_SOURCE // strtod_l, htole64
 #include "base/num.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <locale.h>
 #include <math.h>
@@ -10,6 +11,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#ifdef __x86_64__
+#include <emmintrin.h>
+#endif
 
 #include "base/buf.h"
 #include "base/compiler.h"
@@ -149,68 +153,51 @@ struct decimal {
     int point;
 };
 
-/* "00" to "99": two digits a division. */
-static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233"
-                            "34353637383940414243444546474849505152535455565758596061626364656667"
-                            "6869707172737475767778798081828384858687888990919293949596979899";
+/* --- digits in words, the first in the lowest byte -------------------------------------------- */
 
-static void put_pair(char *to, uint32_t v)
+#define EIGHT_ZEROS UINT64_C(0x3030303030303030)
+
+static const uint64_t unit = 100000000; /* of eight digits */
+
+/* Halves a number of eight digits, and the halves, in lanes of one word. */
+static uint64_t eight_digits(uint64_t v)
 {
-    memcpy(to, pairs + 2 * v, 2);
+    uint64_t high = v / 10000, fours = high | (v - high * 10000) << 32;
+    uint64_t hundreds = (fours * 5243 >> 19) & UINT64_C(0x7f0000007f);
+    uint64_t twos = hundreds | (fours - hundreds * 100) << 16;
+    uint64_t tens = (twos * 103 >> 10) & UINT64_C(0x000f000f000f000f);
+    return (tens | (twos - tens * 10) << 8) + EIGHT_ZEROS;
 }
 
-/* Eight digits, in divisions that do not wait for one another. */
-static void put_eight(char *to, uint32_t v)
+static void put_word(char *to, uint64_t word)
 {
-    uint32_t high = v / 10000, low = v % 10000;
-    put_pair(to, high / 100);
-    put_pair(to + 2, high % 100);
-    put_pair(to + 4, low / 100);
-    put_pair(to + 6, low % 100);
+    word = htole64(word);
+    memcpy(to, &word, sizeof word);
 }
 
-static size_t count_digits(uint64_t v)
+/* Without zeros in front; how many. Writes eight bytes. */
+static size_t put_first(char *to, uint64_t v)
 {
-    static const uint64_t powers[] = {1,
-                                      10,
-                                      100,
-                                      1000,
-                                      10000,
-                                      100000,
-                                      1000000,
-                                      10000000,
-                                      100000000,
-                                      1000000000,
-                                      10000000000,
-                                      100000000000,
-                                      1000000000000,
-                                      10000000000000,
-                                      100000000000000,
-                                      1000000000000000,
-                                      10000000000000000,
-                                      100000000000000000,
-                                      1000000000000000000,
-                                      UINT64_C(10000000000000000000)};
-    unsigned bits = 64 - (unsigned)__builtin_clzll(v | 1);
-    unsigned log10 = bits * 1233 >> 12; // of 2^bits, rounded down
-    return log10 + (v >= powers[log10] || v == 0);
+    uint64_t word = eight_digits(v);
+    unsigned zeros = v ? (unsigned)__builtin_ctzll(word ^ EIGHT_ZEROS) / 8 : 7;
+    put_word(to, word >> 8 * zeros);
+    return 8 - zeros;
 }
 
-/* Each digit goes where it stays: what was written in parts is slow to read back as a whole. */
 size_t num_format_u64(char out[NUM_U64_MAX], uint64_t v)
 {
-    const uint64_t unit = 100000000;
-    size_t n = count_digits(v), at = n;
-    for (; v >= unit; v /= unit)
-        put_eight(out + (at -= 8), (uint32_t)(v % unit));
-    uint32_t rest = (uint32_t)v;
-    for (; at > 2; rest /= 100)
-        put_pair(out + (at -= 2), rest % 100);
-    if (at == 2)
-        put_pair(out, rest);
-    else
-        out[0] = (char)('0' + rest);
-    return n;
+    size_t n = 0;
+    if (v < unit)
+        return put_first(out, v);
+    if (v >= unit * unit) {
+        n = put_first(out, v / (unit * unit));
+        put_word(out + n, eight_digits(v / unit % unit));
+        n += 8;
+    } else {
+        n = put_first(out, v / unit);
+    }
+    put_word(out + n, eight_digits(v % unit));
+    return n + 8;
 }
 
 static char *put_zeros(char *to, int n)
@@ -258,40 +245,141 @@ static size_t write_exponent(char *out, const struct decimal *d)
     return n;
 }
 
-/* Digits on both sides of the point stand one place to the right at first. */
-static size_t format_fraction(char *out, double v, bool exponent)
+static NO_INLINE size_t format_any(char *out, double v, bool exponent)
 {
     struct shortest s = shortest_decimal(v);
-    int n = (int)num_format_u64(out + 1, s.digits), point = s.exponent + n;
-    if (!exponent && point > 0 && point < n) {
-        for (int i = 0; i < point; i++)
-            out[i] = out[i + 1];
-        out[point] = '.';
-        return (size_t)n + 1;
-    }
-    struct decimal d = {.n = n, .point = point};
-    memcpy(d.digits, out + 1, (size_t)n);
+    struct decimal d;
+    d.n = (int)num_format_u64(d.digits, s.digits);
+    d.point = s.exponent + d.n;
     return exponent ? write_exponent(out, &d) : write_plain(out, &d);
+}
+
+/* --- sixteen digits and one more -------------------------------------------------------------- */
+
+#ifdef __x86_64__
+
+/* Sixteen digits as text, the first in the lowest byte. */
+struct sixteen {
+    __m128i v;
+};
+
+/* x / by and x % by of each lane, the quotient in the lane's lower half, the rest in its upper. */
+#define SPLIT(x, quotient, product, lane, bits)                                                    \
+    _mm_or_si128(quotient, _mm_slli_epi##lane(_mm_sub_epi##lane(x, product), bits))
+
+/* Halves a number of eight digits in each half of a register, then the halves, and theirs. */
+static inline struct sixteen sixteen_digits(uint64_t v)
+{
+    __m128i x = _mm_set_epi64x((long long)(v % unit), (long long)(v / unit));
+    __m128i q = _mm_srli_epi64(_mm_mul_epu32(x, _mm_set1_epi64x(0xd1b71759)), 45);
+    x = SPLIT(x, q, _mm_mul_epu32(q, _mm_set1_epi64x(10000)), 64, 32);
+    q = _mm_srli_epi16(_mm_mulhi_epu16(x, _mm_set1_epi16(5243)), 3);
+    x = SPLIT(x, q, _mm_mullo_epi16(q, _mm_set1_epi16(100)), 32, 16);
+    q = _mm_mulhi_epu16(x, _mm_set1_epi16(6554));
+    x = SPLIT(x, q, _mm_mullo_epi16(q, _mm_set1_epi16(10)), 16, 8);
+    return (struct sixteen){_mm_add_epi8(x, _mm_set1_epi8('0'))};
+}
+
+static inline void put_sixteen(char *to, struct sixteen s)
+{
+    _mm_storeu_si128((__m128i *)(void *)to, s.v);
+}
+
+static inline uint64_t first_eight(struct sixteen s)
+{
+    return (uint64_t)_mm_cvtsi128_si64(s.v);
+}
+
+/* Without the zeros at their end; the first is none. */
+static inline int count_sixteen(struct sixteen s)
+{
+    int zeros = _mm_movemask_epi8(_mm_cmpeq_epi8(s.v, _mm_set1_epi8('0')));
+    return 32 - __builtin_clz((unsigned)zeros ^ 0xffff);
+}
+
+#else
+
+struct sixteen {
+    uint64_t first, second;
+};
+
+static struct sixteen sixteen_digits(uint64_t v)
+{
+    return (struct sixteen){eight_digits(v / unit), eight_digits(v % unit)};
+}
+
+static void put_sixteen(char *to, struct sixteen s)
+{
+    put_word(to, s.first);
+    put_word(to + 8, s.second);
+}
+
+static uint64_t first_eight(struct sixteen s)
+{
+    return s.first;
+}
+
+static int count_sixteen(struct sixteen s)
+{
+    if (s.second != EIGHT_ZEROS)
+        return 16 - __builtin_clzll(s.second ^ EIGHT_ZEROS) / 8;
+    return 8 - __builtin_clzll(s.first ^ EIGHT_ZEROS) / 8;
+}
+
+#endif
+
+enum { WIDE_POINT_MIN = -5, WIDE_POINT_MAX = 7 };
+
+/* Bytes are written behind the text, and put over with what belongs there: whoever reads soon what
+ * was just written in other pieces waits for it. */
+static inline size_t write_wide(char *out, const struct shortest_wide *d)
+{
+    struct sixteen digits = sixteen_digits(d->sixteen);
+    int n = d->last ? 17 : count_sixteen(digits);
+    if (d->point > 0) {
+        unsigned bits = 8 * (unsigned)d->point;
+        uint64_t first = first_eight(digits), before = (UINT64_C(1) << bits) - 1;
+        put_sixteen(out + 1, digits);
+        put_word(out, (first & before) | (uint64_t)'.' << bits | (first & ~before) << 8);
+        out[17] = (char)('0' + d->last);
+        return (size_t)(n + 1);
+    }
+    char *to = out + 2 - d->point;
+    put_word(out, UINT64_C(0x3030303030302e30)); // 0.000000
+    put_sixteen(to, digits);
+    to[16] = (char)('0' + d->last);
+    return (size_t)(n + 2 - d->point);
+}
+
+/* `v` is no integer. */
+static inline size_t format_fraction(char *out, double v, bool exponent)
+{
+    struct shortest_wide wide;
+    if (!exponent && shortest_wide(v, &wide) && wide.point >= WIDE_POINT_MIN &&
+        wide.point <= WIDE_POINT_MAX)
+        return write_wide(out, &wide);
+    return format_any(out, v, exponent);
+}
+
+static size_t format_special(char *out, double v)
+{
+    const char *text = isnan(v) ? "NaN" : v > 0 ? "+Inf" : "-Inf";
+    memcpy(out, text, strlen(text) + 1);
+    return strlen(text);
 }
 
 /* Below `low` or from `high` on, the exponent form. */
 static size_t format_double(char *out, double v, double low, double high)
 {
-    if (isnan(v) || isinf(v)) {
-        const char *text = isnan(v) ? "NaN" : v > 0 ? "+Inf" : "-Inf";
-        memcpy(out, text, strlen(text) + 1);
-        return strlen(text);
-    }
-    size_t n = 0;
-    if (signbit(v))
-        out[n++] = '-';
+    if (UNLIKELY(!isfinite(v)))
+        return format_special(out, v);
+    size_t n = signbit(v) != 0;
+    out[0] = '-';
     double magnitude = fabs(v);
-    if (magnitude < MIN(high, 1e15) && magnitude == (double)(uint64_t)magnitude) {
+    if (magnitude < MIN(high, 1e15) && magnitude == (double)(int64_t)magnitude)
         n += num_format_u64(out + n, (uint64_t)magnitude);
-    } else {
-        bool exponent = magnitude < low || magnitude >= high;
-        n += format_fraction(out + n, magnitude, exponent);
-    }
+    else
+        n += format_fraction(out + n, magnitude, magnitude < low || magnitude >= high);
     out[n] = '\0';
     return n;
 }

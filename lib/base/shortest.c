@@ -4,12 +4,18 @@
  *
  * A product keeps its last bit set when anything below it was cut off ("round to odd"), so that
  * comparing with the ends of the interval, which are held in quarters, stays exact. The powers of
- * ten are computed on first use by long arithmetic: 10 KiB that nobody has to trust. */
+ * ten are computed on first use by long arithmetic: 10 KiB that nobody has to trust.
+ *
+ * One of the three products nearly always does: the interval is as wide below v as above, so where
+ * v lies between two multiples of ten tells, unless it lies at a border to the last bits that one
+ * product has. */
 #include "base/shortest.h"
 
 #include <pthread.h>
-#include <stdbool.h>
 #include <string.h>
+
+#include "base/atomic.h"
+#include "base/compiler.h"
 
 enum {
     POWER_MIN = -292,
@@ -87,10 +93,19 @@ static void make_powers(void)
     }
 }
 
-static u128 power(int k)
+static atomic_bool made;
+
+static NO_INLINE void need_powers(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     (void)pthread_once(&once, make_powers); // cannot fail with a valid control
+    atomic_set_release(&made, true);        // with the acquire in power()
+}
+
+static inline u128 power(int k)
+{
+    if (UNLIKELY(!atomic_get_acquire(&made)))
+        need_powers();
     return powers[k - POWER_MIN];
 }
 
@@ -108,7 +123,7 @@ static int log2_of_ten_power(int k)
     return (k * 1741647) >> 19;
 }
 
-static uint64_t round_to_odd(u128 g, uint64_t c)
+static NO_INLINE uint64_t round_to_odd(u128 g, uint64_t c)
 {
     u128 low = (u128)(uint64_t)g * c;
     u128 high = (u128)(uint64_t)(g >> 64) * c + (uint64_t)(low >> 64);
@@ -135,23 +150,6 @@ static struct shortest pick(const struct interval *in, int k)
     return (struct shortest){s + up, k};
 }
 
-static void trim_zeros(struct shortest *d)
-{
-    static const struct {
-        uint64_t by;
-        int zeros;
-    } steps[] = {{100000000, 8}, {10000, 4}, {100, 2}};
-    if (d->digits % 10)
-        return; // as with most values that were computed
-    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
-        if (d->digits % steps[i].by == 0) {
-            d->digits /= steps[i].by;
-            d->exponent += steps[i].zeros;
-        }
-    for (; d->digits % 10 == 0; d->digits /= 10)
-        d->exponent++;
-}
-
 struct shortest shortest_decimal(double v)
 {
     uint64_t bits;
@@ -171,6 +169,66 @@ struct shortest shortest_decimal(double v)
                           round_to_odd(g, (4 * c) << shift),
                           round_to_odd(g, (4 * c + 2) << shift) - odd};
     struct shortest d = pick(&in, k);
-    trim_zeros(&d);
+    for (; d.digits % 10 == 0; d.digits /= 10)
+        d.exponent++;
     return d;
+}
+
+/* --- nearly always, with one product ---------------------------------------------------------- */
+
+/* Where v lies between two neighbouring multiples of ten, and half the width of its interval, both
+ * with 60 bits of fraction. */
+struct place {
+    uint64_t tens;
+    uint64_t at, half;
+};
+
+/* What was cut off each of them is less than two of their last bits. */
+static bool is_close(uint64_t a, uint64_t b)
+{
+    return a - b + 8 < 16;
+}
+
+#define TEN (UINT64_C(10) << 60)
+
+/* Takes the multiple of ten in the interval, or else the integer nearest to v. False: bits that
+ * were cut off decide. */
+static bool round_place(const struct place *p, struct shortest_wide *out)
+{
+    const uint64_t one = UINT64_C(1) << 60;
+    uint64_t behind = TEN - p->at;
+    if (UNLIKELY(is_close(p->at, p->half) || is_close(behind, p->half) ||
+                 is_close(p->at % one, one / 2)))
+        return false;
+    bool below = p->at < p->half, above = behind < p->half;
+    unsigned last = (unsigned)((p->at + one / 2) >> 60);
+    out->sixteen = p->tens + above;
+    out->last = below || above ? 0 : last;
+    return true;
+}
+
+bool shortest_wide(double v, struct shortest_wide *out)
+{
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    uint64_t fraction = bits & ((UINT64_C(1) << FRACTION_BITS) - 1);
+    int biased = (int)(bits >> FRACTION_BITS & EXPONENT_MASK);
+    if (UNLIKELY(biased == 0 || fraction == 0))
+        return false; // fewer digits, or an interval that is not symmetric
+    int e = biased - EXPONENT_BIAS, k = log10_of_power(e, false);
+    int shift = e + log2_of_ten_power(-k) + 1;
+    u128 g = power(-k);
+    uint64_t c = (fraction | UINT64_C(1) << FRACTION_BITS) << shift;
+    u128 product = (u128)(uint64_t)(g >> 64) * c + (uint64_t)((u128)(uint64_t)g * c >> 64);
+    uint64_t whole = (uint64_t)(product >> 64), tens = whole / 10;
+    struct place place = {tens, (whole - tens * 10) << 60 | (uint64_t)product >> 4,
+                          (uint64_t)(g >> 64) >> (5 - shift)};
+    if (!round_place(&place, out))
+        return false;
+    const uint64_t sixteen_digits = UINT64_C(1000000000000000);
+    bool narrow = out->sixteen < sixteen_digits; // then the last is one of the sixteen
+    out->sixteen = narrow ? out->sixteen * 10 + out->last : out->sixteen;
+    out->last = narrow ? 0 : out->last;
+    out->point = k + 17 - narrow;
+    return true;
 }

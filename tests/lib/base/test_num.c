@@ -217,6 +217,25 @@ static void test_num_text_is_the_shortest(void **state)
     }
 }
 
+/* Numbers of one to seventeen digits with the point anywhere among them or before them. */
+static void test_num_the_point_stands_in_its_place(void **state)
+{
+    (void)state;
+    uint64_t random = 11;
+    for (int i = 0; i < 200000; i++) {
+        uint64_t r = check_random(&random);
+        double v = (double)(r >> 7 >> r % 55) / pow(10, (double)(r / 64 % 23));
+        char text[NUM_DOUBLE_MAX], expected[64];
+        size_t n = num_format_json(text, v);
+        const char *point = memchr(text, '.', n);
+        if (memchr(text, 'e', n) || v >= 1e15)
+            continue;
+        int decimals = point ? (int)(text + n - point) - 1 : 0;
+        (void)snprintf(expected, sizeof expected, "%.*f", decimals, v);
+        assert_string_equal(text, expected);
+    }
+}
+
 static void test_num_buf_put_double_is_the_short_form(void **state)
 {
     (void)state;
@@ -238,6 +257,7 @@ int main(void)
         cmocka_unit_test(test_num_smallest_and_largest_fit_the_room),
         cmocka_unit_test(test_num_text_reads_back_as_the_same_double),
         cmocka_unit_test(test_num_text_is_the_shortest),
+        cmocka_unit_test(test_num_the_point_stands_in_its_place),
         cmocka_unit_test(test_num_buf_put_double_is_the_short_form),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -113,12 +113,76 @@ static void test_decimals_of_few_digits(void **state)
     }
 }
 
+static struct shortest narrowed(const struct shortest_wide *w)
+{
+    struct shortest s = {w->sixteen * 10 + w->last, w->point - 17};
+    for (; s.digits % 10 == 0; s.digits /= 10)
+        s.exponent++;
+    return s;
+}
+
+/* How many of the n values, each made of random bits, it tells. */
+static int count_told(double (*make)(uint64_t random), int n)
+{
+    uint64_t random = 5;
+    int told = 0;
+    for (int i = 0; i < n; i++) {
+        double v = make(check_random(&random));
+        struct shortest_wide w;
+        if (!isfinite(v) || v <= 0 || !shortest_wide(v, &w))
+            continue;
+        struct shortest s = shortest_decimal(v), same = narrowed(&w);
+        assert_in_range(w.sixteen, 1000000000000000, 9999999999999999);
+        assert_in_range(w.last, 0, 9);
+        assert_int_equal(same.digits, s.digits);
+        assert_int_equal(same.exponent, s.exponent);
+        told++;
+    }
+    return told;
+}
+
+static double any_bits(uint64_t random)
+{
+    random &= INT64_MAX;
+    double v;
+    memcpy(&v, &random, sizeof v);
+    return v;
+}
+
+static double few_digits(uint64_t random)
+{
+    return (double)(random % 100000 + 1) / 1000;
+}
+
+static double near_a_power_of_two(uint64_t random)
+{
+    double v = ldexp(1, (int)(random % 2000) - 1000);
+    return random >> 63 ? nextafter(v, INFINITY) : nextafter(v, 0);
+}
+
+static double whole(uint64_t random)
+{
+    return (double)(random >> (random % 64));
+}
+
+static void test_the_wide_form_is_the_same_decimal(void **state)
+{
+    (void)state;
+    assert_true(count_told(any_bits, 300000) > 298000);
+    assert_true(count_told(few_digits, 100000) > 98000);
+    (void)count_told(near_a_power_of_two, 10000); // few or many, as long as they are right
+    (void)count_told(whole, 100000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_doubles_of_all_bits),    cmocka_unit_test(test_every_power_of_two),
-        cmocka_unit_test(test_every_power_of_ten),     cmocka_unit_test(test_the_ends_of_the_range),
+        cmocka_unit_test(test_doubles_of_all_bits),
+        cmocka_unit_test(test_every_power_of_two),
+        cmocka_unit_test(test_every_power_of_ten),
+        cmocka_unit_test(test_the_ends_of_the_range),
         cmocka_unit_test(test_decimals_of_few_digits),
+        cmocka_unit_test(test_the_wide_form_is_the_same_decimal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
