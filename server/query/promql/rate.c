@@ -22,18 +22,51 @@ static bool float_reset(const struct samples *s, size_t i)
     return s->fst && range_start_reset(s->fst[i - 1], s->ft[i - 1], s->fst[i], s->ft[i]);
 }
 
+enum { CHUNK = 64 };
+
+/* Of values that are all there: a loop for wide registers. */
+static size_t count_falls(const double *v)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < CHUNK; i++)
+        n += v[i] < v[i - 1];
+    return n;
+}
+
+/* How many resets there are before samples [from, to); notes them if there is a state. */
+static size_t scan_resets(const struct samples *s, size_t from, size_t to, struct rate_state *state)
+{
+    size_t n = 0;
+    for (size_t i = from; i < to; i++) {
+        if (!float_reset(s, i))
+            continue;
+        n++;
+        if (state)
+            state->resets[state->n++] = (uint32_t)i;
+    }
+    return n;
+}
+
+static size_t scan_all_resets(const struct samples *s, struct rate_state *state)
+{
+    size_t i = 1, n = 0;
+    for (; !s->fst && i + CHUNK <= s->nf; i += CHUNK) {
+        size_t falls = count_falls(s->fv + i);
+        n += falls;
+        if (falls && state)
+            (void)scan_resets(s, i, i + CHUNK, state);
+    }
+    return n + scan_resets(s, i, s->nf, state);
+}
+
 static int find_resets(struct range_call *c)
 {
     struct rate_state *state = arena_zalloc(c->kept, sizeof *state);
-    const struct samples *s = c->all;
-    size_t n = 0;
-    for (size_t i = 1; i < s->nf; i++)
-        n += s->fst ? float_reset(s, i) : s->fv[i] < s->fv[i - 1];
+    size_t n = scan_all_resets(c->all, NULL);
     if (!state || !(state->resets = arena_alloc(c->kept, n * sizeof *state->resets)))
         return eval_memory_error(c->ev);
-    for (size_t i = 1; n && i < s->nf; i++)
-        if (float_reset(s, i))
-            state->resets[state->n++] = (uint32_t)i;
+    if (n)
+        (void)scan_all_resets(c->all, state);
     c->state = state;
     return 0;
 }

@@ -6,7 +6,9 @@
  * loop of its own without branches, whose seven divisions overlap from step to step. Each result
  * has the bits that rate_of_growth() would give it: the operations are the same, in their order. */
 #include <math.h>
+#include <string.h>
 
+#include "base/compiler.h"
 #include "query/promql/rate.h"
 #include "query/query.h"
 
@@ -17,47 +19,106 @@ struct block {
     double growth[BLOCK], first[BLOCK];
     double gaps[BLOCK]; /* samples but one; 0: too few */
     double interval_ms[BLOCK], left_ms[BLOCK], right_ms[BLOCK];
+    double rate[BLOCK];
 };
 
 struct walk {
-    const struct samples *s;
+    const int64_t *t;
+    const double *v;
+    size_t n, from, to;
     struct rate_state *resets; /* NULL: falling values are no resets */
-    size_t from, to;
+    size_t next_reset;         /* the first that may lie in the window; n: none */
 };
 
-static void gather(struct walk *w, int64_t start, int64_t end, struct block *b, size_t k)
+static size_t next_reset(const struct walk *w)
 {
-    const struct samples *s = w->s;
-    while (w->to < s->nf && s->ft[w->to] <= end)
-        w->to++;
-    while (w->from < w->to && s->ft[w->from] <= start)
-        w->from++;
-    bool enough = w->to - w->from >= 2;
-    size_t first = enough ? w->from : 0, last = enough ? w->to - 1 : 0;
-    b->gaps[k] = enough ? (double)(last - first) : 0;
-    b->first[k] = s->fv[first];
-    b->growth[k] = s->fv[last] - s->fv[first];
-    if (w->resets && enough)
-        b->growth[k] += rate_lost(w->resets, s, w->from, w->to);
-    b->interval_ms[k] = (double)(s->ft[last] - s->ft[first]);
-    b->left_ms[k] = (double)(s->ft[first] - start);
-    b->right_ms[k] = (double)(end - s->ft[last]);
+    const struct rate_state *r = w->resets;
+    return r && r->at < r->n ? r->resets[r->at] : w->n;
+}
+
+/* What resets within the window have taken away. */
+static NO_INLINE double lost(struct walk *w, const struct samples *s)
+{
+    double sum = rate_lost(w->resets, s, w->from, w->to);
+    w->next_reset = next_reset(w);
+    return sum;
+}
+
+static inline void gather(struct walk *w, const struct samples *s, int64_t start, int64_t end,
+                          struct block *b, size_t k)
+{
+    size_t from = w->from, to = w->to, first, last;
+    while (to < w->n && w->t[to] <= end)
+        to++;
+    while (from < to && w->t[from] <= start)
+        from++;
+    w->from = from;
+    w->to = to;
+    bool enough = to - from >= 2;
+    first = enough ? from : 0;
+    last = enough ? to - 1 : 0;
+    int64_t first_t = w->t[first], last_t = w->t[last];
+    b->gaps[k] = (double)(int64_t)(last - first); // 0: too few
+    b->first[k] = w->v[first];
+    b->growth[k] = w->v[last] - w->v[first];
+    if (UNLIKELY(w->next_reset < to) && enough)
+        b->growth[k] += lost(w, s);
+    b->interval_ms[k] = (double)(last_t - first_t);
+    b->left_ms[k] = (double)(first_t - start);
+    b->right_ms[k] = (double)(end - last_t);
 }
 
 /* To the borders, as extrapolate() in rate.c does it. */
-static double extrapolated(const struct block *b, size_t k, bool counter, double per)
+static inline double extrapolated(const struct block *b, size_t k, double counter_below, double per)
 {
     double interval = b->interval_ms[k] / 1000, average = interval / b->gaps[k];
     double left = b->left_ms[k] / 1000, right = b->right_ms[k] / 1000;
-    double growth = b->growth[k], half = average / 2, far = average * 1.1;
-    double to_zero = interval * (b->first[k] / growth);
+    double growth = b->growth[k], first = b->first[k], half = average / 2, far = average * 1.1;
+    double to_zero = interval * (first / growth);
     left = left >= far ? half : left;
     right = right >= far ? half : right;
-    bool bounded = (growth > 0) & (b->first[k] >= 0) & counter;
-    left = (bounded & (to_zero < left)) ? to_zero : left;
+    to_zero = growth > 0 ? to_zero : INFINITY;
+    to_zero = first >= counter_below ? to_zero : INFINITY;
+    left = to_zero < left ? to_zero : left;
     double factor = (interval + left + right) / interval;
-    return growth * ((interval != 0 ? factor : 1) / per);
+    factor = interval != 0 ? factor : 1;
+    return growth * (factor / per);
 }
+
+/* The whole block, whatever is asked of it: a loop without an odd end is one of wide registers. */
+static inline void extrapolate_block(struct block *b, double counter_below, double per)
+{
+    for (size_t k = 0; k < BLOCK; k++) {
+        double rate = extrapolated(b, k, counter_below, per);
+        b->rate[k] = b->gaps[k] > 0 ? rate : HOLE;
+    }
+}
+
+#if defined(__x86_64__) && defined(__GNUC__)
+
+__attribute__((target("avx2"))) static void extrapolate_wide(struct block *b, double counter_below,
+                                                             double per)
+{
+    extrapolate_block(b, counter_below, per);
+}
+
+static void extrapolate(struct block *b, bool counter, double per)
+{
+    double below = counter ? 0 : INFINITY;
+    if (__builtin_cpu_supports("avx2"))
+        extrapolate_wide(b, below, per);
+    else
+        extrapolate_block(b, below, per);
+}
+
+#else
+
+static void extrapolate(struct block *b, bool counter, double per)
+{
+    extrapolate_block(b, counter ? 0 : INFINITY, per);
+}
+
+#endif
 
 bool rate_row(struct range_call *c, const struct timeline *t, bool counter, bool per_second,
               double *v)
@@ -66,17 +127,18 @@ bool rate_row(struct range_call *c, const struct timeline *t, bool counter, bool
     const struct samples *s = c->all;
     if (s->nh || s->fst || spec->anchored || spec->smoothed || s->nf == 0)
         return false;
-    struct walk w = {.s = s, .resets = counter ? c->state : NULL};
+    struct walk w = {.t = s->ft, .v = s->fv, .n = s->nf, .resets = counter ? c->state : NULL};
+    w.next_reset = next_reset(&w);
     double per = per_second ? (double)spec->range_ms / 1000 : 1;
-    struct block b;
+    struct block b = {0};
     for (size_t at = 0; at < t->n; at += BLOCK) {
         size_t n = MIN(t->n - at, (size_t)BLOCK);
         for (size_t k = 0; k < n; k++) {
             int64_t end = window_end(spec, timeline_at(t, at + k));
-            gather(&w, end - spec->range_ms, end, &b, k);
+            gather(&w, s, end - spec->range_ms, end, &b, k);
         }
-        for (size_t k = 0; k < n; k++)
-            v[at + k] = b.gaps[k] > 0 ? extrapolated(&b, k, counter, per) : HOLE;
+        extrapolate(&b, counter, per);
+        memcpy(v + at, b.rate, n * sizeof *v);
     }
     return true;
 }
