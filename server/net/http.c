@@ -193,6 +193,7 @@ static void on_tick(void *self, size_t n_connections)
     self_set(&in_flight, (double)busy, s->options.name);
     self_set(&streams, (double)http_streams_count(s->streams), s->options.name);
     self_set(&buffered, (double)atomic_get_relaxed(&s->buffered), s->options.name);
+    http_spare_tick(&s->spare);
 }
 
 /* --- starting --------------------------------------------------------------------------------- */
@@ -301,6 +302,7 @@ static void server_free(struct http_server *s)
     tls_context_free(s->tls);
     regex_free(s->cors);
     cond_done(&s->idle);
+    http_spare_done(&s->spare);
     lock_done(&s->lock);
     free(s);
 }
@@ -328,6 +330,7 @@ int http_server_start(const struct http_options *options, struct http_server **o
     s->limits = options->limits;
     set_defaults(&s->limits);
     lock_init(&s->lock, LOCK_NET_SERVER);
+    http_spare_init(&s->spare);
     cond_init(&s->idle);
 
     struct address address;

@@ -106,7 +106,7 @@ bool accepts_gzip(struct str list)
 }
 
 /* Replaces the body by its gzip form; leaves it as it is when that fails or does not help. */
-static bool gzip_body(struct http_response *r)
+static bool gzip_body(struct http_response *r, struct http_spare *spare)
 {
     z_stream z = {0};
     if (r->body.n > UINT32_MAX / 2 ||
@@ -135,8 +135,8 @@ static bool gzip_body(struct http_response *r)
         buf_done(&fit);
         return false;
     }
-    buf_done(&r->body);
-    memory_freed(2 * plain);
+    http_spare_give(spare, r->body.p, r->body.cap, plain);
+    memory_freed(plain);
     r->body = fit;
     return true;
 }
@@ -150,7 +150,8 @@ static void compress_response(struct http_exchange *x)
         if (str_eq_nocase(str_c(r->headers[i].name), STR("Content-Encoding")))
             return; // the handler did it
     http_set_header(r, "Vary", STR("Accept-Encoding"));
-    if (accepts_gzip(http_header(&x->request, "Accept-Encoding")) && gzip_body(r))
+    if (accepts_gzip(http_header(&x->request, "Accept-Encoding")) &&
+        gzip_body(r, &x->server->spare))
         http_set_header(r, "Content-Encoding", STR("gzip"));
 }
 
@@ -245,6 +246,54 @@ static void count(const struct http_exchange *x)
     self_add(&received, x->body.n, handler);
 }
 
+/* --- sending ---------------------------------------------------------------------------------- */
+
+void http_more_room(const struct http_request *r, struct buf *body)
+{
+    http_spare_take(&r->exchange->server->spare, body);
+}
+
+/* A large body, until it has been sent. */
+struct large_body {
+    struct http_spare *spare; /* borrowed */
+    char *p;                  /* owned */
+    size_t cap, n;
+};
+
+static void give_back(void *self)
+{
+    struct large_body *b = self;
+    http_spare_give(b->spare, b->p, b->cap, b->n);
+    free(b);
+}
+
+/* Takes the body out of the buffer; NULL: out of memory, nothing was taken. */
+static struct MHD_Response *large_answer(struct http_spare *spare, struct buf *body)
+{
+    struct large_body *b = malloc(sizeof *b);
+    if (!b)
+        return NULL;
+    *b = (struct large_body){spare, body->p, body->cap, body->n};
+    struct MHD_Response *answer =
+        MHD_create_response_from_buffer_with_free_callback_cls(b->n, b->p, give_back, b);
+    if (answer)
+        *body = BUF_MAX(body->max);
+    else
+        free(b);
+    return answer;
+}
+
+static struct MHD_Response *small_answer(struct buf *body)
+{
+    size_t n = body->n;
+    char *p = n ? buf_take(body, NULL) : NULL;
+    struct MHD_Response *answer = MHD_create_response_from_buffer(
+        p ? n : 0, p, p ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+    if (!answer)
+        free(p);
+    return answer;
+}
+
 void exchange_finish(struct http_exchange *x)
 {
     struct http_response *r = &x->response;
@@ -261,12 +310,8 @@ void exchange_finish(struct http_exchange *x)
     compress_response(x);
     count(x);
 
-    size_t n = r->body.n;
-    char *body = n ? buf_take(&r->body, NULL) : NULL;
-    x->answer = MHD_create_response_from_buffer(
-        body ? n : 0, body, body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+    bool large = r->body.n >= SPARE_FROM_BYTES;
+    x->answer = large ? large_answer(&x->server->spare, &r->body) : small_answer(&r->body);
     if (x->answer)
         put_headers(x, x->answer);
-    else
-        free(body);
 }

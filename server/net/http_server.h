@@ -10,6 +10,7 @@
 #include "net/address.h"
 #include "net/http.h"
 #include "net/http_costs.h"
+#include "net/http_spare.h"
 
 /* Counts what is turned away, with the reason. */
 extern struct self_metric http_refusals;
@@ -29,6 +30,7 @@ struct http_server {
     atomic_bool stopping;    /* clients count as gone */
     struct http_streams *streams;
     struct http_costs costs;
+    struct http_spare spare;
     struct lock lock;
     struct cond idle;
     size_t away; /* exchanges given to workers and not yet got back; guarded by lock */

@@ -20,11 +20,13 @@ struct matrix_step {
     unsigned char n;
 };
 
+enum { LARGE_BYTES = 1 << 20 };
+
 enum { POINT_MAX = sizeof(struct matrix_step) + NUM_DOUBLE_MAX + 4, POINTS_AT_ONCE = 64 };
 
-void matrix_begin(struct matrix *m, struct json *json, struct arena *arena)
+void matrix_begin(struct matrix *m, struct json *json, const struct http_request *request)
 {
-    *m = (struct matrix){.json = json, .arena = arena};
+    *m = (struct matrix){.json = json, .request = request, .arena = request->arena};
 }
 
 static bool make_steps(struct matrix *m, const struct query_row *row)
@@ -139,6 +141,10 @@ int matrix_take(void *matrix, const struct query_row *row, struct err *err)
             return no_memory(err);
         m->ends = ends;
         m->cap = cap;
+    }
+    if (!m->large && out->n >= LARGE_BYTES) {
+        m->large = true;
+        http_more_room(m->request, out);
     }
     write_series(m, row);
     m->ends[m->n++] = out->n;

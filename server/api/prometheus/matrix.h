@@ -2,24 +2,26 @@
 #ifndef TELLTALE_API_PROMETHEUS_MATRIX_H
 #define TELLTALE_API_PROMETHEUS_MATRIX_H
 
-#include "base/arena.h"
 #include "base/err.h"
 #include "codec/json_write.h"
+#include "net/http.h"
 
 struct matrix_step;
 struct query_result;
 struct query_row;
 
 struct matrix {
-    struct json *json;         /* borrowed; nothing else writes until the end */
-    struct arena *arena;       /* borrowed */
-    struct matrix_step *steps; /* their times as text */
-    size_t *ends;              /* of each series in the buffer */
+    struct json *json;                  /* borrowed; nothing else writes until the end */
+    const struct http_request *request; /* borrowed */
+    struct arena *arena;                /* the request's */
+    struct matrix_step *steps;          /* their times as text */
+    size_t *ends;                       /* of each series in the buffer */
     size_t n, cap, begin;
+    bool large; /* its buffer */
 };
 
 /* What stands behind "result" goes to `json` from here on. */
-void matrix_begin(struct matrix *m, struct json *json, struct arena *arena);
+void matrix_begin(struct matrix *m, struct json *json, const struct http_request *request);
 
 /* A taker of rows, of a `struct matrix`. ERR_TOO_BIG, ERR_NOMEM: the buffer is full. */
 int matrix_take(void *matrix, const struct query_row *row, struct err *err);

@@ -216,7 +216,7 @@ static void answer_range(struct api_context *api, const struct http_request *q,
     struct err err;
     struct json j = answer_begin(r);
     begin_result(&j, QUERY_MATRIX);
-    matrix_begin(&matrix, &j, q->arena);
+    matrix_begin(&matrix, &j, q);
     request->take = matrix_take;
     request->taker = &matrix;
     if (!run(api, q, r, request, &result))
