@@ -152,17 +152,21 @@ static size_t room_of(size_t n)
     return size ? size : ALIGN; // two empty objects differ, and NULL always means failure
 }
 
+static void *fail(struct arena *a)
+{
+    a->failed = true;
+    if (a->shared)
+        atomic_set_relaxed(&a->shared->failed, true);
+    return NULL;
+}
+
 void *arena_alloc(struct arena *a, size_t n)
 {
-    if (a->failed || n > SIZE_MAX / 2) {
-        a->failed = true;
-        return NULL;
-    }
+    if (a->failed || n > SIZE_MAX / 2)
+        return fail(a);
     size_t size = room_of(n);
-    if (size > (size_t)(a->end - a->at) && !add_block(a, size)) {
-        a->failed = true;
-        return NULL;
-    }
+    if (size > (size_t)(a->end - a->at) && !add_block(a, size))
+        return fail(a);
     char *p = a->at;
     a->at += size;
     ASAN_UNPOISON_MEMORY_REGION(p, n);
@@ -177,10 +181,8 @@ void *arena_zalloc(struct arena *a, size_t n)
 
 void *arena_array(struct arena *a, size_t count, size_t size)
 {
-    if (size && count > SIZE_MAX / 2 / size) {
-        a->failed = true;
-        return NULL;
-    }
+    if (size && count > SIZE_MAX / 2 / size)
+        return fail(a);
     return arena_zalloc(a, count * size);
 }
 
@@ -201,10 +203,8 @@ static bool is_extensible(const struct arena *a, const char *p, size_t n, size_t
 
 void *arena_extend(struct arena *a, void *old, size_t old_count, size_t new_count, size_t size)
 {
-    if (a->failed || (size && new_count > SIZE_MAX / 2 / size)) {
-        a->failed = true;
-        return NULL;
-    }
+    if (a->failed || (size && new_count > SIZE_MAX / 2 / size))
+        return fail(a);
     if (new_count >= old_count && is_extensible(a, old, old_count * size, new_count * size)) {
         a->at = (char *)old + room_of(new_count * size);
         ASAN_UNPOISON_MEMORY_REGION((char *)old, new_count * size);

@@ -8,6 +8,7 @@ void budget_init(struct budget *b, size_t max_bytes, struct budget *parent)
     *b = (struct budget){.parent = parent, .code = ERR_NOMEM, .who = "", .advice = ""};
     atomic_init(&b->used, 0);
     atomic_init(&b->max, max_bytes);
+    atomic_init(&b->failed, false);
 }
 
 /* Adding first and looking then needs no loop: two that meet at the limit may both be refused. */

@@ -17,7 +17,8 @@
 struct budget {
     struct budget *parent; /* borrowed; NULL: none */
     atomic_size_t used, max;
-    int code; /* of the error when it is spent */
+    atomic_bool failed; /* an arena that takes from this one has failed, ever */
+    int code;           /* of the error when it is spent */
     const char *who,
         *advice; /* literals, for its words: "<who> more than N MiB of memory; <advice>" */
     /* Only where there is a parent, for such a budget is used by one thread at a time, the last of

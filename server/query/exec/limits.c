@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/atomic.h"
 #include "base/time.h"
 
 #define ASK_NS NS_PER_MS /* between two questions whether the client is there: a system call */
@@ -58,10 +59,7 @@ int limits_tick(struct limits *l, struct err *err)
         if (l->cancelled(l->self))
             return err_set(err, ERR_CANCELLED, "query was canceled in expression evaluation");
     }
-    for (const struct limits_arena *a = l->arenas; a; a = a->next)
-        if (arena_failed(&a->arena))
-            return limits_memory_error(l, err);
-    return 0;
+    return atomic_get_relaxed(&l->memory.failed) ? limits_memory_error(l, err) : 0;
 }
 
 int limits_hold(struct limits *l, uint64_t n, struct err *err)

@@ -23,6 +23,23 @@ static void test_what_one_takes_the_others_cannot(void **state)
     assert_int_equal(one.peak, 60);
 }
 
+static void test_a_budget_remembers_that_an_arena_failed(void **state)
+{
+    (void)state;
+    struct budget b;
+    struct arena a, other;
+    budget_init(&b, 100000, NULL);
+    arena_init_shared(&a, SIZE_MAX, &b);
+    arena_init_shared(&other, SIZE_MAX, &b);
+    assert_non_null(arena_alloc(&a, 50000));
+    assert_false(atomic_load(&b.failed));
+    assert_null(arena_alloc(&other, 60000));
+    arena_reset(&other);
+    assert_true(atomic_load(&b.failed));
+    arena_done(&a);
+    arena_done(&other);
+}
+
 static void test_sizes_near_the_largest_do_not_wrap(void **state)
 {
     (void)state;
@@ -93,6 +110,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_one_takes_the_others_cannot),
+        cmocka_unit_test(test_a_budget_remembers_that_an_arena_failed),
         cmocka_unit_test(test_sizes_near_the_largest_do_not_wrap),
         cmocka_unit_test(test_a_smaller_maximum_refuses_until_enough_is_back),
         cmocka_unit_test(test_the_error_is_that_of_the_budget_that_refused),
