@@ -100,6 +100,8 @@ static const struct http_route table[] = {
     {HTTP_GET, V1("features"), AUTH_READ, HTTP_QUERY, api_features, NULL, "features", JSON_ERRORS},
     {HTTP_GET, V1("notifications"), AUTH_READ, HTTP_QUERY, api_notifications, NULL, "notifications",
      JSON_ERRORS},
+    {HTTP_GET, V1("notifications/live"), AUTH_READ, HTTP_QUERY, api_notifications_live, NULL,
+     "notifications_live", JSON_ERRORS},
     {HTTP_POST, V1("read"), AUTH_READ, HTTP_QUERY, api_read, NULL, "read", false},
     {HTTP_GET, V1("rules"), AUTH_READ, HTTP_INLINE, api_rules, NULL, "rules", JSON_ERRORS},
     {HTTP_GET, V1("alerts"), AUTH_READ, HTTP_INLINE, api_alerts, NULL, "alerts", JSON_ERRORS},

@@ -276,39 +276,6 @@ void api_tsdb_blocks(void *self, const struct http_request *q, struct http_respo
     answer_end(&j, NULL, 0, NULL, 0);
 }
 
-static void notification(struct json *j, const char *text, int64_t since_unix_ms)
-{
-    json_object(j);
-    json_member_str(j, "text", str_c(text));
-    member_time(j, "date", since_unix_ms);
-    json_key(j, "active");
-    json_bool(j, true);
-    json_object_end(j);
-}
-
-void api_notifications(void *self, const struct http_request *q, struct http_response *r)
-{
-    struct api_context *api = self;
-    struct store_stats stats;
-    struct err err;
-    char text[sizeof stats.message + 64];
-    if (store_stats(api->store, 0, q->arena, &stats, &err) != 0) {
-        answer_error(r, &err);
-        return;
-    }
-    struct json j = answer_begin(r);
-    json_array(&j);
-    if (!atomic_get_relaxed(&api->reload_ok))
-        notification(&j, "Configuration reload has failed.",
-                     atomic_get_relaxed(&api->reload_unix_ms));
-    if (stats.read_only) {
-        (void)snprintf(text, sizeof text, "Storage is read-only: %s", stats.message);
-        notification(&j, text, time_now_unix_ms());
-    }
-    json_array_end(&j);
-    answer_end(&j, NULL, 0, NULL, 0);
-}
-
 void api_walreplay(void *self, const struct http_request *q, struct http_response *r)
 {
     struct api_context *api = self;

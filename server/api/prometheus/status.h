@@ -7,7 +7,8 @@
 #include "net/http.h"
 
 http_handler api_buildinfo, api_config, api_flags, api_runtimeinfo, api_tsdb, api_walreplay;
-http_handler api_tsdb_blocks, api_notifications, api_features;
+http_handler api_tsdb_blocks, api_features;
+http_handler api_notifications, api_notifications_live;
 http_handler api_rules, api_alerts, api_alertmanagers;
 
 #endif

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "api/prometheus/status.h"
 #include "base/buf.h"
 #include "base/thread.h"
 #include "base/time.h"
@@ -635,6 +636,48 @@ static void test_what_needs_attention_is_notified(void **state)
                                          "\"2023-11-15T00:00:00.000Z\",\"active\":true}]");
 }
 
+static void expect_events(struct http_stream *live, const char *expected)
+{
+    struct buf out = BUF_MAX(1 << 20);
+    assert_int_equal(live->next(live->self, &out), 0);
+    check_str(buf_str(&out), expected);
+    buf_done(&out);
+}
+
+static void test_who_listens_is_told_what_begins_and_what_ends(void **state)
+{
+    (void)state;
+#define FAILED                                                                                     \
+    "data: {\"text\":\"Configuration reload has failed.\",\"date\":"                               \
+    "\"2023-11-15T00:00:00.000Z\",\"active\":"
+    struct http_response r = {0};
+    f.api.reload_ok = true;
+    api_notifications_live(&f.api, NULL, &r);
+    assert_string_equal(r.content_type, "text/event-stream");
+    expect_events(&r.stream, ": listening\n\n");
+    expect_events(&r.stream, "");
+    f.api.reload_ok = false;
+    f.api.reload_unix_ms = T0;
+    expect_events(&r.stream, FAILED "true}\n\n");
+    expect_events(&r.stream, "");
+    f.api.reload_ok = true;
+    expect_events(&r.stream, FAILED "false}\n\n");
+    expect_events(&r.stream, "");
+    r.stream.done(r.stream.self);
+}
+
+static void test_who_comes_later_is_told_what_holds(void **state)
+{
+    (void)state;
+    struct http_response r = {0};
+    f.api.reload_ok = false;
+    f.api.reload_unix_ms = T0;
+    api_notifications_live(&f.api, NULL, &r);
+    expect_events(&r.stream, FAILED "true}\n\n");
+    r.stream.done(r.stream.self);
+    f.api.reload_ok = true;
+}
+
 static void test_names_are_searched_in_lines_of_json(void **state)
 {
     (void)state;
@@ -784,6 +827,8 @@ int main(void)
         WITH_DATA(test_series_of_a_range_come_in_the_order_of_their_labels),
         WITH_DATA(test_expressions_are_told_as_text_and_as_trees),
         WITH_DATA(test_what_needs_attention_is_notified),
+        WITH_DATA(test_who_listens_is_told_what_begins_and_what_ends),
+        WITH_DATA(test_who_comes_later_is_told_what_holds),
         WITH_DATA(test_names_are_searched_in_lines_of_json),
         WITH_DATA(test_a_wrong_search_says_what_was_expected),
         WITH_DATA(test_parts_are_listed_as_blocks),
