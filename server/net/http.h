@@ -96,8 +96,8 @@ struct http_response {
     struct http_stream stream; /* with `next` set: in place of a body */
 };
 
-/* The body has become large, and more is to come: it goes on in the memory of an answer that was sent
- * a moment ago, if there is one. During the handler's call. */
+/* The body has become large, and more is to come: it goes on in the memory of an answer that was
+ * sent a moment ago, if there is one. During the handler's call. */
 void http_more_room(const struct http_request *r, struct buf *body);
 
 void http_set_header(struct http_response *r, const char *name, struct str value);
