@@ -342,7 +342,7 @@ static inline size_t write_wide(char *out, const struct shortest_wide *d)
         put_sixteen(out + 1, digits);
         put_word(out, (first & before) | (uint64_t)'.' << bits | (first & ~before) << 8);
         out[17] = (char)('0' + d->last);
-        return (size_t)(n + 1);
+        return (size_t)n + 1;
     }
     char *to = out + 2 - d->point;
     put_word(out, UINT64_C(0x3030303030302e30)); // 0.000000

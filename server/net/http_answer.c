@@ -135,7 +135,7 @@ static bool gzip_body(struct http_response *r, struct http_spare *spare)
         buf_done(&fit);
         return false;
     }
-    http_spare_give(spare, r->body.p, r->body.cap, plain);
+    http_spare_give(spare, (struct spare_block){r->body.p, r->body.cap, plain, 0});
     memory_freed(plain);
     r->body = fit;
     return true;
@@ -256,14 +256,13 @@ void http_more_room(const struct http_request *r, struct buf *body)
 /* A large body, until it has been sent. */
 struct large_body {
     struct http_spare *spare; /* borrowed */
-    char *p;                  /* owned */
-    size_t cap, n;
+    struct spare_block block;
 };
 
 static void give_back(void *self)
 {
     struct large_body *b = self;
-    http_spare_give(b->spare, b->p, b->cap, b->n);
+    http_spare_give(b->spare, b->block);
     free(b);
 }
 
@@ -273,9 +272,9 @@ static struct MHD_Response *large_answer(struct http_spare *spare, struct buf *b
     struct large_body *b = malloc(sizeof *b);
     if (!b)
         return NULL;
-    *b = (struct large_body){spare, body->p, body->cap, body->n};
+    *b = (struct large_body){spare, {body->p, body->cap, body->n, 0}};
     struct MHD_Response *answer =
-        MHD_create_response_from_buffer_with_free_callback_cls(b->n, b->p, give_back, b);
+        MHD_create_response_from_buffer_with_free_callback_cls(body->n, body->p, give_back, b);
     if (answer)
         *body = BUF_MAX(body->max);
     else

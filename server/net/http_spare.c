@@ -46,13 +46,13 @@ void http_spare_take(struct http_spare *s, struct buf *b)
     b->cap = taken.cap;
 }
 
-void http_spare_give(struct http_spare *s, char *p, size_t cap, size_t used)
+void http_spare_give(struct http_spare *s, struct spare_block given)
 {
-    struct spare_block given = {.p = p, .cap = cap, .used = used};
-    if (used >= SPARE_FROM_BYTES && used <= SPARE_BYTES_MAX) {
+    given.ticks = 0;
+    if (given.used >= SPARE_FROM_BYTES && given.used <= SPARE_BYTES_MAX) {
         lock_take(&s->lock);
         struct spare_block *smallest = find(s, false);
-        if (smallest->used < used) {
+        if (smallest->used < given.used) {
             struct spare_block old = *smallest;
             *smallest = given;
             given = old;

@@ -13,13 +13,15 @@ enum {
     SPARE_BYTES_MAX = 256 << 20 /* larger ones are too much to keep */
 };
 
+struct spare_block {
+    char *p; /* owned, from malloc; NULL: none */
+    size_t cap, used;
+    unsigned ticks; /* since it was given */
+};
+
 struct http_spare {
     struct lock lock;
-    struct spare_block {
-        char *p; /* owned; NULL: none */
-        size_t cap, used;
-        unsigned ticks;     /* since it was given */
-    } blocks[SPARE_BLOCKS]; /* guarded by lock */
+    struct spare_block blocks[SPARE_BLOCKS]; /* guarded by lock */
 };
 
 void http_spare_init(struct http_spare *s);
@@ -28,8 +30,8 @@ void http_spare_done(struct http_spare *s);
 /* Moves what the buffer holds into the largest block, if that has more room. Threads: any. */
 void http_spare_take(struct http_spare *s, struct buf *b);
 
-/* Keeps the memory, of which `used` bytes were written, or frees it. Threads: any. */
-void http_spare_give(struct http_spare *s, char *p, size_t cap, size_t used);
+/* Keeps the block, of which `used` bytes were written, or frees it. Threads: any. */
+void http_spare_give(struct http_spare *s, struct spare_block given);
 
 /* To be called once a second: frees what nobody has taken. */
 void http_spare_tick(struct http_spare *s);

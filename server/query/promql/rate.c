@@ -24,12 +24,12 @@ static bool float_reset(const struct samples *s, size_t i)
 
 enum { CHUNK = 64 };
 
-/* Of values that are all there: a loop for wide registers. */
+/* Of a value and those behind it, all of them there: a loop for wide registers. */
 static size_t count_falls(const double *v)
 {
     size_t n = 0;
     for (size_t i = 0; i < CHUNK; i++)
-        n += v[i] < v[i - 1];
+        n += v[i + 1] < v[i];
     return n;
 }
 
@@ -51,7 +51,7 @@ static size_t scan_all_resets(const struct samples *s, struct rate_state *state)
 {
     size_t i = 1, n = 0;
     for (; !s->fst && i + CHUNK <= s->nf; i += CHUNK) {
-        size_t falls = count_falls(s->fv + i);
+        size_t falls = count_falls(s->fv + i - 1);
         n += falls;
         if (falls && state)
             (void)scan_resets(s, i, i + CHUNK, state);
