@@ -44,7 +44,14 @@ static bool text_format(struct str media, enum prom_format *out)
 
 bool prom_format_of(struct str content_type, enum prom_format *out)
 {
-    return text_format(str_trim(str_cut(&content_type, ';')), out);
+    struct str media = str_trim(str_cut(&content_type, ';'));
+    if (text_format(media, out))
+        return true;
+    *out = PROM_PROTOBUF;
+    return str_eq_nocase(media, STR("application/vnd.google.protobuf")) &&
+           str_eq(media_parameter(content_type, STR("proto")),
+                  STR("io.prometheus.client.MetricFamily")) &&
+           str_eq(media_parameter(content_type, STR("encoding")), STR("delimited"));
 }
 
 /* True when we write this version of the format. */

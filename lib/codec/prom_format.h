@@ -1,4 +1,4 @@
-/* Which text format is meant: content types, negotiation, and the escaping of names for readers
+/* Which format is meant: content types, negotiation, and the escaping of names for readers
  * that know no UTF-8 ones. */
 #ifndef TELLTALE_CODEC_PROM_FORMAT_H
 #define TELLTALE_CODEC_PROM_FORMAT_H
@@ -9,7 +9,7 @@
 
 struct buf;
 
-enum prom_format { PROM_TEXT, PROM_OPENMETRICS };
+enum prom_format { PROM_TEXT, PROM_OPENMETRICS, PROM_PROTOBUF /* is read only */ };
 
 /* How names that are not plain identifiers are written; `escaping=` in Accept and Content-Type. */
 enum prom_escaping {
@@ -31,7 +31,7 @@ struct prom_content prom_negotiate(struct str accept);
 /* The Content-Type to send with it; static text. */
 const char *prom_content_type(struct prom_content content);
 
-/* The format that a scraped target's Content-Type announces; false when it is neither. */
+/* The format that a scraped target's Content-Type announces; false when it is none of them. */
 bool prom_format_of(struct str content_type, enum prom_format *out);
 
 /* Appends the name so escaped; colons are plain in a `metric` name only. Plain identifiers are

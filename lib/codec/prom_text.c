@@ -6,6 +6,7 @@
 #include "base/num.h"
 #include "base/time.h"
 #include "codec/prom_labels.h"
+#include "codec/prom_proto.h"
 
 void prom_parser_init(struct prom_parser *p, struct str body, enum prom_format format,
                       struct arena *arena)
@@ -15,6 +16,8 @@ void prom_parser_init(struct prom_parser *p, struct str body, enum prom_format f
         body = (struct str){nothing, 0};
     *p = (struct prom_parser){
         .body = body, .arena = arena, .format = format, .at = body.p, .started = body.p};
+    if (format == PROM_PROTOBUF)
+        p->proto = prom_proto_new(body, arena);
 }
 
 /* Lines are counted when somebody asks, not on the way. */
@@ -24,6 +27,12 @@ size_t prom_parser_line(const struct prom_parser *p)
     for (const char *at = p->body.p; (at = memchr(at, '\n', (size_t)(p->started - at))); at++)
         line++;
     return line;
+}
+
+int prom_parser_prefix(const struct prom_parser *p, int rc, struct err *err)
+{
+    return p->proto ? prom_proto_prefix(p->proto, rc, err)
+                    : err_prefix(err, rc, "line %zu", prom_parser_line(p));
 }
 
 static const char *body_end(const struct prom_parser *p)
@@ -255,6 +264,7 @@ static int exemplar_part(struct prom_parser *p, const char *at, struct prom_row 
     if (reason)
         return bad_row(p, time ? time : at, reason, err);
     row->exemplar = e;
+    row->n_exemplars = 1;
     *out_at = after;
     return 0;
 }
@@ -309,6 +319,8 @@ static int series_row(struct prom_parser *p, struct str expect, struct prom_row 
 int prom_parser_labels(const struct prom_parser *p, const struct prom_row *row, struct labels *out,
                        struct err *err)
 {
+    if (p->format == PROM_PROTOBUF)
+        return prom_proto_labels(p, out, err);
     int rc = prom_labels_parse(row->series, p->format, false, p->arena, out, err);
     return rc != 0 ? err_prefix(err, rc, "line %zu", prom_parser_line(p)) : 0;
 }
@@ -478,6 +490,8 @@ int prom_parser_next(struct prom_parser *p, struct str expect, struct prom_row *
                      struct err *err)
 {
     const char *end = body_end(p);
+    if (p->format == PROM_PROTOBUF)
+        return prom_proto_next(p, expect, row, err);
     if (p->format == PROM_TEXT)
         while (p->at < end && (is_blank(*p->at) || *p->at == '\n'))
             p->at++;

@@ -1,5 +1,6 @@
-/* The text formats of Prometheus, read row by row from a body that is wholly in memory: text 0.0.4
- * and OpenMetrics 1.0, both with quoted UTF-8 names ({"my.metric", "label"="x"}).
+/* The formats of Prometheus, read row by row from a body that is wholly in memory: text 0.0.4 and
+ * OpenMetrics 1.0, both with quoted UTF-8 names ({"my.metric", "label"="x"}); and protobuf, which
+ * gives the same rows, and native histograms.
  *
  * As tolerant as Prometheus's own scrape parser, no more: blanks between the tokens of text 0.0.4,
  * unknown comments, a missing last newline; OpenMetrics takes single spaces only and must end with
@@ -35,13 +36,19 @@ struct prom_row {
     struct str family, text;
     enum metric_type type;
 
-    struct str series; /* name and labels as they stand in the body */
-    bool expected;     /* `series` is the guess */
-    double value;      /* any NaN is the quiet one: a stale marker cannot be written as text */
+    /* Name and labels as they stand in the body. Of protobuf: a key made of them, which is valid
+     * until the next row. */
+    struct str series;
+    bool expected; /* `series` is the guess */
+    double value;  /* any NaN is the quiet one: stale markers are not for targets to give */
+    const struct histogram *histogram; /* NULL: `value` holds */
     bool has_time;
-    int64_t t_unix_ms;
-    const struct exemplar *exemplar; /* NULL: none; t_unix_ms 0: none given */
+    int64_t t_unix_ms, start_unix_ms; /* start_unix_ms 0: not told */
+    const struct exemplar *exemplar;  /* an array; NULL: none; t_unix_ms 0: none given */
+    size_t n_exemplars;               /* native histograms may have several */
 };
+
+struct prom_proto;
 
 struct prom_parser {
     struct str body;
@@ -50,15 +57,23 @@ struct prom_parser {
     const char *at;      /* the next row */
     const char *started; /* the current row */
     bool ended;          /* "# EOF" was read */
+
+    struct prom_proto *proto; /* PROM_PROTOBUF: its state, of the arena */
+    /* Set by the caller, after _init: whether native histograms are wanted (else their classic
+     * form, where it is given beside them), and whether that is wanted, too. */
+    bool native, classic;
+    /* The most bytes that names and labels of all rows may have together, each time they are given:
+     * what a text would repeat for each bucket stands in a message once. 0: any. */
+    size_t max_bytes;
 };
 
 /* Borrows both for as long as the rows are used. `arena` takes unescaped text and exemplars. */
 void prom_parser_init(struct prom_parser *p, struct str body, enum prom_format format,
                       struct arena *arena);
 
-/* The next row: 1; 0 at the end; ERR_INVALID with line number and reason (the parser stays at the
- * bad row); ERR_NOMEM. `expect`: a guess of the series's text, or the empty str. The text must have
- * been a row's `series` before, in the same format. */
+/* The next row: 1; 0 at the end; ERR_INVALID with its place and a reason (the parser of text stays
+ * at the bad row); ERR_TOO_BIG: over max_bytes; ERR_NOMEM. `expect`: a guess of the series's text,
+ * or the empty str. The text must have been a row's `series` before, in the same format. */
 int prom_parser_next(struct prom_parser *p, struct str expect, struct prom_row *row,
                      struct err *err);
 
@@ -67,7 +82,11 @@ int prom_parser_next(struct prom_parser *p, struct str expect, struct prom_row *
 int prom_parser_labels(const struct prom_parser *p, const struct prom_row *row, struct labels *out,
                        struct err *err);
 
-/* The line (from 1) of the current row. */
+/* The line (from 1) of the current row; of text. */
 size_t prom_parser_line(const struct prom_parser *p);
+
+/* Puts where the current row stands before the message: its line, or family and metric. Returns
+ * `rc`. */
+int prom_parser_prefix(const struct prom_parser *p, int rc, struct err *err);
 
 #endif

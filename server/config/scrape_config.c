@@ -257,6 +257,8 @@ void scrape_config_encode(struct buf *out, const struct scrape_config *c, bool w
         c->extra_scrape_metrics,
         c->fallback_protocol,
         c->utf8_names,
+        c->native_histograms,
+        c->classic_histograms,
         (int64_t)c->body_size_limit,
         (int64_t)c->sample_limit,
         (int64_t)c->target_limit,
@@ -285,4 +287,16 @@ void scrape_config_encode(struct buf *out, const struct scrape_config *c, bool w
     put_strs(out, c->secrets, c->n_secrets);
     if (with_discovery)
         put_discovery(out, c);
+}
+
+size_t scrape_config_protocols(const struct scrape_config *c,
+                               enum scrape_protocol out[SCRAPE_PROTOCOLS])
+{
+    size_t n = 0;
+    for (; n < c->n_protocols; n++)
+        out[n] = c->protocols[n];
+    for (int p = c->native_histograms ? SCRAPE_PROTOBUF : SCRAPE_OPENMETRICS_1_0_0;
+         !c->n_protocols && p < SCRAPE_PROTOCOLS; p++)
+        out[n++] = (enum scrape_protocol)p;
+    return n;
 }

@@ -106,6 +106,7 @@ struct scrape_param {
 
 /* In the order of preference in which they are asked for. */
 enum scrape_protocol {
+    SCRAPE_PROTOBUF,          /* PrometheusProto */
     SCRAPE_OPENMETRICS_1_0_0, /* OpenMetricsText1.0.0 */
     SCRAPE_OPENMETRICS_0_0_1, /* OpenMetricsText0.0.1 */
     SCRAPE_TEXT_1_0_0,        /* PrometheusText1.0.0 */
@@ -124,8 +125,11 @@ struct scrape_config {
     bool enable_compression;   /* ask for gzip; true by default */
     bool extra_scrape_metrics; /* scrape_timeout_seconds, scrape_sample_limit,
                                   scrape_body_size_bytes */
+    bool native_histograms;    /* scrape_native_histograms */
+    bool
+        classic_histograms; /* always_scrape_classic_histograms: also where there is a native one */
     enum scrape_protocol protocols[SCRAPE_PROTOCOLS];
-    size_t n_protocols;
+    size_t n_protocols;    /* 0: not given, see scrape_config_protocols */
     int fallback_protocol; /* of enum scrape_protocol; -1: a wrong Content-Type fails the scrape */
     bool utf8_names;       /* metric_name_validation_scheme: utf8 (default) or legacy */
 
@@ -159,9 +163,6 @@ static inline struct scrape_config scrape_config_defaults(void)
         .scheme = "http",
         .honor_timestamps = true,
         .enable_compression = true,
-        .protocols = {SCRAPE_OPENMETRICS_1_0_0, SCRAPE_OPENMETRICS_0_0_1, SCRAPE_TEXT_1_0_0,
-                      SCRAPE_TEXT_0_0_4},
-        .n_protocols = SCRAPE_PROTOCOLS,
         .fallback_protocol = -1,
         .utf8_names = true,
         .max_body_bytes = 256 << 20,
@@ -170,6 +171,11 @@ static inline struct scrape_config scrape_config_defaults(void)
         .http = {.follow_redirects = true},
     };
 }
+
+/* What a target is asked for, the best first, and how many: `protocols`, or where none are given
+ * all of them, protobuf only for native histograms. */
+size_t scrape_config_protocols(const struct scrape_config *c,
+                               enum scrape_protocol out[SCRAPE_PROTOCOLS]);
 
 /* A deep copy in the arena; test arena_failed() after. */
 void scrape_config_copy(struct arena *a, const struct scrape_config *from,

@@ -267,6 +267,7 @@ static const struct schema http_sd_schema =
 
 static const char *const schemes[] = {"http", "https", NULL};
 static const char *const protocols[] = {
+    [SCRAPE_PROTOBUF] = "PrometheusProto",
     [SCRAPE_OPENMETRICS_1_0_0] = "OpenMetricsText1.0.0",
     [SCRAPE_OPENMETRICS_0_0_1] = "OpenMetricsText0.0.1",
     [SCRAPE_TEXT_1_0_0] = "PrometheusText1.0.0",
@@ -291,12 +292,10 @@ static int read_protocols(struct loader *l, const struct node *v, void *object)
         bool twice = false;
         for (size_t k = 0; k < c->n_protocols; k++)
             twice = twice || (int)c->protocols[k] == p;
-        if (str_eq(v->items[i]->text, STR("PrometheusProto")))
-            loader_warning(l, v->items[i], "scrapes use the text formats only");
-        else if (p < 0)
+        if (p < 0)
             loader_expected(l, v->items[i], false,
-                            "OpenMetricsText1.0.0, OpenMetricsText0.0.1, PrometheusText1.0.0 or "
-                            "PrometheusText0.0.4");
+                            "PrometheusProto, OpenMetricsText1.0.0, OpenMetricsText0.0.1, "
+                            "PrometheusText1.0.0 or PrometheusText0.0.4");
         else if (twice)
             loader_problem(l, v->items[i], "stands twice");
         else
@@ -304,8 +303,6 @@ static int read_protocols(struct loader *l, const struct node *v, void *object)
     }
     if (v->kind != NODE_LIST || v->n == 0)
         loader_expected(l, v, false, "a list of formats");
-    else if (!c->n_protocols)
-        c->protocols[c->n_protocols++] = SCRAPE_TEXT_0_0_4;
     return 0;
 }
 
@@ -383,12 +380,16 @@ static const struct option_custom params_custom = {read_params, write_params};
 
 static const char no_sd[] =
     "this kind of discovery is not covered: the job gets no targets from it";
-static const char text_only[] = "scrapes use the text formats, which have no native histograms";
+static const char as_they_come[] = "native histograms are stored as they come";
 
 /* The limits and formats stand with the same names and meanings in `global` and in a job. */
 #define SCRAPE_SETTINGS(prefix)                                                                    \
     {prefix "scrape_protocols", OPT_CUSTOM, .custom = &protocols_custom,                           \
      .help = "Formats that targets are asked for, the best first."},                               \
+        {prefix "scrape_native_histograms", OPT_BOOL, JOB_AT(native_histograms),                   \
+         .help = "Ask for protobuf first, and store the native histograms in it."},                \
+        {prefix "always_scrape_classic_histograms", OPT_BOOL, JOB_AT(classic_histograms),          \
+         .help = "Also store the buckets of a histogram that has a native form."},                 \
         {prefix "body_size_limit", OPT_SIZE, JOB_AT(body_size_limit),                              \
          .help = "A larger answer fails the scrape. 0: limits.max_scrape_bytes alone"},            \
         {prefix "sample_limit", OPT_COUNT, JOB_AT(sample_limit),                                   \
@@ -454,13 +455,12 @@ static const struct option scrape_options[] = {
     {"metric_relabel_configs", OPT_LIST, JOB_AT(metric_relabel_configs.rules),
      JOB_AT_N(metric_relabel_configs.n), .part = &relabel_schema,
      .help = "Rules on series' labels before they are stored."},
-    {"scrape_native_histograms", OPT_UNUSED, .help = text_only},
-    {"scrape_classic_histograms", OPT_UNUSED, .help = text_only},
-    {"always_scrape_classic_histograms", OPT_UNUSED, .help = text_only},
+    {"scrape_classic_histograms", OPT_BOOL, JOB_AT(classic_histograms), .flags = OPTION_ALIAS,
+     .help = "Another name of always_scrape_classic_histograms."},
     {"convert_classic_histograms_to_nhcb", OPT_UNUSED,
      .help = "classic histograms of scrapes stay classic in this version"},
-    {"native_histogram_bucket_limit", OPT_UNUSED, .help = text_only},
-    {"native_histogram_min_bucket_factor", OPT_UNUSED, .help = text_only},
+    {"native_histogram_bucket_limit", OPT_UNUSED, .help = as_they_come},
+    {"native_histogram_min_bucket_factor", OPT_UNUSED, .help = as_they_come},
     {"metric_name_escaping_scheme", OPT_UNUSED, .help = "names are asked for as they are"},
     {"scrape_failure_log_file", OPT_UNUSED, .help = "failures are in the server's log"},
     {"azure_sd_configs", OPT_UNUSED, .help = no_sd},

@@ -168,7 +168,7 @@ static int new_entry(struct scrape *s, const struct prom_parser *p, const struct
         return rc;
     rc = final_labels(s, &exposed, &labels, err);
     if (rc < 0)
-        return err_prefix(err, rc, "line %zu", prom_parser_line(p));
+        return prom_parser_prefix(p, rc, err);
     *out = scrape_cache_add(&s->memory->cache, row->series, rc == 1 ? &labels : NULL);
     s->counts.added += rc == 1;
     return *out ? 0 : out_of_memory(err);
@@ -177,14 +177,14 @@ static int new_entry(struct scrape *s, const struct prom_parser *p, const struct
 /* ---- Rows ---- */
 
 static struct batch_series *add_sample(struct scrape *s, const struct labels *labels, uint64_t hash,
-                                       int64_t t_unix_ms, double value)
+                                       struct sample sample)
 {
-    struct sample *sample = arena_alloc(&s->batch->arena, sizeof *sample);
-    struct batch_series *series = sample ? batch_add_hashed(s->batch, *labels, hash) : NULL;
+    struct sample *copy = arena_alloc(&s->batch->arena, sizeof *copy);
+    struct batch_series *series = copy ? batch_add_hashed(s->batch, *labels, hash) : NULL;
     if (!series)
         return NULL;
-    *sample = (struct sample){.t_unix_ms = t_unix_ms, .value = value};
-    series->samples = sample;
+    *copy = sample;
+    series->samples = copy;
     series->n_samples = 1;
     return series;
 }
@@ -213,22 +213,35 @@ static bool seen_before(struct scrape_series *series, const struct exemplar *exp
     return seen;
 }
 
-static void add_exemplar(struct scrape *s, struct batch_series *series,
-                         const struct exemplar *exposed)
+static bool fits(const struct exemplar *e)
 {
     size_t n = 0;
-    for (size_t i = 0; i < exposed->labels.n; i++)
-        n += characters(exposed->labels.v[i].name) + characters(exposed->labels.v[i].value);
-    struct exemplar *e = n <= EXEMPLAR_LABELS_MAX ? arena_alloc(&s->batch->arena, sizeof *e) : NULL;
-    if (!e) {
-        s->counts.exemplars_dropped++;
-        return;
+    for (size_t i = 0; i < e->labels.n; i++)
+        n += characters(e->labels.v[i].name) + characters(e->labels.v[i].value);
+    return n <= EXEMPLAR_LABELS_MAX;
+}
+
+/* Of several, as native histograms have them, those without a time say nothing. */
+static void add_exemplars(struct scrape *s, struct batch_series *series,
+                          struct scrape_series *cached, const struct prom_row *row)
+{
+    struct exemplar *kept = arena_array(&s->batch->arena, row->n_exemplars, sizeof *kept);
+    uint32_t n = 0;
+    for (size_t i = 0; i < row->n_exemplars; i++) {
+        const struct exemplar *e = &row->exemplar[i];
+        if (row->n_exemplars == 1 && seen_before(cached, e))
+            continue;
+        if (!kept || !fits(e) || (row->n_exemplars > 1 && e->t_unix_ms == 0)) {
+            s->counts.exemplars_dropped++;
+            continue;
+        }
+        kept[n] = *e;
+        if (e->t_unix_ms == 0)
+            kept[n].t_unix_ms = series->samples[0].t_unix_ms;
+        n++;
     }
-    *e = *exposed;
-    if (e->t_unix_ms == 0)
-        e->t_unix_ms = series->samples[0].t_unix_ms;
-    series->exemplars = e;
-    series->n_exemplars = 1;
+    series->exemplars = kept;
+    series->n_exemplars = n;
 }
 
 static int series_row(struct scrape *s, const struct prom_parser *p, const struct prom_row *row,
@@ -254,12 +267,15 @@ static int series_row(struct scrape *s, const struct prom_parser *p, const struc
         s->counts.duplicates++;
         return 0;
     }
-    struct batch_series *added = add_sample(s, &series->labels, series->hash,
-                                            has_time ? row->t_unix_ms : s->t_unix_ms, row->value);
+    struct sample sample = {.t_unix_ms = has_time ? row->t_unix_ms : s->t_unix_ms,
+                            .value = row->value,
+                            .histogram = row->histogram,
+                            .start_unix_ms = row->start_unix_ms};
+    struct batch_series *added = add_sample(s, &series->labels, series->hash, sample);
     if (!added)
         return out_of_memory(err);
-    if (row->exemplar && !seen_before(e->series, row->exemplar))
-        add_exemplar(s, added, row->exemplar);
+    if (row->exemplar)
+        add_exemplars(s, added, e->series, row);
     return 0;
 }
 
@@ -281,7 +297,12 @@ int scrape_read(struct scrape *s, struct str body, enum prom_format format, stru
     struct prom_parser p;
     struct prom_row row;
     int rc;
+    const struct scrape_config *c = &s->settings->config;
     prom_parser_init(&p, body, format, &s->batch->arena);
+    p.native = c->native_histograms;
+    p.classic = c->classic_histograms;
+    p.max_bytes =
+        c->body_size_limit ? MIN(c->body_size_limit, c->max_body_bytes) : c->max_body_bytes;
     while ((rc = prom_parser_next(&p, scrape_cache_guess(&s->memory->cache), &row, err)) > 0) {
         if (row.kind != PROM_ROW_SERIES)
             metadata_row(s, &row);
@@ -289,8 +310,8 @@ int scrape_read(struct scrape *s, struct str body, enum prom_format format, stru
             return rc;
     }
     if (rc != 0)
-        return rc;
-    uint64_t limit = s->settings->config.sample_limit;
+        return rc == ERR_TOO_BIG ? failed(s, "body_size_limit", rc) : rc;
+    uint64_t limit = c->sample_limit;
     if (limit && s->counts.kept > limit)
         return failed(s, "sample_limit",
                       err_set(err, ERR_TOO_BIG,
@@ -307,7 +328,8 @@ int scrape_read(struct scrape *s, struct str body, enum prom_format format, stru
 static bool add_stale(void *arg, const struct scrape_series *series)
 {
     struct scrape *s = arg;
-    return add_sample(s, &series->labels, series->hash, s->t_unix_ms, stale_nan()) != NULL;
+    struct sample stale = {.t_unix_ms = s->t_unix_ms, .value = stale_nan()};
+    return add_sample(s, &series->labels, series->hash, stale) != NULL;
 }
 
 int scrape_add_stale(struct scrape *s, bool failed, struct err *err)
@@ -324,7 +346,8 @@ static int add_own(struct scrape *s, const char *name, double value, struct err 
     labels_builder_set(&b, LABEL_NAME, str_c(name));
     struct labels labels = labels_builder_labels(&b);
     bool added = !arena_failed(&s->batch->arena) &&
-                 add_sample(s, &labels, labels_hash(&labels), s->t_unix_ms, value);
+                 add_sample(s, &labels, labels_hash(&labels),
+                            (struct sample){.t_unix_ms = s->t_unix_ms, .value = value});
     return added ? 0 : out_of_memory(err);
 }
 

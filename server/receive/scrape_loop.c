@@ -146,9 +146,12 @@ static int choose_format(const struct scrape_config *c, const char *content_type
     if (prom_format_of(str_c(content_type), out))
         return 0;
     if (c->fallback_protocol >= 0) {
-        bool text =
-            c->fallback_protocol == SCRAPE_TEXT_0_0_4 || c->fallback_protocol == SCRAPE_TEXT_1_0_0;
-        *out = text ? PROM_TEXT : PROM_OPENMETRICS;
+        static const enum prom_format formats[SCRAPE_PROTOCOLS] = {
+            [SCRAPE_PROTOBUF] = PROM_PROTOBUF,
+            [SCRAPE_OPENMETRICS_1_0_0] = PROM_OPENMETRICS,
+            [SCRAPE_OPENMETRICS_0_0_1] = PROM_OPENMETRICS,
+        };
+        *out = formats[c->fallback_protocol];
         return 0;
     }
     if (!*content_type)

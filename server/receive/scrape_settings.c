@@ -8,24 +8,29 @@
 
 enum { SETTINGS_MAX = 256 << 20 }; /* static lists of targets may be long */
 
+#define PROTOBUF                                                                                   \
+    "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
+
 static const char *const media_types[SCRAPE_PROTOCOLS] = {
+    [SCRAPE_PROTOBUF] = PROTOBUF,
     [SCRAPE_OPENMETRICS_1_0_0] = "application/openmetrics-text;version=1.0.0",
     [SCRAPE_OPENMETRICS_0_0_1] = "application/openmetrics-text;version=0.0.1",
     [SCRAPE_TEXT_1_0_0] = "text/plain;version=1.0.0",
     [SCRAPE_TEXT_0_0_4] = "text/plain;version=0.0.4",
 };
 
-/* In falling preference, as Prometheus writes it; the escaping is a parameter of the two formats
- * that have UTF-8 names. */
+/* In falling preference, as Prometheus writes it; the escaping is a parameter of the formats that
+ * have UTF-8 names. */
 static const char *make_accept(struct arena *arena, const struct scrape_config *c)
 {
     struct buf text = BUF_MAX(4096);
-    size_t weight = c->n_protocols + 1;
+    enum scrape_protocol protocols[SCRAPE_PROTOCOLS];
+    size_t n = scrape_config_protocols(c, protocols), weight = n + 1;
     buf_puts(&text, "Accept: ");
-    for (size_t i = 0; i < c->n_protocols; i++, weight--) {
-        enum scrape_protocol p = c->protocols[i];
+    for (size_t i = 0; i < n; i++, weight--) {
+        enum scrape_protocol p = protocols[i];
         buf_puts(&text, media_types[p]);
-        if (p == SCRAPE_OPENMETRICS_1_0_0 || p == SCRAPE_TEXT_1_0_0)
+        if (p != SCRAPE_OPENMETRICS_0_0_1 && p != SCRAPE_TEXT_0_0_4)
             buf_printf(&text, ";escaping=%s", c->utf8_names ? "allow-utf-8" : "underscores");
         buf_printf(&text, ";q=0.%zu,", weight);
     }

@@ -6,7 +6,7 @@ import { execFileSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Process } from "./support/process.js";
-import { Prometheus, TELLTALE } from "./support/server.js";
+import { Prometheus, TELLTALE, Telltale } from "./support/server.js";
 import { after, before, describe, it, missing } from "./support/test.js";
 import { until } from "./support/until.js";
 
@@ -89,6 +89,30 @@ describe("a program with exponential histograms", () => {
 global: {scrape_interval: 200ms, scrape_timeout: 200ms}
 scrape_configs: [{job_name: hello, ${more} static_configs: [{targets: ["${target}"]}]}]
 `;
+
+  it("our server reads them as native histograms when it is told to", async () => {
+    const server = await Telltale.start({ config: config("scrape_native_histograms: true,") });
+    try {
+      await check(server);
+      const known = await server.api.data("/api/v1/metadata", { metric: "greeting_duration_seconds" });
+      const expected = { type: "histogram", unit: "seconds", help: "How long a greeting takes" };
+      assert.deepEqual(known.greeting_duration_seconds, [expected]);
+    } finally {
+      await server.dispose();
+    }
+  });
+
+  it("our server reads their count and sum when it is not", async () => {
+    const server = await Telltale.start({ config: config() });
+    try {
+      const value = (expr) => until(async () => (await server.api.vector(expr))[0]?.value, expr);
+      assert.equal(await value('greeting_duration_seconds_bucket{le="+Inf"}'), 1);
+      assert.equal(await value("greeting_duration_seconds_count"), 1);
+      assert.equal((await server.api.vector("greeting_duration_seconds")).length, 0);
+    } finally {
+      await server.dispose();
+    }
+  });
 
   it("Prometheus reads them as native histograms", { skip: missing("prometheus") }, async () => {
     const server = await Prometheus.start({ config: config() });

@@ -60,7 +60,7 @@ static void test_every_key_has_a_default(void **state)
     assert_int_equal(c->storage.head_max_bytes, 256 << 20);
     assert_int_equal(c->query.max_points, 11000);
     assert_int_equal(c->global.scrape_interval_ms, 60000);
-    assert_int_equal(c->global.scrape.n_protocols, SCRAPE_PROTOCOLS);
+    assert_int_equal(c->global.scrape.n_protocols, 0); // not given: by what is wanted
     assert_true(c->otlp.promote_scope_metadata);
     assert_false(c->http.insecure);
     assert_int_equal(c->n_scrape_configs, 0);

@@ -37,6 +37,7 @@ static void fill(struct full *f)
         .sources = {{"s", 1}},
         .c = scrape_config_defaults(),
     };
+    f->c.protocols[f->c.n_protocols++] = SCRAPE_OPENMETRICS_1_0_0;
     f->params[0] = (struct scrape_param){"p", f->param_values, 2};
     f->groups[0] = (struct target_group){f->targets, 2, f->labels, 1};
     f->file_sd[0] = (struct file_sd_config){f->files, 1, 1000};
@@ -106,8 +107,10 @@ CHANGE(change_honor_timestamps, f->c.honor_timestamps = false)
 CHANGE(change_track, f->c.track_timestamps_staleness = true)
 CHANGE(change_compression, f->c.enable_compression = false)
 CHANGE(change_extra, f->c.extra_scrape_metrics = true)
-CHANGE(change_protocols, f->c.n_protocols = 1)
+CHANGE(change_protocols, f->c.n_protocols = 2)
 CHANGE(change_protocol, f->c.protocols[0] = SCRAPE_TEXT_0_0_4)
+CHANGE(change_native, f->c.native_histograms = true)
+CHANGE(change_classic, f->c.classic_histograms = true)
 CHANGE(change_fallback, f->c.fallback_protocol = SCRAPE_TEXT_0_0_4)
 CHANGE(change_utf8, f->c.utf8_names = false)
 CHANGE(change_body_limit, f->c.body_size_limit = 1)
@@ -148,6 +151,7 @@ static void test_every_key_makes_a_difference(void **state)
         {change_scheme, true},       {change_param, true},
         {change_honor_labels, true}, {change_honor_timestamps, true},
         {change_track, true},        {change_compression, true},
+        {change_native, true},       {change_classic, true},
         {change_extra, true},        {change_protocols, true},
         {change_protocol, true},     {change_fallback, true},
         {change_utf8, true},         {change_body_limit, true},

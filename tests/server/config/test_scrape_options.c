@@ -88,6 +88,7 @@ static void test_every_key_of_a_job_reaches_its_field(void **state)
                               "  enable_compression: false\n"
                               "  label_limit: 7\n"
                               "  body_size_limit: 10MB\n"
+                              "  scrape_classic_histograms: true\n"
                               "  metric_name_validation_scheme: legacy\n"
                               "  fallback_scrape_protocol: OpenMetricsText1.0.0\n"
                               "  bearer_token_file: token\n"
@@ -116,6 +117,7 @@ static void test_every_key_of_a_job_reaches_its_field(void **state)
     assert_int_equal(job->n_protocols, 1);
     assert_false(job->utf8_names);
     assert_int_equal(job->fallback_protocol, SCRAPE_OPENMETRICS_1_0_0);
+    assert_true(job->classic_histograms && !job->native_histograms);
     assert_string_equal(job->http.authorization.credentials_file, "d/token");
     assert_string_equal(job->http.authorization.type, "Bearer");
     assert_string_equal(job->http.tls.ca_file, "d/ca.pem");
@@ -154,6 +156,34 @@ static void test_texts_from_references_are_listed_as_secrets(void **state)
     config_free(c);
 }
 
+static void check_protocols(const char *text, const enum scrape_protocol *wanted, size_t n)
+{
+    struct config *c = loaded(text);
+    enum scrape_protocol asked[SCRAPE_PROTOCOLS];
+    assert_int_equal(scrape_config_protocols(&c->scrape_configs[0], asked), n);
+    assert_memory_equal(asked, wanted, n * sizeof *wanted);
+    config_free(c);
+}
+
+static void test_protobuf_is_asked_for_where_native_histograms_are_wanted(void **state)
+{
+    (void)state;
+    static const enum scrape_protocol all[] = {SCRAPE_PROTOBUF, SCRAPE_OPENMETRICS_1_0_0,
+                                               SCRAPE_OPENMETRICS_0_0_1, SCRAPE_TEXT_1_0_0,
+                                               SCRAPE_TEXT_0_0_4};
+    static const enum scrape_protocol named[] = {SCRAPE_TEXT_0_0_4, SCRAPE_PROTOBUF};
+    check_protocols("scrape_configs: [{job_name: j}]\n", all + 1, 4);
+    check_protocols("scrape_configs: [{job_name: j, scrape_native_histograms: true}]\n", all, 5);
+    check_protocols("global: {scrape_native_histograms: true}\nscrape_configs: [{job_name: j}]\n",
+                    all, 5);
+    check_protocols("global: {scrape_native_histograms: true}\n"
+                    "scrape_configs: [{job_name: j, scrape_native_histograms: false}]\n",
+                    all + 1, 4);
+    check_protocols("global: {scrape_protocols: [PrometheusText0.0.4, PrometheusProto]}\n"
+                    "scrape_configs: [{job_name: j, scrape_native_histograms: true}]\n",
+                    named, 2);
+}
+
 static void test_the_timeout_shrinks_with_the_interval(void **state)
 {
     (void)state;
@@ -177,7 +207,8 @@ static void test_mistakes_in_a_job_are_refused_with_their_place(void **state)
                            "of http, https"},
         {"scrape_protocols: [Text]",
          "d/p.yml:3:22: scrape_configs[0].scrape_protocols: found \"Text\", expected "
-         "OpenMetricsText1.0.0, OpenMetricsText0.0.1, PrometheusText1.0.0 or PrometheusText0.0.4"},
+         "PrometheusProto, OpenMetricsText1.0.0, OpenMetricsText0.0.1, PrometheusText1.0.0 or "
+         "PrometheusText0.0.4"},
         {"relabel_configs: [{action: jump}]",
          "d/p.yml:3:30: scrape_configs[0].relabel_configs[0].action: found \"jump\", expected one "
          "of replace, keep, drop, keepequal, dropequal, hashmod, labelmap, labeldrop, labelkeep, "
@@ -249,6 +280,7 @@ int main(void)
         cmocka_unit_test(test_the_file_of_a_fresh_prometheus_works),
         cmocka_unit_test(test_every_key_of_a_job_reaches_its_field),
         cmocka_unit_test(test_texts_from_references_are_listed_as_secrets),
+        cmocka_unit_test(test_protobuf_is_asked_for_where_native_histograms_are_wanted),
         cmocka_unit_test(test_the_timeout_shrinks_with_the_interval),
         cmocka_unit_test(test_mistakes_in_a_job_are_refused_with_their_place),
         cmocka_unit_test(test_a_bad_regex_is_refused_where_it_stands),

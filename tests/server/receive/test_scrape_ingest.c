@@ -12,8 +12,10 @@
 #include "base/compiler.h"
 #include "base/num.h"
 #include "model/batch.h"
+#include "model/histogram.h"
 #include "receive/scrape_settings.h"
 #include "receive/target.h"
+#include "support/metric_family.h"
 
 /* A target with the labels job="j", instance="i" and what it remembers. */
 struct fixture {
@@ -73,6 +75,8 @@ static void describe(struct buf *out, const struct batch *b)
             buf_putc(&line, ' ');
             if (is_stale_nan(s->samples[j].value))
                 buf_puts(&line, "stale");
+            else if (s->samples[j].histogram)
+                buf_printf(&line, "histogram of %g", s->samples[j].histogram->count);
             else
                 buf_put_double(&line, s->samples[j].value);
             buf_printf(&line, "@%lld", (long long)s->samples[j].t_unix_ms);
@@ -95,6 +99,8 @@ static void describe(struct buf *out, const struct batch *b)
 
 enum { NOT_STORED = 1 };
 
+static enum prom_format format = PROM_TEXT;
+
 /* One scrape at `t` seconds. `body`: NULL for a target that does not answer. `wanted`: the batch's
  * lines, or the error's text followed by them. `flags`: NOT_STORED: the sink refuses the batch. */
 static void scrape(struct fixture *f, int64_t t_s, const char *body, int flags, const char *wanted)
@@ -112,7 +118,11 @@ static void scrape(struct fixture *f, int64_t t_s, const char *body, int flags, 
         .batch = &batch,
     };
     scrape_begin(&s);
-    int rc = body ? scrape_read(&s, str_c(body), PROM_TEXT, &err) : ERR_IO;
+    struct buf bytes = BUF_MAX(1 << 16);
+    if (body && format == PROM_PROTOBUF)
+        metric_families_of(&bytes, body);
+    struct str whole = format == PROM_PROTOBUF ? buf_str(&bytes) : str_c(body);
+    int rc = body ? scrape_read(&s, whole, format, &err) : ERR_IO;
     if (rc != 0)
         batch_reset(&batch);
     if (rc != 0 && body)
@@ -127,6 +137,7 @@ static void scrape(struct fixture *f, int64_t t_s, const char *body, int flags, 
     assert_string_equal(out.p, wanted);
     buf_done(&out);
     batch_done(&batch);
+    buf_done(&bytes);
 }
 
 static void test_samples_get_target_labels_and_scrape_time(void **state)
@@ -544,6 +555,66 @@ static void test_random_scrapes_agree_with_a_simple_model(void **state)
     fixture_stop(&f);
 }
 
+#define NATIVE                                                                                     \
+    "name:\"h\" type:4 metric{label{name:\"a\" value:\"b\"} histogram{count:2 sum:3 schema:0 "     \
+    "zero_threshold:0.1 zero_count:1 positive_span{offset:1 length:1} positive_delta:[1] "         \
+    "bucket{count:2 bound:9} exemplar{value:1 time:500} exemplar{value:2}}}"
+
+static void test_native_histograms_are_stored_where_they_are_wanted(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct scrape_config config = scrape_config_defaults();
+    config.native_histograms = true;
+    format = PROM_PROTOBUF;
+    fixture_start(&f, config);
+    scrape(&f, 1, NATIVE, 0, "h{a=\"b\"} histogram of 2@1000 # {}@500\n");
+    assert_int_equal(f.counts.exemplars_dropped, 1); // that of no time
+    scrape(&f, 2, NATIVE, 0, "h{a=\"b\"} histogram of 2@2000 # {}@500\n");
+    assert_int_equal(f.counts.added, 0);
+    scrape(&f, 3, "name:\"c\"", 0, "h{a=\"b\"} stale@3000\n");
+    fixture_stop(&f);
+
+    config.classic_histograms = true;
+    fixture_start(&f, config);
+    scrape(&f, 1, NATIVE, 0,
+           "h_bucket{a=\"b\", le=\"+Inf\"} 2@1000\nh_bucket{a=\"b\", le=\"9.0\"} 2@1000\n"
+           "h_count{a=\"b\"} 2@1000\nh_sum{a=\"b\"} 3@1000\n"
+           "h{a=\"b\"} histogram of 2@1000 # {}@500\n");
+    fixture_stop(&f);
+    format = PROM_TEXT;
+}
+
+static void test_a_target_may_change_its_format(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_start(&f, scrape_config_defaults());
+    scrape(&f, 1, "g{a=\"b\"} 1\n", 0, "g{a=\"b\"} 1@1000\n");
+    format = PROM_PROTOBUF;
+    scrape(&f, 2, "name:\"g\" type:1 metric{label{name:\"a\" value:\"b\"} gauge{value:2}}", 0,
+           "g{a=\"b\"} 2@2000\n");
+    format = PROM_TEXT;
+    scrape(&f, 3, "g{a=\"b\"} 3\n", 0, "g{a=\"b\"} 3@3000\n");
+    fixture_stop(&f);
+}
+
+static void test_labels_repeated_by_protobuf_count_as_in_text(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct scrape_config config = scrape_config_defaults();
+    config.body_size_limit = 20;
+    format = PROM_PROTOBUF;
+    fixture_start(&f, config);
+    scrape(&f, 1,
+           "name:\"s\" type:2 metric{label{name:\"a\" value:\"b\"} summary{quantile{quantile:1}}}",
+           0, "names and labels of all samples are over 20 bytes\n");
+    assert_string_equal(f.failure, "body_size_limit");
+    fixture_stop(&f);
+    format = PROM_TEXT;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -563,6 +634,9 @@ int main(void)
         cmocka_unit_test(test_an_exemplar_without_a_time_is_taken_once),
         cmocka_unit_test(test_a_scrape_reports_on_itself),
         cmocka_unit_test(test_random_scrapes_agree_with_a_simple_model),
+        cmocka_unit_test(test_native_histograms_are_stored_where_they_are_wanted),
+        cmocka_unit_test(test_a_target_may_change_its_format),
+        cmocka_unit_test(test_labels_repeated_by_protobuf_count_as_in_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
