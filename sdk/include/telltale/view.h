@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "telltale/api.h"
+#include "telltale/context.h"
 #include "telltale/metrics.h"
 
 TT_BEGIN
@@ -56,6 +57,34 @@ enum tt_exemplar_reservoir {
     TT_RESERVOIR_NONE
 };
 
+/* A value that was measured, with where and when; all borrowed. */
+typedef struct tt_measurement {
+    bool is_double;
+    int64_t integer; /* unless it is a double */
+    double number;   /* of an integer, too */
+    const tt_attr *attrs;
+    size_t attrs_n;
+    tt_span_context span; /* all zeros: none; tt_context_current() has the whole context */
+    int64_t unix_ns;
+} tt_measurement;
+
+/* Exemplars as the program wants them: which of the values of a series stay. All functions but
+ * `make` are called for one series by one thread at a time, with a lock of the series: they must
+ * not record, and should be quick. Values that come while another is offered are not. */
+typedef struct tt_reservoir {
+    size_t size; /* sizeof(tt_reservoir) */
+    /* For a series that has its first value to offer; `bounds` of its explicit buckets. NULL: it
+     * has no exemplars, and it is asked again. */
+    void *(*make)(void *arg, const double *bounds, size_t bounds_n);
+    /* A value that the filter of exemplars lets through. */
+    void (*offer)(void *reservoir, const tt_measurement *m);
+    /* Gives those that it has: for every reader, of which each takes those that are new to it, and
+     * several times in one collection. Attributes that the series has, too, are left out. */
+    void (*collect)(void *reservoir, void (*give)(void *to, const tt_measurement *m), void *to);
+    void (*free)(void *reservoir);
+    void *arg;
+} tt_reservoir;
+
 /* All texts and lists are copied. */
 typedef struct tt_view {
     size_t size; /* sizeof(tt_view) */
@@ -81,7 +110,8 @@ typedef struct tt_view {
     bool without_min_max;     /* of histograms */
     size_t cardinality_limit; /* see tt_meter_provider_options */
     enum tt_exemplar_reservoir reservoir;
-    uint32_t reservoir_size; /* of FIXED, at most 64; 0: its default */
+    uint32_t reservoir_size;           /* of FIXED, at most 64; 0: its default */
+    const tt_reservoir *own_reservoir; /* in place of those, unless NONE; copied */
 } tt_view;
 
 /* TT_ERR_INVALID, told as TT_PROBLEM_MISUSE too: a name for many instruments or that is none, or

@@ -23,6 +23,9 @@ struct exemplar {
 struct reservoir {
     atomic_bool busy; /* guards all else */
     bool aligned;     /* a slot for each bucket */
+    /* In place of slots, what keeps them and its functions, or NULL: */
+    void *own;
+    const tt_reservoir *type;
     uint32_t size, offered;
     struct exemplar slots[];
 };

@@ -117,13 +117,14 @@ struct stream {
     bool monotonic;
     bool gauge; /* values are not sums */
     bool without_min_max;
-    bool keeps_some;            /* `kept` holds */
-    struct key_list kept, left; /* which attributes */
-    uint8_t reservoir_kind;     /* enum tt_exemplar_reservoir, not DEFAULT */
-    uint8_t reservoir_size;     /* of a FIXED one */
-    uint8_t max_buckets;        /* EXPONENTIAL */
-    int8_t max_scale;           /* EXPONENTIAL */
-    double *bounds;             /* owned */
+    bool keeps_some;                   /* `kept` holds */
+    struct key_list kept, left;        /* which attributes */
+    uint8_t reservoir_kind;            /* enum tt_exemplar_reservoir, not DEFAULT */
+    uint8_t reservoir_size;            /* of a FIXED one */
+    const tt_reservoir *own_reservoir; /* in place of those, or NULL; a view's */
+    uint8_t max_buckets;               /* EXPONENTIAL */
+    int8_t max_scale;                  /* EXPONENTIAL */
+    double *bounds;                    /* owned */
     size_t bounds_n;
     size_t limit; /* of series, the overflow's included */
     char *family; /* owned; its name for Prometheus, guarded by the collect lock */

@@ -300,6 +300,7 @@ static void set_reservoir(struct stream *s, const tt_view *v)
                instrument_is_observable(s->instrument);
     s->reservoir_kind = (uint8_t)(off ? TT_RESERVOIR_NONE : kind);
     s->reservoir_size = (uint8_t)size;
+    s->own_reservoir = v->own_reservoir;
 }
 
 static void set_shape(struct stream *s, const tt_instrument_options *o, const tt_view *v)

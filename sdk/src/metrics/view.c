@@ -135,6 +135,16 @@ static bool own_bounds(tt_view *v)
     return ok;
 }
 
+static bool own_reservoir(tt_view *v)
+{
+    const tt_reservoir *given = v->own_reservoir;
+    tt_reservoir *copy = given ? calloc(1, sizeof *copy) : NULL;
+    if (copy)
+        memcpy(copy, given, MIN(given->size, sizeof *copy));
+    v->own_reservoir = copy;
+    return !given || copy;
+}
+
 static void free_keys(const char *const *keys, size_t n)
 {
     struct key_list list = {(char **)(uintptr_t)keys, n};
@@ -151,6 +161,7 @@ static void view_free(struct view *v)
     free_keys(v->is.attribute_keys, v->is.attribute_keys_n);
     free_keys(v->is.excluded_keys, v->is.excluded_keys_n);
     free((void *)(uintptr_t)v->is.bounds);
+    free((void *)(uintptr_t)v->is.own_reservoir);
     free(v);
 }
 
@@ -165,6 +176,9 @@ static const char *fault_of(const tt_view *v)
         (unsigned)v->aggregation > TT_AGGREGATION_DROP ||
         (unsigned)v->reservoir > TT_RESERVOIR_NONE)
         return "a view's kind, aggregation or reservoir is none that exists";
+    const tt_reservoir *own = v->own_reservoir;
+    if (own && !(own->make && own->offer && own->collect && own->free))
+        return "a view's own reservoir lacks a function";
     if (v->bounds && !stream_bounds_are_valid(v->bounds, v->bounds_n))
         return "a view's bounds must be finite and increase, at most 500";
     if (v->max_buckets == 1 || v->max_buckets > EXP_BUCKETS || v->max_scale > EXP_SCALE_MAX ||
@@ -191,7 +205,8 @@ int tt_meter_provider_add_view(tt_meter_provider *p, const tt_view *given)
     bool texts = own_texts(&made->is);
     bool kept = own_keys(&made->is.attribute_keys, &made->is.attribute_keys_n);
     bool left = own_keys(&made->is.excluded_keys, &made->is.excluded_keys_n);
-    if (!own_bounds(&made->is) || !texts || !kept || !left) {
+    bool reservoir = own_reservoir(&made->is);
+    if (!own_bounds(&made->is) || !texts || !kept || !left || !reservoir) {
         view_free(made);
         return TT_ERR_NOMEM;
     }
@@ -272,6 +287,8 @@ static void take(tt_view *to, const tt_view *v)
         to->reservoir = v->reservoir;
         to->reservoir_size = v->reservoir_size;
     }
+    if (v->own_reservoir)
+        to->own_reservoir = v->own_reservoir;
 }
 
 bool view_compose(const struct instrument *i, const char *name, tt_view *out, const char ***lists)

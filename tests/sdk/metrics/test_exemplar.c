@@ -218,6 +218,111 @@ static void test_view_chooses_the_reservoir(void **state)
     assert_in_range(n, 1, 2); // of one bucket one is shown
 }
 
+/* --- of the program's own --- */
+
+/* Keeps the largest value, of those that it is offered. */
+struct largest {
+    tt_measurement m;
+    tt_attr attr; /* the last of them */
+    char text[16];
+};
+static size_t made, freed, offered;
+static double first_bound;
+
+static void *make_largest(void *arg, const double *bounds, size_t bounds_n)
+{
+    assert_string_equal(arg, "argument");
+    first_bound = bounds_n ? bounds[0] : -1;
+    made++;
+    return calloc(1, sizeof(struct largest));
+}
+
+static void offer_largest(void *reservoir, const tt_measurement *m)
+{
+    struct largest *l = reservoir;
+    offered++;
+    assert_true(m->unix_ns > 0);
+    assert_in_range(m->attrs_n, 1, 2);
+    if (m->number < l->m.number)
+        return;
+    l->m = *m;
+    l->attr = m->attrs[m->attrs_n - 1];
+    (void)snprintf(l->text, sizeof l->text, "%.*s", (int)l->attr.value.n, l->attr.value.as.text);
+    l->attr.value = tt_value_str(l->text);
+    l->m.attrs = &l->attr;
+    l->m.attrs_n = 1;
+}
+
+static void collect_largest(void *reservoir, void (*give)(void *to, const tt_measurement *m),
+                            void *to)
+{
+    const struct largest *l = reservoir;
+    if (l->m.unix_ns)
+        give(to, &l->m);
+}
+
+static void free_largest(void *reservoir)
+{
+    freed++;
+    free(reservoir);
+}
+
+static void add_largest(const char *instrument, const char *const *keys)
+{
+    static char argument[] = "argument";
+    tt_reservoir own = {.size = sizeof own, .make = make_largest, .offer = offer_largest};
+    tt_view v = {.size = sizeof v, .instrument = instrument, .own_reservoir = &own};
+    own.collect = collect_largest;
+    own.free = free_largest;
+    own.arg = argument;
+    v.attribute_keys = keys;
+    v.attribute_keys_n = keys != NULL;
+    made = freed = offered = 0;
+    assert_int_equal(tt_meter_provider_add_view(provider, &v), TT_OK);
+    own.collect = NULL;
+    assert_int_equal(tt_meter_provider_add_view(provider, &v), TT_ERR_INVALID);
+}
+
+static void test_program_chooses_the_exemplars(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"route"};
+    add_largest("h", keys);
+    tt_histogram *h = tt_histogram_new(meter, "h", NULL);
+    tt_attr attrs[] = {tt_str("route", "/a"), tt_str("user", "ann")};
+    tt_histogram_record(h, 99, attrs, 2); // outside of a span
+    tt_token token = tt_context_enter(sampled);
+    tt_histogram_record(h, 3, attrs, 2);
+    attrs[1] = tt_str("user", "eve");
+    tt_histogram_record(h, 8, attrs, 2);
+    tt_histogram_record(h, 4, attrs, 2);
+    tt_leave(token);
+    assert_int_equal(offered, 3);
+    assert_int_equal(made, 1);
+    assert_true(first_bound == 0);
+    check("h_bucket{route=\"/a\",le=\"10.0\"} 3 # {" IDS ",user=\"eve\"} 8 ", true);
+    check("le=\"5.0\"} 2\n", true);
+    check("le=\"+Inf\"} 4\n", true); // one is one: not of other buckets
+    tt_meter_provider_free(provider);
+    provider = NULL;
+    assert_int_equal(freed, 1);
+}
+
+static void test_values_of_a_handle_are_offered_with_its_attributes(void **state)
+{
+    (void)state;
+    add_largest("c", NULL);
+    tt_attr attr = tt_str("user", "ann");
+    tt_counter *c = tt_counter_new(meter, "c", NULL);
+    tt_bound_counter *b = tt_counter_bind(c, &attr, 1);
+    tt_token token = tt_context_enter(sampled);
+    tt_bound_counter_add(b, 1);
+    tt_counter_add(c, 1, &attr, 1);
+    tt_leave(token);
+    assert_int_equal(offered, 2);
+    check("c_total{user=\"ann\"} 2 # {" IDS "} 1 ", true); // which the series has already
+}
+
 static void test_otlp_has_them_once(void **state)
 {
     (void)state;
@@ -260,6 +365,8 @@ int main(void)
         TEST(test_filter_always_on_keeps_those_without_a_span),
         TEST(test_filter_is_named_by_the_environment),
         TEST(test_view_chooses_the_reservoir),
+        TEST(test_program_chooses_the_exemplars),
+        TEST(test_values_of_a_handle_are_offered_with_its_attributes),
         TEST(test_otlp_has_them_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
