@@ -165,6 +165,8 @@ int tt_config_create(const tt_value *model, tt_sdk *out)
         return TT_ERR_INVALID;
     check_keys(model);
     create_register_samplers();
+    if (tt_property_text(model, "log_level"))
+        tt_problem_set_level(tt_property_text(model, "log_level"));
     create_all(&c);
     return c.rc;
 }

@@ -3,7 +3,10 @@
 
 #include "base/compiler.h"
 #include "declare/create.h"
+#include "telltale/metric_producer.h"
 #include "telltale/view.h"
+
+enum { PRODUCERS_MAX = 16 };
 
 static void add_pull(struct create *c, const tt_value *exporter)
 {
@@ -98,6 +101,28 @@ static const tt_value *first_reader(const tt_value *readers)
     return found;
 }
 
+/* Those that are registered under the names in the list. */
+static size_t create_producers(struct create *c, const tt_value *list,
+                               tt_metric_producer out[PRODUCERS_MAX])
+{
+    size_t n = 0;
+    for (size_t i = 0; list && list->type == TT_TYPE_ARRAY && i < list->n; i++) {
+        const char *name;
+        tt_value properties;
+        tt_component component;
+        if (!create_component_of(c, &list->as.items[i], &name, &properties))
+            continue;
+        int rc = tt_component_find(TT_COMPONENT_PRODUCER, name, &component);
+        if (rc != TT_OK || n == PRODUCERS_MAX)
+            create_complain(c, TT_ERR_INVALID, "a producer of metrics that is not known", name);
+        else if ((rc = component.make.producer(component.arg, &properties, &out[n])) != TT_OK)
+            create_complain(c, rc, NULL, NULL);
+        else
+            n++;
+    }
+    return n;
+}
+
 static void add_periodic(struct create *c, const tt_value *reader)
 {
     tt_metric_reader_options o = {
@@ -109,6 +134,9 @@ static void add_periodic(struct create *c, const tt_value *reader)
     tt_stream_defaults defaults = defaults_of(c, reader);
     o.temporality = temporality_of(c, exporter);
     o.defaults = &defaults;
+    tt_metric_producer producers[PRODUCERS_MAX];
+    o.producers = producers;
+    o.producers_n = create_producers(c, tt_property(reader, "producers"), producers);
     if (create_exporter(c, TT_SIGNAL_METRICS, exporter, &o.exporter) != TT_OK)
         return;
     tt_metric_reader *made = tt_metric_reader_start(c->sdk->meters, &o);
@@ -116,6 +144,14 @@ static void add_periodic(struct create *c, const tt_value *reader)
         c->sdk->readers[c->sdk->readers_n++] = made;
     else
         create_complain(c, TT_ERR_NOMEM, NULL, NULL);
+}
+
+static void pull(struct create *c, const tt_value *properties)
+{
+    const tt_value *producers = tt_property(properties, "producers");
+    if (producers && producers->type != TT_TYPE_EMPTY)
+        create_complain(c, TT_ERR_INVALID, "only periodic readers have producers", NULL);
+    add_pull(c, tt_property(properties, "exporter"));
 }
 
 static void add_reader(struct create *c, const tt_value *item)
@@ -129,7 +165,7 @@ static void add_reader(struct create *c, const tt_value *item)
     if (!create_component_of(c, item, &name, &properties))
         return;
     if (strcmp(name, "pull") == 0)
-        add_pull(c, tt_property(&properties, "exporter"));
+        pull(c, &properties);
     else if (strcmp(name, "periodic") == 0)
         add_periodic(c, &properties);
     else

@@ -20,6 +20,7 @@ SDK_LIBRARIES = {
     "telltale": set(),
     "telltale-catalog": {"libtelltale"},
     "telltale-host": {"libtelltale"},
+    "telltale-bridge": {"libtelltale"},
     "telltale-sampling": {"libtelltale"},
     "telltale-config": {"libtelltale", "libyaml-0"},
     "telltale-otlp": {"libtelltale", "libcurl-gnutls", "libcurl", "libz", "libzstd"},

@@ -20,6 +20,7 @@ EDGES = {
     "sdk/host": ["base", "telltale"],
     "sdk/declare": ["base", "telltale"],
     "sdk/sampling": ["base", "telltale"],
+    "sdk/bridge": ["base", "telltale"],
     "sdk/remote": ["base", "codec", "telltale"],
     "sdk/exporters/wire": ["base"],
     "sdk/exporters/otlp": ["base", "telltale", "wire", "remote"],
@@ -52,7 +53,7 @@ PUBLIC = {
     "store": ["store.h", "aggregates.h", "inspect.h", "records.h"],
 }
 
-LIBRARIES = ["base", "model", "codec", "telltale", "core", "metrics", "trace", "logs", "prometheus", "otlp", "wire", "sinks", "catalog", "sampling", "remote"]
+LIBRARIES = ["base", "model", "codec", "telltale", "core", "metrics", "trace", "logs", "prometheus", "otlp", "wire", "sinks", "catalog", "sampling", "remote", "bridge"]
 
 _INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 

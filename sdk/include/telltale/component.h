@@ -34,11 +34,13 @@ enum tt_component_kind {
     TT_COMPONENT_EXPORTER, /* to which spans, log records or metrics are pushed */
     TT_COMPONENT_PULL,     /* that asks for metrics, such as the Prometheus endpoint */
     TT_COMPONENT_SAMPLER,
-    TT_COMPONENT_DETECTOR,     /* of attributes of the resource */
-    TT_COMPONENT_CONFIGURATION /* reads a configuration file; "file" is the one tt_init asks for */
+    TT_COMPONENT_DETECTOR,      /* of attributes of the resource */
+    TT_COMPONENT_CONFIGURATION, /* reads a configuration file; "file" is the one tt_init asks for */
+    TT_COMPONENT_PRODUCER       /* of metrics that come from elsewhere, of configuration files */
 };
 
-struct tt_sdk; /* init.h */
+struct tt_sdk;             /* init.h */
+struct tt_metric_producer; /* metric_producer.h */
 
 /* Something that reads metrics of a provider, and lives less long than it. */
 typedef struct tt_pull {
@@ -63,6 +65,9 @@ typedef struct tt_component {
                     tt_pull *out_pull);
         int (*sampler)(void *arg, const tt_value *properties, tt_sampler **out_sampler);
         int (*detector)(void *arg, const tt_value *properties, tt_resource **out_resource);
+        /* It must live as long as the readers. */
+        int (*producer)(void *arg, const tt_value *properties,
+                        struct tt_metric_producer *out_producer);
         /* Fills what is all zeros; what could not be made may be left out, with the status of it.
          */
         int (*configuration)(void *arg, const char *path, struct tt_sdk *out_sdk);

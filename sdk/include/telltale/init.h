@@ -121,6 +121,12 @@ TT_API tt_tracer *tt_tracer_global(const char *name, const char *version);
 TT_API tt_meter *tt_meter_global(const char *name, const char *version);
 TT_API tt_logger *tt_logger_global(const char *name, const char *version);
 
+/* Which problems are written to stderr from now on: "none", "off" or "fatal": none of them;
+ * "error": those by which data is lost; anything else, and NULL: all. tt_init sets it by
+ * OTEL_LOG_LEVEL, a configuration file by its log_level. A handler (tt_problem_set_handler) is told
+ * of all. */
+TT_API void tt_problem_set_level(const char *level);
+
 TT_END
 
 #endif

@@ -32,6 +32,9 @@ typedef struct tt_metric_reader_options {
      * recording takes longer, and as much memory again. Copied; for at most 31 readers of a
      * provider, of those beyond it is told as TT_PROBLEM_LIMIT. */
     const struct tt_stream_defaults *defaults;
+    const struct tt_metric_filter *filter;      /* see metric_producer.h; NULL: all; copied */
+    const struct tt_metric_producer *producers; /* copied; at most 16 */
+    size_t producers_n;
 } tt_metric_reader_options;
 
 /* Collects the provider and sends all of it at every interval, from a thread of its own. A delta

@@ -9,10 +9,12 @@
 #include "base/str.h"
 #include "core/problem.h"
 #include "init/init.h"
+#include "telltale/init.h"
 
 enum { LINE_MAX_BYTES = 320 };
 
-static atomic_bool only_errors;
+/* 0: all is written; 1: errors; 2: nothing. */
+static atomic_int silence;
 
 static bool is_error(enum tt_problem kind)
 {
@@ -22,7 +24,7 @@ static bool is_error(enum tt_problem kind)
 static void report(enum tt_problem kind, const char *text, void *arg)
 {
     (void)arg;
-    if (atomic_get_relaxed(&only_errors) && !is_error(kind))
+    if (atomic_get_relaxed(&silence) > is_error(kind))
         return;
     char line[LINE_MAX_BYTES];
     int n = snprintf(line, sizeof line, "telltale: %s: %s\n", is_error(kind) ? "error" : "warning",
@@ -31,11 +33,16 @@ static void report(enum tt_problem kind, const char *text, void *arg)
         return; // there is nobody else to tell
 }
 
+void tt_problem_set_level(const char *level)
+{
+    struct str first = str_sub(str_trim(str_c(level)), 0, 5);
+    bool nothing = str_eq_nocase(first, STR("none")) || str_eq_nocase(first, STR("off")) ||
+                   str_eq_nocase(first, STR("fatal"));
+    atomic_set_relaxed(&silence, nothing ? 2 : str_eq_nocase(first, STR("error")));
+}
+
 void init_report_problems(void)
 {
-    struct str level = str_trim(str_c(getenv("OTEL_LOG_LEVEL")));
-    if (str_eq_nocase(level, STR("none")) || str_eq_nocase(level, STR("off")))
-        return;
-    atomic_set_relaxed(&only_errors, str_eq_nocase(level, STR("error")));
+    tt_problem_set_level(getenv("OTEL_LOG_LEVEL"));
     problem_set_default_handler(report);
 }

@@ -5,6 +5,7 @@
 #define TELLTALE_METRICS_DELTA_H
 
 #include "metrics/provider.h"
+#include "telltale/metric_producer.h"
 #include "telltale/metric_reader.h"
 
 struct mark {
@@ -13,11 +14,16 @@ struct mark {
     void *values;                /* owned; as its kind keeps them */
 };
 
+enum { PRODUCERS_MAX = 16 };
+
 struct delta {
     enum tt_temporality temporality; /* not DEFAULT */
     unsigned reader;                 /* its number, see view_add_reader */
-    int64_t last_unix_ns;            /* of the last collection, 0 before */
-    struct mark *marks;              /* a hash table */
+    tt_metric_filter filter;         /* the reader's; `metric` NULL: none */
+    tt_metric_producer producers[PRODUCERS_MAX];
+    size_t producers_n;
+    int64_t last_unix_ns; /* of the last collection, 0 before */
+    struct mark *marks;   /* a hash table */
     size_t n, cap;
 };
 

@@ -5,6 +5,7 @@
 
 #include "core/clock.h"
 #include "core/message.h"
+#include "core/problem.h"
 #include "metrics/exemplar.h"
 
 enum { RESOURCE_METRICS = 1, RESOURCE = 1, SCOPE_METRICS = 2, SCOPE = 1, METRICS = 2 };
@@ -27,6 +28,7 @@ struct writer {
     struct point *point; /* scratch */
     struct delta *delta;
     bool as_delta; /* the stream at hand */
+    bool partial;  /* the reader's filter is asked about each of its points */
     uint64_t now_unix_ns;
     size_t points;
 };
@@ -140,8 +142,28 @@ static void put_exemplar(const struct exemplar *e, void *arg)
     message_close(w->out, at);
 }
 
+/* --- the filter ------------------------------------------------------------------------------ */
+
+/* With the attributes of one of its points, or NULL. */
+static enum tt_filtered filter(const struct writer *w, const struct stream *st,
+                               const struct attr_set *set)
+{
+    const tt_metric_filter *f = &w->delta->filter;
+    const struct scope *s = &st->instrument->meter->scope;
+    const tt_scope scope = {.name = s->name, .version = s->version, .schema_url = s->schema_url};
+    const tt_filter_metric metric = {&scope, st->name, st->unit,
+                                     (enum tt_instrument_kind)(st->instrument->kind + 1)};
+    tt_attr attrs[ATTRS_MAX];
+    if (!set)
+        return f->metric ? f->metric(f->arg, &metric) : TT_FILTER_ACCEPT;
+    bool ok = !f->attributes || f->attributes(f->arg, &metric, attrs, attr_set_list(set, attrs));
+    return ok ? TT_FILTER_ACCEPT : TT_FILTER_DROP;
+}
+
 static void put_point(struct writer *w, struct series *s)
 {
+    if (w->partial && filter(w, s->stream, s->attrs) == TT_FILTER_DROP)
+        return;
     cell_read_begin();
     point_read(w->point, s);
     cell_read_end();
@@ -175,6 +197,10 @@ static void put_stream(struct writer *w, struct stream *s)
 {
     struct series *batch[BATCH];
     size_t from = 0, n, before = w->out->n, points = w->points;
+    enum tt_filtered verdict = filter(w, s, NULL);
+    if (verdict == TT_FILTER_DROP)
+        return;
+    w->partial = verdict == TT_FILTER_PARTIAL;
     w->as_delta = delta_wanted(w->delta, s->instrument) && !s->gauge;
     size_t metric = message_open(w->out, METRICS);
     otlp_put_text(w->out, METRIC_NAME, s->name);
@@ -218,6 +244,28 @@ static tt_meter *first_meter(tt_meter_provider *p)
     return m;
 }
 
+struct tt_metric_batch {
+    struct writer *writer;
+};
+
+void tt_metric_batch_write(tt_metric_batch *b, const void *scope_metrics, size_t n, size_t points)
+{
+    otlp_put_bytes(b->writer->out, SCOPE_METRICS, scope_metrics, n);
+    b->writer->points += points;
+}
+
+static void put_produced(struct writer *w)
+{
+    const struct delta *d = w->delta;
+    tt_metric_batch batch = {w};
+    for (size_t i = 0; i < d->producers_n; i++) {
+        const tt_metric_producer *p = &d->producers[i];
+        int rc = p->produce(p->arg, d->filter.metric ? &d->filter : NULL, &batch);
+        if (rc < 0)
+            problem(TT_PROBLEM_EXPORT, "a producer of metrics failed", tt_status_text(rc));
+    }
+}
+
 int otlp_metrics_collect(tt_meter_provider *p, struct delta *d, struct buf *out, size_t *out_points)
 {
     struct writer w = {.provider = p, .out = out, .delta = d, .point = malloc(sizeof *w.point)};
@@ -229,10 +277,11 @@ int otlp_metrics_collect(tt_meter_provider *p, struct delta *d, struct buf *out,
     otlp_put_resource(out, RESOURCE, p->resource);
     for (tt_meter *m = first_meter(p); m; m = m->next)
         put_meter(&w, m);
+    provider_collect_end(p);
+    put_produced(&w);
     if (tt_resource_schema_url(p->resource))
         otlp_put_text(out, SCHEMA_URL, tt_resource_schema_url(p->resource));
     message_close(out, at);
-    provider_collect_end(p);
     d->last_unix_ns = (int64_t)w.now_unix_ns;
     free(w.point);
     *out_points = w.points;

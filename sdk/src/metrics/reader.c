@@ -94,6 +94,11 @@ tt_metric_reader *tt_metric_reader_start(tt_meter_provider *provider,
     r->provider = provider;
     r->delta.temporality = temporality_of(o->temporality);
     r->delta.reader = view_add_reader(provider, o->defaults);
+    r->delta.producers_n = MIN(o->producers_n, PRODUCERS_MAX);
+    if (o->filter)
+        r->delta.filter = *o->filter;
+    if (r->delta.producers_n)
+        memcpy(r->delta.producers, o->producers, r->delta.producers_n * sizeof *o->producers);
     mutex_init(&r->sending);
     worker_init(&r->worker, o->interval_ms * 1000000, work, r);
     r->fork = (struct fork_hook){.child = restart, .arg = r};

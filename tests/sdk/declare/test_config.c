@@ -8,6 +8,7 @@
 #include "support/metrics_text.h"
 #include "support/otlp_sink.h"
 #include "telltale/host.h"
+#include "telltale/metric_producer.h"
 #include "telltale/otlp.h"
 #include "telltale/prometheus.h"
 #include "telltale/sampling.h"
@@ -356,6 +357,42 @@ static void test_readers_have_limits_and_aggregations_of_their_own(void **state)
     assert_int_equal(sink.items, 2); // one set, and the overflow has all
 }
 
+static int produced;
+
+static int produce(void *arg, const tt_metric_filter *filter, tt_metric_batch *batch)
+{
+    (void)filter, (void)batch;
+    produced += *(int *)arg;
+    return TT_OK;
+}
+
+static int make_producer(void *arg, const tt_value *properties, tt_metric_producer *out)
+{
+    static int steps;
+    (void)arg;
+    steps = (int)tt_property_int(properties, "steps", -1);
+    *out = (tt_metric_producer){produce, &steps};
+    return TT_OK;
+}
+
+static void test_readers_have_producers(void **state)
+{
+    (void)state;
+    tt_sdk sdk;
+    tt_component c = {.size = sizeof c, .kind = TT_COMPONENT_PRODUCER, .name = "other"};
+    c.make.producer = make_producer;
+    assert_int_equal(tt_component_register(&c), TT_OK);
+    produced = 0;
+    assert_int_equal(create("file_format: \"1.0\"\nlog_level: warn\n"
+                            "meter_provider: {readers: [{periodic: {exporter: {sink: },\n"
+                            "  producers: [{other: {steps: 7}}]}}]}\n",
+                            &sdk),
+                     TT_OK);
+    assert_int_equal(tt_metric_reader_flush(sdk.readers[0], 10000), TT_OK);
+    assert_int_equal(produced, 7);
+    tt_sdk_free(&sdk);
+}
+
 static void test_views_may_be_composed(void **state)
 {
     (void)state;
@@ -480,6 +517,8 @@ static void test_what_is_not_known_is_told_and_left_out(void **state)
     (void)state;
     static const char loud[] = "logger_provider: {logger_configurator/development: "
                                "{default_config: {minimum_severity: loud}}}";
+    static const char pulled[] = "meter_provider: {readers: [{pull: {producers: [{opencensus: }],"
+                                 "exporter: {prometheus/development: {port: 0}}}}]}";
     static const char *const texts[] = {
         "tracer_provider: {processors: [{batch: {exporter: {nothing: }}}]}",
         "tracer_provider: {processors: [{batch: }]}",
@@ -488,6 +527,8 @@ static void test_what_is_not_known_is_told_and_left_out(void **state)
         "tracer_provider: {sampler: {nothing: }}",
         "tracer_provider: {sampler: {a: , b: }}",
         "meter_provider: {readers: [], view_matching_mode/development: other}",
+        "meter_provider: {readers: [{periodic: {exporter: {sink: }, producers: [{opencensus: }]}}]}",
+        pulled,
         "tracer_provider: {sampler: {composite/development: {rule_based: {rules: [{}]}}}}",
         "tracer_provider: {limits: {event_count_limit: -1}}",
         "tracer_provider: {limits: {event_count_limit: many}}",
@@ -555,6 +596,7 @@ int main(void)
         TEST(samplers_are_nested),
         TEST(readers_have_limits_and_aggregations_of_their_own),
         TEST(views_may_be_composed),
+        TEST(readers_have_producers),
         TEST(samplers_are_found_by_others),
         TEST(limits_hold_for_spans),
         TEST(detectors_are_filtered),

@@ -57,6 +57,42 @@ static void test_level_none_is_silent(void **state)
     assert_string_equal(text, "");
 }
 
+static void test_level_may_be_changed(void **state)
+{
+    (void)state;
+    static const char *const silent[] = {"fatal4", "OFF", "none"}, *const all[] = {"info", NULL};
+    int ends[2], before = dup(STDERR_FILENO);
+    char text[TEXT_MAX];
+    assert_int_equal(pipe(ends), 0);
+    tt_init_options o = {.size = sizeof o,
+                         .traces_exporter = "none",
+                         .metrics_exporter = "none",
+                         .logs_exporter = "none"};
+    (void)tt_init(&o);
+    assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
+    for (size_t i = 0; i < 3; i++) {
+        tt_problem_set_level(silent[i]);
+        tt_problem_tell(TT_PROBLEM_EXPORT, i == 0 ? "s0" : i == 1 ? "s1" : "s2", NULL);
+    }
+    tt_problem_set_level("error2");
+    tt_problem_tell(TT_PROBLEM_MISUSE, "no loss", NULL);
+    tt_problem_tell(TT_PROBLEM_EXPORT, "loss", NULL);
+    for (size_t i = 0; i < 2; i++) {
+        tt_problem_set_level(all[i]);
+        tt_problem_tell(TT_PROBLEM_MISUSE, i == 0 ? "m0" : "m1", NULL);
+    }
+    assert_true(dup2(before, STDERR_FILENO) >= 0);
+    (void)close(before);
+    (void)close(ends[1]);
+    tt_cleanup();
+    tt_problem_set_handler(NULL, NULL);
+    ssize_t n = read(ends[0], text, TEXT_MAX - 1);
+    text[n > 0 ? n : 0] = '\0';
+    (void)close(ends[0]);
+    assert_string_equal(text, "telltale: error: loss\ntelltale: warning: m0\n"
+                              "telltale: warning: m1\n");
+}
+
 static void count(enum tt_problem kind, const char *text, void *arg)
 {
     (void)kind, (void)text;
@@ -85,6 +121,7 @@ int main(void)
         cmocka_unit_test(test_problems_are_written_to_stderr_once),
         cmocka_unit_test(test_level_error_leaves_mistakes_out),
         cmocka_unit_test(test_level_none_is_silent),
+        cmocka_unit_test(test_level_may_be_changed),
         cmocka_unit_test(test_handler_that_is_there_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
