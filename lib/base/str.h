@@ -40,6 +40,8 @@ static inline bool str_eq(struct str a, struct str b)
 static inline int str_cmp(struct str a, struct str b)
 {
     size_t n = a.n < b.n ? a.n : b.n;
+    if (n && a.p[0] != b.p[0]) // mostly: without a call
+        return (unsigned char)a.p[0] < (unsigned char)b.p[0] ? -1 : 1;
     int c = n ? memcmp(a.p, b.p, n) : 0;
     return c ? c : (a.n > b.n) - (a.n < b.n);
 }

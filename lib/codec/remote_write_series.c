@@ -14,16 +14,24 @@
 
 enum { REASON_MAX = 192 };
 
+static uint64_t eight_at(const uint8_t *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
 static bool is_ascii(const uint8_t *p, const uint8_t *end)
 {
     uint64_t high = 0;
-    for (; end - p >= 8; p += 8) {
-        uint64_t eight;
-        memcpy(&eight, p, 8);
-        high |= eight;
+    if (LIKELY(end - p >= 8)) {
+        high = eight_at(end - 8);
+        for (; end - p > 8; p += 8)
+            high |= eight_at(p);
+    } else {
+        for (; p < end; p++)
+            high |= (uint64_t)*p;
     }
-    for (; p < end; p++)
-        high |= (uint64_t)*p;
     return (high & UINT64_C(0x8080808080808080)) == 0;
 }
 

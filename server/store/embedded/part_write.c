@@ -394,6 +394,27 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Sorts `n` different numbers below `limit`. Many are marked in a set of bits and read from it: a
+ * name that all streams have would take as long to sort as all else of the index. */
+static int sort_numbers(uint32_t *v, size_t n, size_t limit)
+{
+    size_t words = limit / 64 + 1, at = 0;
+    if (n < words) {
+        qsort(v, n, sizeof *v, by_number);
+        return 0;
+    }
+    uint64_t *bits = calloc(words, sizeof *bits);
+    if (!bits)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < n; i++)
+        bits[v[i] / 64] |= UINT64_C(1) << v[i] % 64;
+    for (size_t i = 0; i < words; i++)
+        for (uint64_t left = bits[i]; left; left &= left - 1)
+            v[at++] = (uint32_t)(i * 64) + (uint32_t)__builtin_ctzll(left);
+    free(bits);
+    return 0;
+}
+
 /* The streams that have a name: those of its pairs [from, to) together. A stream has a name once.
  */
 static int put_name(struct part_writer *w, const struct inverted *x, struct str text, size_t from,
@@ -404,7 +425,10 @@ static int put_name(struct part_writer *w, const struct inverted *x, struct str 
     if (!v)
         return no_memory(w, err);
     memcpy(v, x->members + x->starts[from], n * sizeof *v);
-    qsort(v, n, sizeof *v, by_number);
+    if (to - from > 1 && sort_numbers(v, n, w->footer.n_streams) != 0) {
+        free(v);
+        return no_memory(w, err);
+    }
     buf_reset(&w->block);
     posting_encode(&w->block, v, n);
     free(v);

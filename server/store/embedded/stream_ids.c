@@ -6,7 +6,7 @@
 #include "base/compiler.h"
 #include "base/err.h"
 
-enum { YOUNG_FIRST = 4, YOUNG_MAX = 32 };
+enum { YOUNG_FIRST = 4, YOUNG_MAX = 128 };
 
 static int fold(struct stream_ids *s)
 {
@@ -33,18 +33,10 @@ static int grow(struct stream_ids **ids)
     return 0;
 }
 
-int stream_ids_add(struct stream_ids **ids, uint32_t id)
+int stream_ids_make_room(struct stream_ids **ids)
 {
     struct stream_ids *s = *ids;
-    if (UNLIKELY(!s || s->n_young == s->cap)) {
-        int rc = s && s->cap == YOUNG_MAX ? fold(s) : grow(ids);
-        if (rc != 0)
-            return rc;
-        s = *ids;
-    }
-    s->young[s->n_young++] = id;
-    s->n++;
-    return 0;
+    return s && s->cap == YOUNG_MAX ? fold(s) : grow(ids);
 }
 
 void stream_ids_free(struct stream_ids *ids)

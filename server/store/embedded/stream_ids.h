@@ -1,7 +1,7 @@
 /* The ids of the streams that have a label pair, or a label: a set that grows by one at a time.
  *
- * The youngest ids stand in an array of the set's own and go into a Roaring bitmap by 32, which
- * looks for their place once. A set of up to 32 ids, as most are, has no bitmap at all and takes a
+ * The youngest ids stand in an array of the set's own and go into a Roaring bitmap by 128, which
+ * looks for their place once. A set of up to 128 ids, as most are, has no bitmap at all and takes a
  * fifth of the memory. Ids that come in rising order are cheapest.
  *
  * {NULL} is the empty set, and no set of nothing takes memory. An id is added once. Who calls sees
@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/compiler.h"
+
 struct roaring_bitmap_s;
 
 struct stream_ids {
@@ -22,8 +24,23 @@ struct stream_ids {
     uint32_t young[];
 };
 
+/* For stream_ids_add: room for one more. */
+int stream_ids_make_room(struct stream_ids **ids);
+
 /* `ids` may move. ERR_NOMEM: nothing has changed. */
-int stream_ids_add(struct stream_ids **ids, uint32_t id);
+static inline int stream_ids_add(struct stream_ids **ids, uint32_t id)
+{
+    struct stream_ids *s = *ids;
+    if (UNLIKELY(!s || s->n_young == s->cap)) {
+        int rc = stream_ids_make_room(ids);
+        if (rc != 0)
+            return rc;
+        s = *ids;
+    }
+    s->young[s->n_young++] = id;
+    s->n++;
+    return 0;
+}
 
 /* Removes an id that is in it; an emptied set is freed. */
 void stream_ids_remove(struct stream_ids **ids, uint32_t id);
