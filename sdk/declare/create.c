@@ -52,6 +52,7 @@ static unsigned propagator_bit(struct create *c, struct str name)
     } known[] = {
         {"tracecontext", TT_W3C}, {"baggage", TT_BAGGAGE}, {"b3", TT_B3},
         {"b3multi", TT_B3_MULTI}, {"jaeger", TT_JAEGER},   {"none", 0},
+        {"ottrace", TT_OTTRACE},
     };
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
         if (str_eq(name, str_c(known[i].name)))

@@ -94,7 +94,11 @@ void create_tracers(struct create *c, const tt_value *provider)
         .events_max = limit(c, limits, "event_count_limit", ATTRS_MAX),
         .links_max = limit(c, limits, "link_count_limit", ATTRS_MAX),
         .value_bytes_max = limit(c, limits, "attribute_value_length_limit", SIZE_MAX),
+        .event_attributes_max = limit(c, limits, "event_attribute_count_limit", ATTRS_MAX),
+        .link_attributes_max = limit(c, limits, "link_attribute_count_limit", ATTRS_MAX),
     };
+    if (tt_property(provider, "tracer_configurator/development"))
+        create_complain(c, TT_ERR_INVALID, "tracers cannot be configured one by one", NULL);
     if (!o.sampler) // an unknown one was told; the environment's is not asked for
         o.sampler = tt_sampler_parent_based(NULL, NULL, NULL, NULL, NULL);
     c->sdk->tracers = tt_tracer_provider_new(&o);
@@ -128,6 +132,7 @@ void create_loggers(struct create *c, const tt_value *provider)
 {
     const tt_value *configurator = tt_property(provider, "logger_configurator/development");
     const tt_value *config = tt_property(configurator, "default_config");
+    const tt_value *limits = tt_property(provider, "limits");
     struct processing p = take_processors(c, TT_SIGNAL_LOGS, provider);
     tt_logger_provider_options o = {
         .size = sizeof o,
@@ -139,7 +144,11 @@ void create_loggers(struct create *c, const tt_value *provider)
         .delay_ms = p.delay_ms,
         .send_timeout_ms = p.timeout_ms,
         .level = severity_of(c, tt_property_text(config, "minimum_severity")),
+        .attributes_max = limit(c, limits, "attribute_count_limit", ATTRS_MAX),
+        .value_bytes_max = limit(c, limits, "attribute_value_length_limit", SIZE_MAX),
     };
+    if (tt_property(configurator, "loggers"))
+        create_complain(c, TT_ERR_INVALID, "loggers cannot be configured one by one", NULL);
     if (tt_property_bool(config, "disabled",
                          tt_property_bool(config, "enabled", true) ? false : true))
         o.level = TT_SEVERITY_OFF;

@@ -10,11 +10,13 @@
 
 #include "base/arena.h"
 #include "base/compiler.h"
+#include "base/num.h"
 #include "declare/scalar.h"
 #include "telltale/config.h"
 
 enum { DEPTH_MAX = 32, ANCHORS_MAX = 64, TEXT_BYTES_MAX = 1 << 20, TREE_BYTES_MAX = 32 << 20 };
 enum { SCALAR_BYTES_MAX = 64 << 10, FIELDS_MAX = 1024 };
+static const double NEWEST = 1.2; // of the versions of the file format
 
 struct tt_config {
     struct arena arena;
@@ -253,13 +255,18 @@ static int read_document(struct parser *p, tt_value *out)
     }
 }
 
+/* "1.2", "1.0-rc.1", or without quotes a number. What is newer than we know has more keys, but not
+ * other ones: it is told, and read. */
 static bool format_is_known(const tt_value *root)
 {
     const tt_value *format = tt_property(root, "file_format");
-    if (format && format->type == TT_TYPE_DOUBLE) // without quotes
-        return format->as.number == 1.0 || format->as.number == 0.4;
     struct str text = str_c(tt_property_text(root, "file_format"));
-    return str_eq(text, STR("1.0")) || str_eq(text, STR("0.4")) || str_starts(text, STR("1.0-"));
+    double version = format && format->type == TT_TYPE_DOUBLE ? format->as.number : 0;
+    if (text.n && num_parse_double(str_cut(&text, '-'), &version) != 0)
+        return false;
+    if (version > NEWEST && version < 2)
+        tt_problem_tell(TT_PROBLEM_MISUSE, "a configuration's file_format is newer than 1.2", NULL);
+    return version == 0.4 || (version >= 1 && version < 2);
 }
 
 static int check_root(struct parser *p, const tt_value *root)
@@ -268,7 +275,8 @@ static int check_root(struct parser *p, const tt_value *root)
     if (root->type != TT_TYPE_MAP)
         return fail(p, &top, "a configuration is a map", (struct str){0});
     if (!format_is_known(root))
-        return fail(p, &top, "file_format: expected \"1.0\" or \"0.4\"", (struct str){0});
+        return fail(p, &top, "file_format: expected \"1.0\" to \"1.2\", or \"0.4\"",
+                    (struct str){0});
     return TT_OK;
 }
 

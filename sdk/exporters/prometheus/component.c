@@ -42,7 +42,9 @@ static void read_properties(const tt_value *properties, tt_prometheus_endpoint_o
     o->port = port >= 0 && port <= INT32_MAX ? (int32_t)port : INT32_MAX;
     o->without_scope = tt_property_bool(properties, "without_scope_info", false);
     o->names = names_of(tt_property_text(properties, "translation_strategy"));
-    o->without_target = tt_property_bool(properties, "without_target_info", false);
+    o->without_target =
+        tt_property_bool(properties, "without_target_info/development",
+                         tt_property_bool(properties, "without_target_info", false));
 }
 
 static int make(void *arg, tt_meter_provider *provider, const tt_value *properties, tt_pull *out)

@@ -1,6 +1,6 @@
-/* Declarative configuration: a file in OpenTelemetry's configuration schema (file_format 0.4 and
- * 1.0) says what the SDK consists of. In the library libtelltale-config, which adds libyaml; with
- * it installed, tt_init does all of this when OTEL_CONFIG_FILE names a file.
+/* Declarative configuration: a file in OpenTelemetry's configuration schema (file_format 1.0
+ * to 1.2, and 0.4) says what the SDK consists of. In the library libtelltale-config, which adds
+ * libyaml; with it installed, tt_init does all of this when OTEL_CONFIG_FILE names a file.
  *
  *     tt_config *config;
  *     tt_config_error error;

@@ -154,8 +154,9 @@ static void test_variables_get_their_type_after_they_are_put_in(void **state)
 static void test_mistakes_are_told_with_their_line(void **state)
 {
     (void)state;
-    is_refused("file_format: \"0.1\"\n", "line 1: file_format: expected \"1.0\" or \"0.4\"");
-    is_refused("resource: {}\n", "line 1: file_format: expected \"1.0\" or \"0.4\"");
+    is_refused("file_format: \"0.1\"\n",
+               "line 1: file_format: expected \"1.0\" to \"1.2\", or \"0.4\"");
+    is_refused("resource: {}\n", "line 1: file_format: expected \"1.0\" to \"1.2\", or \"0.4\"");
     is_refused("- a\n", "line 1: a configuration is a map");
     is_refused("a: 1\nb: 2\na: 3\n", "line 3: twice in a map: \"a\"");
     is_refused("a:\n  b: ${X:?no}\n", "line 2: not a reference to a variable: \"${X:?no}\"");
@@ -247,11 +248,11 @@ static void test_what_is_left_out_is_not_there(void **state)
     assert_null(sdk.loggers);
     assert_int_equal(sdk.propagators, 0);
     assert_int_equal(create("file_format: \"1.0\"\ndisabled: true\nmeter_provider: {readers: []}\n"
-                            "propagator: {composite_list: \"jaeger,b3multi\"}\n",
+                            "propagator: {composite_list: \"jaeger,b3multi,ottrace\"}\n",
                             &sdk),
                      TT_OK);
     assert_null(sdk.meters);
-    assert_int_equal(sdk.propagators, TT_JAEGER | TT_B3_MULTI);
+    assert_int_equal(sdk.propagators, TT_JAEGER | TT_B3_MULTI | TT_OTTRACE);
 }
 
 static void test_samplers_are_nested(void **state)
@@ -355,6 +356,83 @@ static void test_readers_have_limits_and_aggregations_of_their_own(void **state)
     otlp_sink_has(&sink, "otel.metric.overflow");
     otlp_sink_lacks(&sink, "explicitBounds");
     assert_int_equal(sink.items, 2); // one set, and the overflow has all
+}
+
+static void test_newer_format_is_read_and_told(void **state)
+{
+    (void)state;
+    tt_sdk sdk;
+    uint64_t before = tt_problem_count(TT_PROBLEM_MISUSE);
+    assert_int_equal(create("file_format: \"1.2\"\n", &sdk), TT_OK);
+    assert_int_equal(create("file_format: 1.1\n", &sdk), TT_OK);
+    assert_int_equal(tt_problem_count(TT_PROBLEM_MISUSE), before);
+    assert_int_equal(create("file_format: \"1.9\"\n", &sdk), TT_OK);
+    assert_int_equal(tt_problem_count(TT_PROBLEM_MISUSE), before + 1);
+    is_refused("file_format: \"2.0\"\n",
+               "line 1: file_format: expected \"1.0\" to \"1.2\", or \"0.4\"");
+}
+
+static void test_meters_are_switched(void **state)
+{
+    (void)state;
+    tt_sdk sdk;
+    assert_int_equal(create("file_format: \"1.0\"\n"
+                            "meter_provider:\n"
+                            "  readers: []\n"
+                            "  meter_configurator/development:\n"
+                            "    default_config: {enabled: false}\n"
+                            "    meters: [{name: one.off, config: {disabled: true}},\n"
+                            "             {name: one.*, config: {disabled: false}}]\n",
+                            &sdk),
+                     TT_OK);
+    static const char *const names[] = {"one.on", "one.off", "two"};
+    for (size_t i = 0; i < 3; i++) {
+        tt_meter *m = tt_meter_get(sdk.meters, names[i], NULL);
+        tt_gauge_set(tt_gauge_new(m, i == 0 ? "a" : i == 1 ? "b" : "c", NULL), 1, NULL, 0);
+    }
+    check_metrics_text(sdk.meters, "# TYPE a gauge\na 1\n");
+    tt_sdk_free(&sdk);
+}
+
+static void test_limits_hold_for_logs(void **state)
+{
+    (void)state;
+    tt_sdk sdk;
+    assert_int_equal(create("file_format: \"1.0\"\n"
+                            "attribute_limits: {attribute_value_length_limit: 3}\n"
+                            "logger_provider:\n"
+                            "  limits: {attribute_count_limit: 1}\n"
+                            "  processors: [{simple: {exporter: {sink: }}}]\n",
+                            &sdk),
+                     TT_OK);
+    tt_attr attrs[] = {tt_str("first", "abcdef"), tt_str("second", "x")};
+    tt_log(tt_logger_get(sdk.loggers, "t", NULL), TT_SEVERITY_ERROR, "text", attrs, 2);
+    otlp_sink_has(&sink, "{\"key\":\"first\",\"value\":{\"stringValue\":\"abc\"}}");
+    otlp_sink_lacks(&sink, "second");
+    tt_sdk_free(&sdk);
+}
+
+static void test_limits_hold_for_events_and_links(void **state)
+{
+    (void)state;
+    tt_sdk sdk;
+    assert_int_equal(create("file_format: \"1.0\"\n"
+                            "tracer_provider:\n"
+                            "  limits: {event_attribute_count_limit: 1,\n"
+                            "           link_attribute_count_limit: 2}\n"
+                            "  processors: [{simple: {exporter: {sink: }}}]\n",
+                            &sdk),
+                     TT_OK);
+    tt_span span = tt_span_start(tt_tracer_get(sdk.tracers, "t", NULL), "work", NULL);
+    tt_attr attrs[] = {tt_str("a", "1"), tt_str("b", "2"), tt_str("c", "3")};
+    tt_link link = {.span = tt_span_context_of(span), .attrs = attrs, .attrs_n = 3};
+    tt_span_add_event(span, "event", 0, attrs, 3);
+    tt_span_add_link(span, &link);
+    tt_span_end(span);
+    otlp_sink_lacks(&sink, "\"key\":\"c\"");
+    otlp_sink_has(&sink, "\"key\":\"b\""); // of the link
+    otlp_sink_has(&sink, "\"droppedAttributesCount\":2");
+    tt_sdk_free(&sdk);
 }
 
 static int produced;
@@ -531,6 +609,9 @@ static void test_what_is_not_known_is_told_and_left_out(void **state)
         pulled,
         "tracer_provider: {sampler: {composite/development: {rule_based: {rules: [{}]}}}}",
         "tracer_provider: {limits: {event_count_limit: -1}}",
+        "tracer_provider: {tracer_configurator/development: {}}",
+        "logger_provider: {logger_configurator/development: {loggers: []}}",
+        "meter_provider: {readers: [], meter_configurator/development: {meters: [{}]}}",
         "tracer_provider: {limits: {event_count_limit: many}}",
         "meter_provider: {readers: [{pull: {exporter: {nothing: }}}]}",
         "meter_provider: {readers: [{other: }]}",
@@ -597,6 +678,10 @@ int main(void)
         TEST(readers_have_limits_and_aggregations_of_their_own),
         TEST(views_may_be_composed),
         TEST(readers_have_producers),
+        TEST(newer_format_is_read_and_told),
+        TEST(meters_are_switched),
+        TEST(limits_hold_for_logs),
+        TEST(limits_hold_for_events_and_links),
         TEST(samplers_are_found_by_others),
         TEST(limits_hold_for_spans),
         TEST(detectors_are_filtered),
