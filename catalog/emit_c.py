@@ -213,6 +213,8 @@ class Writer:
         out = ["a.n = 0;"]
         for key, source in record.labels:
             out += self.label(key, source)
+        for key, (_, field) in record.texts:
+            out.append(f"put_string(&a, KEY({quoted(key)}), c->keep_ids ? {self.read(field)} : NULL);")
         return out
 
     def condition(self, parts):
@@ -266,16 +268,19 @@ class Writer:
         before = None
         for record in records:
             labels = self.labels(record)
-            if labels and labels != before:
-                for step in labels:
-                    steps.add(step)
-                before = labels
             tests = [self.condition(part) for part in record.conditions]
             if record.unless:
                 tests.append(f"!(c->sets & {set_constant(record.unless)})")
+            collects = labels and labels != before
             if tests:
-                steps.add(f"if ({' && '.join(tests)})")
+                steps.add(f"if ({' && '.join(tests)})" + (" {" if collects else ""))
+            for step in labels if collects else []:
+                steps.add(step, 2 if tests else 1)
             steps.add(self.feed(record, amount or self.amount(record)), 2 if tests else 1)
+            if tests and collects:
+                steps.add("}")
+            if collects:
+                before = None if tests else labels
 
 
 def by_set(records):

@@ -44,7 +44,7 @@ def metric_rows(one):
     for m in one.metrics:
         unit = f"`{m.unit}`" if m.unit else ""
         what = cell(m.description.rstrip(".")) + (". " + cell(m.note.rstrip(".")) if m.note else "")
-        out.append(f"| `{m.name}` | {m.type.replace('_', ' ')} | {names(m.labels)} | {names(m.ids)} | {unit} | "
+        out.append(f"| `{m.name}` | {m.type.replace('_', ' ')} | {names(m.labels)} | {names([*m.ids, *m.texts])} | {unit} | "
                    f"`{prometheus_name(m)}` | {what} |\n")
     return "".join(out)
 

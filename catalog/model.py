@@ -94,7 +94,7 @@ class Item:
 
 
 class Metric(Item):
-    KEYS = {"name", "type", "unit", "description", "labels", "ids", "buckets", "note"}
+    KEYS = {"name", "type", "unit", "description", "labels", "ids", "texts", "buckets", "note"}
 
     def __init__(self, path, source, owner):
         super().__init__(path, source)
@@ -107,11 +107,13 @@ class Metric(Item):
         self.note = self.text(source, "note")
         self.labels = self.words(source, "labels")
         self.ids = self.words(source, "ids")
+        # As ids, but too long for exemplars: not given at all unless ids are kept.
+        self.texts = self.words(source, "texts")
         if not NAME.match(self.name):
             self.fail(f"name: {self.name!r} is no name of an instrument", self.name.line)
         if self.type not in TYPES:
             self.fail(f"type: {self.type!r}; expected one of {', '.join(TYPES)}", self.type.line)
-        for label in self.ids:
+        for label in [*self.ids, *self.texts]:
             if label in self.labels:
                 self.fail(f"ids: {label} stands in labels, too", label.line)
         self.bounds = self.read_bounds(source)
@@ -189,6 +191,10 @@ class Record(Item):
                 self.fail(f"labels: {self.metric.name} has no label {label!r}", label.line)
         self.labels = [(key, self.label_source(owner, key)) for key in [*self.metric.labels, *self.metric.ids]]
         self.labels = [(key, source) for key, source in self.labels if source]
+        self.texts = [(key, self.label_source(owner, key)) for key in self.metric.texts]
+        for key, source in self.texts:
+            if not source or source[0] != "field" or source[1].type != "string":
+                self.fail(f"texts: {key} is no text of {owner.name}", key.line)
         self.conditions = [self.condition(owner, part) for part in (self.when or "").split("&") if part]
         self.amount = self.amount_source(owner)
 

@@ -133,6 +133,7 @@ tt_catalog *tt_catalog_new(const tt_catalog_options *options)
         return NULL;
     }
     c->sets = o.sets ? o.sets | TT_SET_TELLTALE : UINT64_MAX;
+    c->keep_ids = o.keep_ids;
     c->meters = o.meters;
     c->tracers_of = o.tracers;
     c->loggers = o.loggers;

@@ -78,6 +78,7 @@ union instrument {
 
 struct tt_catalog {
     uint64_t sets;
+    bool keep_ids;
     struct tt_catalog *before; /* of global.c */
     /* Borrowed. */
     tt_meter_provider *meters;

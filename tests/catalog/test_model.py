@@ -70,6 +70,7 @@ class Bad(unittest.TestCase):
         ("    buckets: [1, 2, 4]\n", "", 8, "each histogram has them"),
         ("labels: [kind]", "labels: [kind, kind]", 7, "stands in it twice"),
         ("labels: [kind]", "labels: [kind], ids: [kind]", 7, "stands in labels, too"),
+        ("labels: [kind]", "labels: [kind], texts: [kind]", 7, "stands in labels, too"),
         ("labels: [kind]", "labels: kind", 7, "expected a list"),
         ("labels: [kind]", "buckets: [1]", 7, "buckets are of histograms"),
         ("name: work\n", "name: Work\n", 15, "'Work'"),

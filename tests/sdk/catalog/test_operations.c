@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/str.h"
 #include "support/check.h"
 #include "support/otlp_sink.h"
 #include "telltale/catalog.h"
@@ -414,6 +415,57 @@ static void test_ids_are_labels_when_asked_for(void **state)
     tt_meter_provider_free(others);
 }
 
+static void test_optional_labels_are_there_when_they_are_told(void **state)
+{
+    (void)state;
+    tt_http_request request = {
+        .size = sizeof request, .method = "GET", .route = "/", .status = 200};
+    tt_http_request_track(catalog, &request, 1000000);
+    assert_true(scrape_has("http_server_request_duration_seconds_count{http_request_method=\"GET\","
+                           "http_response_status_code=\"200\",http_route=\"/\","
+                           "url_scheme=\"http\"} 1\n"));
+    request.server_address = "shop.example";
+    request.server_port = 8443;
+    request.protocol_name = "spdy";
+    request.synthetic_type = "bot";
+    tt_http_request_track(catalog, &request, 1000000);
+    assert_true(scrape_has("http_route=\"/\",network_protocol_name=\"spdy\","
+                           "server_address=\"shop.example\",server_port=\"8443\","
+                           "url_scheme=\"http\",user_agent_synthetic_type=\"bot\"} 1\n"));
+    tt_rpc_request rpc = {.size = sizeof rpc, .method = "a/B", .server_address = "rpc.example"};
+    tt_rpc_request_track(catalog, &rpc, 1000000);
+    assert_true(scrape_has("server_address=\"rpc.example\"} 1\n"));
+    tt_db_query query = {.size = sizeof query, .system = "postgresql", .text = "CALL f($1)"};
+    query.stored_procedure = "f";
+    query.peer_address = "10.0.0.7";
+    query.peer_port = 5432;
+    tt_db_query_track(catalog, &query, 1000000);
+    assert_true(scrape_has("db_stored_procedure_name=\"f\",db_system_name=\"postgresql\","
+                           "network_peer_address=\"10.0.0.7\",network_peer_port=\"5432\"} 1\n"));
+    assert_false(scrape_has("CALL"));
+}
+
+static void test_texts_of_many_values_are_labels_when_ids_are(void **state)
+{
+    (void)state;
+    tt_meter_provider *others = tt_meter_provider_new(NULL);
+    tt_catalog_options o = {.size = sizeof o, .meters = others, .keep_ids = true};
+    tt_catalog *with_ids = tt_catalog_new(&o);
+    tt_db_query query = {.size = sizeof query, .system = "postgresql", .text = "CALL f($1)"};
+    tt_mcp_call call = {.size = sizeof call, .method = "resources/read", .resource_uri = "a:b"};
+    tt_db_query_track(with_ids, &query, 1000000);
+    tt_mcp_call_track(with_ids, &call, 1000000);
+    char *text;
+    size_t n;
+    tt_prometheus_options p = {.size = sizeof p, .without_scope = true};
+    assert_int_equal(tt_prometheus_render_new(others, &p, 1 << 20, &text, &n), TT_OK);
+    assert_true(str_find(str_of(text, n), STR("db_query_text=\"CALL f($1)\"")) < n);
+    assert_true(str_find(str_of(text, n), STR("mcp_resource_uri=\"a:b\"")) < n);
+    free(text);
+    tt_catalog_free(with_ids);
+    tt_meter_provider_free(others);
+}
+
 static void test_ids_stand_on_exemplars(void **state)
 {
     (void)state;
@@ -578,6 +630,8 @@ int main(void)
         TEST(test_the_process_has_one_catalog_for_each_tt_init),
         TEST(test_only_chosen_sets_are_recorded),
         TEST(test_ids_are_labels_when_asked_for),
+        TEST(test_optional_labels_are_there_when_they_are_told),
+        TEST(test_texts_of_many_values_are_labels_when_ids_are),
         TEST(test_ids_stand_on_exemplars),
         TEST(test_ids_of_calls_go_to_the_current_span),
         TEST(test_requests_and_dependencies_are_spans),

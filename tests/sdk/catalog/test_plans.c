@@ -169,7 +169,7 @@ static const struct promised promises[] = {
     {"telltale.http", "http_server_response_body_size_bytes", "histogram", HTTP_LABELS, NULL},
     {"telltale.http", "http_client_request_duration_seconds", "histogram",
      "error_type http_request_method http_response_status_code network_protocol_version "
-     "server_address server_port url_scheme",
+     "server_address server_port url_scheme url_template",
      HTTP_BUCKETS},
     {"telltale.db", "db_client_operation_duration_seconds", "histogram",
      "db_collection_name db_namespace db_operation_name db_query_summary "
