@@ -100,6 +100,7 @@ static void send_pending(struct batcher *b)
     b->pending = b->pending_bytes = 0;
     int rc = build_request(b) ? TT_OK : TT_ERR_NOMEM;
     int64_t timeout_ms = time_left_ms(b);
+    atomic_add_relaxed(rc == TT_OK ? &b->processed : &b->no_memory, items);
     if (rc == TT_OK)
         rc = e->send(e->arg, b->options.signal, b->request.p, b->request.n, items, timeout_ms);
     if (rc != TT_OK) {
@@ -118,6 +119,7 @@ static bool take_record(void *arg, const char *record, size_t n)
     otlp_put_bytes(&s->pending, RECORDS, record + sizeof s, n);
     if (buf_failed(&s->pending)) { // no memory: what there was before is still whole
         s->pending.failed = false;
+        atomic_add_relaxed(&b->no_memory, 1);
         lose(b, 1);
         return true;
     }
@@ -160,10 +162,14 @@ static void wake(void *arg)
 char *source_reserve(struct source *s, size_t n)
 {
     struct batcher *b = s->batcher;
+    _Atomic(uint64_t) *cause = &b->shut_down;
     char *to = NULL;
-    if (LIKELY(!atomic_get_relaxed(&b->closed)))
+    if (LIKELY(!atomic_get_relaxed(&b->closed))) {
+        cause = &b->queue_full;
         to = relay_reserve(b->relay, n + sizeof s);
+    }
     if (UNLIKELY(!to)) {
+        atomic_add_relaxed(cause, 1);
         lose(b, 1);
         problem_add(TT_PROBLEM_LIMIT, 1);
         return NULL;

@@ -12,6 +12,7 @@
 #include "core/relay.h"
 #include "core/worker.h"
 #include "telltale/exporter.h"
+#include "telltale/watch.h"
 
 struct batcher;
 
@@ -47,7 +48,10 @@ struct batcher {
     bool timed_out;
     bool disabled; /* never changed */
     atomic_bool closed;
-    _Atomic(uint64_t) lost;
+    _Atomic(uint64_t) lost; /* all of them, and what the exporter failed with */
+    /* Records given to the exporter, or that are none of its; lost before, by the cause. */
+    _Atomic(uint64_t) processed, queue_full, shut_down, no_memory;
+    _Atomic(uint64_t) filtered; /* log records that were not wanted */
 };
 
 /* `resource`: borrowed, copied; NULL: the default one. False when out of memory; batcher_done frees
@@ -67,6 +71,9 @@ static inline void exporter_close(const tt_exporter *e)
 /* As tt_tracer_provider_flush and _shutdown. */
 int batcher_flush(struct batcher *b, int64_t timeout_ms);
 int batcher_shutdown(struct batcher *b, int64_t timeout_ms);
+
+/* All of `out` but its size and what is of spans alone. */
+void batcher_read(const struct batcher *b, tt_pipeline *out);
 
 /* The source of a scope; a new one has `size` bytes, zeros behind the source. NULL when the SDK is
  * disabled, or out of memory, which is told. */

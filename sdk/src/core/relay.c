@@ -18,7 +18,9 @@ struct ring {
     uint64_t seen_tail;                          /* the writer's last look at tail */
     uint64_t room_at;                            /* where the reserved record begins */
     uint64_t wake_at;                            /* the head at which to look for the reader */
+    _Atomic(uint64_t) written;                   /* records; counted by the writer */
     _Alignas(CACHE_LINE) _Atomic(uint64_t) tail; /* stored by the reader */
+    _Atomic(uint64_t) read;                      /* records; counted by the reader */
 };
 
 struct relay {
@@ -89,6 +91,7 @@ static void after_fork_in_child(void)
     for (struct relay *q = all.relays; q; q = q->next) {
         for (struct ring *r = q->rings; r; r = r->next) {
             atomic_set_relaxed(&r->tail, atomic_get_relaxed(&r->head));
+            atomic_set_relaxed(&r->read, atomic_get_relaxed(&r->written));
             r->owned = false;
         }
     }
@@ -247,6 +250,7 @@ void relay_commit(struct relay *q, size_t n)
     struct ring *r = own_ring(q);
     uint64_t after = r->room_at + padded(n);
     put_size(r, q->cap, r->room_at, (int64_t)n);
+    counter_add_own(&r->written);
     atomic_set_release(&r->head, after); // pairs with drain_ring
     if (UNLIKELY(after >= r->wake_at))
         wake_reader(q, r, after);
@@ -268,6 +272,7 @@ static bool drain_ring(struct relay *q, struct ring *r,
             tail += q->cap - at;
             continue;
         }
+        atomic_set_release(&r->read, atomic_get_relaxed(&r->read) + 1); // pairs with relay_state
         more = visit(arg, r->bytes + at + HEAD, (size_t)size);
         tail += padded((size_t)size);
         atomic_set_release(&r->tail, tail); // pairs with relay_reserve
@@ -288,4 +293,24 @@ void relay_drain(struct relay *q, bool (*visit)(void *arg, const char *record, s
     struct ring *r = NULL;
     while ((r = next_ring(q, r)) && drain_ring(q, r, visit, arg)) {
     }
+}
+
+/* --- counting -------------------------------------------------------------------------------- */
+
+enum { RECORD_BYTES = 1024 }; /* as long as there has been none */
+
+COLD struct relay_state relay_state(struct relay *q)
+{
+    struct relay_state sum = {0};
+    uint64_t bytes = 0, rings = 0;
+    for (struct ring *r = NULL; (r = next_ring(q, r)); rings++) {
+        uint64_t read = atomic_get_acquire(&r->read); // pairs with drain_ring: written before
+        uint64_t written = atomic_get_relaxed(&r->written);
+        sum.written += written;
+        sum.waiting += written - read;
+        bytes += atomic_get_relaxed(&r->head);
+    }
+    uint64_t each = sum.written ? MAX(bytes / sum.written, 1) : RECORD_BYTES;
+    sum.room = MAX(rings, 1) * q->cap / each;
+    return sum;
 }

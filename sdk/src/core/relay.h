@@ -30,6 +30,12 @@ void relay_free(struct relay *q);
 char *relay_reserve(struct relay *q, size_t n);
 void relay_commit(struct relay *q, size_t n);
 
+struct relay_state {
+    uint64_t written, waiting; /* records: since the beginning or fork(), and now */
+    uint64_t room;             /* for how many, of the size of those so far, there would be */
+};
+struct relay_state relay_state(struct relay *q);
+
 /* Hands over all records that are there, until `visit` returns false. One reader at a time. */
 void relay_drain(struct relay *q, bool (*visit)(void *arg, const char *record, size_t n),
                  void *arg);

@@ -92,8 +92,10 @@ static void emit(struct logger *l, tt_log_record *r)
     const tt_logger_provider *p = logger_provider(l);
     tt_span_context span = span_of(r->context);
     if (UNLIKELY(atomic_get_relaxed(&l->handle.trace_based)) && span_context_is_valid(&span) &&
-        !(span.flags & TT_FLAG_SAMPLED))
+        !(span.flags & TT_FLAG_SAMPLED)) {
+        log_filtered(&l->handle);
         return;
+    }
     if (!r->severity_text)
         r->severity_text = severity_name(r->severity);
     if (UNLIKELY(!p->plain || r->exception)) {
@@ -120,13 +122,17 @@ void tt_log_emit(tt_logger *l, const tt_log_record *record)
         r.attrs_n = 0;
     if (is_allowed(l, r.severity))
         emit(logger_of(l), &r);
+    else
+        log_filtered(l);
 }
 
 void tt_log(tt_logger *l, enum tt_severity severity, const char *message, const tt_attr *attrs,
             size_t n)
 {
-    if (LIKELY(!is_allowed(l, severity)))
+    if (LIKELY(!is_allowed(l, severity))) {
+        log_filtered(l);
         return;
+    }
     tt_log_record r = {.severity = severity,
                        .body = tt_value_str(message),
                        .attrs = attrs,
@@ -136,8 +142,10 @@ void tt_log(tt_logger *l, enum tt_severity severity, const char *message, const 
 
 void tt_logf(tt_logger *l, enum tt_severity severity, const char *format, ...)
 {
-    if (LIKELY(!is_allowed(l, severity)))
+    if (LIKELY(!is_allowed(l, severity))) {
+        log_filtered(l);
         return;
+    }
     char message[MESSAGE_MAX];
     va_list args;
     va_start(args, format);

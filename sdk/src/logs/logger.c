@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/env.h"
 #include "core/problem.h"
+#include "telltale/watch.h"
 
 enum { FREE_TIMEOUT_MS = 5000 };
 
@@ -190,6 +191,14 @@ uint64_t tt_logger_provider_lost(const tt_logger_provider *p)
     return p ? atomic_get_relaxed(&p->batcher.lost) : 0;
 }
 
+void tt_logger_provider_pipeline(tt_logger_provider *provider, tt_pipeline *inout)
+{
+    tt_pipeline p = {.size = inout->size};
+    if (provider)
+        batcher_read(&provider->batcher, &p);
+    memcpy(inout, &p, MIN(p.size, sizeof p));
+}
+
 /* --- loggers and their levels ---------------------------------------------------------------- */
 
 static bool rule_is_for(const struct logger_rule *r, const struct logger *l)
@@ -267,6 +276,12 @@ int tt_logger_provider_configure(tt_logger_provider *p, const char *name,
     }
     mutex_unlock(&p->batcher.lock);
     return TT_OK;
+}
+
+void log_filtered(tt_logger *l)
+{
+    if (l && atomic_get_relaxed(&l->level) < TT_SEVERITY_OFF)
+        atomic_add_relaxed(&logger_of(l)->source.batcher->filtered, 1);
 }
 
 bool tt_logger_is_enabled(const tt_logger *handle, enum tt_severity severity)

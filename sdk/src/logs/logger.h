@@ -51,6 +51,9 @@ static inline tt_logger_provider *logger_provider(const struct logger *l)
     return CONTAINER_OF(l->source.batcher, tt_logger_provider, batcher);
 }
 
+/* Counts a record that came to a logger and goes no further, unless that is off or NULL. */
+void log_filtered(tt_logger *l);
+
 /* Encodes a record into the ring. */
 void log_encode(struct logger *l, const tt_log_record *r, size_t dropped,
                 const tt_span_context *span);

@@ -230,6 +230,8 @@ void log_process(struct logger *l, const tt_log_record *given, const tt_span_con
     cut(&w, p);
     if (goes_on && p->batcher.options.exporter.send)
         log_encode(l, &w.record, w.dropped, span);
+    else
+        log_filtered(&l->handle);
     for (struct owned *o = w.owned, *next; o; o = next) {
         next = o->next;
         free(o);

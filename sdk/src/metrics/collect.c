@@ -1,6 +1,7 @@
 /* Collecting: callbacks are asked, then the cells of all threads are summed series by series. */
 #include <stdlib.h>
 
+#include "core/clock.h"
 #include "core/problem.h"
 #include "metrics/provider.h"
 #include "metrics/record.h"
@@ -130,7 +131,9 @@ void tt_observe_double(tt_observation *o, tt_observable *instrument, double v, c
 
 void provider_collect_begin(tt_meter_provider *p)
 {
+    int64_t now = clock_mono_ns();
     mutex_lock(&p->collect);
+    p->began_mono_ns = now;
     p->collection++;
     tt_observation o = {p};
     const struct callback *c = NULL;
@@ -138,8 +141,21 @@ void provider_collect_begin(tt_meter_provider *p)
         c->call(&o, c->arg);
 }
 
-void provider_collect_end(tt_meter_provider *p)
+void provider_collect_end(tt_meter_provider *p, tt_collection c)
 {
+    const tt_collection_watch *watch = p->watch;
+    c.duration_ns = clock_mono_ns() - p->began_mono_ns;
+    mutex_unlock(&p->collect);
+    if (watch)
+        watch->collected(watch->arg, &c);
+}
+
+void tt_meter_provider_watch(tt_meter_provider *p, const tt_collection_watch *watch)
+{
+    if (!p)
+        return;
+    mutex_lock(&p->collect);
+    p->watch = watch;
     mutex_unlock(&p->collect);
 }
 

@@ -285,5 +285,7 @@ int otlp_metrics_collect(tt_meter_provider *p, struct delta *d, struct buf *out,
     d->last_unix_ns = (int64_t)w.now_unix_ns;
     free(w.point);
     *out_points = w.points;
-    return buf_failed(out) ? TT_ERR_NOMEM : TT_OK;
+    int rc = buf_failed(out) ? TT_ERR_NOMEM : TT_OK;
+    provider_collect_end(p, (tt_collection){.reader = d, .points = w.points, .status = rc});
+    return rc;
 }

@@ -149,6 +149,7 @@ static bool put_stream(struct writer *w, struct stream *s, bool head)
         if (!any && head)
             w->format->head(w);
         any = true;
+        w->points += n;
         if (s->kind < SERIES_HISTOGRAM)
             put_numbers(w, batch, n);
         else
@@ -238,9 +239,10 @@ static int render(tt_meter_provider *p, const tt_prometheus_options *options, st
     if (!w.options.without_target && p->resource->set->n)
         w.format->target(&w, p->resource->set);
     int rc = put_streams(&w);
-    provider_collect_end(p);
     w.format->end(&w);
     out->failed |= buf_failed(&w.part);
+    int status = rc == TT_OK && buf_failed(out) ? TT_ERR_SPACE : rc;
+    provider_collect_end(p, (tt_collection){.points = w.points, .status = status});
     buf_done(&w.part);
     free(w.point);
     return rc;

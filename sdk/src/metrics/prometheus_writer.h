@@ -41,6 +41,7 @@ struct writer {
     const char *total;   /* suffix of a counter's samples */
     struct str scope;    /* the scope's labels */
     struct point *point; /* scratch */
+    size_t points;       /* how many are written */
     size_t family_at;    /* protobuf: where the family began */
     struct buf part;     /* protobuf: scratch */
 };

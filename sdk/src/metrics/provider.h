@@ -6,6 +6,7 @@
 #include "core/otlp_head.h"
 #include "metrics/instrument.h"
 #include "telltale/metrics.h"
+#include "telltale/watch.h"
 
 struct callback {
     struct callback *next;
@@ -38,6 +39,8 @@ struct tt_meter_provider {
 
     struct mutex collect; /* one collection at a time; callbacks run and are freed under it */
     uint32_t collection;  /* its number */
+    int64_t began_mono_ns;
+    const tt_collection_watch *watch; /* borrowed; NULL: none. Never changed meanwhile */
 
     struct mutex lock; /* guards all lists and the tables of streams */
     struct callback *callbacks, **callbacks_end;
@@ -79,7 +82,9 @@ struct series *provider_take_series(struct tt_meter_provider *p);
 
 /* Begins a collection: callbacks have run when it returns; holds the collect lock. */
 void provider_collect_begin(struct tt_meter_provider *p);
-void provider_collect_end(struct tt_meter_provider *p);
+
+/* Ends it, and tells who watches; all of `c` but the time is given. */
+void provider_collect_end(struct tt_meter_provider *p, tt_collection c);
 
 /* The stream after `s` (NULL: the first) that a reader sees; 0: one without a number. During a
  * collection. */

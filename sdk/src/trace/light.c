@@ -8,18 +8,14 @@
 
 #include "core/mutex.h"
 
-enum { BLOCK_SLOTS = 31, BLOCKS_MAX = 2048 };
-
-struct light_block {
-    struct light_block *next;
-    struct light slots[BLOCK_SLOTS];
-};
+enum { BLOCKS_MAX = 2048 };
 
 _Thread_local struct light_own light_own;
 
 static struct {
     struct mutex lock;
     struct light_block *orphans; /* of threads that ended */
+    struct light_block *blocks;  /* all */
     size_t made;
 } all = {.lock = MUTEX_INIT};
 
@@ -29,7 +25,7 @@ static bool usable; /* set by prepare, once */
 
 static void set_owner(struct light_block *b, const void *owner)
 {
-    for (size_t i = 0; i < BLOCK_SLOTS; i++)
+    for (size_t i = 0; i < LIGHT_SLOTS; i++)
         atomic_set_relaxed(&b->slots[i].owner, owner);
 }
 
@@ -75,7 +71,7 @@ static void put_free(struct light *l)
 static size_t collect(struct light_block *b, bool unused)
 {
     size_t found = 0;
-    for (size_t i = 0; i < BLOCK_SLOTS; i++) {
+    for (size_t i = 0; i < LIGHT_SLOTS; i++) {
         struct light *l = &b->slots[i];
         uint64_t generation = atomic_get_relaxed(&l->generation);
         if (generation % 2 && atomic_get_relaxed(&l->ended_elsewhere) == generation) {
@@ -108,6 +104,8 @@ static struct light_block *take_block(void)
         all.orphans = b->next;
     } else if (all.made < BLOCKS_MAX && (b = aligned_alloc(CACHE_LINE, sizeof *b))) {
         memset(b, 0, sizeof *b);
+        b->made_next = all.blocks;
+        all.blocks = b;
         all.made++;
     }
     mutex_unlock(&all.lock);
@@ -143,4 +141,22 @@ void light_end_elsewhere(struct light *l, uint64_t generation)
     if (atomic_get_acquire(&l->generation) != generation ||
         atomic_exchange(&l->ended_elsewhere, generation) == generation)
         problem(TT_PROBLEM_MISUSE, "a span was ended twice", NULL);
+}
+
+/* Each start and each end has made the generation one more. */
+void light_count(int64_t out[3])
+{
+    mutex_lock(&all.lock);
+    const struct light_block *b = all.blocks; // new ones are put in front
+    mutex_unlock(&all.lock);
+    out[0] = out[1] = out[2] = 0;
+    for (; b; b = b->made_next) {
+        for (size_t i = 0; i < LIGHT_SLOTS; i++)
+            out[0] += (int64_t)(atomic_get_relaxed(&b->slots[i].generation) + 1) / 2;
+        for (size_t i = 0; i < 2; i++) {
+            int64_t children = (int64_t)atomic_get_relaxed(&b->children[i]);
+            out[0] -= children;
+            out[1 + i] += children;
+        }
+    }
 }

@@ -25,6 +25,15 @@ struct light {
     struct light *next;                                /* free ones; the owner's */
 };
 
+/* Slots, and what only their owner counts. */
+enum { LIGHT_SLOTS = 31 };
+struct light_block {
+    struct light_block *next;      /* of the owner's, or of the orphans */
+    struct light_block *made_next; /* of all */
+    _Atomic(uint64_t) children[2]; /* started with a parent: in this process, in another */
+    struct light slots[LIGHT_SLOTS];
+};
+
 struct light_own {
     struct light *free;
     struct light_block *blocks;
@@ -39,6 +48,15 @@ static inline bool span_is_light(tt_span span)
 {
     return (span.generation & LIGHT_SIGN) != 0;
 }
+
+/* Counts the span that this thread has just started as one with a parent. */
+static inline void light_count_child(bool remote)
+{
+    counter_add_own(&light_own.blocks->children[remote]);
+}
+
+/* How many were started by all threads: without parent, with one in this process, in another. */
+void light_count(int64_t out_started[3]);
 
 /* Makes free slots; false when there are too many spans, or no memory, which is told. */
 bool light_refill(void);

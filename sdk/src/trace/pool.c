@@ -6,6 +6,7 @@
 #include "base/compiler.h"
 #include "core/mutex.h"
 #include "core/problem.h"
+#include "telltale/watch.h"
 #include "trace/span.h"
 
 enum { LIVE_MAX = 1 << 16, KEPT_MAX = 64, REFILL = 16, YIELDS_MAX = 1 << 20 };
@@ -13,6 +14,7 @@ enum { LIVE_MAX = 1 << 16, KEPT_MAX = 64, REFILL = 16, YIELDS_MAX = 1 << 20 };
 static struct {
     struct mutex lock;
     struct tt_span_memory *free;
+    struct tt_span_memory *first; /* of all */
     size_t made;
 } pool = {.lock = MUTEX_INIT};
 
@@ -70,8 +72,19 @@ static void prepare(void)
 static struct tt_span_memory *make(void)
 {
     struct tt_span_memory *s = pool.made < LIVE_MAX ? calloc(1, sizeof *s) : NULL;
-    if (s)
-        pool.made++;
+    if (!s)
+        return NULL;
+    pool.made++;
+    s->made_next = pool.first;
+    pool.first = s;
+    return s;
+}
+
+struct tt_span_memory *span_first(void)
+{
+    mutex_lock(&pool.lock);
+    struct tt_span_memory *s = pool.first; // new ones are put in front
+    mutex_unlock(&pool.lock);
     return s;
 }
 
@@ -113,11 +126,11 @@ struct tt_span_memory *span_take(void)
     own.free = s->next;
     own.n--;
     s->attrs_n = s->attrs_dropped = s->events_n = s->events_dropped = 0;
-    s->links_n = s->links_dropped = 0;
-    s->state_n = 0;
+    s->links_n = s->links_dropped = s->state_n = 0;
     s->keys = 0;
     s->ending = false;
     s->status = TT_STATUS_UNSET;
+    s->origin = TT_ORIGIN_NONE;
     s->name.n = s->message.n = 0;
     s->bytes = s->room;
     s->n = 0;

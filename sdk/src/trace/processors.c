@@ -8,6 +8,7 @@
 #include "core/problem.h"
 #include "core/proto_read.h"
 #include "core/resource.h"
+#include "telltale/watch.h"
 #include "trace/tracer.h"
 
 enum { NAME = 5, ATTRIBUTES = 9, STATUS = 15, STATUS_MESSAGE = 2, STATE = 3 };
@@ -62,7 +63,7 @@ static void describe(tt_span_data *d, const struct tt_span_memory *s, int64_t en
     tt_tracer *t = s->tracer;
     *d = (tt_span_data){
         .span = s->context,
-        .parent_remote = s->has_parent && s->parent_remote,
+        .parent_remote = s->origin == TT_ORIGIN_REMOTE,
         .sampled = s->sampled,
         .kind = (enum tt_span_kind)s->kind,
         .status = s->status,
@@ -76,7 +77,7 @@ static void describe(tt_span_data *d, const struct tt_span_memory *s, int64_t en
         .scope = &t->view,
         .resource = t->source.batcher->resource,
     };
-    if (s->has_parent)
+    if (s->origin)
         memcpy(d->parent_id, s->parent_id, sizeof d->parent_id);
 }
 
@@ -116,6 +117,7 @@ struct tt_span_memory *processors_end(struct tt_span_memory *s, int64_t end_unix
     if (!span_lock(last)) // a child after fork()
         return NULL;
     last.generation += 2; // now nobody knows it
+    atomic_set_relaxed(&s->renewed, atomic_get_relaxed(&s->renewed) + 4);
     atomic_set_release(&s->generation, last.generation);
     span_unlock(s);
     tell_end(s, end_unix_ns);

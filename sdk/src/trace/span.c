@@ -13,6 +13,7 @@
 #include "core/problem.h"
 #include "core/proto.h"
 #include "core/random.h"
+#include "telltale/watch.h"
 #include "trace/context.h"
 #include "trace/processors.h"
 #include "trace/sampler.h"
@@ -52,6 +53,7 @@ int64_t span_now_ns(void)
 
 struct parent {
     tt_span_context span;
+    bool valid; /* there is one */
     char state[TRACESTATE_MAX + 1];
     size_t state_n;
 };
@@ -77,11 +79,11 @@ static bool find_parent(struct parent *p, const tt_span_options *o)
                  !span_context_read(current_context.span, &p->span, p->state, &p->state_n))
             read_context(p, current_context.context);
     }
-    bool valid = span_context_is_valid(&p->span);
-    if (UNLIKELY(p->state_n && !valid))
+    p->valid = span_context_is_valid(&p->span);
+    if (UNLIKELY(p->state_n && !p->valid))
         p->state_n = 0;
     p->state[p->state_n] = '\0';
-    return valid;
+    return p->valid;
 }
 
 /* The last 7 bytes of a trace id, of which this is the second half. */
@@ -181,6 +183,15 @@ static enum tt_decision ask_sampler(tt_tracer *t, const struct parent *p, const 
     return sampler_decide(tracer_options(t)->sampler, &sampling, out);
 }
 
+static inline void set_parent(struct tt_span_memory *s, const struct parent *p,
+                              enum tt_decision decision)
+{
+    unsigned origin = (unsigned)p->valid << p->span.remote; // LOCAL is 1, REMOTE is 2
+    s->origin = (uint8_t)origin;
+    memcpy(s->parent_id, p->span.span_id, sizeof s->parent_id);
+    counter_add_own(&s->started[decision][origin]);
+}
+
 /* One that records; {0} when there are too many. `p` NULL: a root. */
 static NO_INLINE tt_span start_full(tt_tracer *t, const struct parent *p,
                                     const tt_span_context *own, const char *name,
@@ -191,16 +202,15 @@ static NO_INLINE tt_span start_full(tt_tracer *t, const struct parent *p,
     if (!s)
         return (tt_span){0};
     s->tracer = t;
-    s->has_parent = p && span_context_is_valid(&p->span);
-    s->parent_remote = p && p->span.remote;
     if (p)
-        memcpy(s->parent_id, p->span.span_id, 8);
+        set_parent(s, p, decision);
     s->context = *own;
-    s->recording = decision != TT_DROP;
+    bool recording = decision != TT_DROP;
+    s->recording = recording;
     s->sampled = decision == TT_RECORD_AND_SAMPLE;
     s->context.flags |= s->sampled ? TT_FLAG_SAMPLED : 0;
     put_state(s, p, more->tracestate);
-    if (s->recording) {
+    if (recording) {
         fill(s, name, o);
         if (more->attrs)
             span_put_attrs(s, more->attrs, more->attrs_n);
@@ -208,7 +218,7 @@ static NO_INLINE tt_span start_full(tt_tracer *t, const struct parent *p,
     uint64_t generation = atomic_get_relaxed(&s->generation) + 1;
     atomic_set_release(&s->generation, generation); // pairs with span_lock
     tt_span span = {s, generation};
-    if (UNLIKELY(tracer_options(t)->processors_n && s->recording))
+    if (UNLIKELY(tracer_options(t)->processors_n && recording))
         processors_start(t, span, o);
     return span;
 }
@@ -251,7 +261,10 @@ static NO_INLINE tt_span start_child(tt_tracer *t, const char *name, const tt_sp
         uint64_t ids[3];
         memcpy(ids, own.trace_id, sizeof own.trace_id);
         memcpy(ids + 2, own.span_id, sizeof own.span_id);
-        return light_start(ids[0], ids[1], ids[2], own.flags);
+        tt_span span = light_start(ids[0], ids[1], ids[2], own.flags);
+        if (span.memory && has_parent)
+            light_count_child(parent.span.remote);
+        return span;
     }
     return start_full(t, &parent, &own, name, o, decision, &sampled.more);
 }
@@ -301,7 +314,7 @@ char *span_encode(const struct tt_span_memory *s, int64_t end_unix_ns, char *to)
 {
     to = put_bytes_field(to, TRACE_ID, s->context.trace_id, 16);
     to = put_bytes_field(to, SPAN_ID, s->context.span_id, 8);
-    if (s->has_parent)
+    if (s->origin)
         to = put_bytes_field(to, PARENT_ID, s->parent_id, 8);
     memcpy(to, s->bytes, s->n);
     to += s->n;
@@ -311,7 +324,7 @@ char *span_encode(const struct tt_span_memory *s, int64_t end_unix_ns, char *to)
     to = put_count(to, DROPPED_ATTRIBUTES, s->attrs_dropped);
     to = put_count(to, DROPPED_EVENTS, s->events_dropped);
     to = put_count(to, DROPPED_LINKS, s->links_dropped);
-    return put_fixed32_field(to, FLAGS, span_flags(s->context.flags, s->parent_remote));
+    return put_fixed32_field(to, FLAGS, span_flags(s->context.flags, s->origin / TT_ORIGIN_REMOTE));
 }
 
 static void export(struct tt_span_memory *s, int64_t end_unix_ns)
@@ -321,6 +334,14 @@ static void export(struct tt_span_memory *s, int64_t end_unix_ns)
         return;
     char *end = span_encode(s, end_unix_ns, start);
     source_commit(&s->tracer->source, (size_t)(end - start));
+}
+
+/* A processor has done with it, though there is nothing to send. */
+static void count_unsampled(struct tt_span_memory *s)
+{
+    counter_add_own(&s->ended[s->recording ? TT_RECORD : TT_DROP]);
+    if (s->recording)
+        atomic_add_relaxed(&s->tracer->source.batcher->processed, 1);
 }
 
 static NO_INLINE void end_full(tt_span span, int64_t end_unix_ns)
@@ -337,6 +358,8 @@ static NO_INLINE void end_full(tt_span span, int64_t end_unix_ns)
     }
     if (s->sampled && tracer_options(s->tracer)->exporter.send)
         export(s, end_unix_ns);
+    else if (!s->sampled)
+        count_unsampled(s);
     span_release(s);
 }
 

@@ -14,6 +14,7 @@
 #include "telltale/trace.h"
 #include "trace/light.h"
 
+enum { DECISIONS = 3, ORIGINS = 3 }; /* of enum tt_decision, of enum tt_origin */
 enum { SPAN_ATTRS_MAX = 128, SPAN_INLINE_BYTES = 1024, SPAN_BYTES_MAX = 1 << 20 };
 
 /* A field of the encoded bytes that may be taken out again. */
@@ -26,20 +27,26 @@ struct tt_span_memory {
     _Atomic(uint64_t) generation;
     atomic_bool busy;
     bool recording, sampled;
+    uint8_t kind;
     bool ending; /* processors are told of its end, which nobody may bring about again */
-    uint8_t kind, status;
+    uint8_t status;
+    uint8_t origin;              /* enum tt_origin: of its parent */
     struct tt_span_memory *next; /* in the pool */
     struct tt_tracer *tracer;
     tt_span_context context;
     uint8_t parent_id[8];
-    bool has_parent, parent_remote;
     int64_t start_unix_ns;
     uint32_t attrs_n, attrs_dropped, events_n, events_dropped, links_n, links_dropped;
-    uint32_t state_at, state_n; /* the tracestate's text in `bytes` */
+    uint32_t state_n, state_at; /* the tracestate's text in `bytes` */
     uint64_t keys; /* a bit for each attribute's hash: most keys are new without a search */
     struct span_field name, message;
     char *bytes; /* `room`, or owned memory */
     uint32_t n, cap;
+    struct tt_span_memory *made_next; /* of all that were ever made */
+    /* Spans it has been, counted by who starts and ends them. What its generation tells besides are
+     * sampled roots, of which there are most. */
+    _Atomic(uint64_t) started[DECISIONS][ORIGINS], ended[DECISIONS];
+    _Atomic(uint64_t) renewed; /* generations that are no start or end */
     struct span_field attrs[SPAN_ATTRS_MAX];
     char room[SPAN_INLINE_BYTES];
 };
@@ -73,6 +80,9 @@ bool span_context_read(tt_span span, tt_span_context *out, char *state, size_t *
 
 /* Memory of a span that nobody else knows, emptied; NULL when there are too many. */
 struct tt_span_memory *span_take(void);
+
+/* The first of all that were ever made. */
+struct tt_span_memory *span_first(void);
 
 /* Ends its generation and gives it back. Under its lock. */
 void span_release(struct tt_span_memory *s);

@@ -1,0 +1,99 @@
+/* What the library counts of itself, for those who watch it: libtelltale-self (self.h) makes
+ * metrics of it, by OpenTelemetry's conventions. */
+#ifndef TELLTALE_WATCH_H
+#define TELLTALE_WATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "telltale/api.h"
+#include "telltale/log.h"
+#include "telltale/metrics.h"
+#include "telltale/trace.h"
+
+TT_BEGIN
+
+/* --- spans and log records --- */
+
+/* Where the parent of a span is. */
+enum tt_origin { TT_ORIGIN_NONE, TT_ORIGIN_LOCAL, TT_ORIGIN_REMOTE };
+
+/* Since the provider was made, but for `started` and `live`. */
+typedef struct tt_pipeline {
+    size_t size;        /* sizeof(tt_pipeline), set by the caller */
+    bool exports;       /* there is an exporter, so the rest but `created` may be above 0 */
+    bool simple;        /* each record is exported by its thread, the queue is empty soon */
+    uint64_t created;   /* log records given to loggers that are not off */
+    uint64_t queued;    /* records that wait for the exporter */
+    uint64_t capacity;  /* how many can, if they are as large as those so far */
+    uint64_t processed; /* given to the exporter, or spans that are recorded but not sampled */
+    uint64_t queue_full, shut_down, no_memory; /* lost on the way, by the cause */
+    /* Spans of all providers of the process, since its start, by enum tt_decision and enum
+     * tt_origin. `live` spans have not ended; of TT_DROP they are not counted. What starts or ends
+     * at this very moment may be counted with others for it, or with none: numbers are exact once
+     * nothing does. */
+    int64_t started[3][3];
+    int64_t live[3];
+} tt_pipeline;
+
+/* Takes microseconds, and some nanoseconds for each span that ever lived at the same time. NULL:
+ * all zeros. */
+TT_API void tt_tracer_provider_pipeline(tt_tracer_provider *provider, tt_pipeline *inout);
+TT_API void tt_logger_provider_pipeline(tt_logger_provider *provider, tt_pipeline *inout);
+
+/* --- collections --- */
+
+/* A reader has collected, or Prometheus' text was rendered. */
+typedef struct tt_collection {
+    const void *reader; /* an address that tells readers apart; NULL: Prometheus' text */
+    int64_t duration_ns;
+    size_t points;
+    int status; /* TT_OK, or why it failed */
+} tt_collection;
+
+/* Called by the thread that has collected, which holds no lock by then. */
+typedef struct tt_collection_watch {
+    void (*collected)(void *arg, const tt_collection *collection);
+    void *arg;
+} tt_collection_watch;
+
+/* Sets the one watch of a provider, NULL: none; before anything reads it, or once nothing does any
+ * more. Borrowed for as long. */
+TT_API void tt_meter_provider_watch(tt_meter_provider *provider, const tt_collection_watch *watch);
+
+/* --- exports --- */
+
+/* What an exporter tells of a `send` that is under way, and then of how it ended. All texts are
+ * borrowed during the call. */
+typedef struct tt_export_report {
+    size_t size;         /* sizeof(tt_export_report) */
+    const char *type;    /* "otlp_http_span_exporter"; always told */
+    const char *server;  /* its name or address; NULL: there is none */
+    int64_t port;        /* 0: as `server` */
+    int64_t http_status; /* of the last answer; 0: there was none */
+    int64_t grpc_status; /* of the last answer, from 0 on; below 0: there was none */
+    const char *error;   /* error.type, NULL: by what `send` returns */
+    int64_t rejected;    /* items that the server did not take, in a `send` that is TT_OK */
+    int64_t kept;        /* items that wait in a buffer of the exporter now, to be sent later */
+    /* How many items of all that were kept are delivered by now, and how many lost. NULL: none is
+     * ever kept. May be called by any thread until the exporter is closed. */
+    void (*later)(void *arg, uint64_t *out_delivered, uint64_t *out_lost);
+    void *arg;
+} tt_export_report;
+
+typedef struct tt_export_watch {
+    void (*told)(void *arg, const tt_export_report *report);
+    void *arg;
+} tt_export_watch;
+
+/* From now on what exporters tell in this thread goes to `watch`; NULL: nowhere. Returns who was
+ * told before. */
+TT_API const tt_export_watch *tt_export_watch_set(const tt_export_watch *watch);
+
+/* For exporters: tells who watches, if anybody does. */
+TT_API void tt_export_tell(const tt_export_report *report);
+
+TT_END
+
+#endif
