@@ -104,6 +104,8 @@ int create_exporter(struct create *c, enum tt_signal signal, const tt_value *exp
         create_complain(c, rc, "a configuration names an exporter that is not known", name);
     if (rc != TT_OK)
         create_complain(c, rc, NULL, NULL);
+    else if (c->watch.exporter)
+        c->watch.exporter(c->watch.arg, signal, name, out);
     return rc;
 }
 
@@ -136,6 +138,14 @@ static bool is_given(const tt_value *v)
     return v && v->type == TT_TYPE_MAP;
 }
 
+static void make_watch(struct create *c)
+{
+    const tt_value *own = tt_property(tt_property(c->model, "distribution"), "telltale");
+    int rc = tt_watch_make(tt_property_bool(own, "self_metrics", false), &c->watch);
+    if (rc != TT_OK)
+        create_complain(c, rc, NULL, NULL);
+}
+
 static void create_all(struct create *c)
 {
     const tt_value *tracers = tt_property(c->model, "tracer_provider");
@@ -149,6 +159,7 @@ static void create_all(struct create *c)
         create_complain(c, TT_ERR_NOMEM, NULL, NULL);
         return;
     }
+    make_watch(c);
     if (is_given(tracers))
         create_tracers(c, tracers);
     if (is_given(loggers))
@@ -156,6 +167,9 @@ static void create_all(struct create *c)
     if (is_given(meters))
         create_meters(c, meters);
     tt_resource_free(c->resource);
+    int rc = c->watch.start ? c->watch.start(c->watch.arg, c->sdk) : TT_OK;
+    if (rc != TT_OK)
+        create_complain(c, rc, NULL, NULL);
 }
 
 int tt_config_create(const tt_value *model, tt_sdk *out)

@@ -8,6 +8,7 @@
 struct create {
     const tt_value *model;
     tt_sdk *sdk;
+    tt_watch watch;
     tt_resource *resource;
     bool exponential; /* the provider makes such histograms, unless a reader says otherwise */
     int rc;           /* the first failure */

@@ -17,6 +17,7 @@
 #ifndef TELLTALE_COMPONENT_H
 #define TELLTALE_COMPONENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -36,7 +37,8 @@ enum tt_component_kind {
     TT_COMPONENT_SAMPLER,
     TT_COMPONENT_DETECTOR,      /* of attributes of the resource */
     TT_COMPONENT_CONFIGURATION, /* reads a configuration file; "file" is the one tt_init asks for */
-    TT_COMPONENT_PRODUCER       /* of metrics that come from elsewhere, of configuration files */
+    TT_COMPONENT_PRODUCER,      /* of metrics that come from elsewhere, of configuration files */
+    TT_COMPONENT_WATCH          /* of the SDK itself; "self" is the one that makes metrics of it */
 };
 
 struct tt_sdk;             /* init.h */
@@ -47,6 +49,18 @@ typedef struct tt_pull {
     void (*stop)(void *arg); /* ends it and frees it; called once */
     void *arg;
 } tt_pull;
+
+/* Watches an SDK that is being made. */
+typedef struct tt_watch {
+    /* Puts an exporter of its own around one, as long as nobody else has it. `name`: its
+     * component's. Without memory it stays as it is. */
+    void (*exporter)(void *arg, enum tt_signal signal, const char *name,
+                     tt_exporter *inout_exporter);
+    /* Called once, with whatever could be made; what it begins is ended by a tt_pull that it adds.
+     */
+    int (*start)(void *arg, struct tt_sdk *sdk);
+    void *arg;
+} tt_watch;
 
 /* The functions return TT_OK, or a negative status after having told why by tt_problem_tell.
  *
@@ -71,6 +85,7 @@ typedef struct tt_component {
         /* Fills what is all zeros; what could not be made may be left out, with the status of it.
          */
         int (*configuration)(void *arg, const char *path, struct tt_sdk *out_sdk);
+        int (*watch)(void *arg, tt_watch *out_watch);
     } make;
     void *arg;
 } tt_component;
@@ -83,6 +98,10 @@ TT_API int tt_component_register(const tt_component *component);
  * there is none. */
 TT_API int tt_component_find(enum tt_component_kind kind, const char *name,
                              tt_component *out_component);
+
+/* Makes the watch "self" if it is wanted; else, and when that fails, which is told, all of it is
+ * NULL. */
+TT_API int tt_watch_make(bool wanted, tt_watch *out_watch);
 
 /* A field of a map, NULL when there is none or `map` is no map. */
 static inline const tt_value *tt_property(const tt_value *map, const char *name)

@@ -63,6 +63,7 @@ typedef struct tt_init_options {
     unsigned log_masks;           /* of enum tt_mask */
     int64_t exit_timeout_ms;      /* how long exit() may be held up: 2000; below 0: not at all */
     bool quiet;                   /* tt_init does not have problems written to stderr, see there */
+    bool self_metrics; /* metrics of the SDK itself (self.h). OTEL_C_SELF_METRICS; false */
 } tt_init_options;
 
 /* Makes what the environment says. It is the caller's, to be shut down and freed. A negative status

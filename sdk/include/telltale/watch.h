@@ -52,14 +52,15 @@ typedef struct tt_collection {
     int status; /* TT_OK, or why it failed */
 } tt_collection;
 
-/* Called by the thread that has collected, which holds no lock by then. */
+/* Called by the thread that collects, as the last thing it does with the provider locked: it may
+ * record values, but neither collect nor set a watch. */
 typedef struct tt_collection_watch {
     void (*collected)(void *arg, const tt_collection *collection);
     void *arg;
 } tt_collection_watch;
 
-/* Sets the one watch of a provider, NULL: none; before anything reads it, or once nothing does any
- * more. Borrowed for as long. */
+/* Sets the one watch of a provider; NULL: none. Borrowed; when this returns, the one before is not
+ * called and will not be again. */
 TT_API void tt_meter_provider_watch(tt_meter_provider *provider, const tt_collection_watch *watch);
 
 /* --- exports --- */
@@ -67,15 +68,15 @@ TT_API void tt_meter_provider_watch(tt_meter_provider *provider, const tt_collec
 /* What an exporter tells of a `send` that is under way, and then of how it ended. All texts are
  * borrowed during the call. */
 typedef struct tt_export_report {
-    size_t size;         /* sizeof(tt_export_report) */
-    const char *type;    /* "otlp_http_span_exporter"; always told */
-    const char *server;  /* its name or address; NULL: there is none */
-    int64_t port;        /* 0: as `server` */
-    int64_t http_status; /* of the last answer; 0: there was none */
-    int64_t grpc_status; /* of the last answer, from 0 on; below 0: there was none */
-    const char *error;   /* error.type, NULL: by what `send` returns */
-    int64_t rejected;    /* items that the server did not take, in a `send` that is TT_OK */
-    int64_t kept;        /* items that wait in a buffer of the exporter now, to be sent later */
+    size_t size;             /* sizeof(tt_export_report) */
+    const char *type;        /* "otlp_http_span_exporter"; always told */
+    const char *server;      /* its name or address; NULL: there is none */
+    int64_t port;            /* 0: as `server` */
+    int64_t http_status;     /* of the last answer; 0: there was none */
+    const char *grpc_status; /* of the last answer: "OK", "UNAVAILABLE"; NULL: there was none */
+    const char *error;       /* error.type, NULL: by what `send` returns */
+    int64_t rejected;        /* items that the server did not take, in a `send` that is TT_OK */
+    int64_t kept;            /* items that wait in a buffer of the exporter now, to be sent later */
     /* How many items of all that were kept are delivered by now, and how many lost. NULL: none is
      * ever kept. May be called by any thread until the exporter is closed. */
     void (*later)(void *arg, uint64_t *out_delivered, uint64_t *out_lost);

@@ -18,7 +18,12 @@ int64_t env_number(const char *name, int64_t otherwise)
     return otherwise;
 }
 
+bool env_is_true(const char *name)
+{
+    return str_eq_nocase(str_c(getenv(name)), STR("true"));
+}
+
 bool env_is_disabled(void)
 {
-    return str_eq_nocase(str_c(getenv("OTEL_SDK_DISABLED")), STR("true"));
+    return env_is_true("OTEL_SDK_DISABLED");
 }

@@ -3,6 +3,7 @@
 
 #include "base/compiler.h"
 #include "core/mutex.h"
+#include "core/problem.h"
 #include "telltale/component.h"
 
 enum { COMPONENTS_MAX = 64 };
@@ -37,6 +38,7 @@ static const struct {
     {TT_COMPONENT_SAMPLER, "jaeger_remote/development", OTLP},
     {TT_COMPONENT_SAMPLER, "composite/development", "libtelltale-sampling.so.0"},
     {TT_COMPONENT_CONFIGURATION, "file", "libtelltale-config.so.0"},
+    {TT_COMPONENT_WATCH, "self", "libtelltale-self.so.0"},
     {TT_COMPONENT_PULL, "prometheus", "libtelltale-prometheus.so.0"},
     {TT_COMPONENT_PULL, "prometheus/development", "libtelltale-prometheus.so.0"},
 };
@@ -97,6 +99,18 @@ int tt_component_find(enum tt_component_kind kind, const char *name, tt_componen
     if (library && component_load && component_load(library)) // it registers when it is loaded
         rc = copy_found(kind, name, out);
     return rc;
+}
+
+int tt_watch_make(bool wanted, tt_watch *out)
+{
+    tt_component c;
+    *out = (tt_watch){0};
+    if (!wanted)
+        return TT_OK;
+    if (tt_component_find(TT_COMPONENT_WATCH, "self", &c) == TT_OK)
+        return c.make.watch(c.arg, out);
+    problem(TT_PROBLEM_MISUSE, "metrics of the SDK itself need libtelltale-self", NULL);
+    return TT_ERR_INVALID;
 }
 
 void component_restart(void)

@@ -18,17 +18,22 @@ static const tt_value no_properties; // TT_TYPE_EMPTY: read the environment
 /* --- names of exporters ---------------------------------------------------------------------- */
 
 struct names {
+    const tt_watch *watch;
     struct str rest;
     const char *variable; /* for problems; NULL: nobody asked for it, so nobody misses it */
     char name[NAME_BYTES];
 };
 
-static struct names names_of(const char *given, const char *variable, const char *otherwise)
+static struct names names_of(const tt_watch *watch, const char *given, const char *variable,
+                             const char *otherwise)
 {
     const char *text = given && *given ? given : getenv(variable);
-    if (text && *text)
-        return (struct names){.rest = str_c(text), .variable = variable};
-    return (struct names){.rest = str_c(otherwise)};
+    struct names n = {.watch = watch, .rest = str_c(otherwise)};
+    if (text && *text) {
+        n.rest = str_c(text);
+        n.variable = variable;
+    }
+    return n;
 }
 
 /* The next name but "none"; false after the last. */
@@ -60,7 +65,10 @@ static int make_exporter(const struct names *n, enum tt_signal signal, tt_export
     tt_component c;
     if (tt_component_find(TT_COMPONENT_EXPORTER, n->name, &c) != TT_OK)
         return unknown(n);
-    return c.make.exporter(c.arg, signal, &no_properties, out);
+    int rc = c.make.exporter(c.arg, signal, &no_properties, out);
+    if (rc == TT_OK && n->watch->exporter)
+        n->watch->exporter(n->watch->arg, signal, n->name, out);
+    return rc;
 }
 
 /* All that are named, as one. */
@@ -172,44 +180,51 @@ static tt_resource *make_resource(const tt_init_options *o)
 
 /* --- the set --------------------------------------------------------------------------------- */
 
-static int make_traces(tt_sdk *sdk, const tt_init_options *o, tt_resource *resource)
+static int make_traces(tt_sdk *sdk, const tt_watch *w, const tt_init_options *o,
+                       tt_resource *resource)
 {
     tt_tracer_provider_options t = {.size = sizeof t, .resource = resource};
-    struct names n = names_of(o->traces_exporter, "OTEL_TRACES_EXPORTER", "otlp");
+    struct names n = names_of(w, o->traces_exporter, "OTEL_TRACES_EXPORTER", "otlp");
     int rc = make_exporters(&n, TT_SIGNAL_TRACES, &t.exporter);
     sdk->tracers = tt_tracer_provider_new(&t);
     return sdk->tracers ? rc : TT_ERR_NOMEM;
 }
 
-static int make_logs(tt_sdk *sdk, const tt_init_options *o, tt_resource *resource)
+static int make_logs(tt_sdk *sdk, const tt_watch *w, const tt_init_options *o,
+                     tt_resource *resource)
 {
     tt_logger_provider_options l = {.size = sizeof l, .resource = resource, .masks = o->log_masks};
-    struct names n = names_of(o->logs_exporter, "OTEL_LOGS_EXPORTER", "otlp");
+    struct names n = names_of(w, o->logs_exporter, "OTEL_LOGS_EXPORTER", "otlp");
     int rc = make_exporters(&n, TT_SIGNAL_LOGS, &l.exporter);
     sdk->loggers = tt_logger_provider_new(&l);
     return sdk->loggers ? rc : TT_ERR_NOMEM;
 }
 
-static int make_metrics(tt_sdk *sdk, const tt_init_options *o, tt_resource *resource)
+static int make_metrics(tt_sdk *sdk, const tt_watch *w, const tt_init_options *o,
+                        tt_resource *resource)
 {
     tt_meter_provider_options m = {.size = sizeof m, .resource = resource};
-    struct names n = names_of(o->metrics_exporter, "OTEL_METRICS_EXPORTER", "prometheus");
+    struct names n = names_of(w, o->metrics_exporter, "OTEL_METRICS_EXPORTER", "prometheus");
     sdk->meters = tt_meter_provider_new(&m);
     return sdk->meters ? add_metrics(sdk, &n) : TT_ERR_NOMEM;
 }
 
 static int make_all(tt_sdk *sdk, const tt_init_options *o)
 {
-    static int (*const parts[])(tt_sdk *, const tt_init_options *,
+    static int (*const parts[])(tt_sdk *, const tt_watch *, const tt_init_options *,
                                 tt_resource *) = {make_traces, make_logs, make_metrics};
+    tt_watch watch;
+    int rc = tt_watch_make(o->self_metrics || env_is_true("OTEL_C_SELF_METRICS"), &watch);
     tt_resource *resource = make_resource(o);
-    int rc = resource ? TT_OK : TT_ERR_NOMEM;
+    if (!resource)
+        rc = TT_ERR_NOMEM;
     for (size_t i = 0; resource && i < ARRAY_LEN(parts); i++) {
-        int made = parts[i](sdk, o, resource);
+        int made = parts[i](sdk, &watch, o, resource);
         rc = rc == TT_OK ? made : rc;
     }
     tt_resource_free(resource);
-    return rc;
+    int started = watch.start ? watch.start(watch.arg, sdk) : TT_OK;
+    return rc == TT_OK ? started : rc;
 }
 
 static int make_from_file(tt_sdk *sdk, const tt_init_options *o, const char *path)

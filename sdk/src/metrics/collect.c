@@ -143,11 +143,10 @@ void provider_collect_begin(tt_meter_provider *p)
 
 void provider_collect_end(tt_meter_provider *p, tt_collection c)
 {
-    const tt_collection_watch *watch = p->watch;
     c.duration_ns = clock_mono_ns() - p->began_mono_ns;
+    if (p->watch)
+        p->watch->collected(p->watch->arg, &c);
     mutex_unlock(&p->collect);
-    if (watch)
-        watch->collected(watch->arg, &c);
 }
 
 void tt_meter_provider_watch(tt_meter_provider *p, const tt_collection_watch *watch)

@@ -40,7 +40,7 @@ struct tt_meter_provider {
     struct mutex collect; /* one collection at a time; callbacks run and are freed under it */
     uint32_t collection;  /* its number */
     int64_t began_mono_ns;
-    const tt_collection_watch *watch; /* borrowed; NULL: none. Never changed meanwhile */
+    const tt_collection_watch *watch; /* borrowed; NULL: none */
 
     struct mutex lock; /* guards all lists and the tables of streams */
     struct callback *callbacks, **callbacks_end;
