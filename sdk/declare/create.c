@@ -141,7 +141,14 @@ static bool is_given(const tt_value *v)
 static void make_watch(struct create *c)
 {
     const tt_value *own = tt_property(tt_property(c->model, "distribution"), "telltale");
-    int rc = tt_watch_make(tt_property_bool(own, "self_metrics", false), &c->watch);
+    tt_component self;
+    if (!tt_property_bool(own, "self_metrics", false))
+        return;
+    int rc = tt_component_find(TT_COMPONENT_WATCH, "self", &self);
+    if (rc == TT_OK)
+        rc = self.make.watch(self.arg, &c->watch);
+    else
+        create_complain(c, rc, "metrics of the SDK itself need libtelltale-self", NULL);
     if (rc != TT_OK)
         create_complain(c, rc, NULL, NULL);
 }

@@ -109,10 +109,10 @@ static const char *const origins[] = {
 
 /* What starts at this moment may be seen with one origin now and another next time, but a counter
  * does not go back. */
-static void observe_started(tt_observation *o, tt_self *s, const tt_pipeline *p, int d)
+static void observe_started(tt_observation *o, tt_self *s, int64_t started[3][3], int d)
 {
     for (int i = 0; i < (int)ARRAY_LEN(origins); i++) {
-        int64_t now = p->started[d][i] - s->started_before[d][i];
+        int64_t now = started[d][i] - s->started_before[d][i];
         s->started[d][i] = MAX(s->started[d][i], now);
         tt_attr attrs[] = {tt_str("otel.span.sampling_result", decisions[d]),
                            tt_str("otel.span.parent.origin", origins[i])};
@@ -123,11 +123,13 @@ static void observe_started(tt_observation *o, tt_self *s, const tt_pipeline *p,
 
 static void observe_spans(tt_observation *o, tt_self *s, const tt_pipeline *p)
 {
+    int64_t started[3][3], live[3];
+    tt_pipeline_spans(p, started, live);
     for (int d = 0; d < (int)ARRAY_LEN(decisions); d++) {
         tt_attr attr = tt_str("otel.span.sampling_result", decisions[d]);
-        observe_started(o, s, p, d);
+        observe_started(o, s, started, d);
         if (d != TT_DROP)
-            tt_observe_int(o, s->of[SPAN_LIVE], MAX(p->live[d], 0), &attr, 1);
+            tt_observe_int(o, s->of[SPAN_LIVE], MAX(live[d], 0), &attr, 1);
     }
 }
 
@@ -147,6 +149,14 @@ static void observe_processed(tt_observation *o, tt_observable *of, tt_attr attr
         tt_observe_int(o, of, (int64_t)n, attrs, error ? 3 : 2);
 }
 
+/* In bytes it has one; in records it depends on their size. */
+static int64_t capacity(const tt_pipeline *p)
+{
+    enum { RECORD_BYTES = 1024 }; // as long as there was none
+    uint64_t each = p->queued_ever ? MAX(p->bytes_ever / p->queued_ever, 1) : RECORD_BYTES;
+    return (int64_t)(p->bytes_max / each);
+}
+
 static void observe_processor(tt_observation *o, const tt_self *s, const struct processor *is,
                               const tt_pipeline *p)
 {
@@ -158,7 +168,7 @@ static void observe_processor(tt_observation *o, const tt_self *s, const struct 
         return;
     if (!p->simple) {
         tt_observe_int(o, s->of[is->size], (int64_t)p->queued, attrs, 2);
-        tt_observe_int(o, s->of[is->capacity], (int64_t)p->capacity, attrs, 2);
+        tt_observe_int(o, s->of[is->capacity], capacity(p), attrs, 2);
     }
     tt_observable *of = s->of[is->processed];
     observe_processed(o, of, attrs, NULL, p->processed);
@@ -176,7 +186,7 @@ static void observe_tracers(tt_observation *o, tt_self *s)
                                            SPAN_QUEUE_SIZE,
                                            SPAN_QUEUE_CAPACITY,
                                            SPAN_PROCESSED};
-    tt_pipeline p = {.size = sizeof p};
+    tt_pipeline p;
     tt_tracer_provider_pipeline(s->tracers, &p);
     observe_spans(o, s, &p);
     observe_processor(o, s, &spans, &p);
@@ -191,9 +201,10 @@ static void observe_loggers(tt_observation *o, const tt_self *s)
                                              LOG_QUEUE_SIZE,
                                              LOG_QUEUE_CAPACITY,
                                              LOG_PROCESSED};
-    tt_pipeline p = {.size = sizeof p};
+    tt_pipeline p;
     tt_logger_provider_pipeline(s->loggers, &p);
-    tt_observe_int(o, s->of[LOG_CREATED], (int64_t)p.created, NULL, 0);
+    int64_t created = (int64_t)(p.queued_ever + p.queue_full + p.shut_down + p.filtered);
+    tt_observe_int(o, s->of[LOG_CREATED], created, NULL, 0);
     observe_processor(o, s, &records, &p);
 }
 
@@ -235,7 +246,7 @@ static void observe_exporter(tt_observation *o, const tt_self *s, struct watched
         tt_observe_int(o, of, w->later_lost, attrs, n + 1);
 }
 
-void self_observe(tt_observation *o, void *arg)
+void observe_sdk(tt_observation *o, void *arg)
 {
     tt_self *s = arg;
     self_lock(s);
@@ -301,7 +312,7 @@ static void collected(tt_self *s, const tt_collection *c)
     tt_histogram_record(s->collections, (double)c->duration_ns / 1e9, attrs, n);
 }
 
-void self_collected(void *arg, const tt_collection *c)
+void observe_collection(void *arg, const tt_collection *c)
 {
     tt_self *s = arg;
     self_lock(s);

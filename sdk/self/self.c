@@ -68,7 +68,7 @@ tt_self *tt_self_new(void)
     }
     (void)pthread_mutex_init(&s->lock, NULL); // cannot fail on Linux
     atomic_init(&s->references, 1);
-    s->collected = (tt_collection_watch){.collected = self_collected, .arg = s};
+    s->collected = (tt_collection_watch){.collected = observe_collection, .arg = s};
     (void)pthread_mutex_lock(&all.lock);
     s->next = all.list;
     all.list = s;
@@ -144,9 +144,12 @@ static void stop(void *arg)
 /* What the process had started before is not this SDK's. */
 static void remember_started(tt_self *s)
 {
-    tt_pipeline p = {.size = sizeof p};
+    int64_t live[3];
+    tt_pipeline p;
+    if (!s->tracers)
+        return;
     tt_tracer_provider_pipeline(s->tracers, &p);
-    memcpy(s->started_before, p.started, sizeof p.started);
+    tt_pipeline_spans(&p, s->started_before, live);
 }
 
 static int report(tt_self *s, const tt_sdk *sdk)
@@ -158,7 +161,7 @@ static int report(tt_self *s, const tt_sdk *sdk)
     s->meter = tt_meter_get(sdk->meters, "telltale.self", NULL);
     bool made = s->meter && self_make_metrics(s);
     made = made && add_scraper(s);
-    s->id = made ? tt_meter_register_callback(s->meter, self_observe, s) : 0;
+    s->id = made ? tt_meter_register_callback(s->meter, observe_sdk, s) : 0;
     if (s->id > 0)
         return TT_OK;
     s->collections = s->exports = NULL;

@@ -82,10 +82,10 @@ void self_release(tt_self *s); /* NULL is fine */
 bool self_make_metrics(tt_self *s);
 
 /* A tt_callback; `arg`: the tt_self. */
-void self_observe(tt_observation *o, void *arg);
+void observe_sdk(tt_observation *o, void *arg);
 
 /* Of tt_collection_watch; `arg`: the tt_self. */
-void self_collected(void *arg, const tt_collection *c);
+void observe_collection(void *arg, const tt_collection *c);
 
 /* Under the lock: gives it a name, when it has none. */
 void watched_use(struct watched *w);

@@ -22,6 +22,7 @@ SDK_LIBRARIES = {
     "telltale-host": {"libtelltale"},
     "telltale-bridge": {"libtelltale"},
     "telltale-sampling": {"libtelltale"},
+    "telltale-self": {"libtelltale"},
     "telltale-config": {"libtelltale", "libyaml-0"},
     "telltale-otlp": {"libtelltale", "libcurl-gnutls", "libcurl", "libz", "libzstd"},
     "telltale-prometheus": {"libtelltale", "libmicrohttpd", "libz"},

@@ -18,6 +18,7 @@ EDGES = {
     "sdk/src/init": ["base", "telltale", "core"],
     "sdk/catalog": ["base", "telltale"],
     "sdk/host": ["base", "telltale"],
+    "sdk/self": ["base", "telltale"],
     "sdk/declare": ["base", "telltale"],
     "sdk/sampling": ["base", "telltale"],
     "sdk/bridge": ["base", "telltale"],

@@ -99,10 +99,6 @@ TT_API int tt_component_register(const tt_component *component);
 TT_API int tt_component_find(enum tt_component_kind kind, const char *name,
                              tt_component *out_component);
 
-/* Makes the watch "self" if it is wanted; else, and when that fails, which is told, all of it is
- * NULL. */
-TT_API int tt_watch_make(bool wanted, tt_watch *out_watch);
-
 /* A field of a map, NULL when there is none or `map` is no map. */
 static inline const tt_value *tt_property(const tt_value *map, const char *name)
 {

@@ -19,28 +19,51 @@ TT_BEGIN
 /* Where the parent of a span is. */
 enum tt_origin { TT_ORIGIN_NONE, TT_ORIGIN_LOCAL, TT_ORIGIN_REMOTE };
 
-/* Since the provider was made, but for `started` and `live`. */
+/* Since the provider was made, but for spans. */
 typedef struct tt_pipeline {
-    size_t size;        /* sizeof(tt_pipeline), set by the caller */
-    bool exports;       /* there is an exporter, so the rest but `created` may be above 0 */
-    bool simple;        /* each record is exported by its thread, the queue is empty soon */
-    uint64_t created;   /* log records given to loggers that are not off */
-    uint64_t queued;    /* records that wait for the exporter */
-    uint64_t capacity;  /* how many can, if they are as large as those so far */
+    bool exports; /* there is an exporter */
+    bool simple;  /* each record is exported by its thread */
+    /* The queue, a ring for each thread: records in it, and that came to it; their bytes, with what
+     * they take besides; and how many bytes there are. */
+    uint64_t queued, queued_ever, bytes_ever, bytes_max;
     uint64_t processed; /* given to the exporter, or spans that are recorded but not sampled */
-    uint64_t queue_full, shut_down, no_memory; /* lost on the way, by the cause */
-    /* Spans of all providers of the process, since its start, by enum tt_decision and enum
-     * tt_origin. `live` spans have not ended; of TT_DROP they are not counted. What starts or ends
-     * at this very moment may be counted with others for it, or with none: numbers are exact once
-     * nothing does. */
-    int64_t started[3][3];
-    int64_t live[3];
+    uint64_t queue_full, shut_down, no_memory; /* lost before that, by the cause */
+    uint64_t filtered; /* log records that came to a logger that is not off, and went no further */
+    /* Spans of all providers of the process, since its start: see tt_pipeline_spans. */
+    int64_t recorded, living; /* that have memory of their own */
+    int64_t by_origin[4][3];  /* of these, those that are counted: by decision, and ended */
+    int64_t dropped, dropped_child[2]; /* that have none */
 } tt_pipeline;
 
-/* Takes microseconds, and some nanoseconds for each span that ever lived at the same time. NULL:
- * all zeros. */
-TT_API void tt_tracer_provider_pipeline(tt_tracer_provider *provider, tt_pipeline *inout);
-TT_API void tt_logger_provider_pipeline(tt_logger_provider *provider, tt_pipeline *inout);
+/* How many spans were started, by enum tt_decision and enum tt_origin, and how many of each
+ * decision record and have not ended. What starts or ends at this very moment may be counted with
+ * others for it, or with none, and a number may be below 0: they are exact once nothing does. */
+static inline void tt_pipeline_spans(const tt_pipeline *p, int64_t out_started[3][3],
+                                     int64_t out_live[3])
+{
+    int64_t counted = 0;
+    int d, o;
+    for (d = 0; d < 3; d++) {
+        out_live[d] = -p->by_origin[3][d];
+        for (o = 0; o < 3; o++) {
+            out_started[d][o] = p->by_origin[d][o];
+            out_live[d] += p->by_origin[d][o];
+            counted += p->by_origin[d][o];
+        }
+    }
+    /* Sampled roots, of which there are most, are what remains. */
+    out_started[TT_RECORD_AND_SAMPLE][TT_ORIGIN_NONE] += p->recorded - counted;
+    out_live[TT_RECORD_AND_SAMPLE] = p->living - out_live[TT_RECORD] - out_live[TT_DROP];
+    out_live[TT_DROP] = 0;
+    out_started[TT_DROP][TT_ORIGIN_NONE] += p->dropped - p->dropped_child[0] - p->dropped_child[1];
+    out_started[TT_DROP][TT_ORIGIN_LOCAL] += p->dropped_child[0];
+    out_started[TT_DROP][TT_ORIGIN_REMOTE] += p->dropped_child[1];
+}
+
+/* Takes microseconds, and some nanoseconds for each span that ever lived at the same time. The
+ * provider may not be NULL. */
+TT_API void tt_tracer_provider_pipeline(tt_tracer_provider *provider, tt_pipeline *out);
+TT_API void tt_logger_provider_pipeline(tt_logger_provider *provider, tt_pipeline *out);
 
 /* --- collections --- */
 

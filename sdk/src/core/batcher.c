@@ -25,11 +25,6 @@ enum { RESOURCES = 1, RESOURCE = 1, SCOPES = 2, SCOPE = 1, RECORDS = 2, SCHEMA_U
 
 static const int64_t NS_PER_MS = 1000000;
 
-static void lose(struct batcher *b, uint64_t n)
-{
-    atomic_add_relaxed(&b->lost, n);
-}
-
 static struct source *first_source(struct batcher *b)
 {
     mutex_lock(&b->lock);
@@ -101,13 +96,13 @@ static void send_pending(struct batcher *b)
     int rc = build_request(b) ? TT_OK : TT_ERR_NOMEM;
     int64_t timeout_ms = time_left_ms(b);
     atomic_add_relaxed(rc == TT_OK ? &b->processed : &b->no_memory, items);
-    if (rc == TT_OK)
+    if (rc == TT_OK) {
         rc = e->send(e->arg, b->options.signal, b->request.p, b->request.n, items, timeout_ms);
-    if (rc != TT_OK) {
-        lose(b, items);
+        atomic_add_relaxed(&b->failed, rc == TT_OK ? 0 : items);
+    }
+    if (rc != TT_OK)
         problem(TT_PROBLEM_EXPORT, "spans or log records could not be exported",
                 tt_status_text(rc));
-    }
 }
 
 static bool take_record(void *arg, const char *record, size_t n)
@@ -120,7 +115,6 @@ static bool take_record(void *arg, const char *record, size_t n)
     if (buf_failed(&s->pending)) { // no memory: what there was before is still whole
         s->pending.failed = false;
         atomic_add_relaxed(&b->no_memory, 1);
-        lose(b, 1);
         return true;
     }
     b->pending++;
@@ -170,7 +164,6 @@ char *source_reserve(struct source *s, size_t n)
     }
     if (UNLIKELY(!to)) {
         atomic_add_relaxed(cause, 1);
-        lose(b, 1);
         problem_add(TT_PROBLEM_LIMIT, 1);
         return NULL;
     }
@@ -250,6 +243,12 @@ static int flush_exporter(struct batcher *b, int64_t deadline_mono_ns)
     int rc = e->flush(e->arg, left_ms);
     mutex_unlock(&b->sending);
     return rc;
+}
+
+uint64_t batcher_lost(const struct batcher *b)
+{
+    return atomic_get_relaxed(&b->queue_full) + atomic_get_relaxed(&b->shut_down) +
+           atomic_get_relaxed(&b->no_memory) + atomic_get_relaxed(&b->failed);
 }
 
 int batcher_flush(struct batcher *b, int64_t timeout_ms)

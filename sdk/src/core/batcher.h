@@ -48,9 +48,9 @@ struct batcher {
     bool timed_out;
     bool disabled; /* never changed */
     atomic_bool closed;
-    _Atomic(uint64_t) lost; /* all of them, and what the exporter failed with */
-    /* Records given to the exporter, or that are none of its; lost before, by the cause. */
-    _Atomic(uint64_t) processed, queue_full, shut_down, no_memory;
+    /* Records given to the exporter, or that are none of its; lost before that, by the cause; that
+     * the exporter failed with. */
+    _Atomic(uint64_t) processed, queue_full, shut_down, no_memory, failed;
     _Atomic(uint64_t) filtered; /* log records that were not wanted */
 };
 
@@ -72,8 +72,11 @@ static inline void exporter_close(const tt_exporter *e)
 int batcher_flush(struct batcher *b, int64_t timeout_ms);
 int batcher_shutdown(struct batcher *b, int64_t timeout_ms);
 
-/* All of `out` but its size and what is of spans alone. */
+/* All of it but what is of spans alone. */
 void batcher_read(const struct batcher *b, tt_pipeline *out);
+
+/* All that were lost. */
+uint64_t batcher_lost(const struct batcher *b);
 
 /* The source of a scope; a new one has `size` bytes, zeros behind the source. NULL when the SDK is
  * disabled, or out of memory, which is told. */

@@ -272,7 +272,7 @@ static bool drain_ring(struct relay *q, struct ring *r,
             tail += q->cap - at;
             continue;
         }
-        atomic_set_release(&r->read, atomic_get_relaxed(&r->read) + 1); // pairs with relay_state
+        atomic_set_release(&r->read, atomic_get_relaxed(&r->read) + 1); // pairs with relay_read
         more = visit(arg, r->bytes + at + HEAD, (size_t)size);
         tail += padded((size_t)size);
         atomic_set_release(&r->tail, tail); // pairs with relay_reserve
@@ -297,20 +297,15 @@ void relay_drain(struct relay *q, bool (*visit)(void *arg, const char *record, s
 
 /* --- counting -------------------------------------------------------------------------------- */
 
-enum { RECORD_BYTES = 1024 }; /* as long as there has been none */
-
-COLD struct relay_state relay_state(struct relay *q)
+COLD void relay_read(struct relay *q, tt_pipeline *p)
 {
-    struct relay_state sum = {0};
-    uint64_t bytes = 0, rings = 0;
+    uint64_t rings = 0;
     for (struct ring *r = NULL; (r = next_ring(q, r)); rings++) {
         uint64_t read = atomic_get_acquire(&r->read); // pairs with drain_ring: written before
         uint64_t written = atomic_get_relaxed(&r->written);
-        sum.written += written;
-        sum.waiting += written - read;
-        bytes += atomic_get_relaxed(&r->head);
+        p->queued_ever += written;
+        p->queued += written - read;
+        p->bytes_ever += atomic_get_relaxed(&r->head);
     }
-    uint64_t each = sum.written ? MAX(bytes / sum.written, 1) : RECORD_BYTES;
-    sum.room = MAX(rings, 1) * q->cap / each;
-    return sum;
+    p->bytes_max = MAX(rings, 1) * q->cap;
 }

@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "telltale/watch.h"
+
 struct relay;
 
 /* `bytes` of each ring (rounded up to a power of two). `wake` is called by a writer when its ring
@@ -30,11 +32,8 @@ void relay_free(struct relay *q);
 char *relay_reserve(struct relay *q, size_t n);
 void relay_commit(struct relay *q, size_t n);
 
-struct relay_state {
-    uint64_t written, waiting; /* records: since the beginning or fork(), and now */
-    uint64_t room;             /* for how many, of the size of those so far, there would be */
-};
-struct relay_state relay_state(struct relay *q);
+/* Adds what of the queue is known here. */
+void relay_read(struct relay *q, tt_pipeline *p);
 
 /* Hands over all records that are there, until `visit` returns false. One reader at a time. */
 void relay_drain(struct relay *q, bool (*visit)(void *arg, const char *record, size_t n),

@@ -22,14 +22,11 @@ void tt_export_tell(const tt_export_report *report)
 
 void batcher_read(const struct batcher *b, tt_pipeline *p)
 {
-    struct relay_state relay = relay_state(b->relay);
-    p->exports = b->options.exporter.send != NULL;
-    p->simple = b->options.simple;
-    p->queued = relay.waiting;
-    p->capacity = relay.room;
+    *p = (tt_pipeline){.exports = b->options.exporter.send, .simple = b->options.simple};
+    relay_read(b->relay, p);
     p->processed = atomic_get_relaxed(&b->processed);
     p->queue_full = atomic_get_relaxed(&b->queue_full);
     p->shut_down = atomic_get_relaxed(&b->shut_down);
     p->no_memory = atomic_get_relaxed(&b->no_memory);
-    p->created = relay.written + p->queue_full + p->shut_down + atomic_get_relaxed(&b->filtered);
+    p->filtered = atomic_get_relaxed(&b->filtered);
 }

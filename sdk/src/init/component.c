@@ -3,7 +3,6 @@
 
 #include "base/compiler.h"
 #include "core/mutex.h"
-#include "core/problem.h"
 #include "telltale/component.h"
 
 enum { COMPONENTS_MAX = 64 };
@@ -99,18 +98,6 @@ int tt_component_find(enum tt_component_kind kind, const char *name, tt_componen
     if (library && component_load && component_load(library)) // it registers when it is loaded
         rc = copy_found(kind, name, out);
     return rc;
-}
-
-int tt_watch_make(bool wanted, tt_watch *out)
-{
-    tt_component c;
-    *out = (tt_watch){0};
-    if (!wanted)
-        return TT_OK;
-    if (tt_component_find(TT_COMPONENT_WATCH, "self", &c) == TT_OK)
-        return c.make.watch(c.arg, out);
-    problem(TT_PROBLEM_MISUSE, "metrics of the SDK itself need libtelltale-self", NULL);
-    return TT_ERR_INVALID;
 }
 
 void component_restart(void)

@@ -209,12 +209,23 @@ static int make_metrics(tt_sdk *sdk, const tt_watch *w, const tt_init_options *o
     return sdk->meters ? add_metrics(sdk, &n) : TT_ERR_NOMEM;
 }
 
+static int make_watch(tt_watch *out)
+{
+    tt_component c;
+    if (tt_component_find(TT_COMPONENT_WATCH, "self", &c) == TT_OK)
+        return c.make.watch(c.arg, out);
+    problem(TT_PROBLEM_MISUSE, "metrics of the SDK itself need libtelltale-self", NULL);
+    return TT_ERR_INVALID;
+}
+
 static int make_all(tt_sdk *sdk, const tt_init_options *o)
 {
     static int (*const parts[])(tt_sdk *, const tt_watch *, const tt_init_options *,
                                 tt_resource *) = {make_traces, make_logs, make_metrics};
-    tt_watch watch;
-    int rc = tt_watch_make(o->self_metrics || env_is_true("OTEL_C_SELF_METRICS"), &watch);
+    tt_watch watch = {0};
+    int rc = TT_OK;
+    if (o->self_metrics || env_is_true("OTEL_C_SELF_METRICS"))
+        rc = make_watch(&watch);
     tt_resource *resource = make_resource(o);
     if (!resource)
         rc = TT_ERR_NOMEM;

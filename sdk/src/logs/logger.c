@@ -188,15 +188,12 @@ void tt_logger_provider_free(tt_logger_provider *p)
 
 uint64_t tt_logger_provider_lost(const tt_logger_provider *p)
 {
-    return p ? atomic_get_relaxed(&p->batcher.lost) : 0;
+    return p ? batcher_lost(&p->batcher) : 0;
 }
 
-void tt_logger_provider_pipeline(tt_logger_provider *provider, tt_pipeline *inout)
+void tt_logger_provider_pipeline(tt_logger_provider *p, tt_pipeline *out)
 {
-    tt_pipeline p = {.size = inout->size};
-    if (provider)
-        batcher_read(&provider->batcher, &p);
-    memcpy(inout, &p, MIN(p.size, sizeof p));
+    batcher_read(&p->batcher, out);
 }
 
 /* --- loggers and their levels ---------------------------------------------------------------- */

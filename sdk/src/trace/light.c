@@ -144,19 +144,15 @@ void light_end_elsewhere(struct light *l, uint64_t generation)
 }
 
 /* Each start and each end has made the generation one more. */
-void light_count(int64_t out[3])
+void light_count(tt_pipeline *p)
 {
     mutex_lock(&all.lock);
     const struct light_block *b = all.blocks; // new ones are put in front
     mutex_unlock(&all.lock);
-    out[0] = out[1] = out[2] = 0;
     for (; b; b = b->made_next) {
         for (size_t i = 0; i < LIGHT_SLOTS; i++)
-            out[0] += (int64_t)(atomic_get_relaxed(&b->slots[i].generation) + 1) / 2;
-        for (size_t i = 0; i < 2; i++) {
-            int64_t children = (int64_t)atomic_get_relaxed(&b->children[i]);
-            out[0] -= children;
-            out[1 + i] += children;
-        }
+            p->dropped += (int64_t)(atomic_get_relaxed(&b->slots[i].generation) + 1) / 2;
+        p->dropped_child[0] += (int64_t)atomic_get_relaxed(&b->children[0]);
+        p->dropped_child[1] += (int64_t)atomic_get_relaxed(&b->children[1]);
     }
 }

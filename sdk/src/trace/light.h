@@ -16,6 +16,7 @@
 #include "base/compiler.h"
 #include "core/problem.h"
 #include "telltale/context.h"
+#include "telltale/watch.h"
 
 struct light {
     _Alignas(CACHE_LINE) _Atomic(uint64_t) generation; /* odd while it lives; never the sign bit */
@@ -55,8 +56,8 @@ static inline void light_count_child(bool remote)
     counter_add_own(&light_own.blocks->children[remote]);
 }
 
-/* How many were started by all threads: without parent, with one in this process, in another. */
-void light_count(int64_t out_started[3]);
+/* Adds how many were started by all threads. */
+void light_count(tt_pipeline *p);
 
 /* Makes free slots; false when there are too many spans, or no memory, which is told. */
 bool light_refill(void);

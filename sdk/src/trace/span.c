@@ -189,7 +189,7 @@ static inline void set_parent(struct tt_span_memory *s, const struct parent *p,
     unsigned origin = (unsigned)p->valid << p->span.remote; // LOCAL is 1, REMOTE is 2
     s->origin = (uint8_t)origin;
     memcpy(s->parent_id, p->span.span_id, sizeof s->parent_id);
-    counter_add_own(&s->started[decision][origin]);
+    counter_add_own(&s->counts[decision][origin]);
 }
 
 /* One that records; {0} when there are too many. `p` NULL: a root. */
@@ -339,7 +339,7 @@ static void export(struct tt_span_memory *s, int64_t end_unix_ns)
 /* A processor has done with it, though there is nothing to send. */
 static void count_unsampled(struct tt_span_memory *s)
 {
-    counter_add_own(&s->ended[s->recording ? TT_RECORD : TT_DROP]);
+    counter_add_own(&s->counts[ENDED][s->recording ? TT_RECORD : TT_DROP]);
     if (s->recording)
         atomic_add_relaxed(&s->tracer->source.batcher->processed, 1);
 }

@@ -14,7 +14,7 @@
 #include "telltale/trace.h"
 #include "trace/light.h"
 
-enum { DECISIONS = 3, ORIGINS = 3 }; /* of enum tt_decision, of enum tt_origin */
+enum { DECISIONS = 3, ORIGINS = 3, ENDED = DECISIONS, SPAN_COUNTS = (DECISIONS + 1) * ORIGINS };
 enum { SPAN_ATTRS_MAX = 128, SPAN_INLINE_BYTES = 1024, SPAN_BYTES_MAX = 1 << 20 };
 
 /* A field of the encoded bytes that may be taken out again. */
@@ -43,9 +43,9 @@ struct tt_span_memory {
     char *bytes; /* `room`, or owned memory */
     uint32_t n, cap;
     struct tt_span_memory *made_next; /* of all that were ever made */
-    /* Spans it has been, counted by who starts and ends them. What its generation tells besides are
-     * sampled roots, of which there are most. */
-    _Atomic(uint64_t) started[DECISIONS][ORIGINS], ended[DECISIONS];
+    /* Spans it has been, but for sampled roots, which its generation tells: started, by decision
+     * and origin, and ended. What starts and ends them counts. */
+    _Atomic(uint64_t) counts[DECISIONS + 1][ORIGINS];
     _Atomic(uint64_t) renewed; /* generations that are no start or end */
     struct span_field attrs[SPAN_ATTRS_MAX];
     char room[SPAN_INLINE_BYTES];

@@ -160,7 +160,7 @@ void tt_tracer_provider_free(tt_tracer_provider *p)
 
 uint64_t tt_tracer_provider_lost(const tt_tracer_provider *p)
 {
-    return p ? atomic_get_relaxed(&p->batcher.lost) : 0;
+    return p ? batcher_lost(&p->batcher) : 0;
 }
 
 /* Without memory the view lacks the attributes. */

@@ -1,4 +1,4 @@
-#include "sdk/self/watched.h"
+#include "support/watched_sdk.h"
 #include "telltale/log.h"
 #include "telltale/metric_reader.h"
 #include "telltale/sinks.h"

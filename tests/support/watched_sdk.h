@@ -1,6 +1,6 @@
 /* An SDK that is watched, with exporters that do what a test says; and what its metrics show. */
-#ifndef TELLTALE_TESTS_SDK_SELF_WATCHED_H
-#define TELLTALE_TESTS_SDK_SELF_WATCHED_H
+#ifndef TELLTALE_TESTS_SUPPORT_WATCHED_SDK_H
+#define TELLTALE_TESTS_SUPPORT_WATCHED_SDK_H
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,14 +88,20 @@ static UNUSED void lacks(const char *begin)
 }
 
 /* What follows the beginning of a line. */
-static UNUSED int64_t value_of(const char *begin)
+static UNUSED int64_t value_in(const char *text, const char *begin)
 {
-    char *text = watched_text();
     const char *at = strstr(text, begin);
     struct str line = str_sub(str_c(at), strlen(begin), SIZE_MAX);
     int64_t value = -1;
     if (!at || num_parse_i64(str_cut(&line, '\n'), &value) != 0)
         fail_msg("no integer behind \"%s\" in\n%s", begin, text);
+    return value;
+}
+
+static UNUSED int64_t value_of(const char *begin)
+{
+    char *text = watched_text();
+    int64_t value = value_in(text, begin);
     free(text);
     return value;
 }
