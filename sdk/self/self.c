@@ -41,13 +41,21 @@ static void after_fork_in_parent(void)
     (void)pthread_mutex_unlock(&all.lock);
 }
 
+/* What is under way is the parent's. */
+static void watched_forget(struct watched *w)
+{
+    w->exported += w->later_delivered;
+    w->inflight = w->kept = w->later_delivered = w->later_lost = 0;
+    w->later = NULL; // until it tells again
+}
+
 static void after_fork_in_child(void)
 {
     (void)pthread_mutex_init(&all.lock, NULL); // cannot fail on Linux
     for (tt_self *s = all.list; s; s = s->next) {
         (void)pthread_mutex_init(&s->lock, NULL);
         for (struct watched *w = s->watched; w; w = w->next)
-            w->inflight = 0;
+            watched_forget(w);
     }
 }
 

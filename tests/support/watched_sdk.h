@@ -42,7 +42,7 @@ static int watched_send(void *arg, enum tt_signal signal, const void *request, s
     return w.outcome;
 }
 
-static tt_exporter watched_exporter(enum tt_signal signal, const char *type)
+static UNUSED tt_exporter watched_exporter(enum tt_signal signal, const char *type)
 {
     tt_exporter e = {.send = watched_send};
     tt_self_watch_exporter(w.self, signal, type, &e);
@@ -59,7 +59,7 @@ static char *watched_text(void)
     return text;
 }
 
-static bool text_has_line(const char *text, const char *line)
+static UNUSED NO_INLINE bool text_has_line(const char *text, const char *line)
 {
     size_t n = strlen(line);
     for (const char *at = strstr(text, line); at; at = strstr(at + 1, line)) {

@@ -7,6 +7,7 @@
 #include "otlp/answer.h"
 
 #include <curl/curl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -310,6 +311,7 @@ static void judge_grpc(const struct otlp_reply *r, struct otlp_verdict *v)
                        r->http_status);
         return;
     }
+    v->grpc_code = (int)MIN(code, INT_MAX);
     if (code == GRPC_OK) {
         v->fate = OTLP_DELIVERED;
         v->odd = r->body.n < GRPC_PREFIX || *r->body.p != 0 ||
@@ -326,7 +328,8 @@ static void judge_grpc(const struct otlp_reply *r, struct otlp_verdict *v)
 void otlp_judge(enum tt_otlp_protocol protocol, const struct otlp_reply *r,
                 struct otlp_verdict *out)
 {
-    *out = (struct otlp_verdict){.fate = OTLP_LATER, .retry_after_ms = -1};
+    *out = (struct otlp_verdict){.fate = OTLP_LATER, .retry_after_ms = -1, .grpc_code = -1};
+    out->http_status = r->http_status;
     if (r->http_status == 0)
         (void)snprintf(out->message, sizeof out->message, "no answer");
     else if (protocol == TT_OTLP_GRPC)

@@ -29,6 +29,8 @@ struct otlp_verdict {
     int64_t retry_after_ms; /* -1: not told */
     bool odd;               /* delivered, with an answer that is not OTLP's */
     int64_t rejected;       /* items, of a request that was delivered */
+    long http_status;       /* 0: no answer came */
+    int grpc_code;          /* -1: as that, or it is not gRPC */
     char message[OTLP_MESSAGE_MAX + 1];
 };
 

@@ -17,13 +17,17 @@
 #include <unistd.h>
 
 #include "base/compiler.h"
+#include "otlp/report.h"
 #include "otlp/sender.h"
 #include "otlp/transport.h"
+
+enum { HOST_BYTES = 256 };
 
 struct exporter {
     struct otlp_config config;
     struct otlp_transport *transport;
     struct otlp_backoff backoff;
+    struct otlp_verdict last; /* of the send under way */
     atomic_bool cancelled;
     pid_t owner;
     /* With a buffer: */
@@ -91,6 +95,7 @@ static void post(void *arg, const void *body, size_t n, int64_t timeout_ms,
 {
     struct exporter *e = arg;
     otlp_transport_post(e->transport, body, n, timeout_ms, out);
+    e->last = *out;
 }
 
 static void post_in_background(void *arg, const void *body, size_t n, int64_t timeout_ms,
@@ -183,6 +188,15 @@ static void adapt_to_fork(struct exporter *e)
 
 /* --- the exporter ---------------------------------------------------------------------------- */
 
+/* Of what was kept. */
+static void became(void *arg, uint64_t *out_delivered, uint64_t *out_lost)
+{
+    struct exporter *e = arg;
+    *out_delivered = *out_lost = 0;
+    if (e->spool)
+        otlp_spool_became(e->spool, out_delivered, out_lost);
+}
+
 static int send_request(void *arg, enum tt_signal signal, const void *request, size_t n,
                         size_t items, int64_t timeout_ms)
 {
@@ -191,10 +205,20 @@ static int send_request(void *arg, enum tt_signal signal, const void *request, s
     adapt_to_fork(e);
     const struct otlp_link link = {.post = post, .now_ms = now_ms, .wait = wait_ms, .arg = e};
     bool waited = e->spool && otlp_spool_is_waiting(e->spool);
+    tt_export_report r;
+    char host[HOST_BYTES], error[OTLP_ERROR_MAX];
+    otlp_report_begin(&r, &e->config, host, sizeof host);
+    r.later = e->spool ? became : NULL;
+    r.arg = e;
+    tt_export_tell(&r);
+    e->last = (struct otlp_verdict){.fate = OTLP_LATER, .grpc_code = -1};
     int rc =
         otlp_send(&e->config, &link, &e->backoff, e->spool, str_of(request, n), items, timeout_ms);
     if (e->spool && !waited && otlp_spool_is_waiting(e->spool))
         poke(e);
+    otlp_report_end(&r, rc, &e->last, error);
+    r.kept = rc == TT_OK && e->last.fate == OTLP_LATER ? (int64_t)items : 0;
+    tt_export_tell(&r);
     return rc;
 }
 

@@ -28,6 +28,8 @@ struct otlp_spool {
     uint64_t first, next;    /* files have numbers from first on, below next; some may be gone */
     uint64_t taken, dropped; /* claims; 0: none */
     tt_otlp_state state;
+    uint64_t own_from;        /* files before it are of another process */
+    uint64_t delivered, lost; /* items of own files */
 };
 
 /* --- claims ---------------------------------------------------------------------------------- */
@@ -74,6 +76,10 @@ static void finish(struct otlp_spool *s, uint64_t *own, uint64_t bytes, size_t i
     s->state.waiting_bytes -= MIN(s->state.waiting_bytes, bytes);
     s->state.dropped_items += end == LOST ? items : 0;
     s->state.damaged_files += end == DAMAGED;
+    if (number >= s->own_from) {
+        s->delivered += end == SENT ? items : 0;
+        s->lost += end == LOST ? items : 0;
+    }
     *own = 0;
     (void)pthread_mutex_unlock(&s->lock);
     if (end == DAMAGED)
@@ -192,6 +198,14 @@ void otlp_spool_state(struct otlp_spool *s, tt_otlp_state *out)
     (void)pthread_mutex_unlock(&s->lock);
 }
 
+void otlp_spool_became(struct otlp_spool *s, uint64_t *out_delivered, uint64_t *out_lost)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    *out_delivered = s->delivered;
+    *out_lost = s->lost;
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
 bool otlp_spool_first(struct otlp_spool *s, struct otlp_spooled *out)
 {
     for (;;) {
@@ -243,6 +257,8 @@ static bool open_part(struct otlp_spool *s)
     spool_part_adopt(&s->part, s->folder, s->name, &s->next);
     found = spool_part_scan(&s->part, 1);
     s->first = MAX(found.first, 1);
+    s->own_from = s->next;
+    s->delivered = s->lost = 0;
     s->state = (tt_otlp_state){.waiting_requests = found.count, .waiting_bytes = found.bytes};
     return make_room(s, 0);
 }

@@ -31,6 +31,9 @@ bool otlp_spool_renew(struct otlp_spool *s);
 bool otlp_spool_is_waiting(struct otlp_spool *s);
 void otlp_spool_state(struct otlp_spool *s, tt_otlp_state *out);
 
+/* How many items of those that were appended here are delivered by now, and how many lost. */
+void otlp_spool_became(struct otlp_spool *s, uint64_t *out_delivered, uint64_t *out_lost);
+
 /* Keeps a request; the oldest go where there is no room. TT_ERR_LIMIT for one that is larger than
  * all of it; TT_ERR_IO, TT_ERR_NOMEM. What fails is told. */
 int otlp_spool_append(struct otlp_spool *s, struct str request, size_t items);
