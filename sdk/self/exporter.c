@@ -106,8 +106,6 @@ void watched_ask_later(struct watched *w)
 static void begin(struct watched *w, int64_t items)
 {
     self_lock(w->self);
-    if (*w->type) // else it is about to tell
-        watched_use(w);
     w->inflight += items;
     self_unlock(w->self);
 }
@@ -194,5 +192,7 @@ void tt_self_watch_exporter(tt_self *self, enum tt_signal signal, const char *ty
     self_lock(self);
     w->next = self->watched;
     self->watched = w;
+    if (*w->type)
+        watched_use(w); // else it is about to tell
     self_unlock(self);
 }

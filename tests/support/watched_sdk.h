@@ -59,6 +59,15 @@ static char *watched_text(void)
     return text;
 }
 
+/* The line that begins like this; NULL when there is none. */
+static UNUSED NO_INLINE const char *find_line(const char *text, const char *begin)
+{
+    const char *at = strstr(text, begin);
+    while (at && at != text && at[-1] != '\n')
+        at = strstr(at + 1, begin);
+    return at;
+}
+
 static UNUSED NO_INLINE bool text_has_line(const char *text, const char *line)
 {
     size_t n = strlen(line);
@@ -90,7 +99,7 @@ static UNUSED void lacks(const char *begin)
 /* What follows the beginning of a line. */
 static UNUSED int64_t value_in(const char *text, const char *begin)
 {
-    const char *at = strstr(text, begin);
+    const char *at = find_line(text, begin);
     struct str line = str_sub(str_c(at), strlen(begin), SIZE_MAX);
     int64_t value = -1;
     if (!at || num_parse_i64(str_cut(&line, '\n'), &value) != 0)

@@ -93,7 +93,7 @@ static int64_t choose_exit_timeout(const tt_init_options *o)
 int tt_init(const tt_init_options *options)
 {
     int rc = TT_OK;
-    bool quiet = options && options->size >= sizeof *options && options->quiet;
+    bool quiet = options && options->size > offsetof(tt_init_options, quiet) && options->quiet;
     mutex_lock(&global.lock);
     if (!atomic_get_relaxed(&global.current)) {
         if (!quiet)
