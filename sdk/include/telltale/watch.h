@@ -75,7 +75,7 @@ typedef struct tt_collection {
     int status; /* TT_OK, or why it failed */
 } tt_collection;
 
-/* Called by the thread that collects, as the last thing it does with the provider locked: it may
+/* Called by the thread that has collected, with the provider locked against collections: it may
  * record values, but neither collect nor set a watch. */
 typedef struct tt_collection_watch {
     void (*collected)(void *arg, const tt_collection *collection);

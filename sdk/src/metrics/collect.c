@@ -129,21 +129,27 @@ void tt_observe_double(tt_observation *o, tt_observable *instrument, double v, c
 
 /* --- walking --------------------------------------------------------------------------------- */
 
-void provider_collect_begin(tt_meter_provider *p)
+int64_t provider_collect_begin(tt_meter_provider *p)
 {
-    int64_t now = clock_mono_ns();
+    int64_t began = clock_mono_ns();
     mutex_lock(&p->collect);
-    p->began_mono_ns = now;
     p->collection++;
     tt_observation o = {p};
     const struct callback *c = NULL;
     while ((c = next_callback(p, c)))
         c->call(&o, c->arg);
+    return began;
 }
 
-void provider_collect_end(tt_meter_provider *p, tt_collection c)
+void provider_collect_end(tt_meter_provider *p)
 {
-    c.duration_ns = clock_mono_ns() - p->began_mono_ns;
+    mutex_unlock(&p->collect);
+}
+
+void provider_collected(tt_meter_provider *p, int64_t began_mono_ns, tt_collection c)
+{
+    c.duration_ns = clock_mono_ns() - began_mono_ns;
+    mutex_lock(&p->collect); // so that the watch stays meanwhile
     if (p->watch)
         p->watch->collected(p->watch->arg, &c);
     mutex_unlock(&p->collect);

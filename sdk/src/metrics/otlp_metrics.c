@@ -254,16 +254,20 @@ void tt_metric_batch_write(tt_metric_batch *b, const void *scope_metrics, size_t
     b->writer->points += points;
 }
 
-static void put_produced(struct writer *w)
+/* The first failure; the others' metrics are there. */
+static int put_produced(struct writer *w)
 {
     const struct delta *d = w->delta;
     tt_metric_batch batch = {w};
+    int first = TT_OK;
     for (size_t i = 0; i < d->producers_n; i++) {
         const tt_metric_producer *p = &d->producers[i];
         int rc = p->produce(p->arg, d->filter.metric ? &d->filter : NULL, &batch);
         if (rc < 0)
             problem(TT_PROBLEM_EXPORT, "a producer of metrics failed", tt_status_text(rc));
+        first = first ? first : MIN(rc, 0);
     }
+    return first;
 }
 
 int otlp_metrics_collect(tt_meter_provider *p, struct delta *d, struct buf *out, size_t *out_points)
@@ -271,14 +275,14 @@ int otlp_metrics_collect(tt_meter_provider *p, struct delta *d, struct buf *out,
     struct writer w = {.provider = p, .out = out, .delta = d, .point = malloc(sizeof *w.point)};
     if (!w.point)
         return TT_ERR_NOMEM;
-    provider_collect_begin(p);
+    int64_t began = provider_collect_begin(p);
     w.now_unix_ns = (uint64_t)clock_unix_ns();
     size_t at = message_open(out, RESOURCE_METRICS);
     otlp_put_resource(out, RESOURCE, p->resource);
     for (tt_meter *m = first_meter(p); m; m = m->next)
         put_meter(&w, m);
     provider_collect_end(p);
-    put_produced(&w);
+    int produced = put_produced(&w);
     if (tt_resource_schema_url(p->resource))
         otlp_put_text(out, SCHEMA_URL, tt_resource_schema_url(p->resource));
     message_close(out, at);
@@ -286,6 +290,7 @@ int otlp_metrics_collect(tt_meter_provider *p, struct delta *d, struct buf *out,
     free(w.point);
     *out_points = w.points;
     int rc = buf_failed(out) ? TT_ERR_NOMEM : TT_OK;
-    provider_collect_end(p, (tt_collection){.reader = d, .points = w.points, .status = rc});
+    provider_collected(
+        p, began, (tt_collection){.reader = d, .points = w.points, .status = rc ? rc : produced});
     return rc;
 }

@@ -235,14 +235,15 @@ static int render(tt_meter_provider *p, const tt_prometheus_options *options, st
     w.point = malloc(sizeof *w.point);
     if (!w.point)
         return TT_ERR_NOMEM;
-    provider_collect_begin(p);
+    int64_t began = provider_collect_begin(p);
     if (!w.options.without_target && p->resource->set->n)
         w.format->target(&w, p->resource->set);
     int rc = put_streams(&w);
+    provider_collect_end(p);
     w.format->end(&w);
     out->failed |= buf_failed(&w.part);
     int status = rc == TT_OK && buf_failed(out) ? TT_ERR_SPACE : rc;
-    provider_collect_end(p, (tt_collection){.points = w.points, .status = status});
+    provider_collected(p, began, (tt_collection){.points = w.points, .status = status});
     buf_done(&w.part);
     free(w.point);
     return rc;

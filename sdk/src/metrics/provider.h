@@ -39,7 +39,6 @@ struct tt_meter_provider {
 
     struct mutex collect; /* one collection at a time; callbacks run and are freed under it */
     uint32_t collection;  /* its number */
-    int64_t began_mono_ns;
     const tt_collection_watch *watch; /* borrowed; NULL: none */
 
     struct mutex lock; /* guards all lists and the tables of streams */
@@ -80,11 +79,13 @@ struct point {
 /* Memory for a series, all zeros; NULL when there is none. Under the lock. */
 struct series *provider_take_series(struct tt_meter_provider *p);
 
-/* Begins a collection: callbacks have run when it returns; holds the collect lock. */
-void provider_collect_begin(struct tt_meter_provider *p);
+/* Begins a collection: callbacks have run when it returns; holds the collect lock. Returns when it
+ * began, by the monotonic clock. */
+int64_t provider_collect_begin(struct tt_meter_provider *p);
+void provider_collect_end(struct tt_meter_provider *p);
 
-/* Ends it, and tells who watches; all of `c` but the time is given. */
-void provider_collect_end(struct tt_meter_provider *p, tt_collection c);
+/* Tells who watches of a collection that has ended; all of `c` but the time is given. */
+void provider_collected(struct tt_meter_provider *p, int64_t began_mono_ns, tt_collection c);
 
 /* The stream after `s` (NULL: the first) that a reader sees; 0: one without a number. During a
  * collection. */
