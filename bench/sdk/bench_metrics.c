@@ -64,7 +64,7 @@ static void set_up(void)
 }
 
 /* Of 10,000 series with three labels, a series. */
-static void measure_text(const char *name, bool fractions)
+static void measure_rendering(const char *name, enum tt_prometheus_format format, bool fractions)
 {
     enum { SERIES = 10000, TIMES = 20 };
     tt_meter_provider_options p = {.size = sizeof p, .cardinality_limit = 20000};
@@ -76,13 +76,14 @@ static void measure_text(const char *name, bool fractions)
         tt_attr attrs[] = {tt_str("route", text), tt_str("method", "GET"), tt_int("code", 200)};
         tt_double_counter_add(c, fractions ? i * 1.0001 : i * 17, attrs, 3);
     }
+    tt_prometheus_options o = {.size = sizeof o, .format = format};
     static char out[4 << 20];
     double ns[RUNS];
     size_t n;
     for (int i = -1; i < RUNS; i++) {
         double start = now_ns(CLOCK_THREAD_CPUTIME_ID);
         for (int k = 0; k < TIMES; k++)
-            if (tt_prometheus_render(own, NULL, out, sizeof out, &n) != TT_OK)
+            if (tt_prometheus_render(own, &o, out, sizeof out, &n) != TT_OK)
                 abort();
         if (i >= 0)
             ns[i] = (now_ns(CLOCK_THREAD_CPUTIME_ID) - start) / (SERIES * TIMES);
@@ -98,8 +99,9 @@ int main(void)
     measure("counter, 3 attributes of 16 sets", add_attributes, 5000000);
     measure("histogram of 12 bounds, bound", record_explicit, 10000000);
     measure("exponential histogram, bound", record_exponential, 10000000);
-    measure_text("text of 10000 series, integers", false);
-    measure_text("text of 10000 series, fractions", true);
+    measure_rendering("text of 10000 series, integers", TT_PROMETHEUS_TEXT, false);
+    measure_rendering("text of 10000 series, fractions", TT_PROMETHEUS_TEXT, true);
+    measure_rendering("protobuf of 10000 series", TT_PROMETHEUS_PROTOBUF, true);
     tt_meter_provider_free(provider);
     return 0;
 }
