@@ -70,11 +70,13 @@ static void put_value(struct buf *out, const struct attr_view *v, bool nested)
     }
 }
 
-static void put_key(struct buf *out, struct str key, const char *prefix,
+#define SCOPE "otel_scope_"
+
+static void put_key(struct buf *out, struct str key, enum prometheus_labels_of of,
                     struct prometheus_form form)
 {
     struct buf whole = BUF_MAX(2 * ATTR_SET_BYTES_MAX);
-    buf_puts(&whole, prefix);
+    buf_puts(&whole, of == LABELS_OF_SCOPE ? SCOPE : "");
     if (prometheus_has_utf8(form.names))
         buf_put_str(&whole, key);
     else
@@ -88,19 +90,39 @@ static void put_key(struct buf *out, struct str key, const char *prefix,
 struct label {
     size_t at, n;
     struct attr_view attr;
-    bool joined; /* written with an earlier one */
+    bool joined; /* written with an earlier one, or not at all */
 };
 
+static bool is_one_of(struct str key, const char *names)
+{
+    for (struct str rest = str_c(names); rest.p;) {
+        if (str_eq(str_cut(&rest, ' '), key))
+            return true;
+    }
+    return false;
+}
+
+static bool is_others(struct str key, enum prometheus_labels_of of, struct prometheus_form form)
+{
+    if (!key.n || str_eq(key, STR("__name__")))
+        return true;
+    if (of == LABELS_OF_SCOPE)
+        return is_one_of(key, SCOPE "name " SCOPE "version " SCOPE "schema_url");
+    if (of == LABELS_OF_HISTOGRAM && str_eq(key, STR("le")))
+        return true;
+    return of != LABELS_OF_OTHERS && !form.without_scope && str_starts(key, STR(SCOPE));
+}
+
 static size_t read_labels(struct label *labels, struct buf *keys, const struct attr_set *attrs,
-                          const char *prefix, struct prometheus_form form)
+                          enum prometheus_labels_of of, struct prometheus_form form)
 {
     size_t n = 0;
     const char *p = attrs->packed, *end = p + attrs->bytes;
     for (; n < ATTRS_MAX && attr_next(&p, end, &labels[n].attr); n++) {
         labels[n].at = keys->n;
-        put_key(keys, str_of(labels[n].attr.key, labels[n].attr.key_n), prefix, form);
+        put_key(keys, str_of(labels[n].attr.key, labels[n].attr.key_n), of, form);
         labels[n].n = keys->n - labels[n].at;
-        labels[n].joined = false;
+        labels[n].joined = is_others(str_of(keys->p + labels[n].at, labels[n].n), of, form);
     }
     return n;
 }
@@ -154,12 +176,12 @@ static void put_label(struct buf *out, struct label *labels, size_t i, size_t n,
     buf_done(&value);
 }
 
-void prometheus_labels(struct buf *out, const struct attr_set *attrs, const char *prefix,
+void prometheus_labels(struct buf *out, const struct attr_set *attrs, enum prometheus_labels_of of,
                        struct prometheus_form form)
 {
     struct label labels[ATTRS_MAX];
     struct buf keys = BUF_MAX(2 * ATTR_SET_BYTES_MAX);
-    size_t n = read_labels(labels, &keys, attrs, prefix, form);
+    size_t n = read_labels(labels, &keys, attrs, of, form);
     for (size_t i = 0; i < n && !buf_failed(&keys); i++) {
         if (!labels[i].joined)
             put_label(out, labels, i, n, keys.p, form);
@@ -193,7 +215,7 @@ void prometheus_exemplar_labels(struct buf *out, const struct exemplar *e,
     if (!e->dropped)
         return;
     struct buf labels = BUF_MAX(ATTR_SET_BYTES_MAX);
-    prometheus_labels(&labels, e->dropped, "", form);
+    prometheus_labels(&labels, e->dropped, LABELS_OF_OTHERS, form);
     if (labels.n && labels.n <= EXEMPLAR_LABELS_MAX) {
         if (e->traced && !form.proto)
             buf_putc(out, ',');

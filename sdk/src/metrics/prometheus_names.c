@@ -129,16 +129,23 @@ static void put_family(struct buf *out, const struct stream *s, enum tt_promethe
     }
 }
 
+struct str prometheus_total(const struct stream *s, struct prometheus_form form)
+{
+    bool wanted = form.total || prometheus_has_suffixes(form.names);
+    return s->monotonic && wanted ? STR("_total") : (struct str){0};
+}
+
 char *prometheus_family(const struct stream *s, struct prometheus_form form)
 {
     struct buf plain = BUF_MAX(NAME_MAX_BYTES), out = BUF_MAX(8 * NAME_MAX_BYTES);
+    struct str total = prometheus_total(s, form);
     put_family(&plain, s, form.names);
     prometheus_escape(&out, buf_str(&plain), true, form.escaping);
     // Escaping doubles the underscore of "_total", too.
-    if (s->monotonic && prometheus_has_suffixes(form.names) &&
-        form.escaping > TT_ESCAPING_UNDERSCORES &&
+    if (total.n && form.escaping > TT_ESCAPING_UNDERSCORES &&
         prometheus_escapes(buf_str(&plain), true, form.escaping))
         buf_putc(&out, '_');
+    buf_put_str(&out, total);
     out.failed |= buf_failed(&plain);
     buf_done(&plain);
     size_t n;

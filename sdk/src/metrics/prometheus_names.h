@@ -11,20 +11,26 @@
 struct prometheus_form {
     enum tt_prometheus_names names;
     enum tt_prometheus_escaping escaping;
-    bool proto; /* labels as messages, not as text */
+    bool proto;         /* labels as messages, not as text */
+    bool without_scope; /* the scope has no labels that those of a series could be taken for */
+    bool total;         /* counters end in _total, whatever `names` say */
 };
 
 /* Above 0, and another for each form. */
 static inline uint8_t prometheus_form_id(struct prometheus_form f)
 {
-    return (uint8_t)(1 + f.names + 4 * f.escaping + 16 * f.proto);
+    return (uint8_t)(1 + f.names + 4 * f.escaping + 16 * f.proto + 32 * f.without_scope +
+                     64 * f.total);
 }
 
 /* --- names --- */
 
-/* The family of a stream: its name as asked, without the _total of a counter, as a text for free().
+/* The family of a stream: its name as asked, with the _total of a counter, as a text for free().
  * NULL when out of memory. */
 char *prometheus_family(const struct stream *s, struct prometheus_form form);
+
+/* What the family ends with that a counter alone has: "_total", or nothing. */
+struct str prometheus_total(const struct stream *s, struct prometheus_form form);
 
 /* The unit as a word of Prometheus ("s" -> "seconds"); empty when it adds none to the name. */
 void prometheus_unit(struct buf *out, const struct stream *s);
@@ -46,10 +52,19 @@ bool prometheus_escapes(struct str name, bool metric, enum tt_prometheus_escapin
 
 /* --- labels --- */
 
-/* Attributes as labels, `prefix` before each name: a="b",c="d", after a comma unless they are the
- * first behind a "{" or in the buffer; or as messages. Names that become the same by translation
- * are one label, whose values are joined by ";". */
-void prometheus_labels(struct buf *out, const struct attr_set *attrs, const char *prefix,
+/* Whose attributes they are: which names are left out, because they are others' in an exposition,
+ * which a scraper that found them twice would refuse as a whole. */
+enum prometheus_labels_of {
+    LABELS_OF_SERIES,    /* not otel_scope_…, where there are labels of the scope */
+    LABELS_OF_HISTOGRAM, /* nor le */
+    LABELS_OF_SCOPE,     /* with otel_scope_ before each; not name, version, schema_url */
+    LABELS_OF_OTHERS
+};
+
+/* Attributes as labels: a="b",c="d", after a comma unless they are the first behind a "{" or in the
+ * buffer; or as messages. Names that become the same by translation are one label, whose values are
+ * joined by ";". __name__ and names that are empty are left out. */
+void prometheus_labels(struct buf *out, const struct attr_set *attrs, enum prometheus_labels_of of,
                        struct prometheus_form form);
 
 /* One label, in the same way. */

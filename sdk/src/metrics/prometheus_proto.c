@@ -204,7 +204,7 @@ static void put_histogram(struct writer *w, struct point *p)
     struct buf *part = &w->part;
     buf_reset(part);
     message_int(part, COUNT, p->count);
-    message_double(part, SUM, p->sum);
+    message_double(part, SUM, point_has_sum(p) ? p->sum : (double)NAN);
     if (p->kind == SERIES_EXPONENTIAL && native_put(part, p))
         put_native_exemplars(w, s);
     else
@@ -225,7 +225,7 @@ static void put_target(struct writer *w, const struct attr_set *attrs)
     put_text(w->out, FAMILY_HELP, STR("Target metadata"));
     message_int(w->out, FAMILY_TYPE, TYPE_GAUGE);
     size_t metric = message_open(w->out, FAMILY_METRIC);
-    prometheus_labels(w->out, attrs, "", w->form);
+    prometheus_labels(w->out, attrs, LABELS_OF_OTHERS, w->form);
     size_t gauge = message_open(w->out, METRIC_GAUGE);
     message_double(w->out, NUMBER_VALUE, 1);
     message_close(w->out, gauge);

@@ -30,7 +30,9 @@ static bool keep(struct buf *made, char **inout, uint32_t *out_n)
 static COLD bool keep_labels(const struct writer *w, struct series *s)
 {
     struct buf text = BUF_MAX(4 * ATTR_SET_BYTES_MAX);
-    prometheus_labels(&text, s->attrs, "", w->form);
+    prometheus_labels(&text, s->attrs,
+                      w->stream->kind < SERIES_HISTOGRAM ? LABELS_OF_SERIES : LABELS_OF_HISTOGRAM,
+                      w->form);
     if (!keep(&text, &s->text, &s->text_n))
         return false;
     s->text_form = w->form_id;
@@ -58,7 +60,7 @@ static void scope_labels(struct buf *out, const struct writer *w, const struct s
         prometheus_pair(out, w->form, STR("otel_scope_version"), str_c(m->version));
     if (*m->schema_url)
         prometheus_pair(out, w->form, STR("otel_scope_schema_url"), str_c(m->schema_url));
-    prometheus_labels(out, m->attrs, "otel_scope_", w->form);
+    prometheus_labels(out, m->attrs, LABELS_OF_SCOPE, w->form);
 }
 
 static bool keep_scope(const struct writer *w, tt_meter *m)
@@ -129,18 +131,14 @@ static void put_histograms(struct writer *w, struct series **batch, size_t n)
     }
 }
 
-static const char *total_of(const struct writer *w)
-{
-    return prometheus_has_suffixes(w->form.names) || w->openmetrics ? "_total" : "";
-}
-
 /* `head`: whether the family begins here. False when the stream had nothing to write. */
 static bool put_stream(struct writer *w, struct stream *s, bool head)
 {
     tt_meter *m = s->instrument->meter;
+    struct str family = str_c(s->family), total = prometheus_total(s, w->form);
     w->stream = s;
-    w->family = str_c(s->family);
-    w->total = s->monotonic ? total_of(w) : "";
+    w->total = total.n ? total.p : "";
+    w->family = str_sub(family, 0, family.n - total.n);
     w->scope = w->options.without_scope ? (struct str){0} : str_of(m->text, m->text_n);
     struct series *batch[SERIES_BATCH];
     size_t from = 0, n;
@@ -202,7 +200,9 @@ static int put_streams(struct writer *w)
             w->format->tail(w);
             first = NULL;
         }
-        if (first && strcmp(prometheus_type(first), prometheus_type(s)) != 0)
+        if (w->target && strcmp(s->family, "target_info") == 0)
+            problem(TT_PROBLEM_CONFLICT, "the name of the resource's metric; left out", s->family);
+        else if (first && strcmp(prometheus_type(first), prometheus_type(s)) != 0)
             problem(TT_PROBLEM_CONFLICT, "two types of one name; left out", s->family);
         else if (put_stream(w, s, !first) && !first)
             first = s;
@@ -222,7 +222,12 @@ static void writer_init(struct writer *w, const tt_prometheus_options *options)
     const tt_prometheus_options *o = &w->options;
     w->openmetrics = o->format == TT_PROMETHEUS_OPENMETRICS;
     w->form = (struct prometheus_form){
-        .names = o->names, .escaping = o->escaping, .proto = o->format == TT_PROMETHEUS_PROTOBUF};
+        .names = o->names,
+        .escaping = o->escaping,
+        .proto = o->format == TT_PROMETHEUS_PROTOBUF,
+        .without_scope = o->without_scope,
+        .total = w->openmetrics && !prometheus_has_suffixes(o->names),
+    };
     w->form_id = prometheus_form_id(w->form);
     w->format = w->form.proto ? &prometheus_proto : &prometheus_text;
     w->quoted = prometheus_has_utf8(o->names) && !o->escaping;
@@ -236,7 +241,8 @@ static int render(tt_meter_provider *p, const tt_prometheus_options *options, st
     if (!w.point)
         return TT_ERR_NOMEM;
     int64_t began = provider_collect_begin(p);
-    if (!w.options.without_target && p->resource->set->n)
+    w.target = !w.options.without_target && p->resource->set->n;
+    if (w.target)
         w.format->target(&w, p->resource->set);
     int rc = put_streams(&w);
     provider_collect_end(p);

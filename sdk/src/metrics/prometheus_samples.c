@@ -120,9 +120,11 @@ void text_put_histogram(struct writer *w, struct point *p)
         put_bucket(w, s, str_of(text, n), i, count);
     }
     put_bucket(w, s, STR("+Inf"), s->stream->bounds_n, p->count);
-    put_plain(w, "_sum", s);
-    buf_put_double(w->out, p->sum);
-    buf_putc(w->out, '\n');
+    if (point_has_sum(p)) {
+        put_plain(w, "_sum", s);
+        buf_put_double(w->out, p->sum);
+        buf_putc(w->out, '\n');
+    }
     put_plain(w, "_count", s);
     buf_put_u64(w->out, p->count);
     buf_putc(w->out, '\n');

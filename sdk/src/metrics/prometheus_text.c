@@ -80,7 +80,7 @@ static void put_target(struct writer *w, const struct attr_set *attrs)
                                     : "# HELP target_info Target metadata\n"
                                       "# TYPE target_info gauge\n");
     buf_puts(w->out, "target_info{");
-    prometheus_labels(w->out, attrs, "", w->form);
+    prometheus_labels(w->out, attrs, LABELS_OF_OTHERS, w->form);
     buf_puts(w->out, "} 1\n");
 }
 

@@ -35,7 +35,8 @@ struct writer {
     uint8_t form_id;
     const struct prometheus_format *format;
     struct buf *out;
-    bool openmetrics, quoted; /* names may need quotes */
+    bool openmetrics, target; /* target: target_info is there */
+    bool quoted;              /* names may need quotes */
     const struct stream *stream;
     struct str family;   /* without suffix */
     const char *total;   /* suffix of a counter's samples */
@@ -56,6 +57,13 @@ void prometheus_unit_told(struct buf *out, const struct writer *w);
 static inline size_t point_bounds(const struct point *p)
 {
     return p->kind == SERIES_HISTOGRAM ? p->series->stream->bounds_n : 0;
+}
+
+/* Values of both signs have a sum that falls, which readers would take for a counter that began
+ * anew: it is left out. */
+static inline bool point_has_sum(const struct point *p)
+{
+    return !(p->min < 0);
 }
 
 /* Appends the buckets of an exponential histogram as native ones: fields of the message Histogram.

@@ -217,7 +217,6 @@ static void test_histogram_counts_in_its_buckets(void **state)
                          "duration_seconds_bucket{le=\"2.5\"} 4\n"
                          "duration_seconds_bucket{le=\"10\"} 5\n"
                          "duration_seconds_bucket{le=\"+Inf\"} 6\n"
-                         "duration_seconds_sum 22.5\n"
                          "duration_seconds_count 6\n");
 }
 
@@ -386,6 +385,33 @@ static void test_same_name_with_another_kind_is_a_conflict(void **state)
     assert_int_equal(tt_problem_count(TT_PROBLEM_CONFLICT) - before, 1);
 }
 
+static void test_names_that_become_the_same_are_told_once(void **state)
+{
+    (void)state;
+    uint64_t before = tt_problem_count(TT_PROBLEM_CONFLICT);
+    tt_gauge_set(tt_gauge_new(meter, "c_total", NULL), 9, NULL, 0);
+    tt_counter_add(tt_counter_new(meter, "c", NULL), 1, NULL, 0);
+    tt_gauge_set(tt_gauge_new(meter, "d", NULL), 2, NULL, 0);
+    check_text(render(), "# TYPE c_total gauge\nc_total 9\n# TYPE d gauge\nd 2\n");
+    check_text(render_as(TT_PROMETHEUS_TEXT, TT_NAMES_UNDERSCORE),
+               "# TYPE c counter\nc 1\n# TYPE c_total gauge\nc_total 9\n# TYPE d gauge\nd 2\n");
+    assert_int_equal(tt_problem_count(TT_PROBLEM_CONFLICT) - before, 1);
+}
+
+static void test_no_instrument_is_called_like_the_resources_metric(void **state)
+{
+    (void)state;
+    tt_gauge_set(tt_gauge_new(meter, "target.info", NULL), 9, NULL, 0);
+    check_text(render(), "# TYPE target_info gauge\ntarget_info 9\n"); // which is left out here
+    tt_prometheus_options o = {.size = sizeof o};
+    char *text;
+    size_t n;
+    assert_int_equal(tt_prometheus_render_new(provider, &o, 1 << 20, &text, &n), TT_OK);
+    assert_null(strstr(text, "target_info{otel_scope_name"));
+    assert_ptr_equal(strstr(text, "# TYPE target_info"), strchr(text, '\n') + 1);
+    free(text);
+}
+
 /* --- the text --- */
 
 static void test_names_get_units_and_suffixes(void **state)
@@ -427,6 +453,37 @@ static void test_labels_that_become_one_are_joined(void **state)
     tt_attr attrs[] = {tt_str("a.b", "1"), tt_str("a_b", "2"), tt_str("c", "\"\\\n")};
     tt_counter_add(tt_counter_new(meter, "c", NULL), 1, attrs, 3);
     check_has("c_total{a_b=\"1;2\",c=\"\\\"\\\\\\n\"} 1\n");
+}
+
+/* Scrapers refuse a page on which a label stands twice. */
+static void test_labels_that_are_others_are_left_out(void **state)
+{
+    (void)state;
+    tt_attr attrs[] = {tt_str("", "1"), tt_str("otel.scope.name", "2"), tt_str("le", "3"),
+                       tt_str("__name__", "4")};
+    tt_attr scope_attrs[] = {tt_str("name", "1"), tt_str("version", "2"), tt_str("team", "3")};
+    tt_scope scope = {.name = "s", .attrs = scope_attrs, .attrs_n = 3};
+    tt_meter *m = tt_meter_get_scope(provider, &scope);
+    const double bounds[] = {1};
+    tt_instrument_options b = {.size = sizeof b, .bounds = bounds, .bounds_n = 1};
+    tt_gauge_set(tt_gauge_new(m, "g", NULL), 1, attrs, 4);
+    tt_histogram_record(tt_histogram_new(m, "h", &b), 2, attrs, 3);
+    check_text(render_as(TT_PROMETHEUS_TEXT, TT_NAMES_UTF8),
+               "# TYPE g gauge\ng{le=\"3\",\"otel.scope.name\"=\"2\"} 1\n"
+               "# TYPE h histogram\nh_bucket{\"otel.scope.name\"=\"2\",le=\"1\"} 0\n"
+               "h_bucket{\"otel.scope.name\"=\"2\",le=\"+Inf\"} 1\n"
+               "h_sum{\"otel.scope.name\"=\"2\"} 2\nh_count{\"otel.scope.name\"=\"2\"} 1\n");
+    tt_prometheus_options o = {.size = sizeof o, .without_target = true};
+    char *text;
+    size_t n;
+    assert_int_equal(tt_prometheus_render_new(provider, &o, 1 << 20, &text, &n), TT_OK);
+    check_text(text, "# TYPE g gauge\n"
+                     "g{otel_scope_name=\"s\",otel_scope_team=\"3\",_name_=\"4\",le=\"3\"} 1\n"
+                     "# TYPE h histogram\n"
+                     "h_bucket{otel_scope_name=\"s\",otel_scope_team=\"3\",le=\"1\"} 0\n"
+                     "h_bucket{otel_scope_name=\"s\",otel_scope_team=\"3\",le=\"+Inf\"} 1\n"
+                     "h_sum{otel_scope_name=\"s\",otel_scope_team=\"3\"} 2\n"
+                     "h_count{otel_scope_name=\"s\",otel_scope_team=\"3\"} 1\n");
 }
 
 static void test_openmetrics_ends_with_eof_and_tells_units(void **state)
@@ -530,6 +587,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_names_are_checked, begin, end),
         cmocka_unit_test_setup_teardown(test_same_instrument_twice_is_one, begin, end),
         cmocka_unit_test_setup_teardown(test_same_name_with_another_kind_is_a_conflict, begin, end),
+        cmocka_unit_test_setup_teardown(test_names_that_become_the_same_are_told_once, begin, end),
+        cmocka_unit_test_setup_teardown(test_no_instrument_is_called_like_the_resources_metric,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(test_labels_that_are_others_are_left_out, begin, end),
         cmocka_unit_test_setup_teardown(test_names_get_units_and_suffixes, begin, end),
         cmocka_unit_test_setup_teardown(test_utf8_names_are_quoted, begin, end),
         cmocka_unit_test_setup_teardown(test_labels_that_become_one_are_joined, begin, end),
