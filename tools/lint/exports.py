@@ -21,7 +21,7 @@ SDK_LIBRARIES = {
     "telltale-catalog": {"libtelltale"},
     "telltale-host": {"libtelltale"},
     "telltale-bridge": {"libtelltale"},
-    "telltale-sampling": {"libtelltale"},
+    "telltale-sampling": {"libtelltale", "ld-linux-x86-64"},  # the loader, for thread-locals
     "telltale-self": {"libtelltale"},
     "telltale-config": {"libtelltale", "libyaml-0"},
     "telltale-otlp": {"libtelltale", "libcurl-gnutls", "libcurl", "libz", "libzstd"},
