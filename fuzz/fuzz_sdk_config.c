@@ -3,7 +3,9 @@
  * way again. */
 #include <stdlib.h>
 
+#include "telltale/component.h"
 #include "telltale/config.h"
+#include "telltale/sampling.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,6 +34,8 @@ static int prepare(void)
         if (tt_component_register(&c) != TT_OK)
             abort();
     }
+    if (tt_sampling_register() != TT_OK)
+        abort();
     return setenv("A", "value", 1) == 0 && setenv("B", "17", 1) == 0;
 }
 

@@ -150,6 +150,29 @@ static void test_reader_has_a_cardinality_limit_of_its_own(void **state)
                                  "c_total{i=\"1\"} 1\nc_total{i=\"2\"} 1\n");
 }
 
+static void observe(tt_observation *o, void *arg)
+{
+    for (int i = 0; i < 3; i++) {
+        tt_attr attr = tt_int("i", i);
+        tt_observe_int(o, arg, i + 1, &attr, 1);
+    }
+}
+
+static void test_observed_values_reach_the_streams_of_all_readers(void **state)
+{
+    (void)state;
+    make_provider(0, NULL);
+    tt_stream_defaults d = {.size = sizeof d};
+    d.cardinality_limit[TT_KIND_OBSERVABLE_GAUGE] = 2;
+    start_reader(&d);
+    tt_observable *o = tt_observable_new(meter, TT_OBSERVABLE_GAUGE, "g", NULL, NULL, NULL);
+    assert_true(tt_meter_register_callback(meter, observe, o) > 0);
+    stop_reader();
+    otlp_sink_has(&sink, "otel.metric.overflow");
+    assert_int_equal(sink.items, 2);
+    check_metrics_text(provider, "# TYPE g gauge\ng{i=\"0\"} 1\ng{i=\"1\"} 2\ng{i=\"2\"} 3\n");
+}
+
 static void test_reader_that_wants_what_all_have_costs_nothing(void **state)
 {
     (void)state;
@@ -254,6 +277,7 @@ int main(void)
         TEST(test_view_says_more_than_defaults),
         TEST(test_reader_has_an_aggregation_of_its_own),
         TEST(test_reader_has_a_cardinality_limit_of_its_own),
+        TEST(test_observed_values_reach_the_streams_of_all_readers),
         TEST(test_reader_that_wants_what_all_have_costs_nothing),
         TEST(test_readers_beyond_the_limit_see_what_all_see),
         TEST(test_views_are_put_together),

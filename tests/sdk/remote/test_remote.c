@@ -114,6 +114,23 @@ static void test_nonsense_and_refusals_change_nothing(void **state)
     }
 }
 
+static void test_endless_answer_is_broken_off(void **state)
+{
+    (void)state;
+    static char endless[(1 << 20) + 4096];
+    uint64_t before = tt_problem_count(TT_PROBLEM_EXPORT);
+    int n = snprintf(endless, sizeof endless, "%s",
+                     ANSWER("{\"probabilisticSampling\":{\"samplingRate\":1},\"more\":\""));
+    memset(endless + n, 'a', sizeof endless - 1 - (size_t)n);
+    collector_start(endless, endless);
+    tt_tracer_provider *p = provider_of(remote_of("", tt_sampler_always_off()));
+    wait_until_asked(2);
+    assert_false(is_sampled(p));
+    tt_tracer_provider_free(p);
+    collector_stop();
+    assert_true(tt_problem_count(TT_PROBLEM_EXPORT) > before);
+}
+
 static void test_endpoint_that_is_none_is_refused(void **state)
 {
     (void)state;
@@ -221,6 +238,7 @@ int main(void)
         cmocka_unit_test(test_endpoint_may_have_a_path_and_a_query),
         cmocka_unit_test(test_strategy_changes),
         cmocka_unit_test(test_nonsense_and_refusals_change_nothing),
+        cmocka_unit_test(test_endless_answer_is_broken_off),
         cmocka_unit_test(test_endpoint_that_is_none_is_refused),
         cmocka_unit_test(test_environment_names_it),
         cmocka_unit_test(test_threads_ask_while_it_changes),
