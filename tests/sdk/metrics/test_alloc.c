@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "metrics/otlp_metrics.h"
+#include "metrics/view.h"
 #include "support/check.h"
 #include "support/fail_alloc.h"
 #include "telltale/context.h"
@@ -44,6 +45,53 @@ static void use_more(tt_meter_provider *p)
     (void)tt_process_metrics_start(p);
 }
 
+static void *make_reservoir(void *arg, const double *bounds, size_t bounds_n)
+{
+    (void)arg, (void)bounds, (void)bounds_n;
+    return malloc(1);
+}
+
+static void offer(void *reservoir, const tt_measurement *m)
+{
+    (void)reservoir, (void)m;
+}
+
+static void collect(void *reservoir, void (*give)(void *to, const tt_measurement *m), void *to)
+{
+    (void)reservoir;
+    const tt_attr dropped = tt_str("user", "ann");
+    give(to, &(tt_measurement){.number = 1, .unix_ns = INT64_MAX, .attrs = &dropped, .attrs_n = 1});
+}
+
+/* Views that are put together, a reservoir of the program's, and a reader with its own streams. */
+static void compose(void)
+{
+    static const char *const keys[] = {"i", "j"};
+    tt_meter_provider_options o = {.size = sizeof o, .view_matching = TT_VIEWS_COMPOSABLE};
+    o.exemplars = TT_EXEMPLARS_ALWAYS_ON;
+    tt_meter_provider *p = tt_meter_provider_new(&o);
+    tt_reservoir own = {sizeof own, make_reservoir, offer, collect, free, NULL};
+    tt_view v = {.size = sizeof v, .instrument = "c", .name = "n", .own_reservoir = &own};
+    tt_stream_defaults defaults = {.size = sizeof defaults, .cardinality_limit = {1}};
+    v.attribute_keys = keys;
+    v.attribute_keys_n = 2;
+    (void)tt_meter_provider_add_view(p, &v);
+    (void)tt_meter_provider_add_view(p, &(tt_view){.size = sizeof v, .description = "all"});
+    struct delta d = {.temporality = TT_TEMPORALITY_CUMULATIVE};
+    d.reader = p ? view_add_reader(p, &defaults) : 0;
+    tt_counter *c = tt_counter_new(tt_meter_get(p, "test", "1"), "c", NULL);
+    tt_attr attrs[] = {tt_int("i", 1), tt_str("user", "ann")};
+    tt_counter_add(c, 1, attrs, 2);
+    tt_bound_counter_add(tt_counter_bind(c, attrs, 2), 1);
+    struct buf request = BUF_MAX(1 << 20);
+    size_t points;
+    if (p)
+        (void)otlp_metrics_collect(p, &d, &request, &points);
+    buf_done(&request);
+    delta_done(&d);
+    tt_meter_provider_free(p);
+}
+
 static bool use(tt_meter_provider *p)
 {
     tt_instrument_options e = {.size = sizeof e, .exponential = true, .unit = "s"};
@@ -83,6 +131,17 @@ static void test_every_allocation_may_fail(void **state)
     }
 }
 
+static void test_every_allocation_of_composed_views_may_fail(void **state)
+{
+    (void)state;
+    bool done = false;
+    for (size_t n = 0; !done; n++) {
+        fail_alloc_at(n);
+        compose();
+        done = !fail_alloc_happened();
+    }
+}
+
 static void test_recording_does_not_allocate(void **state)
 {
     (void)state;
@@ -105,6 +164,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_allocation_may_fail),
+        cmocka_unit_test(test_every_allocation_of_composed_views_may_fail),
         cmocka_unit_test(test_recording_does_not_allocate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
