@@ -86,6 +86,32 @@ describe("the same, served for Prometheus, or not at all", () => {
     assert.equal((await greeter.end()).code, 0);
   });
 
+  it("shows how the SDK itself is doing, to those who ask", async () => {
+    const server = await Telltale.start();
+    const port = 20001 + (process.pid % 20000);
+    const env = { OTEL_EXPORTER_PROMETHEUS_PORT: String(port), OTEL_EXPORTER_OTLP_ENDPOINT: server.url, OTEL_BSP_SCHEDULE_DELAY: "10" };
+    const greeter = await start("http_server", { OTEL_C_SELF_METRICS: "true", OTEL_LOGS_EXPORTER: "none", ...env });
+    const address = new URL(server.url);
+    const exporter = `otel_component_name="otlp_http_span_exporter/0",otel_component_type="otlp_http_span_exporter",server_address="${address.hostname}",server_port="${address.port}"`;
+    for (let i = 0; i < 3; i++) await send(greeter.port, { path: "/hello/you", headers: [["traceparent", `00-${TRACE}-${PARENT}-01`]] });
+    const text = await until(async () => {
+      const page = (await send(port, { path: "/metrics" })).text;
+      return new RegExp(`otel_sdk_exporter_span_exported_total\\{[^}]*${exporter}\\} 3\n`).test(page) && page;
+    }, "the export of three spans");
+    assert.match(text, /otel_sdk_span_started_total\{[^}]*otel_span_parent_origin="remote",otel_span_sampling_result="RECORD_AND_SAMPLE"\} 3\n/);
+    assert.match(text, /otel_sdk_span_live\{[^}]*otel_span_sampling_result="RECORD_AND_SAMPLE"\} 0\n/);
+    assert.match(text, /otel_sdk_processor_span_queue_size\{[^}]*otel_component_type="batching_span_processor"\} 0\n/);
+    assert.match(text, /otel_sdk_processor_span_processed_total\{[^}]*otel_component_type="batching_span_processor"\} 3\n/);
+    assert.match(text, /otel_sdk_exporter_span_inflight\{[^}]*\} 0\n/);
+    assert.match(text, /otel_sdk_exporter_operation_duration_seconds_count\{[^}]*http_response_status_code="200"[^}]*\} \d+\n/);
+    const again = (await send(port, { path: "/metrics" })).text;
+    assert.match(again, /otel_sdk_metric_reader_collection_duration_seconds_count\{[^}]*otel_component_type="prometheus_http_text_metric_exporter"\} \d+\n/);
+    const { code } = await greeter.end();
+    assert.equal(code, 0, greeter.child.stderr);
+    assert.equal(greeter.child.stderr, "");
+    await server.dispose();
+  });
+
   it("tells what it cannot find and serves all the same", async () => {
     const greeter = await start("http_server", { OTEL_TRACES_EXPORTER: "zipkin", OTEL_LOGS_EXPORTER: "none" });
     assert.equal((await send(greeter.port, { path: "/hello/you" })).status, 200);

@@ -35,6 +35,9 @@ typedef struct tt_metric_reader_options {
     const struct tt_metric_filter *filter;      /* see metric_producer.h; NULL: all; copied */
     const struct tt_metric_producer *producers; /* copied; at most 16 */
     size_t producers_n;
+    /* How many points a request has at most (OpenTelemetry's maxExportBatchSize): a collection of
+     * more is sent in several, one after the other, each with `timeout_ms`. 0: in one. */
+    size_t batch_points;
 } tt_metric_reader_options;
 
 /* Collects the provider and sends all of it at every interval, from a thread of its own. A delta

@@ -9,6 +9,7 @@
 #include "core/problem.h"
 #include "core/worker.h"
 #include "metrics/otlp_metrics.h"
+#include "metrics/split.h"
 #include "metrics/view.h"
 #include "telltale/metric_reader.h"
 
@@ -23,15 +24,45 @@ struct tt_metric_reader {
     struct delta delta;   /* guarded by `sending` */
 };
 
+/* A collection on its way out. */
+struct sending {
+    const tt_metric_reader *reader;
+    int64_t deadline_mono_ns;
+    int rc; /* the first failure */
+};
+
+/* What fails does not hold up what follows, but for the end of the time and of the exporter. */
+static bool send_part(void *arg, const struct buf *part, size_t points)
+{
+    struct sending *s = arg;
+    const tt_metric_reader_options *o = &s->reader->options;
+    int64_t left_ms = (s->deadline_mono_ns - clock_mono_ns()) / 1000000;
+    int rc = o->exporter.send(o->exporter.arg, TT_SIGNAL_METRICS, part->p, part->n, points,
+                              MIN(o->timeout_ms, MAX(left_ms, 1)));
+    s->rc = s->rc ? s->rc : rc;
+    return rc != TT_ERR_SHUTDOWN && clock_mono_ns() < s->deadline_mono_ns;
+}
+
+static int send_all(const tt_metric_reader *r, const struct buf *request, size_t points,
+                    int64_t deadline_mono_ns)
+{
+    size_t max = r->options.batch_points;
+    struct sending s = {.reader = r, .deadline_mono_ns = deadline_mono_ns};
+    if (!max || points <= max)
+        (void)send_part(&s, request, points); // there is no more
+    else if (!metrics_split(request, max, send_part, &s))
+        s.rc = s.rc ? s.rc : TT_ERR_NOMEM;
+    return s.rc;
+}
+
 /* Under `sending`. */
-static int collect_and_send(tt_metric_reader *r, int64_t timeout_ms)
+static int collect_and_send(tt_metric_reader *r, int64_t deadline_mono_ns)
 {
     struct buf request = BUF_MAX(REQUEST_BYTES);
     size_t points = 0;
     int rc = otlp_metrics_collect(r->provider, &r->delta, &request, &points);
     if (rc == TT_OK && points)
-        rc = r->options.exporter.send(r->options.exporter.arg, TT_SIGNAL_METRICS, request.p,
-                                      request.n, points, timeout_ms);
+        rc = send_all(r, &request, points, deadline_mono_ns);
     buf_done(&request);
     if (rc != TT_OK)
         problem(TT_PROBLEM_EXPORT, "metrics could not be exported", tt_status_text(rc));
@@ -43,7 +74,7 @@ static void work(void *arg)
     tt_metric_reader *r = arg;
     mutex_lock(&r->sending);
     if (!atomic_get_acquire(&r->worker.stopping)) // the last was sent by tt_metric_reader_stop
-        (void)collect_and_send(r, r->options.timeout_ms); // a failure was told
+        (void)collect_and_send(r, INT64_MAX);     // a failure was told
     mutex_unlock(&r->sending);
 }
 
@@ -117,9 +148,8 @@ int tt_metric_reader_flush(tt_metric_reader *r, int64_t timeout_ms)
     int64_t deadline = clock_deadline_ns(timeout_ms);
     if (!mutex_lock_until(&r->sending, deadline))
         return TT_ERR_TIMEOUT;
-    int64_t left_ms = (deadline - clock_mono_ns()) / 1000000;
     const tt_exporter *e = &r->options.exporter;
-    int rc = collect_and_send(r, MIN(r->options.timeout_ms, MAX(left_ms, 1)));
+    int rc = collect_and_send(r, deadline);
     if (rc == TT_OK && e->flush)
         rc = e->flush(e->arg, MAX((deadline - clock_mono_ns()) / 1000000, 0));
     mutex_unlock(&r->sending);

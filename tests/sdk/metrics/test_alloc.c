@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "metrics/otlp_metrics.h"
+#include "metrics/split.h"
 #include "metrics/view.h"
 #include "support/check.h"
 #include "support/fail_alloc.h"
@@ -142,6 +143,44 @@ static void test_every_allocation_of_composed_views_may_fail(void **state)
     }
 }
 
+static bool count_points(void *arg, const struct buf *part, size_t points)
+{
+    assert_true(part->n > 0);
+    *(size_t *)arg += points;
+    return true;
+}
+
+static void test_splitting_a_collection_may_run_out_of_memory(void **state)
+{
+    (void)state;
+    struct buf request = BUF_MAX(1 << 20);
+    struct delta delta = {.temporality = TT_TEMPORALITY_CUMULATIVE};
+    tt_meter_provider *p = tt_meter_provider_new(NULL);
+    tt_counter *c = tt_counter_new(tt_meter_get(p, "test", "1"), "c", NULL);
+    size_t points;
+    for (int i = 0; i < 100; i++) {
+        tt_attr attr = tt_int("i", i);
+        tt_counter_add(c, 1, &attr, 1);
+    }
+    assert_int_equal(otlp_metrics_collect(p, &delta, &request, &points), TT_OK);
+    assert_int_equal(points, 100);
+    for (size_t n = 0;; n++) {
+        size_t sent = 0;
+        fail_alloc_at(n);
+        bool ok = metrics_split(&request, 30, count_points, &sent);
+        if (!fail_alloc_happened()) {
+            assert_true(ok && n > 3);
+            assert_int_equal(sent, 100);
+            break;
+        }
+        assert_false(ok);
+        assert_true(sent < 100);
+    }
+    buf_done(&request);
+    delta_done(&delta);
+    tt_meter_provider_free(p);
+}
+
 static void test_recording_does_not_allocate(void **state)
 {
     (void)state;
@@ -165,6 +204,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_allocation_may_fail),
         cmocka_unit_test(test_every_allocation_of_composed_views_may_fail),
+        cmocka_unit_test(test_splitting_a_collection_may_run_out_of_memory),
         cmocka_unit_test(test_recording_does_not_allocate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
