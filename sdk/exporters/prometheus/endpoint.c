@@ -7,15 +7,17 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/buf.h"
 #include "base/compiler.h"
 #include "base/num.h"
 #include "base/str.h"
 #include "prometheus/accept.h"
+#include "prometheus/connections.h"
 #include "prometheus/squeeze.h"
 #include "telltale/prometheus.h"
 
-enum { CONNECTIONS_MAX = 16, TIMEOUT_S = 10, MEMORY_MAX = 16 << 10, PORT_DEFAULT = 9464 };
-enum { PEM_MAX = 1 << 20 };
+enum { TIMEOUT_S = 10, MEMORY_MAX = 16 << 10, PORT_DEFAULT = 9464 };
+enum { PEM_MAX = 1 << 20, ACCEPT_MAX = 16 << 10 };
 
 static const size_t ANSWER_MAX = (size_t)64 << 20;
 
@@ -25,6 +27,7 @@ struct tt_prometheus_endpoint {
     char *token;             /* owned; NULL: none */
     char *certificate, *key; /* owned; PEM, NULL: HTTP */
     struct MHD_Daemon *daemon;
+    struct connections connections; /* the daemon's thread's */
     uint16_t port;
 };
 
@@ -39,17 +42,109 @@ static enum MHD_Result answer_text(struct MHD_Connection *c, unsigned status, co
         return MHD_NO;
     if (status == MHD_HTTP_UNAUTHORIZED)
         (void)MHD_add_response_header(r, "WWW-Authenticate", "Bearer");
+    if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+        (void)MHD_add_response_header(r, "Allow", "GET, HEAD");
+    if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
+        (void)MHD_add_response_header(r, "Retry-After", "10");
     (void)MHD_add_response_header(r, "Content-Type", "text/plain; charset=utf-8");
     enum MHD_Result queued = MHD_queue_response(c, status, r);
     MHD_destroy_response(r);
     return queued;
 }
 
+struct joined {
+    const char *name;
+    struct buf value;
+};
+
+static enum MHD_Result join(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    (void)kind;
+    struct joined *j = arg;
+    if (value && str_eq_nocase(str_c(name), str_c(j->name))) {
+        buf_puts(&j->value, j->value.n ? "," : "");
+        buf_puts(&j->value, value);
+    }
+    return MHD_YES;
+}
+
+/* A header that is a list, which may stand in several lines. Ends with a NUL; buf_done() it. */
+static struct buf list_header(struct MHD_Connection *c, const char *name)
+{
+    struct joined j = {.name = name, .value = BUF_MAX(ACCEPT_MAX)};
+    (void)MHD_get_connection_values(c, MHD_HEADER_KIND, join, &j); // how many headers there are
+    buf_putc(&j.value, '\0');
+    if (buf_failed(&j.value))
+        buf_done(&j.value);
+    return j.value;
+}
+
+static struct accepted formats_of(struct MHD_Connection *c)
+{
+    struct buf header = list_header(c, "Accept");
+    struct accepted accepted = accept_choose(header.p);
+    buf_done(&header);
+    return accepted;
+}
+
+static bool takes_gzip(struct MHD_Connection *c)
+{
+    struct buf header = list_header(c, "Accept-Encoding");
+    bool takes = accept_gzip(header.p);
+    buf_done(&header);
+    return takes;
+}
+
+/* A page under way. */
+struct page {
+    struct connections *connections;
+    struct connection *of; /* NULL: not known */
+    char *text;            /* owned */
+    size_t n;
+};
+
+static void page_free(void *arg)
+{
+    struct page *p = arg;
+    if (p->of)
+        p->of->waiting = false;
+    connections_give_back(p->connections, p->n);
+    free(p->text);
+    free(p);
+}
+
+/* The entry that connection_changed made. */
+static struct connection *entry_of(struct MHD_Connection *c)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
+/* Takes the text. NULL when memory is short, or too much waits. */
+static struct MHD_Response *response_of(tt_prometheus_endpoint *e, struct MHD_Connection *c,
+                                        char *text, size_t n)
+{
+    struct page *p = malloc(sizeof *p);
+    if (!p || !connections_take(&e->connections, n)) {
+        free(p);
+        free(text);
+        return NULL;
+    }
+    *p = (struct page){&e->connections, entry_of(c), text, n};
+    if (p->of)
+        p->of->waiting = true;
+    struct MHD_Response *r =
+        MHD_create_response_from_buffer_with_free_callback_cls(n, text, page_free, p);
+    if (!r)
+        page_free(p);
+    return r;
+}
+
 static enum MHD_Result answer_metrics(tt_prometheus_endpoint *e, struct MHD_Connection *c)
 {
     char type[CONTENT_TYPE_MAX];
-    struct accepted accepted =
-        accept_choose(MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Accept"));
+    struct accepted accepted = formats_of(c);
     tt_prometheus_options o = {
         .size = sizeof o,
         .format = accepted.format,
@@ -64,18 +159,15 @@ static enum MHD_Result answer_metrics(tt_prometheus_endpoint *e, struct MHD_Conn
     if (rc != TT_OK)
         return answer_text(c, MHD_HTTP_INTERNAL_SERVER_ERROR, tt_status_text(rc));
     size_t short_n;
-    bool takes = accept_gzip(MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Accept-Encoding"));
-    char *shorter = takes ? squeeze(text, n, &short_n) : NULL;
+    char *shorter = takes_gzip(c) ? squeeze(text, n, &short_n) : NULL;
     if (shorter) {
         free(text);
         text = shorter;
         n = short_n;
     }
-    struct MHD_Response *r = MHD_create_response_from_buffer(n, text, MHD_RESPMEM_MUST_FREE);
-    if (!r) {
-        free(text);
-        return MHD_NO;
-    }
+    struct MHD_Response *r = response_of(e, c, text, n);
+    if (!r)
+        return answer_text(c, MHD_HTTP_SERVICE_UNAVAILABLE, "too much waits to be taken\n");
     if (shorter)
         (void)MHD_add_response_header(r, "Content-Encoding", "gzip");
     (void)MHD_add_response_header(r, "Vary", "Accept, Accept-Encoding");
@@ -100,29 +192,60 @@ static bool is_allowed(const tt_prometheus_endpoint *e, struct MHD_Connection *c
     return differs == 0;
 }
 
+/* Also where a proxy gives the whole address. */
+static bool is_metrics(const char *url)
+{
+    struct str path = str_c(url);
+    if (str_starts(path, STR("http://")) || str_starts(path, STR("https://"))) {
+        path = str_sub(path, str_index(path, ':') + 3, path.n);
+        path = str_sub(path, str_index(path, '/'), path.n);
+    }
+    return str_eq(path, STR("/metrics"));
+}
+
+static bool has_body(struct MHD_Connection *c)
+{
+    const char *length = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Content-Length");
+    return (length && strcmp(length, "0") != 0) ||
+           MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Transfer-Encoding");
+}
+
+/* Called with the headers, and then once more at the request's end, unless there was an answer: to
+ * a request with a body there is one at once, and the connection ends, for nobody reads it. */
 static enum MHD_Result answer(void *arg, struct MHD_Connection *c, const char *url,
                               const char *method, const char *version, const char *body,
                               size_t *body_n, void **state)
 {
     (void)version;
     (void)body;
+    (void)body_n;
     static const char begun;
-    if (!*state) { // first the headers, then, once or more, the body
-        *state = (void *)(uintptr_t)&begun;
+    bool first = !*state;
+    *state = (void *)(uintptr_t)&begun;
+    if (first && !has_body(c))
         return MHD_YES;
-    }
-    if (*body_n) {
-        *body_n = 0;
-        return MHD_YES;
-    }
     tt_prometheus_endpoint *e = arg;
     if (!is_allowed(e, c))
         return answer_text(c, MHD_HTTP_UNAUTHORIZED, "a bearer token is required\n");
-    if (strcmp(url, "/metrics") != 0)
+    if (!is_metrics(url))
         return answer_text(c, MHD_HTTP_NOT_FOUND, "only /metrics is here\n");
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
         return answer_text(c, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n");
     return answer_metrics(e, c);
+}
+
+static void connection_changed(void *arg, struct MHD_Connection *c, void **context,
+                               enum MHD_ConnectionNotificationCode what)
+{
+    tt_prometheus_endpoint *e = arg;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        connections_end(&e->connections, *context);
+        *context = NULL;
+        return;
+    }
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+    *context = info ? connections_begin(&e->connections, info->connect_fd) : NULL;
 }
 
 /* --- starting and stopping ------------------------------------------------------------------- */
@@ -203,11 +326,13 @@ static struct MHD_Daemon *listen_at(tt_prometheus_endpoint *e, struct addrinfo *
         flags |= MHD_USE_TLS;
     else
         tls[0] = tls[2];
+    connections_init(&e->connections);
     return MHD_start_daemon(flags, port, NULL, NULL, answer, e, MHD_OPTION_SOCK_ADDR, a->ai_addr,
-                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)TIMEOUT_S,
-                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_MAX,
-                            MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+                            MHD_OPTION_NOTIFY_CONNECTION, connection_changed, e,
+                            MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT,
+                            (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+                            (unsigned)TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                            (size_t)MEMORY_MAX, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 
 static int listen_on(tt_prometheus_endpoint *e, const char *host, uint16_t port)

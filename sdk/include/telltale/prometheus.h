@@ -34,10 +34,12 @@ typedef struct tt_prometheus_endpoint_options {
 TT_API tt_prometheus_endpoint_options tt_prometheus_endpoint_defaults(void);
 
 /* Serves GET /metrics of the provider from a thread of its own: text 0.0.4 or, where the client
- * prefers it, OpenMetrics 1.0; compressed where it takes gzip. At most 16 connections, answers of
- * at most 64 MiB. The provider must outlive the endpoint. `options` may be NULL. TT_ERR_IO when the
- * address cannot be had, or a file of TLS not be read, with errno telling why; TT_ERR_INVALID for a
- * port that is none, and a certificate without key. After fork() only the parent serves. */
+ * prefers it, OpenMetrics 1.0 or protobuf; compressed where it takes gzip. At most 64 connections,
+ * of which the one that is idle longest ends when the last places are taken; answers of at most 64
+ * MiB, of which those that clients are slow to take are 128 MiB together. The provider must outlive
+ * the endpoint. `options` may be NULL. TT_ERR_IO when the address cannot be had, or a file of TLS
+ * not be read, with errno telling why; TT_ERR_INVALID for a port that is none, and a certificate
+ * without key. After fork() only the parent serves. */
 TT_API int tt_prometheus_endpoint_start(tt_meter_provider *provider,
                                         const tt_prometheus_endpoint_options *options,
                                         tt_prometheus_endpoint **out_endpoint);

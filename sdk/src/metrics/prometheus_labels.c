@@ -113,6 +113,11 @@ static bool is_others(struct str key, enum prometheus_labels_of of, struct prome
     return of != LABELS_OF_OTHERS && !form.without_scope && str_starts(key, STR(SCOPE));
 }
 
+static struct str key_of(const struct buf *keys, const struct label *l)
+{
+    return l->n && !buf_failed(keys) ? str_of(keys->p + l->at, l->n) : (struct str){0};
+}
+
 static size_t read_labels(struct label *labels, struct buf *keys, const struct attr_set *attrs,
                           enum prometheus_labels_of of, struct prometheus_form form)
 {
@@ -122,7 +127,7 @@ static size_t read_labels(struct label *labels, struct buf *keys, const struct a
         labels[n].at = keys->n;
         put_key(keys, str_of(labels[n].attr.key, labels[n].attr.key_n), of, form);
         labels[n].n = keys->n - labels[n].at;
-        labels[n].joined = is_others(str_of(keys->p + labels[n].at, labels[n].n), of, form);
+        labels[n].joined = is_others(key_of(keys, &labels[n]), of, form);
     }
     return n;
 }
@@ -158,14 +163,14 @@ void prometheus_pair(struct buf *out, struct prometheus_form form, struct str na
     prometheus_quote(out, value);
 }
 
-static void put_label(struct buf *out, struct label *labels, size_t i, size_t n, const char *keys,
-                      struct prometheus_form form)
+static void put_label(struct buf *out, struct label *labels, size_t i, size_t n,
+                      const struct buf *keys, struct prometheus_form form)
 {
-    struct str key = str_of(keys + labels[i].at, labels[i].n);
+    struct str key = key_of(keys, &labels[i]);
     struct buf value = BUF_MAX(ATTR_SET_BYTES_MAX);
     put_value(&value, &labels[i].attr, false);
     for (size_t k = i + 1; k < n; k++) {
-        if (!str_eq(key, str_of(keys + labels[k].at, labels[k].n)))
+        if (!str_eq(key, key_of(keys, &labels[k])))
             continue;
         labels[k].joined = true;
         buf_putc(&value, ';');
@@ -184,7 +189,7 @@ void prometheus_labels(struct buf *out, const struct attr_set *attrs, enum prome
     size_t n = read_labels(labels, &keys, attrs, of, form);
     for (size_t i = 0; i < n && !buf_failed(&keys); i++) {
         if (!labels[i].joined)
-            put_label(out, labels, i, n, keys.p, form);
+            put_label(out, labels, i, n, &keys, form);
     }
     out->failed |= buf_failed(&keys);
     buf_done(&keys);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "prometheus/accept.h"
+#include "prometheus/connections.h"
 #include "support/certs.h"
 #include "support/check.h"
 #include "telltale/prometheus.h"
@@ -44,26 +45,41 @@ static int end(void **state)
     return 0;
 }
 
-/* The whole answer to a request that closes its connection. */
-static const char *ask(const char *request_line, const char *headers)
+static int dial(void)
 {
-    static char answer[65536];
     struct sockaddr_in to = {.sin_family = AF_INET,
                              .sin_port = htons(tt_prometheus_endpoint_port(endpoint)),
                              .sin_addr = {htonl(INADDR_LOOPBACK)}};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
-    char request[2048];
-    int n =
-        snprintf(request, sizeof request, "%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\n",
-                 request_line, headers);
-    assert_int_equal(write(fd, request, (size_t)n), n);
+    return fd;
+}
+
+static void say(int fd, const char *text)
+{
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+}
+
+/* The whole answer to bytes after which the connection is closed. */
+static const char *ask_raw(const char *request)
+{
+    static char answer[65536];
+    int fd = dial();
+    say(fd, request);
     size_t at = 0;
     for (ssize_t got; (got = read(fd, answer + at, sizeof answer - at - 1)) > 0;)
         at += (size_t)got;
     answer[at] = '\0';
     (void)close(fd);
     return answer;
+}
+
+static const char *ask(const char *request_line, const char *headers)
+{
+    char request[2048];
+    (void)snprintf(request, sizeof request, "%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\n",
+                   request_line, headers);
+    return ask_raw(request);
 }
 
 static void check_has(const char *text, const char *part)
@@ -96,7 +112,103 @@ static void test_other_paths_and_methods_are_refused(void **state)
 {
     (void)state;
     check_has(ask("GET /", ""), "HTTP/1.1 404 ");
-    check_has(ask("POST /metrics", "Content-Length: 0\r\n"), "HTTP/1.1 405 ");
+    const char *answer = ask("POST /metrics", "Content-Length: 0\r\n");
+    check_has(answer, "HTTP/1.1 405 ");
+    check_has(answer, "Allow: GET, HEAD\r\n");
+}
+
+static void test_requests_may_look_otherwise(void **state)
+{
+    (void)state;
+    check_has(ask("GET http://any.where:80/metrics", ""), "HTTP/1.1 200 ");
+    check_has(ask("GET http://any.where/", ""), "HTTP/1.1 404 ");
+    check_has(ask("GET http://", ""), "HTTP/1.1 404 ");
+    check_has(ask("GET /metrics?name%5B%5D=c", ""), "HTTP/1.1 200 ");
+    check_has(ask_raw("GET /metrics HTTP/1.0\r\n\r\n"), "HTTP/1.1 200 ");
+    check_has(ask_raw("GET /metrics HTTP/1.1\r\n\r\n"), "HTTP/1.1 400 "); // names no host
+    check_has(ask("GET /metrics", "Accept: text/html\r\nAccept: application/openmetrics-text\r\n"),
+              "Content-Type: application/openmetrics-text");
+}
+
+static void test_head_is_answered_without_a_body(void **state)
+{
+    (void)state;
+    const char *answer = ask("HEAD /metrics", "");
+    check_has(answer, "HTTP/1.1 200 ");
+    assert_string_equal(strstr(answer, "\r\n\r\n"), "\r\n\r\n");
+    assert_null(strstr(answer, "Content-Length: 0"));
+}
+
+static void test_bodies_are_not_waited_for(void **state)
+{
+    (void)state;
+    check_has(ask("POST /metrics", "Content-Length: 1000000000\r\n"), "HTTP/1.1 405 ");
+    check_has(ask("POST /metrics", "Transfer-Encoding: chunked\r\n"), "HTTP/1.1 405 ");
+    check_has(ask("GET /metrics", "Content-Length: 9\r\n"), "HTTP/1.1 200 ");
+}
+
+static void test_headers_that_are_too_long_are_refused(void **state)
+{
+    (void)state;
+    enum { LONG = 40000 };
+    char *request = malloc(LONG + 64);
+    assert_non_null(request);
+    int n = snprintf(request, 64, "GET /metrics HTTP/1.1\r\nHost: x\r\nX: ");
+    memset(request + n, 'a', LONG);
+    memcpy(request + n + LONG, "\r\n\r\n", 5);
+    check_has(ask_raw(request), "HTTP/1.1 431 ");
+    free(request);
+}
+
+/* Those who connect and say nothing, or half a request, make room for those who ask. */
+static void test_silent_clients_keep_nobody_out(void **state)
+{
+    (void)state;
+    int silent[2 * CONNECTIONS_MAX];
+    for (size_t i = 0; i < 2 * CONNECTIONS_MAX; i++) {
+        silent[i] = dial();
+        if (i % 2)
+            say(silent[i], "GET /metr");
+        if (i % 16 == 15) // they were accepted, and this is not their turn
+            check_has(ask("GET /metrics", ""), "HTTP/1.1 200 ");
+    }
+    for (size_t i = 0; i < 2 * CONNECTIONS_MAX; i++)
+        (void)close(silent[i]);
+}
+
+static void test_the_longest_idle_connection_ends_first(void **state)
+{
+    (void)state;
+    struct connections c;
+    struct connection *all[CONNECTIONS_MAX];
+    connections_init(&c);
+    for (int i = 0; i < CONNECTIONS_MAX - 8; i++) { // of no socket: ending them does nothing
+        all[i] = connections_begin(&c, 1000000 + i);
+        all[i]->waiting = i == 0; // for an answer
+    }
+    assert_int_equal(c.doomed, 0);
+    assert_non_null(connections_begin(&c, 2000000));
+    assert_true(all[1]->doomed && !all[0]->doomed && !all[2]->doomed);
+    connections_end(&c, all[1]);
+    assert_int_equal(c.doomed, 0);
+    for (int i = 0; i < 8; i++)
+        assert_non_null(connections_begin(&c, 3000000 + i));
+    assert_null(connections_begin(&c, 4000000)); // all places are taken
+    connections_end(&c, NULL);
+}
+
+static void test_answers_that_wait_are_bounded(void **state)
+{
+    (void)state;
+    struct connections c;
+    const size_t most = (size_t)128 << 20;
+    connections_init(&c);
+    assert_true(connections_take(&c, most + 1)); // nobody else waits
+    assert_false(connections_take(&c, 1));
+    connections_give_back(&c, most + 1);
+    assert_true(connections_take(&c, most - 1) && connections_take(&c, 1));
+    assert_false(connections_take(&c, 1));
+    assert_false(connections_take(&c, SIZE_MAX));
 }
 
 static void test_token_is_asked_for(void **state)
@@ -106,6 +218,8 @@ static void test_token_is_asked_for(void **state)
     check_has(ask("GET /metrics", "Authorization: Bearer secreT\r\n"), "HTTP/1.1 401 ");
     check_has(ask("GET /metrics", "Authorization: Bearer secret2\r\n"), "HTTP/1.1 401 ");
     check_has(ask("GET /metrics", "Authorization: bearer secret\r\n"), "HTTP/1.1 200 ");
+    check_has(ask("GET /metrics", "Authorization: Bear\r\n"), "HTTP/1.1 401 ");
+    check_has(ask("POST /elsewhere", "Content-Length: 1000000000\r\n"), "HTTP/1.1 401 ");
 }
 
 static void test_answer_is_compressed_for_those_who_take_gzip(void **state)
@@ -295,6 +409,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_openmetrics_is_served_to_those_who_prefer_it, begin,
                                         end),
         cmocka_unit_test_setup_teardown(test_other_paths_and_methods_are_refused, begin, end),
+        cmocka_unit_test_setup_teardown(test_requests_may_look_otherwise, begin, end),
+        cmocka_unit_test_setup_teardown(test_head_is_answered_without_a_body, begin, end),
+        cmocka_unit_test_setup_teardown(test_bodies_are_not_waited_for, begin, end),
+        cmocka_unit_test_setup_teardown(test_headers_that_are_too_long_are_refused, begin, end),
+        cmocka_unit_test_setup_teardown(test_silent_clients_keep_nobody_out, begin, end),
+        cmocka_unit_test(test_the_longest_idle_connection_ends_first),
+        cmocka_unit_test(test_answers_that_wait_are_bounded),
         cmocka_unit_test_setup_teardown(test_token_is_asked_for, begin_guarded, end),
         cmocka_unit_test_setup_teardown(test_address_in_use_is_an_error, begin, end),
         cmocka_unit_test_setup_teardown(test_environment_names_the_address, begin, end),
