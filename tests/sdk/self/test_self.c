@@ -1,8 +1,22 @@
 /* How watching begins and ends: by a call, an option, a variable, a file. */
 #include "telltale/self.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "support/watched_sdk.h"
 #include "telltale/config.h"
+
+/* A sanitizer's allocator may be locked in the child. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define NO_FORKS
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define NO_FORKS
+#endif
+#endif
 
 static tt_sdk sdk;
 static int closed;
@@ -181,6 +195,50 @@ static void test_exporter_may_outlive_those_who_watch_it(void **state)
     assert_int_equal(closed, 1);
 }
 
+#ifndef NO_FORKS
+static atomic_bool done;
+
+/* Holds the locks of those who watch, and of what they watch, most of the time. */
+static void *scrape(void *arg)
+{
+    while (!atomic_load(&done))
+        free(watched_text());
+    return arg;
+}
+
+static int use_in_child(void)
+{
+    tt_span_end(tt_span_start(tt_tracer_get(sdk.tracers, "t", NULL), "child", NULL));
+    tt_log(tt_logger_get(sdk.loggers, "l", NULL), TT_SEVERITY_ERROR, "child", NULL, 0);
+    int traces = tt_tracer_provider_flush(sdk.tracers, 10000);
+    int logs = tt_logger_provider_flush(sdk.loggers, 10000);
+    return traces == TT_OK && logs == TT_OK ? 0 : 1;
+}
+
+static void test_child_exports_whoever_held_a_lock_at_its_fork(void **state)
+{
+    (void)state;
+    pthread_t scraper;
+    tt_init_options o = options();
+    o.self_metrics = true;
+    assert_int_equal(tt_sdk_new(&o, &sdk), TT_OK);
+    w.sdk.meters = sdk.meters;
+    atomic_store(&done, false);
+    assert_int_equal(pthread_create(&scraper, NULL, scrape, NULL), 0);
+    for (int i = 0; i < 50; i++) {
+        int status = -1;
+        pid_t child = fork();
+        if (child == 0)
+            _exit(use_in_child());
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+    }
+    atomic_store(&done, true);
+    assert_int_equal(pthread_join(scraper, NULL), 0);
+    tt_sdk_free(&sdk);
+}
+#endif
+
 static void test_without_meters_there_is_nothing_to_do(void **state)
 {
     (void)state;
@@ -206,6 +264,9 @@ int main(void)
         cmocka_unit_test_setup(test_nothing_is_reported_after_the_shutdown, setup),
         cmocka_unit_test_setup(test_two_sdks_are_watched_each_for_itself, setup),
         cmocka_unit_test_setup(test_exporter_may_outlive_those_who_watch_it, setup),
+#ifndef NO_FORKS
+        cmocka_unit_test_setup(test_child_exports_whoever_held_a_lock_at_its_fork, setup),
+#endif
         cmocka_unit_test_setup(test_without_meters_there_is_nothing_to_do, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
