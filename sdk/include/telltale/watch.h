@@ -60,8 +60,8 @@ static inline void tt_pipeline_spans(const tt_pipeline *p, int64_t out_started[3
     out_started[TT_DROP][TT_ORIGIN_REMOTE] += p->dropped_child[1];
 }
 
-/* Takes microseconds, and some nanoseconds for each span that ever lived at the same time. The
- * provider may not be NULL. */
+/* Takes a few microseconds, and 0.1 for each of the most spans that ever lived at the same time.
+ * The provider may not be NULL. */
 TT_API void tt_tracer_provider_pipeline(tt_tracer_provider *provider, tt_pipeline *out);
 TT_API void tt_logger_provider_pipeline(tt_logger_provider *provider, tt_pipeline *out);
 
