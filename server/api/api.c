@@ -82,7 +82,7 @@ static const struct http_route table[] = {
      "scrape_pool_config", JSON_ERRORS},
     {HTTP_GET, V1("targets/relabel_steps"), AUTH_READ, HTTP_QUERY, api_relabel_steps, NULL,
      "relabel_steps", JSON_ERRORS},
-    {HTTP_GET, V1("status/buildinfo"), AUTH_READ, HTTP_QUERY, api_buildinfo, NULL, "buildinfo",
+    {HTTP_GET, V1("status/buildinfo"), AUTH_READ, HTTP_INLINE, api_buildinfo, NULL, "buildinfo",
      JSON_ERRORS},
     {HTTP_GET, V1("status/config"), AUTH_READ, HTTP_QUERY, api_config, NULL, "config", JSON_ERRORS},
     {HTTP_GET, V1("status/flags"), AUTH_READ, HTTP_QUERY, api_flags, NULL, "flags", JSON_ERRORS},

@@ -60,10 +60,11 @@ static bool read_timeout(const struct http_request *q, struct http_response *r, 
 static bool read_common(const struct http_request *q, struct http_response *r,
                         struct query_request *out)
 {
+    bool quick = http_is_quick(q); // over before it is worth asking for the client
     *out = (struct query_request){.expr = http_param(q, "query"),
                                   .trace = wants_trace(q),
-                                  .patience_ms = http_is_quick(q) ? PATIENCE_MS : 0,
-                                  .cancelled = client_gone,
+                                  .patience_ms = quick ? PATIENCE_MS : 0,
+                                  .cancelled = quick ? NULL : client_gone,
                                   .self = (void *)(uintptr_t)q};
     if (out->expr.n == 0) {
         answer_bad_param(r, "query", "1:1: parse error: no expression found in input");
