@@ -66,6 +66,7 @@ static const struct {
     {"promql-delayed-name-removal", QUERY_DELAYED_NAME_REMOVAL},
     {"use-start-timestamps", QUERY_START_TIMESTAMPS},
     {"type-and-unit-labels", QUERY_TYPE_AND_UNIT},
+    {"promql-per-step-stats", QUERY_PER_STEP_STATS},
     {"all", QUERY_ALL_FEATURES},
 };
 

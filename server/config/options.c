@@ -31,6 +31,7 @@ static const char *const features[] = {
     "promql-delayed-name-removal",
     "use-start-timestamps",
     "type-and-unit-labels",
+    "promql-per-step-stats",
     "all",
 };
 
@@ -58,7 +59,6 @@ static const char *const other_features[] = {
     "otlp-write-receiver",
     "promql-at-modifier",
     "promql-negative-offset",
-    "promql-per-step-stats",
     "remote-write-receiver",
     "search-api",
     "st-storage",
@@ -423,7 +423,8 @@ static const struct option options[] = {
      .help = "Optional parts of PromQL, as Prometheus names them: a list of "
              "promql-experimental-functions, promql-duration-expr, "
              "promql-extended-range-selectors, promql-binop-fill-modifiers, "
-             "promql-delayed-name-removal, use-start-timestamps, type-and-unit-labels, or all."},
+             "promql-delayed-name-removal, use-start-timestamps, type-and-unit-labels, "
+             "promql-per-step-stats, or all."},
 
     /* limits */
     {"limits.max_body_bytes", OPT_SIZE, AT(limits.max_body_bytes), .fallback = "64MiB", .min = 1024,

@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "model/histogram.h"
 #include "query/promql/source.h"
+#include "query/promql/step_counts.h"
 
 static int no_memory(struct run *r)
 {
@@ -236,10 +237,13 @@ static int answer_matrix(struct run *r)
     struct sample_series s;
     size_t cap = 0;
     const struct node *n = node_unwrap(r->ast.root);
+    (void)count_as(&r->ev, COUNT_WITHIN); // for good: there is nothing else
     int rc = source_open(&r->ev, n, r->t, NULL, &source);
     int got = 0;
     while (rc == 0 && (got = source->next(source, &s)) > 0) {
         source_window(source, r->t.start_ms, &s.samples);
+        if (r->ev.counts && n->kind != NODE_SUBQUERY)
+            r->ev.counts->at_all += s.samples.nf + s.samples.nh;
         rc = put_samples(r, &s, &cap);
     }
     r->out->type = QUERY_MATRIX;

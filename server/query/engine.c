@@ -22,6 +22,7 @@
 #include "query/promql/parser.h"
 #include "query/promql/prepare.h"
 #include "query/promql/source.h"
+#include "query/promql/step_counts.h"
 #include "self/self.h"
 
 static struct self_metric queries_total =
@@ -213,6 +214,18 @@ static int begin_trace(struct run *r)
     return 0;
 }
 
+static int begin_counts(struct run *r)
+{
+    struct arena *a = &r->out->arena;
+    struct step_counts *c = arena_zalloc(a, sizeof *c);
+    if (!c || !(c->v = arena_array(a, r->t.n, sizeof *c->v)))
+        return limits_memory_error(&r->limits, r->err);
+    c->n = r->t.n;
+    c->mode = COUNT_AT_STEP;
+    r->ev.counts = c;
+    return 0;
+}
+
 static int begin(struct run *r, struct query_engine *e, int64_t deadline_mono_ns)
 {
     const struct query_request *q = r->request;
@@ -224,7 +237,7 @@ static int begin(struct run *r, struct query_engine *e, int64_t deadline_mono_ns
                                 .self = q->self};
     r->ev = (struct eval){.store = e->store,
                           .limits = &r->limits,
-                          .pool = q->patience_ms ? NULL : &e->pool,
+                          .pool = q->patience_ms || q->per_step ? NULL : &e->pool,
                           .parallel_from = r->options.parallel_from,
                           .features = r->options.features,
                           .lookback_ms = lookback < PARSE_TIME_MAX ? lookback : PARSE_TIME_MAX,
@@ -240,7 +253,8 @@ static int begin(struct run *r, struct query_engine *e, int64_t deadline_mono_ns
     if (!r->ev.arena)
         return limits_memory_error(&r->limits, r->err);
     r->ev.notes.arena = r->ev.arena;
-    return q->trace ? begin_trace(r) : 0;
+    int rc = q->per_step ? begin_counts(r) : 0;
+    return rc == 0 && q->trace ? begin_trace(r) : rc;
 }
 
 static void cut_to_limit(struct run *r)
@@ -269,6 +283,11 @@ static int finish(struct run *r)
         out->trace->ns = r->eval_ns;
     }
     out->stats.samples_read = r->limits.samples_read;
+    if (r->ev.counts) {
+        out->stats.samples_read = step_counts_finish(r->ev.counts);
+        out->stats.per_step = r->ev.counts->v;
+        out->stats.n_steps = r->ev.counts->n;
+    }
     out->stats.peak_samples = r->limits.peak_samples;
     out->stats.series_selected = r->ev.series_selected;
     out->stats.pieces = r->ev.pieces;

@@ -27,8 +27,10 @@ enum query_feature {
     QUERY_DELAYED_NAME_REMOVAL = 1 << 4,   /* promql-delayed-name-removal */
     QUERY_START_TIMESTAMPS = 1 << 5,       /* use-start-timestamps */
     QUERY_TYPE_AND_UNIT = 1 << 6,          /* type-and-unit-labels */
+    QUERY_PER_STEP_STATS = 1 << 7,         /* promql-per-step-stats */
 
-    /* What "all" means: everything that is language. Types and units are about what is stored. */
+    /* What "all" means: everything that is language. Types and units are about what is stored, and
+     * statistics about how. */
     QUERY_ALL_FEATURES = QUERY_TYPE_AND_UNIT - 1,
 };
 
@@ -139,6 +141,8 @@ struct query_result {
             int64_t resolution_ms; /* the coarsest; 0: none */
             bool approximate;
         } aggregates;
+        const uint64_t *per_step; /* samples looked at; NULL: not asked for */
+        size_t n_steps;
     } stats;
 };
 
@@ -165,6 +169,7 @@ struct query_request {
     size_t limit;                      /* series in the answer; 0: all; cutting adds a warning */
     enum query_aggregates aggregates;
     bool trace;
+    bool per_step; /* count the samples of each step: samples_read is their sum then */
     int64_t patience_ms;           /* 0, or: do not wait for a turn, and end with ERR_BUSY
                                     * after so long; such a try is not counted */
     bool (*cancelled)(void *self); /* NULL, or asked now and then: has the asker gone? */

@@ -76,6 +76,21 @@ describe("queries", () => {
     assert.deepEqual(pieces, { shared: 0, helped: 0 });
   });
 
+  it("stats=all counts samples by step where promql-per-step-stats is on", async () => {
+    const counting = await Telltale.start({ set: { ...FOREVER, "query.features": "[promql-per-step-stats]" } });
+    try {
+      await writeFixture(counting.api);
+      const query = "rate(http_requests_total[1m])";
+      const { samples } = (await counting.api.get("/api/v1/query_range", { query, start: END - 30, end: END, step: 15, stats: "all" })).json.data.stats;
+      assert.deepEqual(samples.totalQueryableSamplesPerStep, [[END - 30, 16], [END - 15, 16], [END, 16]]);
+      assert.equal(samples.totalQueryableSamples, 48);
+      const short = (await counting.api.get("/api/v1/query", { query, time: END, stats: "true" })).json.data.stats;
+      assert.equal(short.samples.totalQueryableSamplesPerStep, undefined);
+    } finally {
+      await counting.dispose();
+    }
+  });
+
   it("ends when its client hangs up", async () => {
     const canceled = 'telltale_query_queries_total{outcome="canceled"}';
     const before = await metric(canceled);

@@ -23,6 +23,12 @@ static bool wants_trace(const struct http_request *q)
     return str_eq(word, STR("1")) || str_eq(word, STR("true"));
 }
 
+static bool wants_steps(const struct api_context *api, const struct http_request *q)
+{
+    return str_eq(http_param(q, "stats"), STR("all")) &&
+           query_engine_options(api->engine).features & QUERY_PER_STEP_STATS;
+}
+
 static bool read_aggregates(const struct http_request *q, struct http_response *r,
                             enum query_aggregates *out)
 {
@@ -57,12 +63,13 @@ static bool read_timeout(const struct http_request *q, struct http_response *r, 
 }
 
 /* The parameters that instant and range queries share. */
-static bool read_common(const struct http_request *q, struct http_response *r,
-                        struct query_request *out)
+static bool read_common(const struct api_context *api, const struct http_request *q,
+                        struct http_response *r, struct query_request *out)
 {
     bool quick = http_is_quick(q); // over before it is worth asking for the client
     *out = (struct query_request){.expr = http_param(q, "query"),
                                   .trace = wants_trace(q),
+                                  .per_step = wants_steps(api, q),
                                   .patience_ms = quick ? PATIENCE_MS : 0,
                                   .cancelled = quick ? NULL : client_gone,
                                   .self = (void *)(uintptr_t)q};
@@ -104,13 +111,30 @@ static void write_timings(struct json *j, const struct query_result *result)
     json_object_end(j);
 }
 
-static void write_stats(struct json *j, const struct query_result *result)
+static void write_steps(struct json *j, const struct query_request *q,
+                        const struct query_result *result)
+{
+    json_key(j, "totalQueryableSamplesPerStep");
+    json_array(j);
+    for (size_t i = 0; i < result->stats.n_steps; i++) {
+        json_array(j);
+        json_seconds(j, q->start_ms + (int64_t)i * (q->instant ? 0 : q->step_ms));
+        json_u64(j, result->stats.per_step[i]);
+        json_array_end(j);
+    }
+    json_array_end(j);
+}
+
+static void write_stats(struct json *j, const struct query_request *q,
+                        const struct query_result *result)
 {
     json_key(j, "stats");
     json_object(j);
     write_timings(j, result);
     json_key(j, "samples");
     json_object(j);
+    if (result->stats.per_step)
+        write_steps(j, q, result);
     json_key(j, "totalQueryableSamples");
     json_u64(j, result->stats.samples_read);
     json_key(j, "peakSamples");
@@ -183,10 +207,11 @@ static void begin_result(struct json *j, enum query_type type)
     json_key(j, "result");
 }
 
-static void end_result(struct json *j, const struct http_request *q, struct query_result *result)
+static void end_result(struct json *j, const struct http_request *q,
+                       const struct query_request *request, struct query_result *result)
 {
     if (http_param(q, "stats").n)
-        write_stats(j, result);
+        write_stats(j, request, result);
     if (result->trace) {
         json_key(j, "trace");
         write_trace(j, result->trace);
@@ -205,7 +230,7 @@ static void answer_instant(struct api_context *api, const struct http_request *q
     struct json j = answer_begin(r);
     begin_result(&j, result.type);
     json_query_result(&j, &result);
-    end_result(&j, q, &result);
+    end_result(&j, q, request, &result);
 }
 
 /* Written while the query runs: an error begins anew. */
@@ -223,7 +248,7 @@ static void answer_range(struct api_context *api, const struct http_request *q,
     if (!run(api, q, r, request, &result))
         return;
     if (matrix_end(&matrix, &result, &err) == 0) {
-        end_result(&j, q, &result);
+        end_result(&j, q, request, &result);
         return;
     }
     query_result_done(&result);
@@ -242,7 +267,7 @@ static bool is_within_time(struct http_response *r, const char *name, int64_t t_
 void api_query(void *self, const struct http_request *q, struct http_response *r)
 {
     struct query_request request;
-    if (!read_common(q, r, &request) ||
+    if (!read_common(self, q, r, &request) ||
         !param_time(q, r, "time", time_now_unix_ms(), &request.start_ms) ||
         !is_within_time(r, "time", request.start_ms))
         return;
@@ -283,7 +308,7 @@ static bool few_enough_points(struct api_context *api, struct http_response *r,
 void api_query_range(void *self, const struct http_request *q, struct http_response *r)
 {
     struct query_request request;
-    if (!read_common(q, r, &request))
+    if (!read_common(self, q, r, &request))
         return;
     if (http_param(q, "start").n == 0 || http_param(q, "end").n == 0) {
         const char *name = http_param(q, "start").n == 0 ? "start" : "end";

@@ -53,6 +53,11 @@ static inline int64_t timeline_end(const struct timeline *t)
     return t->n ? timeline_at(t, t->n - 1) : t->start_ms;
 }
 
+/* What an operator's samples count for (step_counts.h). */
+enum step_counting { COUNT_NOT, COUNT_AT_STEP, COUNT_AT_ALL, COUNT_WITHIN };
+
+struct step_counts;
+
 struct eval {
     struct store *store;
     struct limits *limits;
@@ -78,6 +83,7 @@ struct eval {
     struct query_trace *trace; /* of the node at work; NULL: nobody asked */
     struct arena *trace_arena; /* of the answer */
     struct str trace_text;     /* the query's */
+    struct step_counts *counts; /* NULL: nobody asked */
     struct err *err;
 };
 
@@ -109,6 +115,7 @@ struct op {
     struct eval *ev;
     struct timeline t;
     bool distinct;
+    enum step_counting counting;
     struct op *all; /* list of eval */
 };
 

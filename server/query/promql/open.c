@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "query/promql/functions.h"
+#include "query/promql/step_counts.h"
 #include "query/promql/trace.h"
 
 /* --- what is the same at every step ----------------------------------------------------------- */
@@ -40,7 +41,9 @@ static int open_repeat(struct eval *ev, const struct node *n, struct timeline t,
     if (!r || !(r->v = op_values(ev, t.n)) || !(r->h = op_histograms(ev, t.n)))
         return ERR_TOO_BIG;
     struct timeline first = {t.start_ms, t.step_ms, 1};
+    enum step_counting was = count_as(ev, COUNT_AT_ALL);
     int rc = op_open(ev, n, first, &r->from);
+    count_as_before(ev, was);
     if (rc != 0)
         return rc;
     r->op.distinct = r->from->distinct;

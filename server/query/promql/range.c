@@ -9,6 +9,7 @@
 #include "query/promql/open.h"
 #include "query/promql/parallel.h"
 #include "query/promql/rollup.h"
+#include "query/promql/step_counts.h"
 #include "query/query.h"
 
 struct range_op {
@@ -145,6 +146,7 @@ static int eval_rolled_steps(struct range_op *r, const struct aggregates *rows, 
         struct rolled_window w = rolled_window_at(r->source->rolled, &r->call.window, rows, &cursor,
                                                   timeline_at(&r->op.t, step));
         int rc = tick(r, w.n);
+        count_samples(&r->op, step, w.n);
         if (rc == 0)
             rc = call_rolled(r, &w, &value);
         if (rc < 0)
@@ -154,9 +156,21 @@ static int eval_rolled_steps(struct range_op *r, const struct aggregates *rows, 
     return 0;
 }
 
+/* For all steps at once, whichever way their values come about. */
+static void count_windows(const struct range_op *r, const struct samples *all)
+{
+    struct sample_window moving = {0};
+    for (size_t step = 0; op_counts(&r->op) && step < r->op.t.n; step++) {
+        int64_t end = window_end(&r->call.window, timeline_at(&r->op.t, step));
+        struct samples in = sample_window_move(&moving, all, end - r->call.window.range_ms, end);
+        count_samples(&r->op, step, in.nf + in.nh);
+    }
+}
+
 static int eval_samples(struct range_op *r, const struct samples *samples, bool *out_floats)
 {
     r->call.all = samples;
+    count_windows(r, samples);
     int rc = r->function->prepare ? r->function->prepare(&r->call) : 0;
     if (rc != 0)
         return rc;

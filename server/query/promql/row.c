@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "model/histogram.h"
-#include "query/promql/eval.h"
+#include "query/promql/step_counts.h"
 #include "query/query.h"
 
 int eval_memory_error(struct eval *ev)
@@ -45,6 +45,7 @@ void *op_new(struct eval *ev, size_t size, struct timeline t,
     op->next = next;
     op->ev = ev;
     op->t = t;
+    op->counting = ev->counts ? ev->counts->mode : COUNT_NOT;
     op->all = ev->ops;
     ev->ops = op;
     return op;

@@ -3,6 +3,7 @@
 
 #include "query/promql/functions.h"
 #include "query/promql/open.h"
+#include "query/promql/step_counts.h"
 
 static void fill(double *out, size_t n, double v)
 {
@@ -59,7 +60,9 @@ int eval_scalar(struct eval *ev, const struct node *n, struct timeline t, double
 {
     if (n->once && t.n > 1) {
         struct timeline first = {t.start_ms, t.step_ms, 1};
+        enum step_counting was = count_as(ev, COUNT_AT_ALL);
         int rc = eval_scalar(ev, n, first, out);
+        count_as_before(ev, was);
         if (rc == 0)
             fill(out, t.n, out[0]);
         return rc;

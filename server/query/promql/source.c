@@ -7,6 +7,7 @@
 #include "query/promql/interpolate.h"
 #include "query/promql/parser.h"
 #include "query/promql/rollup.h"
+#include "query/promql/step_counts.h"
 #include "query/query.h"
 
 /* --- from the store --------------------------------------------------------------------------- */
@@ -231,9 +232,11 @@ static int open_subquery(struct eval *ev, const struct node *n, struct timeline 
         d->source.next = no_series;
         return 0;
     }
+    enum step_counting was = count_in_subquery(ev);
     rc = subquery_buffers(d, grid.n);
     if (rc == 0)
         rc = op_open(ev, q->expr, grid, &d->from);
+    count_as_before(ev, was);
     /* A window needs the whole series: rows of the same labels are joined. */
     if (rc == 0 && !d->from->distinct)
         rc = op_open_merge(ev, d->from, &d->from);
