@@ -169,9 +169,9 @@ struct query_request {
     size_t limit;                      /* series in the answer; 0: all; cutting adds a warning */
     enum query_aggregates aggregates;
     bool trace;
-    bool per_step; /* count the samples of each step: samples_read is their sum then */
-    int64_t patience_ms;           /* 0, or: do not wait for a turn, and end with ERR_BUSY
-                                    * after so long; such a try is not counted */
+    bool per_step;       /* count the samples of each step: samples_read is their sum then */
+    int64_t patience_ms; /* 0, or: do not wait for a turn, and end with ERR_BUSY
+                          * after so long; such a try is not counted */
     bool (*cancelled)(void *self); /* NULL, or asked now and then: has the asker gone? */
     void *self;
     /* NULL, or: takes the series of a range query one by one as they are known, in any order, in

@@ -78,11 +78,11 @@ struct eval {
     struct timeline query; /* of the query itself */
     int64_t query_end_ms;  /* as asked for: the last step may come before */
     uint64_t series_selected;
-    int64_t select_ns;         /* spent in selecting series */
-    struct op *ops;            /* all, for eval_done */
-    struct query_trace *trace; /* of the node at work; NULL: nobody asked */
-    struct arena *trace_arena; /* of the answer */
-    struct str trace_text;     /* the query's */
+    int64_t select_ns;          /* spent in selecting series */
+    struct op *ops;             /* all, for eval_done */
+    struct query_trace *trace;  /* of the node at work; NULL: nobody asked */
+    struct arena *trace_arena;  /* of the answer */
+    struct str trace_text;      /* the query's */
     struct step_counts *counts; /* NULL: nobody asked */
     struct err *err;
 };

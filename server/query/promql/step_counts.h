@@ -5,8 +5,8 @@
  *
  * COUNT_AT_STEP: for the step; COUNT_AT_ALL: for all steps alike; COUNT_WITHIN: likewise, of what a
  * subquery that is opened next selects. */
-#ifndef TELLTALE_QUERY_STEP_COUNTS_H
-#define TELLTALE_QUERY_STEP_COUNTS_H
+#ifndef TELLTALE_QUERY_PROMQL_STEP_COUNTS_H
+#define TELLTALE_QUERY_PROMQL_STEP_COUNTS_H
 
 #include "query/promql/eval.h"
 
