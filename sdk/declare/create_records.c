@@ -128,6 +128,34 @@ static enum tt_severity severity_of(struct create *c, const char *text)
     return (enum tt_severity)0;
 }
 
+/* {disabled: true}, or as newer formats have it {enabled: false}. */
+static bool is_off(const tt_value *config)
+{
+    return tt_property_bool(config, "disabled", !tt_property_bool(config, "enabled", true));
+}
+
+/* Of several calls the last that fits holds, and of the list the first. */
+static void configure_loggers(struct create *c, const tt_value *list)
+{
+    for (size_t i = list && list->type == TT_TYPE_ARRAY ? list->n : 0; i > 0; i--) {
+        const tt_value *item = &list->as.items[i - 1], *config = tt_property(item, "config");
+        const char *name = tt_property_text(item, "name");
+        tt_logger_config o = {
+            .size = sizeof o,
+            .level = severity_of(c, tt_property_text(config, "minimum_severity")),
+            .trace_based = tt_property_bool(config, "trace_based", false),
+        };
+        if (is_off(config))
+            o.level = TT_SEVERITY_OFF;
+        bool ok = name && *name && strcspn(name, "?") == strlen(name) &&
+                  strcspn(name, "*") + 1 >= strlen(name);
+        int rc = ok ? tt_logger_provider_configure(c->sdk->loggers, name, &o) : TT_ERR_INVALID;
+        if (rc != TT_OK)
+            create_complain(c, rc, "loggers are configured by a name, or by how it begins: a*",
+                            name);
+    }
+}
+
 void create_loggers(struct create *c, const tt_value *provider)
 {
     const tt_value *configurator = tt_property(provider, "logger_configurator/development");
@@ -146,13 +174,13 @@ void create_loggers(struct create *c, const tt_value *provider)
         .level = severity_of(c, tt_property_text(config, "minimum_severity")),
         .attributes_max = limit(c, limits, "attribute_count_limit", ATTRS_MAX),
         .value_bytes_max = limit(c, limits, "attribute_value_length_limit", SIZE_MAX),
+        .trace_based = tt_property_bool(config, "trace_based", false),
     };
-    if (tt_property(configurator, "loggers"))
-        create_complain(c, TT_ERR_INVALID, "loggers cannot be configured one by one", NULL);
-    if (tt_property_bool(config, "disabled",
-                         tt_property_bool(config, "enabled", true) ? false : true))
+    if (is_off(config))
         o.level = TT_SEVERITY_OFF;
     c->sdk->loggers = tt_logger_provider_new(&o);
     if (!c->sdk->loggers)
         create_complain(c, TT_ERR_NOMEM, NULL, NULL);
+    else
+        configure_loggers(c, tt_property(configurator, "loggers"));
 }

@@ -394,6 +394,36 @@ static void test_meters_are_switched(void **state)
     tt_sdk_free(&sdk);
 }
 
+static void test_loggers_are_configured_by_name(void **state)
+{
+    (void)state;
+    tt_sdk sdk;
+    assert_int_equal(create("file_format: \"1.0\"\n"
+                            "logger_provider:\n"
+                            "  processors: [{simple: {exporter: {sink: }}}]\n"
+                            "  logger_configurator/development:\n"
+                            "    default_config: {minimum_severity: error}\n"
+                            "    loggers: [{name: one, config: {minimum_severity: warn}},\n"
+                            "              {name: o*, config: {disabled: true}},\n"
+                            "              {name: spans, config: {trace_based: true}}]\n",
+                            &sdk),
+                     TT_OK);
+    static const struct {
+        const char *name;
+        enum tt_severity severity;
+        bool enabled;
+    } cases[] = {{"any", TT_SEVERITY_WARN, false},
+                 {"any", TT_SEVERITY_ERROR, true},
+                 {"one", TT_SEVERITY_INFO, false},
+                 {"one", TT_SEVERITY_WARN, true},
+                 {"other", TT_SEVERITY_FATAL, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        tt_logger *l = tt_logger_get(sdk.loggers, cases[i].name, NULL);
+        assert_int_equal(tt_logger_is_enabled(l, cases[i].severity), cases[i].enabled);
+    }
+    tt_sdk_free(&sdk);
+}
+
 static void test_limits_hold_for_logs(void **state)
 {
     (void)state;
@@ -610,7 +640,7 @@ static void test_what_is_not_known_is_told_and_left_out(void **state)
         "tracer_provider: {sampler: {composite/development: {rule_based: {rules: [{}]}}}}",
         "tracer_provider: {limits: {event_count_limit: -1}}",
         "tracer_provider: {tracer_configurator/development: {}}",
-        "logger_provider: {logger_configurator/development: {loggers: []}}",
+        "logger_provider: {logger_configurator/development: {loggers: [{name: \"a*b\"}]}}",
         "meter_provider: {readers: [], meter_configurator/development: {meters: [{}]}}",
         "tracer_provider: {limits: {event_count_limit: many}}",
         "meter_provider: {readers: [{pull: {exporter: {nothing: }}}]}",
@@ -681,6 +711,7 @@ int main(void)
         TEST(newer_format_is_read_and_told),
         TEST(meters_are_switched),
         TEST(limits_hold_for_logs),
+        TEST(loggers_are_configured_by_name),
         TEST(limits_hold_for_events_and_links),
         TEST(samplers_are_found_by_others),
         TEST(limits_hold_for_spans),

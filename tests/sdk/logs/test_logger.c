@@ -171,6 +171,45 @@ static void test_null_loggers_do_nothing(void **state)
     assert_int_equal(sink.items, 1);
 }
 
+static void test_scope_and_resource_have_their_schema(void **state)
+{
+    (void)state;
+    (void)end(NULL);
+    tt_attr attr = tt_str("service.name", "shop"), of_scope = tt_int("shard", 7);
+    tt_resource *resource = tt_resource_new(&attr, 1, "https://example.org/resource");
+    start((tt_logger_provider_options){.simple = true, .resource = resource});
+    tt_resource_free(resource);
+    tt_scope scope = {.name = "lib", .version = "2", .schema_url = "https://example.org/scope"};
+    scope.attrs = &of_scope;
+    scope.attrs_n = 1;
+    tt_log(tt_logger_get_scope(provider, &scope), TT_SEVERITY_ERROR, "text", NULL, 0);
+    otlp_sink_has(&sink, "\"schemaUrl\":\"https://example.org/resource\"");
+    otlp_sink_has(&sink, "\"schemaUrl\":\"https://example.org/scope\"");
+    otlp_sink_has(&sink, "\"name\":\"lib\",\"version\":\"2\",\"attributes\":[{\"key\":"
+                         "\"shard\",\"value\":{\"intValue\":\"7\"}}]");
+}
+
+static void test_records_wait_for_their_batch(void **state)
+{
+    (void)state;
+    (void)end(NULL);
+    assert_int_equal(setenv("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "2", 1), 0);
+    assert_int_equal(setenv("OTEL_BLRP_SCHEDULE_DELAY", "3600000", 1), 0);
+    assert_int_equal(setenv("OTEL_ATTRIBUTE_COUNT_LIMIT", "1", 1), 0);
+    start((tt_logger_provider_options){0});
+    assert_int_equal(unsetenv("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE"), 0);
+    assert_int_equal(unsetenv("OTEL_BLRP_SCHEDULE_DELAY"), 0);
+    assert_int_equal(unsetenv("OTEL_ATTRIBUTE_COUNT_LIMIT"), 0);
+    tt_attr attrs[] = {tt_str("kept", "a"), tt_str("dropped", "b")};
+    for (int i = 0; i < 6; i++)
+        tt_log(logger, TT_SEVERITY_ERROR, "text", attrs, 2);
+    assert_int_equal(tt_logger_provider_flush(provider, 10000), TT_OK);
+    assert_int_equal(sink.items, 6);
+    assert_true(sink.requests >= 3);
+    otlp_sink_has(&sink, "\"droppedAttributesCount\":1");
+    otlp_sink_lacks(&sink, "\"key\":\"dropped\"");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -184,6 +223,8 @@ int main(void)
         TEST(test_attributes_beyond_the_limit_are_counted),
         cmocka_unit_test_setup_teardown(test_secrets_are_masked, begin_masked, end),
         TEST(test_null_loggers_do_nothing),
+        TEST(test_scope_and_resource_have_their_schema),
+        TEST(test_records_wait_for_their_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

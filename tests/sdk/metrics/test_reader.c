@@ -1,9 +1,14 @@
 #include "telltale/metric_reader.h"
 
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "support/check.h"
 #include "support/otlp_sink.h"
+#include "telltale/view.h"
 
 static struct otlp_sink sink;
 static tt_meter_provider *provider;
@@ -136,6 +141,95 @@ static void test_reader_needs_an_exporter(void **state)
     assert_int_equal(tt_metric_reader_stop(NULL, 0), TT_OK);
 }
 
+static void test_meter_of_any_name_works(void **state)
+{
+    (void)state;
+    tt_scope scope = {.name = "a b\"c", .version = "3", .schema_url = "https://example.org/meter"};
+    tt_gauge_set(tt_gauge_new(tt_meter_get_scope(provider, &scope), "one", NULL), 1, NULL, 0);
+    tt_gauge_set(tt_gauge_new(tt_meter_get(provider, "", NULL), "two", NULL), 2, NULL, 0);
+    tt_gauge_set(tt_gauge_new(tt_meter_get(provider, NULL, NULL), "three", NULL), 3, NULL, 0);
+    flush();
+    assert_int_equal(sink.items, 3);
+    otlp_sink_has(&sink, "\"name\":\"a b\\\"c\",\"version\":\"3\"");
+    otlp_sink_has(&sink, "\"schemaUrl\":\"https://example.org/meter\"");
+    otlp_sink_has(&sink, "\"scope\":{\"name\":\"\",\"version\":\"\"");
+}
+
+static void test_units_are_checked_and_descriptions_are_not(void **state)
+{
+    (void)state;
+    char unit[65], description[1100];
+    memset(unit, 'u', sizeof unit - 1);
+    unit[64] = '\0';
+    memset(description, 'd', sizeof description - 1);
+    memcpy(description, "\xf0\x9f\x9a\x80", 4); // characters of four bytes
+    description[sizeof description - 1] = '\0';
+    uint64_t before = tt_problem_count(TT_PROBLEM_MISUSE);
+    tt_instrument_options o = {.size = sizeof o, .unit = unit, .description = description};
+    tt_gauge_set(tt_gauge_new(meter, "too_long", &o), 1, NULL, 0);
+    o.unit = "\xc2\xb5s";
+    tt_gauge_set(tt_gauge_new(meter, "no_ascii", &o), 1, NULL, 0);
+    assert_int_equal(tt_problem_count(TT_PROBLEM_MISUSE) - before, 2);
+    o.unit = unit + 1; // 63
+    tt_gauge_set(tt_gauge_new(meter, "fits", &o), 1, NULL, 0);
+    assert_int_equal(tt_problem_count(TT_PROBLEM_MISUSE) - before, 2);
+    flush();
+    otlp_sink_has(&sink, description);
+    otlp_sink_has(&sink, unit + 1);
+    otlp_sink_lacks(&sink, unit);
+    otlp_sink_lacks(&sink, "\xc2\xb5s");
+}
+
+static void test_providers_share_no_configuration(void **state)
+{
+    (void)state;
+    tt_meter_provider *other = tt_meter_provider_new(NULL);
+    tt_view drop = {.size = sizeof drop, .aggregation = TT_AGGREGATION_DROP};
+    assert_int_equal(tt_meter_provider_add_view(other, &drop), TT_OK);
+    assert_int_equal(tt_meter_provider_switch(other, "*", false), TT_OK);
+    tt_gauge_set(tt_gauge_new(tt_meter_get(other, "lib", "2"), "g", NULL), 1, NULL, 0);
+    tt_gauge_set(tt_gauge_new(meter, "g", NULL), 2, NULL, 0);
+    flush();
+    otlp_sink_has(&sink, "\"asInt\":\"2\"");
+    assert_int_equal(sink.items, 1);
+    tt_meter_provider_free(other);
+}
+
+/* --- the environment --- */
+
+struct noted {
+    atomic_size_t sends;
+    _Atomic(int64_t) timeout_ms;
+};
+
+static int note(void *arg, enum tt_signal signal, const void *request, size_t n, size_t items,
+                int64_t timeout_ms)
+{
+    (void)signal, (void)request, (void)n, (void)items;
+    struct noted *noted = arg;
+    atomic_store(&noted->timeout_ms, timeout_ms);
+    (void)atomic_fetch_add(&noted->sends, 1);
+    return TT_OK;
+}
+
+static void test_environment_sets_interval_and_timeout(void **state)
+{
+    (void)state;
+    struct noted noted = {0};
+    assert_int_equal(setenv("OTEL_METRIC_EXPORT_INTERVAL", "10", 1), 0);
+    assert_int_equal(setenv("OTEL_METRIC_EXPORT_TIMEOUT", "1234", 1), 0);
+    tt_metric_reader_options o = {.size = sizeof o, .exporter = {.send = note, .arg = &noted}};
+    tt_gauge_set(tt_gauge_new(meter, "g", NULL), 1, NULL, 0);
+    tt_metric_reader *r = tt_metric_reader_start(provider, &o);
+    assert_int_equal(unsetenv("OTEL_METRIC_EXPORT_INTERVAL"), 0);
+    assert_int_equal(unsetenv("OTEL_METRIC_EXPORT_TIMEOUT"), 0);
+    assert_non_null(r);
+    while (atomic_load(&noted.sends) < 2) // nobody flushed
+        (void)sched_yield();
+    assert_int_equal(atomic_load(&noted.timeout_ms), 1234);
+    assert_int_equal(tt_metric_reader_stop(r, 10000), TT_OK);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -148,6 +242,10 @@ int main(void)
         TEST(test_failed_send_is_told),
         TEST(test_many_series_are_sent_in_one_request),
         TEST(test_reader_needs_an_exporter),
+        TEST(test_meter_of_any_name_works),
+        TEST(test_units_are_checked_and_descriptions_are_not),
+        TEST(test_providers_share_no_configuration),
+        TEST(test_environment_sets_interval_and_timeout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

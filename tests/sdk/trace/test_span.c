@@ -474,6 +474,26 @@ static void test_environment_sets_limits_and_batches(void **state)
     otlp_sink_has(&sink, "\"droppedAttributesCount\":1");
 }
 
+static void test_variables_of_spans_hold_over_those_of_all_attributes(void **state)
+{
+    (void)state;
+    static const char *const variables[][2] = {{"OTEL_ATTRIBUTE_COUNT_LIMIT", "1"},
+                                               {"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "9"},
+                                               {"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "2"}};
+    (void)end(NULL);
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
+        assert_int_equal(setenv(variables[i][0], variables[i][1], 1), 0);
+    start((tt_tracer_provider_options){.simple = true});
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
+        assert_int_equal(unsetenv(variables[i][0]), 0);
+    tt_span span = tt_span_start(tracer, "s", NULL);
+    tt_attr attrs[] = {tt_str("kept", "abc"), tt_str("dropped", "abc")};
+    tt_span_set(span, attrs, 2);
+    tt_span_end(span);
+    otlp_sink_has(&sink, "{\"key\":\"kept\",\"value\":{\"stringValue\":\"ab\"}}");
+    otlp_sink_has(&sink, "\"droppedAttributesCount\":1");
+}
+
 static void test_disabled_sdk_records_nothing(void **state)
 {
     (void)state;
@@ -566,6 +586,7 @@ int main(void)
         TEST(test_spans_of_many_threads_all_arrive_or_are_counted),
         TEST(test_child_after_fork_sends_its_own_spans),
         TEST(test_environment_sets_limits_and_batches),
+        TEST(test_variables_of_spans_hold_over_those_of_all_attributes),
         TEST(test_disabled_sdk_records_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
