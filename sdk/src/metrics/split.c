@@ -3,6 +3,7 @@
  * a request begins in the midst of it, so one pass over the whole is enough. */
 #include "metrics/split.h"
 
+#include "base/str.h"
 #include "core/message.h"
 #include "core/proto_read.h"
 
@@ -11,11 +12,12 @@ enum { FIRST_DATA = 5, LAST_DATA = 11 }; /* fields of a metric: gauge to summary
 enum { PART_MAX = 64 << 20 };
 
 struct split {
-    struct buf part;           /* the request that is being written */
-    struct buf beside[LEVELS]; /* the fields that are no inner messages */
-    unsigned fields[LEVELS];   /* of the messages that we are in */
-    size_t at[LEVELS];         /* where those are in `part` */
-    int open;                  /* so many levels of them are written */
+    struct buf part;   /* the request that is being written */
+    struct buf beside; /* the fields that are no inner messages, of one level after the other */
+    size_t from[LEVELS + 1]; /* where those of each level begin */
+    size_t at[LEVELS];       /* where the messages of each level are in `part` */
+    unsigned fields[LEVELS]; /* as which field they stand there */
+    int open;                /* so many levels are written */
     size_t points, points_max;
     bool stopped;
     bool (*send)(void *arg, const struct buf *part, size_t points);
@@ -39,15 +41,15 @@ static void open_all(struct split *s)
     while (s->open < DATA) {
         int level = ++s->open;
         s->at[level] = message_open(&s->part, s->fields[level]);
-        buf_put(&s->part, s->beside[level].p, s->beside[level].n);
-        s->part.failed |= buf_failed(&s->beside[level]);
+        buf_put_str(&s->part, str_sub(buf_str(&s->beside), s->from[level],
+                                      s->from[level + 1] - s->from[level]));
     }
 }
 
 static void hand_over(struct split *s)
 {
     close_to(s, REQUEST);
-    if (s->points && !buf_failed(&s->part))
+    if (s->points && !buf_failed(&s->part) && !buf_failed(&s->beside))
         s->stopped = !s->send(s->arg, &s->part, s->points);
     s->points = 0;
     s->part.n = 0;
@@ -56,7 +58,7 @@ static void hand_over(struct split *s)
 static void put_point(struct split *s, const char *p, size_t n)
 {
     open_all(s);
-    buf_put(&s->part, p, n);
+    buf_put_str(&s->part, str_of(p, n));
     if (++s->points == s->points_max)
         hand_over(s);
 }
@@ -64,11 +66,12 @@ static void put_point(struct split *s, const char *p, size_t n)
 static void keep_beside(struct split *s, int level, const char *p, const char *end)
 {
     struct proto_field f;
-    s->beside[level].n = 0;
+    s->beside.n = s->from[level];
     for (const char *before = p; proto_next(&p, end, &f); before = p) {
         if (!is_inner(level, f.field))
-            buf_put(&s->beside[level], before, (size_t)(p - before));
+            buf_put_str(&s->beside, str_of(before, (size_t)(p - before)));
     }
+    s->from[level + 1] = s->beside.n;
 }
 
 static void walk(struct split *s, int level, const char *p, const char *end)
@@ -92,14 +95,11 @@ bool metrics_split(const struct buf *request, size_t points_max,
                    bool (*send)(void *arg, const struct buf *part, size_t points), void *arg)
 {
     struct split s = {.points_max = points_max, .send = send, .arg = arg};
-    s.part = BUF_MAX(PART_MAX);
-    for (int i = 0; i < LEVELS; i++)
-        s.beside[i] = BUF_MAX(PART_MAX);
+    s.part = s.beside = BUF_MAX(PART_MAX);
     walk(&s, REQUEST, request->p, request->p + request->n);
     hand_over(&s);
-    for (int i = 0; i < LEVELS; i++)
-        buf_done(&s.beside[i]);
-    bool ok = !buf_failed(&s.part);
+    bool ok = !buf_failed(&s.part) && !buf_failed(&s.beside);
     buf_done(&s.part);
+    buf_done(&s.beside);
     return ok;
 }
