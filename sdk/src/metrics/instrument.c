@@ -150,7 +150,7 @@ static bool add_all_composed(struct instrument *i, const tt_instrument_options *
 
 static bool add_streams(struct instrument *i, const tt_instrument_options *o)
 {
-    static const tt_view as_it_is;
+    const tt_view as_it_is = {0};
     const struct view *v = i->meter->provider->views;
     bool chosen = false, ok = true;
     if (i->meter->provider->composable)

@@ -92,20 +92,25 @@ bool key_list_has(const struct key_list *l, const char *key, size_t n)
 
 /* Lists and texts of a view are replaced by copies of them, one by one, so that what was copied can
  * be freed. */
-static bool own_text(const char **text)
+static const uint8_t TEXTS[] = {
+    offsetof(tt_view, instrument),    offsetof(tt_view, unit), offsetof(tt_view, meter_name),
+    offsetof(tt_view, meter_version), offsetof(tt_view, name), offsetof(tt_view, meter_schema_url),
+    offsetof(tt_view, description),
+};
+
+static const char **text_at(tt_view *v, size_t i)
 {
-    if (*text)
-        *text = text_dup(*text);
-    return *text != NULL;
+    return (const char **)(void *)((char *)v + TEXTS[i]);
 }
 
 static bool own_texts(tt_view *v)
 {
-    const char **texts[] = {&v->instrument,       &v->unit, &v->meter_name, &v->meter_version,
-                            &v->meter_schema_url, &v->name, &v->description};
     bool ok = true;
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-        ok = (!*texts[i] || own_text(texts[i])) && ok;
+    for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++) {
+        const char **text = text_at(v, i), *given = *text;
+        *text = given ? text_dup(given) : NULL;
+        ok = ok && (!given || *text);
+    }
     return ok;
 }
 
@@ -153,11 +158,8 @@ static void free_keys(const char *const *keys, size_t n)
 
 static void view_free(struct view *v)
 {
-    const char *texts[] = {v->is.instrument,       v->is.unit, v->is.meter_name,
-                           v->is.meter_version,    v->is.name, v->is.description,
-                           v->is.meter_schema_url, NULL};
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-        free((void *)(uintptr_t)texts[i]);
+    for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++)
+        free((void *)(uintptr_t)*text_at(&v->is, i));
     free_keys(v->is.attribute_keys, v->is.attribute_keys_n);
     free_keys(v->is.excluded_keys, v->is.excluded_keys_n);
     free((void *)(uintptr_t)v->is.bounds);
@@ -165,20 +167,23 @@ static void view_free(struct view *v)
     free(v);
 }
 
+static bool is_whole(const tt_reservoir *r)
+{
+    return r->make && r->offer && r->collect && r->free;
+}
+
 /* Why it cannot be; NULL when it can. */
 static const char *fault_of(const tt_view *v)
 {
+    const tt_reservoir *own = v->own_reservoir;
     if (v->name && !instrument_name_is_valid(v->name))
         return "a view's name is not one of an instrument";
     if (v->name && (!v->instrument || strpbrk(v->instrument, "*?")) && !v->meter_name)
         return "a view with a name must choose one instrument";
     if ((unsigned)v->kind > TT_KIND_OBSERVABLE_GAUGE ||
         (unsigned)v->aggregation > TT_AGGREGATION_DROP ||
-        (unsigned)v->reservoir > TT_RESERVOIR_NONE)
+        (unsigned)v->reservoir > TT_RESERVOIR_NONE || (own && !is_whole(own)))
         return "a view's kind, aggregation or reservoir is none that exists";
-    const tt_reservoir *own = v->own_reservoir;
-    if (own && !(own->make && own->offer && own->collect && own->free))
-        return "a view's own reservoir lacks a function";
     if (v->bounds && !stream_bounds_are_valid(v->bounds, v->bounds_n))
         return "a view's bounds must be finite and increase, at most 500";
     if (v->max_buckets == 1 || v->max_buckets > EXP_BUCKETS || v->max_scale > EXP_SCALE_MAX ||
