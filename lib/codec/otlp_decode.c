@@ -83,9 +83,22 @@ static void read_number(struct pb_reader *r, enum otlp_field_kind kind, void *ar
         ((uint64_t *)array)[i] = kind == OTLP_FIELD_UINT64S ? pb_varint(r) : pb_fixed64(r);
 }
 
-enum { NUMBER_SIZE = 8 };
+enum { NUMBER_SIZE = 8, AS_IN_MEMORY = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ };
 _Static_assert(sizeof(double) == NUMBER_SIZE && sizeof(uint64_t) == NUMBER_SIZE,
                "one size for all");
+
+/* `n` packed values behind the first `used` of the array; there is room. */
+static void read_packed(struct pb_reader *r, enum otlp_field_kind kind, void *array, size_t used,
+                        size_t n)
+{
+    if (AS_IN_MEMORY && kind != OTLP_FIELD_UINT64S && n > 0) {
+        memcpy((char *)array + used * NUMBER_SIZE, r->at, n * NUMBER_SIZE);
+        r->at += n * NUMBER_SIZE;
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        read_number(r, kind, array, used + i);
+}
 
 /* Room for `more` numbers: nearly always these are all. */
 static void *grow_numbers(struct otlp_decoder *d, struct arrays *a, uint32_t number, size_t more)
@@ -120,8 +133,8 @@ static int read_numbers(struct otlp_decoder *d, struct pb_reader *r, uint32_t ta
     size_t n = a->used[number];
     if ((tag & 7) == PB_LEN) {
         struct pb_reader values = pb_message(r);
-        for (size_t i = 0; i < here; i++)
-            read_number(&values, f->kind, v, n++);
+        read_packed(&values, f->kind, v, n, here);
+        n += here;
         if (pb_more(&values))
             (void)pb_varint(&values); // a last one without its end: let the reader say so
         if (pb_failed(&values))

@@ -9,7 +9,7 @@ enum { SEAL_MAX = 64 << 20 };
 
 /* How many streams before their turn their own memory is to be asked for, and when apply_early and
  * apply_soon are worth calling. */
-enum { APPLY_FIRST = 12, APPLY_EARLY = 8, APPLY_SOON = 4 };
+enum { APPLY_FIRST = 24, APPLY_EARLY = 16, APPLY_SOON = 8 };
 
 /* One batch's way into the heads. */
 struct applier {
