@@ -1,7 +1,7 @@
 // Damaged files: what is readable is answered, and everyone who asks is told what is missing.
 
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FOREVER, T0 } from "./support/fixture.js";
 import { run } from "./support/process.js";
@@ -159,6 +159,15 @@ describe("a damaged write-ahead log", () => {
       assert.match(text, /^telltale_store_wal_damaged_segments_total 1$/m);
       assert.match(text, /^telltale_store_wal_damaged_bytes_total [1-9]/m);
       assert.match(server.log, /level=error.*write-ahead log is damaged/);
+      const warnings = async () => (await ask(server, "/api/v1/query_range", { query: "m", step: 15 })).json.warnings;
+      assert.match((await warnings())?.[0] ?? "", WARNING);
+      await server.stop();
+      await server.restart();
+      assert.match((await warnings())?.[0] ?? "", WARNING, "after another start");
+      await server.stop();
+      rmSync(find(join(server.data, "metrics"), ".wal.damaged"));
+      await server.restart();
+      assert.equal(await warnings(), undefined);
     } finally {
       await server.dispose();
     }

@@ -196,6 +196,17 @@ static int check_tombstones(struct check *c, const char *path)
     return 0;
 }
 
+static int check_log_entry(struct check *c, const char *path, const char *name)
+{
+    return str_ends(str_c(name), STR(".damaged")) ? check_stray(c, path, name) : 0;
+}
+
+static int check_wal(struct check *c, const char *dir, bool records)
+{
+    int rc = check_log(c, dir, records);
+    return rc ? rc : each_entry(c, dir, check_log_entry);
+}
+
 static int check_metrics_entry(struct check *c, const char *path, const char *name)
 {
     int64_t day;
@@ -208,7 +219,7 @@ static int check_metrics_entry(struct check *c, const char *path, const char *na
     if (strcmp(name, "tombstones") == 0)
         return check_tombstones(c, path);
     if (strcmp(name, "wal") == 0)
-        return check_log(c, path, false);
+        return check_wal(c, path, false);
     return check_stray(c, path, name);
 }
 
@@ -219,7 +230,7 @@ static int check_records_entry(struct check *c, const char *path, const char *na
     if (partition_parse_day(name, &day) && fs_is_dir(c->fs, path))
         return check_day(c, path, day, each);
     if (strcmp(name, "wal") == 0)
-        return check_log(c, path, true);
+        return check_wal(c, path, true);
     return check_stray(c, path, name);
 }
 

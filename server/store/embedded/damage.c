@@ -49,9 +49,14 @@ static bool parts_damaged(const struct partition *day, int64_t min_ms, int64_t m
 bool store_is_damaged(struct store *s, int64_t min_ms, int64_t max_ms)
 {
     bool found = false;
-    if (!atomic_get_relaxed(&s->any_damaged_part))
+    bool replayed = atomic_get_acquire(&s->replayed); // pairs with the release of store_replay
+    bool any_lost = replayed && s->losses.n > 0;
+    if (!atomic_get_relaxed(&s->any_damaged_part) && !any_lost)
         return false;
     min_ms = MAX(min_ms, retention_min_ms(s));
+    if (any_lost && min_ms <= max_ms &&
+        wal_losses_meet(&s->losses, day_of(min_ms), day_of(max_ms)) > 0)
+        return true;
     lock_take(&s->parts_lock);
     for (size_t i = 0; i < s->n_damaged_days && !found; i++) {
         int64_t from = s->damaged_days[i] * MS_PER_DAY;

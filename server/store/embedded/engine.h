@@ -34,6 +34,7 @@
 #include "store/embedded/streams.h"
 #include "store/embedded/tombstones.h"
 #include "store/embedded/wal.h"
+#include "store/embedded/wal_aside.h"
 #include "store/store.h"
 
 /* Live heads beyond this: appends are refused until a flush. A client that sprays times over
@@ -116,6 +117,7 @@ struct store {
     size_t n_aggregates;
     int64_t *damaged_days; /* with a part that is set aside; guarded by parts_lock */
     size_t n_damaged_days;
+    struct wal_losses losses;  /* filled by the replay */
     struct chunk_cache chunks; /* of the parts' indexes */
 
     struct lock state_lock;

@@ -19,6 +19,8 @@ struct replay {
     struct buf seal;
     struct arena arena;
     int64_t min_ms;
+    struct day_range days; /* of the rows of this segment; of those before it, until it has some */
+    bool in_segment;       /* `days` are of this segment */
     uint64_t rows, orphans, rejected, segments, damaged_segments;
     struct wal_replay total;
     struct err *err;
@@ -66,6 +68,14 @@ static struct stream *stream_of(struct replay *r, uint32_t id)
     return id < r->n_streams ? r->streams[id] : NULL;
 }
 
+static void note_day(struct replay *r, int64_t day)
+{
+    if (!r->in_segment)
+        r->days = NO_DAYS;
+    r->in_segment = true;
+    day_range_add(&r->days, day);
+}
+
 static int on_row(void *arg, uint32_t id, const struct sample *sample)
 {
     struct replay *r = arg;
@@ -77,6 +87,7 @@ static int on_row(void *arg, uint32_t id, const struct sample *sample)
     if (sample->t_unix_ms < r->min_ms || sample->t_unix_ms > TIME_MAX_MS)
         return 0;
     r->rows++;
+    note_day(r, day_of(sample->t_unix_ms));
     struct stream_shard *shard = streams_shard(&r->store->streams, st->id);
     lock_take(&shard->lock);
     int rc = apply_rows(&r->to_heads, st, sample, 1, r->err);
@@ -115,10 +126,20 @@ static int on_record(void *arg, struct str payload)
 
 /* --- all segments ----------------------------------------------------------------------------- */
 
+/* A segment of which nothing can be read came after those before it, and before now. */
+static struct day_range lost_days(const struct replay *r)
+{
+    struct day_range days = r->days;
+    if (!r->in_segment)
+        day_range_add(&days, day_of(store_now_ms(r->store)));
+    return days;
+}
+
 static int replay_segment(struct replay *r, uint32_t segment, bool last)
 {
     struct wal_replay got;
     memset(r->streams, 0, r->n_streams * sizeof(struct stream *));
+    r->in_segment = false;
     int rc =
         wal_replay_segment(r->store->fs, r->store->wal_dir, segment, on_record, r, &got, r->err);
     if (rc != 0)
@@ -137,6 +158,8 @@ static int replay_segment(struct replay *r, uint32_t segment, bool last)
         atomic_add_relaxed(&r->store->wal_damaged_bytes, got.dropped_bytes);
     }
     r->total.torn |= got.torn;
+    if (damaged)
+        wal_set_aside(r->store->fs, r->store->wal_dir, segment, lost_days(r), &r->store->losses);
     if (damaged)
         log_error("store", "a segment of the write-ahead log is damaged; its readable rest is kept",
                   LOG_INT("segment", segment), LOG_INT("places", got.damaged),
@@ -178,7 +201,12 @@ static char *note(const struct replay *r, int64_t took_ns)
 int replay_log(struct store *s, char **out_note, struct err *err)
 {
     struct replay r = {
-        .store = s, .seal = BUF_MAX(SEAL_MAX), .min_ms = retention_min_ms(s), .err = err};
+        .store = s,
+        .seal = BUF_MAX(SEAL_MAX),
+        .min_ms = retention_min_ms(s),
+        .days = NO_DAYS,
+        .err = err,
+    };
     arena_init(&r.arena, RECORD_ARENA);
     r.to_heads = (struct applier){
         .store = s, .seal = &r.seal, .now_s = (uint32_t)(store_now_ms(s) / MS_PER_S)};
@@ -186,7 +214,10 @@ int replay_log(struct store *s, char **out_note, struct err *err)
     r.streams = calloc(r.n_streams, sizeof(struct stream *));
     int64_t began = time_now_mono_ns();
     uint32_t next = 1;
-    int rc = r.streams ? replay_segments(&r, &next) : err_set(err, ERR_NOMEM, "out of memory");
+    int rc = r.streams ? wal_losses_load(s->fs, s->wal_dir, &s->losses, err)
+                       : err_set(err, ERR_NOMEM, "out of memory");
+    if (rc == 0)
+        rc = replay_segments(&r, &next);
     if (rc == 0) {
         wal_init(&s->wal, s->fs, s->wal_dir, s->durability == STORE_DURABILITY_DISK, next);
         s->wal.old_bytes = r.total.bytes;

@@ -316,6 +316,7 @@ void store_abandon(struct store *s)
     chunk_cache_done(&s->chunks); // the parts that it has chunks of are gone
     append_done(s);
     wal_done(&s->wal);
+    wal_losses_done(&s->losses);
     streams_done(&s->streams);
     exemplars_done(&s->exemplars);
     metadata_done(&s->metadata);

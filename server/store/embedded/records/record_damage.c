@@ -47,7 +47,7 @@ size_t record_damage_days(struct record_store *s, int64_t min_unix_ns, int64_t m
     for (size_t i = 0; i < s->n_damaged_days; i++)
         n += s->damaged_days[i] >= from && s->damaged_days[i] <= to;
     lock_give(&s->lists);
-    return n;
+    return n + wal_losses_meet(&s->losses, from, to);
 }
 
 bool record_damage_oldest_day(struct record_store *s, int64_t *out)

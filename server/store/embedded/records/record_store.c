@@ -380,6 +380,7 @@ void record_store_abandon(struct record_store *s)
     free(s->frozen);
     free(s->parts);
     free(s->damaged_days);
+    wal_losses_done(&s->losses);
     lock_done(&s->lists);
     rwlock_done(&s->gate);
     lock_done(&s->table_lock);
@@ -394,9 +395,29 @@ void record_store_abandon(struct record_store *s)
 struct replay {
     struct record_store *store;
     uint32_t segment;
+    struct day_range
+        days;        /* of the chunks of this segment; of those before it, until it has some */
+    bool in_segment; /* `days` are of this segment */
     int64_t oldest_ns;
     uint64_t rows, damaged;
 };
+
+static void note_day(struct replay *r, int64_t day)
+{
+    if (!r->in_segment)
+        r->days = NO_DAYS;
+    r->in_segment = true;
+    day_range_add(&r->days, day);
+}
+
+/* A segment of which nothing can be read came after those before it, and before now. */
+static struct day_range lost_days(const struct replay *r)
+{
+    struct day_range days = r->days;
+    if (!r->in_segment)
+        day_range_add(&days, record_store_now_ms(r->store) / MS_PER_DAY);
+    return days;
+}
 
 /* Invariant 2. */
 static bool is_in_a_part(const struct record_store *s, int64_t day, uint32_t segment)
@@ -418,6 +439,8 @@ static int replay_record(void *arg, struct str payload)
         if (rc != 0)
             return rc;
         int64_t day = day_of_ns(c->max_unix_ns);
+        if (c->n_rows)
+            note_day(r, day);
         bool keep =
             c->n_rows && c->max_unix_ns >= r->oldest_ns && !is_in_a_part(r->store, day, r->segment);
         uint32_t rows = c->n_rows;
@@ -436,6 +459,7 @@ static int replay_segment(struct replay *r, uint32_t segment, bool last, uint64_
 {
     struct wal_replay got;
     r->segment = segment;
+    r->in_segment = false;
     int rc =
         wal_replay_segment(r->store->fs, r->store->wal_dir, segment, replay_record, r, &got, err);
     if (rc != 0)
@@ -445,6 +469,7 @@ static int replay_segment(struct replay *r, uint32_t segment, bool last, uint64_
         return 0;
     atomic_add_relaxed(&r->store->wal_damaged_segments, 1);
     atomic_add_relaxed(&r->store->wal_damaged_bytes, got.dropped_bytes);
+    wal_set_aside(r->store->fs, r->store->wal_dir, segment, lost_days(r), &r->store->losses);
     log_error("store", "a segment of the write-ahead log is damaged; its readable rest is kept",
               LOG_STR("table", record_table_name(r->store->table)), LOG_INT("segment", segment),
               LOG_INT("places", got.damaged), LOG_INT("dropped_bytes", got.dropped_bytes));
@@ -462,11 +487,13 @@ static uint32_t next_segment(const struct record_store *s, const uint32_t *v, si
 
 int record_store_replay(struct record_store *s, uint64_t *out_rows, struct err *err)
 {
-    struct replay r = {.store = s, .oldest_ns = record_store_oldest_ns(s)};
+    struct replay r = {.store = s, .days = NO_DAYS, .oldest_ns = record_store_oldest_ns(s)};
     uint32_t *v = NULL;
     size_t n = 0;
     uint64_t bytes = 0;
-    int rc = wal_list(s->fs, s->wal_dir, &v, &n, err);
+    int rc = wal_losses_load(s->fs, s->wal_dir, &s->losses, err);
+    if (rc == 0)
+        rc = wal_list(s->fs, s->wal_dir, &v, &n, err);
     for (size_t i = 0; rc == 0 && i < n; i++)
         rc = replay_segment(&r, v[i], i + 1 == n, &bytes, err);
     if (rc == 0) {

@@ -24,6 +24,7 @@
 #include "base/lock.h"
 #include "store/embedded/records/record_part.h"
 #include "store/embedded/wal.h"
+#include "store/embedded/wal_aside.h"
 #include "store/store.h"
 
 #define DAY_NS INT64_C(86400000000000)
@@ -75,6 +76,7 @@ struct record_store {
 
     int64_t *damaged_days; /* of which a part was set aside */
     size_t n_damaged_days;
+    struct wal_losses losses; /* filled by the replay */
 
     atomic_ullong seq; /* of the last freeze; changed with table_lock held */
     atomic_ullong head_bytes, head_rows, damaged_groups, damaged_parts;
