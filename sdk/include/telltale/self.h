@@ -39,7 +39,7 @@ TT_API void tt_self_watch_exporter(tt_self *self, enum tt_signal signal, const c
  * `sdk`, which is borrowed during the call. A tt_pull that is added to it ends that:
  * tt_sdk_shutdown sees to it, or whoever has such a set for this call alone. TT_ERR_NOMEM;
  * TT_ERR_LIMIT when there are no more places for pulls; TT_OK without meters, and then nothing is
- * reported. */
+ * reported. One for each provider of meters: of two, the later is told of collections. */
 TT_API int tt_self_start(tt_self *self, tt_sdk *sdk);
 
 /* Registers the component "self" (component.h): done by itself when the shared library is loaded,
