@@ -173,10 +173,25 @@ static void close_watched(void *arg)
     self_release(w->self);
 }
 
+/* Numbers of exporters that were closed stay, so there cannot be any number of them. */
+static bool has_place(tt_self *self)
+{
+    size_t n = 0;
+    self_lock(self);
+    for (const struct watched *w = self->watched; w; w = w->next)
+        n++;
+    self_unlock(self);
+    if (n >= EXPORTERS_MAX)
+        tt_problem_tell(TT_PROBLEM_LIMIT, "more than 64 exporters of an SDK are not watched", NULL);
+    return n < EXPORTERS_MAX;
+}
+
 void tt_self_watch_exporter(tt_self *self, enum tt_signal signal, const char *type,
                             tt_exporter *inout)
 {
-    struct watched *w = self && inout->send ? calloc(1, sizeof *w) : NULL;
+    if (!self || !inout->send || !has_place(self))
+        return;
+    struct watched *w = calloc(1, sizeof *w);
     if (!w)
         return;
     w->self = self;

@@ -9,7 +9,7 @@
 #include "telltale/watch.h"
 
 enum { TYPE_MAX = 64, NAME_MAX_BYTES = TYPE_MAX + 12, SERVER_MAX = 256, ERROR_MAX = 64 };
-enum { ERRORS_MAX = 16, READERS_MAX = TT_SDK_READERS_MAX };
+enum { ERRORS_MAX = 16, EXPORTERS_MAX = 64, READERS_MAX = TT_SDK_READERS_MAX };
 
 /* Items that an exporter failed with, by error.type. */
 struct failure {

@@ -31,7 +31,8 @@ TT_API tt_self *tt_self_new(void);
 
 /* Puts an exporter around the given one that counts what goes through it, before a provider, a
  * reader or a tee gets it. `type`, copied, is its otel.component.type if it does not tell one
- * itself (watch.h). Without memory, or without `self` or `send`, the exporter stays as it is. */
+ * itself (watch.h). Without memory, without `self` or `send`, and beyond 64 the exporter stays as
+ * it is. */
 TT_API void tt_self_watch_exporter(tt_self *self, enum tt_signal signal, const char *type,
                                    tt_exporter *inout_exporter);
 

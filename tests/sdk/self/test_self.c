@@ -195,6 +195,24 @@ static void test_exporter_may_outlive_those_who_watch_it(void **state)
     assert_int_equal(closed, 1);
 }
 
+static void test_exporters_that_come_and_go_are_watched_up_to_a_number(void **state)
+{
+    (void)state;
+    uint64_t before = tt_problem_count(TT_PROBLEM_LIMIT);
+    watched_new();
+    w.sdk.meters = tt_meter_provider_new(NULL);
+    assert_int_equal(tt_self_start(w.self, &w.sdk), TT_OK);
+    for (int i = 0; i < 100; i++) {
+        tt_exporter e = {.send = discard, .close = note_close};
+        tt_self_watch_exporter(w.self, TT_SIGNAL_TRACES, "mine", &e);
+        assert_int_equal(e.send == discard, i >= 63); // one is what Prometheus scrapes
+        e.close(e.arg);
+    }
+    assert_int_equal(closed, 100);
+    assert_true(tt_problem_count(TT_PROBLEM_LIMIT) > before);
+    tt_sdk_free(&w.sdk);
+}
+
 #ifndef NO_FORKS
 static atomic_bool done;
 
@@ -264,6 +282,7 @@ int main(void)
         cmocka_unit_test_setup(test_nothing_is_reported_after_the_shutdown, setup),
         cmocka_unit_test_setup(test_two_sdks_are_watched_each_for_itself, setup),
         cmocka_unit_test_setup(test_exporter_may_outlive_those_who_watch_it, setup),
+        cmocka_unit_test_setup(test_exporters_that_come_and_go_are_watched_up_to_a_number, setup),
 #ifndef NO_FORKS
         cmocka_unit_test_setup(test_child_exports_whoever_held_a_lock_at_its_fork, setup),
 #endif
