@@ -218,9 +218,9 @@ static enum MHD_Result answer(void *arg, struct MHD_Connection *c, const char *u
 {
     (void)version;
     (void)body;
-    (void)body_n;
     static const char begun;
     bool first = !*state;
+    *body_n = 0; // there is none, or the answer was given
     *state = (void *)(uintptr_t)&begun;
     if (first && !has_body(c))
         return MHD_YES;
