@@ -101,7 +101,7 @@ static void read_exemplar(struct pb_reader *outer, struct arena *arena, struct e
     note_damage(outer, &r);
 }
 
-/* Room for as many as there are fields of them; `*n` is how many there are so far. */
+/* `room`: how many fields of them there are at most; the same at each call for a metric. */
 static void add_exemplar(struct proto_metric *m, size_t room, struct pb_reader *r,
                          struct arena *arena)
 {
@@ -228,9 +228,11 @@ static uint32_t data_field(enum metric_type type)
     }
 }
 
+/* Instead of what was read before: of a field that stands twice the last one holds. */
 static void read_data(struct proto_metric *m, struct pb_reader *r, enum metric_type type,
                       struct arena *arena)
 {
+    *m = (struct proto_metric){.items = m->items, .t_unix_ms = m->t_unix_ms};
     if (type == METRIC_SUMMARY)
         read_summary(m, r);
     else if (type == METRIC_HISTOGRAM || type == METRIC_GAUGE_HISTOGRAM)

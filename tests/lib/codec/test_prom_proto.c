@@ -202,6 +202,19 @@ static void test_classic_buckets_beside_native_ones_are_for_those_who_want_them(
     native = true;
 }
 
+/* Protobuf allows a field twice; the last one holds. */
+static void test_the_last_of_two_histograms_in_one_metric_holds(void **state)
+{
+    (void)state;
+    check("name:\"h\" type:4 metric{" NATIVE " exemplar{value:1 time:3}} " NATIVE
+          " exemplar{value:2 time:4} exemplar{value:3 time:5} exemplar{value:4 time:6}}}",
+          "type histogram\nh " NATIVE_ROW " # {} 2 @4 # {} 3 @5 # {} 4 @6\n");
+    check("name:\"h\" type:4 metric{" NATIVE "} histogram{count:1}}",
+          "type histogram\nh_bucket{le=\"+Inf\"} 1\nh_sum 0\nh_count 1\n");
+    check("name:\"c\" metric{counter{value:1 exemplar{value:1 time:3}} counter{value:2}}",
+          "type counter\nc 2\n");
+}
+
 /* ---- keys ---- */
 
 static void test_rows_of_one_series_have_one_text(void **state)
@@ -339,6 +352,7 @@ int main(void)
         cmocka_unit_test(test_classic_histogram_has_a_row_for_each_bucket),
         cmocka_unit_test(test_native_histogram_is_one_row),
         cmocka_unit_test(test_classic_buckets_beside_native_ones_are_for_those_who_want_them),
+        cmocka_unit_test(test_the_last_of_two_histograms_in_one_metric_holds),
         cmocka_unit_test(test_rows_of_one_series_have_one_text),
         cmocka_unit_test(test_errors_tell_family_metric_and_place),
         cmocka_unit_test(test_text_that_is_not_utf8_is_refused),
