@@ -263,6 +263,7 @@ void scrape_config_encode(struct buf *out, const struct scrape_config *c, bool w
         (int64_t)c->sample_limit,
         (int64_t)c->target_limit,
         (int64_t)c->keep_dropped_targets,
+        (int64_t)c->bucket_limit,
         (int64_t)c->label_limit,
         (int64_t)c->label_name_length_limit,
         (int64_t)c->label_value_length_limit,

@@ -135,6 +135,7 @@ struct scrape_config {
 
     /* 0: no limit. */
     uint64_t body_size_limit, sample_limit, target_limit, keep_dropped_targets;
+    uint64_t bucket_limit; /* native_histogram_bucket_limit */
     uint64_t label_limit, label_name_length_limit, label_value_length_limit;
 
     uint64_t max_body_bytes, max_series, max_decompression_ratio; /* the server's own limits */

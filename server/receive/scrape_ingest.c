@@ -6,6 +6,7 @@
 #include "codec/prom_text.h"
 #include "model/batch.h"
 #include "receive/relabel.h"
+#include "receive/scrape_buckets.h"
 #include "receive/scrape_settings.h"
 #include "receive/target.h"
 
@@ -244,6 +245,23 @@ static void add_exemplars(struct scrape *s, struct batch_series *series,
     series->n_exemplars = n;
 }
 
+static int fit_buckets(struct scrape *s, const struct prom_parser *p, struct sample *sample,
+                       struct err *err)
+{
+    uint64_t limit = s->settings->config.bucket_limit;
+    if (!sample->histogram)
+        return 0;
+    int rc = scrape_fit_buckets(&s->batch->arena, &sample->histogram, limit);
+    if (rc == ERR_NOMEM)
+        return out_of_memory(err);
+    if (rc == 0)
+        return 0;
+    rc = err_set(err, rc,
+                 "native_histogram_bucket_limit exceeded at the coarsest scale (limit: %llu)",
+                 (unsigned long long)limit);
+    return failed(s, "native_histogram_bucket_limit", prom_parser_prefix(p, rc, err));
+}
+
 static int series_row(struct scrape *s, const struct prom_parser *p, const struct prom_row *row,
                       struct err *err)
 {
@@ -271,6 +289,9 @@ static int series_row(struct scrape *s, const struct prom_parser *p, const struc
                             .value = row->value,
                             .histogram = row->histogram,
                             .start_unix_ms = row->start_unix_ms};
+    rc = fit_buckets(s, p, &sample, err);
+    if (rc != 0)
+        return rc;
     struct batch_series *added = add_sample(s, &series->labels, series->hash, sample);
     if (!added)
         return out_of_memory(err);

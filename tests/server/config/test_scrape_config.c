@@ -110,6 +110,7 @@ CHANGE(change_extra, f->c.extra_scrape_metrics = true)
 CHANGE(change_protocols, f->c.n_protocols = 2)
 CHANGE(change_protocol, f->c.protocols[0] = SCRAPE_TEXT_0_0_4)
 CHANGE(change_native, f->c.native_histograms = true)
+CHANGE(change_bucket_limit, f->c.bucket_limit = 1)
 CHANGE(change_classic, f->c.classic_histograms = true)
 CHANGE(change_fallback, f->c.fallback_protocol = SCRAPE_TEXT_0_0_4)
 CHANGE(change_utf8, f->c.utf8_names = false)
@@ -146,27 +147,49 @@ static void test_every_key_makes_a_difference(void **state)
         void (*change)(struct full *f);
         bool loop;
     } rows[] = {
-        {change_job, true},          {change_interval, true},
-        {change_timeout, true},      {change_path, true},
-        {change_scheme, true},       {change_param, true},
-        {change_honor_labels, true}, {change_honor_timestamps, true},
-        {change_track, true},        {change_compression, true},
-        {change_native, true},       {change_classic, true},
-        {change_extra, true},        {change_protocols, true},
-        {change_protocol, true},     {change_fallback, true},
-        {change_utf8, true},         {change_body_limit, true},
-        {change_sample_limit, true}, {change_target_limit, true},
-        {change_keep_dropped, true}, {change_label_limit, true},
-        {change_name_limit, true},   {change_value_limit, true},
-        {change_user, true},         {change_password_file, true},
-        {change_token, true},        {change_ca, true},
-        {change_insecure, true},     {change_proxy, true},
-        {change_redirects, true},    {change_header, true},
-        {change_metric_rule, true},  {change_modulus, true},
-        {change_rule, false},        {change_source, false},
-        {change_target, false},      {change_label, false},
-        {change_file, false},        {change_file_refresh, false},
-        {change_url, false},         {change_url_auth, false},
+        {change_job, true},
+        {change_interval, true},
+        {change_timeout, true},
+        {change_path, true},
+        {change_scheme, true},
+        {change_param, true},
+        {change_honor_labels, true},
+        {change_honor_timestamps, true},
+        {change_track, true},
+        {change_compression, true},
+        {change_bucket_limit, true},
+        {change_native, true},
+        {change_classic, true},
+        {change_extra, true},
+        {change_protocols, true},
+        {change_protocol, true},
+        {change_fallback, true},
+        {change_utf8, true},
+        {change_body_limit, true},
+        {change_sample_limit, true},
+        {change_target_limit, true},
+        {change_keep_dropped, true},
+        {change_label_limit, true},
+        {change_name_limit, true},
+        {change_value_limit, true},
+        {change_user, true},
+        {change_password_file, true},
+        {change_token, true},
+        {change_ca, true},
+        {change_insecure, true},
+        {change_proxy, true},
+        {change_redirects, true},
+        {change_header, true},
+        {change_metric_rule, true},
+        {change_modulus, true},
+        {change_rule, false},
+        {change_source, false},
+        {change_target, false},
+        {change_label, false},
+        {change_file, false},
+        {change_file_refresh, false},
+        {change_url, false},
+        {change_url_auth, false},
     };
     struct full f;
     fill(&f);

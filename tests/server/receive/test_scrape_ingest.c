@@ -13,6 +13,7 @@
 #include "base/num.h"
 #include "model/batch.h"
 #include "model/histogram.h"
+#include "receive/scrape_buckets.h"
 #include "receive/scrape_settings.h"
 #include "receive/target.h"
 #include "support/metric_family.h"
@@ -585,6 +586,60 @@ static void test_native_histograms_are_stored_where_they_are_wanted(void **state
     format = PROM_TEXT;
 }
 
+static void test_histograms_of_many_buckets_get_coarser_ones(void **state)
+{
+    (void)state;
+    static const char four[] =
+        "name:\"h\" type:4 metric{histogram{count:4 sum:4 schema:8 zero_threshold:0.1 "
+        "negative_span{offset:0 length:1} negative_delta:[1] positive_span{offset:1 length:3} "
+        "positive_delta:[1 0 0]}}";
+    struct fixture f;
+    struct scrape_config config = scrape_config_defaults();
+    config.native_histograms = true;
+    config.bucket_limit = 3;
+    format = PROM_PROTOBUF;
+    fixture_start(&f, config);
+    scrape(&f, 1, four, 0, "h histogram of 4@1000\n");
+    fixture_stop(&f);
+    config.bucket_limit = 1; // values of two signs never share a bucket
+    fixture_start(&f, config);
+    scrape(&f, 1, four, 0,
+           "family 1 \"h\", metric 1: native_histogram_bucket_limit exceeded at the coarsest scale "
+           "(limit: 1)\n");
+    assert_string_equal(f.failure, "native_histogram_bucket_limit");
+    fixture_stop(&f);
+    format = PROM_TEXT;
+}
+
+static void test_buckets_are_merged_until_they_fit(void **state)
+{
+    (void)state;
+    static const struct histogram_span spans[] = {{1, 3}, {12, 1}};
+    static const double counts[] = {1, 2, 3, 4};
+    const struct histogram given = {.schema = 2,
+                                    .integer = true,
+                                    .count = 10,
+                                    .positive_spans = spans,
+                                    .n_positive_spans = 2,
+                                    .positive = counts,
+                                    .n_positive = 4};
+    struct arena arena;
+    arena_init(&arena, 1 << 16);
+    const struct histogram *h = &given;
+    assert_int_equal(scrape_fit_buckets(&arena, &h, 4), 0);
+    assert_ptr_equal(h, &given);
+    assert_int_equal(scrape_fit_buckets(&arena, &h, 2), 0); // 1…3 and 16 of upper bounds
+    assert_int_equal(h->schema, 0);
+    assert_true(h->integer && h->n_positive == 2);
+    assert_true(h->positive[0] == 6 && h->positive[1] == 4);
+    assert_int_equal(histogram_validate(h, NULL), 0);
+    h = &given;
+    assert_int_equal(scrape_fit_buckets(&arena, &h, 1), 0);
+    assert_int_equal(h->schema, -2);
+    assert_true(h->n_positive == 1 && h->positive[0] == 10);
+    arena_done(&arena);
+}
+
 static void test_a_target_may_change_its_format(void **state)
 {
     (void)state;
@@ -635,6 +690,8 @@ int main(void)
         cmocka_unit_test(test_a_scrape_reports_on_itself),
         cmocka_unit_test(test_random_scrapes_agree_with_a_simple_model),
         cmocka_unit_test(test_native_histograms_are_stored_where_they_are_wanted),
+        cmocka_unit_test(test_histograms_of_many_buckets_get_coarser_ones),
+        cmocka_unit_test(test_buckets_are_merged_until_they_fit),
         cmocka_unit_test(test_a_target_may_change_its_format),
         cmocka_unit_test(test_labels_repeated_by_protobuf_count_as_in_text),
     };
