@@ -21,8 +21,11 @@
 
 enum { STEP_SHORTER = 64 };
 
-/* A server is asked for times from 1970 on and some years ahead, if nothing else is said. */
-#define FAR_AHEAD_MS (INT64_C(10) * 365 * MS_PER_DAY)
+/* The times that tables hold: samples of the years 1 to 9999, spans and log records what 64 bits of
+ * nanoseconds can say. A server is asked for all of them: steps grow where there is nothing. */
+#define SAMPLES_MIN_MS INT64_C(-62135596800000)
+#define SAMPLES_MAX_MS INT64_C(253402300799999)
+#define RECORDS_MAX_MS (INT64_MAX / NS_PER_MS - 1)
 
 struct export_job {
     struct store_target target;
@@ -47,13 +50,12 @@ static int put(void *arg, struct str text, struct err *err)
 
 static int records_from_data(struct export_job *x, struct err *err)
 {
-    const int64_t max_ms = INT64_MAX / NS_PER_MS - 1;
     const struct export_records_request request = {
         .store = x->target.store,
         .table = x->record_table,
         .match = str_c(x->match),
-        .min_unix_ns = MAX(x->min_ms, -max_ms) * NS_PER_MS,
-        .max_unix_ns = MIN(x->max_ms, max_ms) * NS_PER_MS + NS_PER_MS - 1,
+        .min_unix_ns = MAX(x->min_ms, -RECORDS_MAX_MS) * NS_PER_MS,
+        .max_unix_ns = MIN(x->max_ms, RECORDS_MAX_MS) * NS_PER_MS + NS_PER_MS - 1,
         .write = put};
     struct export_records_totals totals;
     int rc = export_records_run(&request, &totals, err);
@@ -133,7 +135,9 @@ static void add_totals(struct export_job *x, const char *header)
 static void put_seconds(struct buf *path, const char *name, int64_t ms)
 {
     char text[32];
-    (void)snprintf(text, sizeof text, "%" PRId64 ".%03d", ms / 1000, (int)(ms % 1000));
+    uint64_t size = ms < 0 ? 0 - (uint64_t)ms : (uint64_t)ms;
+    (void)snprintf(text, sizeof text, "%s%" PRIu64 ".%03u", ms < 0 ? "-" : "", size / 1000,
+                   (unsigned)(size % 1000)); // always fits
     store_target_param(path, name, str_c(text));
 }
 
@@ -243,8 +247,8 @@ static int metrics_from_url(struct export_job *x, struct err *err)
 
 static int from_url(struct export_job *x, struct err *err)
 {
-    x->min_ms = MAX(x->min_ms, INT64_C(0));
-    x->max_ms = MIN(x->max_ms, time_now_unix_ms() + FAR_AHEAD_MS);
+    x->min_ms = MAX(x->min_ms, x->records ? -RECORDS_MAX_MS : SAMPLES_MIN_MS);
+    x->max_ms = MIN(x->max_ms, x->records ? RECORDS_MAX_MS : SAMPLES_MAX_MS);
     return x->records ? take_range(x, (struct str){0}, x->min_ms, x->max_ms, err)
                       : metrics_from_url(x, err);
 }

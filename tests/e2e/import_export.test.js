@@ -125,6 +125,21 @@ describe("export and import", () => {
     }
   });
 
+  it("says what a server has of any time, however far ahead", async () => {
+    const other = await Telltale.start({ set: { ...FOREVER, "storage.max_future": "1000y" } });
+    try {
+      const times = [Date.UTC(1970, 0, 2), Date.UTC(2026, 0, 1), Date.UTC(2500, 0, 1)];
+      const samples = times.map((t, i) => [t, i]);
+      const answer = await rw.write(other.api, [{ labels: { __name__: "far" }, samples }]);
+      assert.ok(answer.status < 300, answer.text);
+      const lines = (await exported(["--url", other.url], "openmetrics")).split("\n");
+      const far = lines.filter((line) => line.startsWith("far"));
+      assert.deepEqual(far.map((line) => Number(line.split(" ")[2]) * 1000), times);
+    } finally {
+      await other.dispose();
+    }
+  });
+
   it("is the same again in OpenMetrics, but for what text cannot tell", async () => {
     const data = join(temporaryDirectory(), "data");
     assert.match(await imported(["--data", data], "openmetrics", text), /^3016 samples imported$/m);
