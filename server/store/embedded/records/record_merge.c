@@ -52,6 +52,8 @@ struct merge {
     struct decoded *retired; /* groups behind us, with rows that wait to be written */
     struct str *sources;     /* all, by rank */
     uint32_t n_sources;
+    struct str *written; /* those of rows that are written: what lost its last row is told no more */
+    uint32_t n_written, last_rank; /* last_rank: of the last of `written` */
     struct record_writer *writer;
     struct assembler *assembler;
     void *zstd;
@@ -87,7 +89,8 @@ static int rank_sources(struct merge *m)
     struct source_ref *refs = arena_array(&m->arena, total, sizeof *refs);
     uint32_t *order = arena_array(&m->arena, 2 * total, sizeof *order);
     m->sources = arena_array(&m->arena, total, sizeof *m->sources);
-    if (!refs || !order || !m->sources || total > UINT32_MAX)
+    m->written = arena_array(&m->arena, total, sizeof *m->written);
+    if (!refs || !order || !m->sources || !m->written || total > UINT32_MAX)
         return no_memory(m);
     for (size_t i = 0; i < m->n; i++) {
         const struct record_part *p = m->inputs[i].part;
@@ -260,11 +263,24 @@ static struct input *least(struct merge *m)
     return best;
 }
 
+/* The ordinal in the new part. Rows come by rising rank, so the last one's source is the only one
+ * met before that may come again. */
+static uint32_t ordinal_of(struct merge *m, uint32_t rank)
+{
+    if (m->n_written == 0 || m->last_rank != rank) {
+        m->written[m->n_written++] = m->sources[rank];
+        m->last_rank = rank;
+    }
+    return m->n_written - 1;
+}
+
 static int take_row(struct merge *m, struct input *in)
 {
     struct decoded *d = in->group;
     bool dropped = d->dropped && d->dropped[in->row / 64] >> in->row % 64 & 1;
-    int rc = dropped ? 0 : assembler_add(m->assembler, &d->input, in->row, rank_of(in), m->err);
+    int rc = 0;
+    if (!dropped)
+        rc = assembler_add(m->assembler, &d->input, in->row, ordinal_of(m, rank_of(in)), m->err);
     if (rc == 0 && ++in->row == d->rows.n)
         rc = next_group(m, in);
     return rc;
@@ -351,7 +367,7 @@ static int run(struct merge *m, struct record_part *const *parts, struct record_
     if (rc == 0)
         rc = merge_rows(m);
     if (rc == 0)
-        rc = record_writer_finish(m->writer, m->sources, m->n_sources, out, m->err);
+        rc = record_writer_finish(m->writer, m->written, m->n_written, out, m->err);
     close_merge(m);
     free(dir);
     self_observe(&merge_seconds, (double)(time_now_mono_ns() - began) / 1e9,
