@@ -42,10 +42,12 @@ static inline void refcount_get(struct refcount *r)
 }
 
 /* True when this was the last reference: the caller frees the object. The release orders our uses
- * before the last owner's acquire. */
+ * before the last owner's acquire. Who holds the only one need not lock the bus: nobody is left who
+ * could take another. */
 static inline int refcount_put(struct refcount *r)
 {
-    return atomic_fetch_sub_explicit(&r->n, 1, memory_order_acq_rel) == 1;
+    return atomic_get_acquire(&r->n) == 1 ||
+           atomic_fetch_sub_explicit(&r->n, 1, memory_order_acq_rel) == 1;
 }
 
 #endif

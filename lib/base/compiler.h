@@ -15,6 +15,12 @@
 #define WEAK __attribute__((weak))
 #define ON_LOAD __attribute__((constructor))
 #define COLD __attribute__((cold)) // compiled for size, and out of the way
+
+/* 16 bytes in one register, in memory's order. A comparison makes 0 or -1 of each. */
+typedef unsigned char byte_vector __attribute__((vector_size(16)));
+typedef signed char signed_byte_vector __attribute__((vector_size(16)));
+typedef unsigned long long word_vector __attribute__((vector_size(16)));
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
 #define PRINTF_LIKE(fmt, args)
 #define MUST_CHECK

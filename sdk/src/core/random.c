@@ -4,24 +4,25 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "base/compiler.h"
 #include "core/bytes.h"
 #include "core/clock.h"
 
 _Thread_local struct random_state random_state;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void after_fork_in_child(void)
+static COLD void after_fork_in_child(void)
 {
     random_state.seeded = false;
 }
 
-static void prepare(void)
+static COLD void prepare(void)
 {
     (void)pthread_atfork(NULL, NULL, after_fork_in_child); // else children repeat our ids
 }
 
 /* Where the system has no random bytes to give, the time and an address must do. */
-void random_seed(void)
+COLD void random_seed(void)
 {
     (void)pthread_once(&once, prepare);
     uint64_t *s = random_state.s;

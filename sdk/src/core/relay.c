@@ -52,7 +52,7 @@ static bool usable; /* set by prepare, once */
 /* --- threads and processes that come and go -------------------------------------------------- */
 
 /* Under the lock. NULL when it was freed. */
-static struct relay *find_relay(uint64_t id)
+static COLD struct relay *find_relay(uint64_t id)
 {
     struct relay *q = all.relays;
     while (q && q->id != id)
@@ -60,14 +60,14 @@ static struct relay *find_relay(uint64_t id)
     return q;
 }
 
-static void leave_ring(struct known *k)
+static COLD void leave_ring(struct known *k)
 {
     if (k->ring && find_relay(k->id))
         k->ring->owned = false;
     *k = (struct known){0};
 }
 
-static void end_thread(void *arg)
+static COLD void end_thread(void *arg)
 {
     (void)arg;
     mutex_lock(&all.lock);
@@ -86,7 +86,7 @@ static void after_fork_in_parent(void)
     mutex_unlock(&all.lock);
 }
 
-static void after_fork_in_child(void)
+static COLD void after_fork_in_child(void)
 {
     for (struct relay *q = all.relays; q; q = q->next) {
         for (struct ring *r = q->rings; r; r = r->next) {
@@ -99,7 +99,7 @@ static void after_fork_in_child(void)
     mutex_unlock(&all.lock);
 }
 
-static void prepare(void)
+static COLD void prepare(void)
 {
     usable = pthread_key_create(&thread_end, end_thread) == 0 &&
              pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) == 0;
@@ -107,7 +107,7 @@ static void prepare(void)
 
 /* --- relays ---------------------------------------------------------------------------------- */
 
-struct relay *relay_new(size_t bytes, void (*wake)(void *arg), void *arg)
+COLD struct relay *relay_new(size_t bytes, void (*wake)(void *arg), void *arg)
 {
     (void)pthread_once(&once, prepare);
     struct relay *q = usable ? calloc(1, sizeof *q) : NULL;
@@ -126,7 +126,7 @@ struct relay *relay_new(size_t bytes, void (*wake)(void *arg), void *arg)
     return q;
 }
 
-void relay_free(struct relay *q)
+COLD void relay_free(struct relay *q)
 {
     if (!q)
         return;
@@ -146,7 +146,7 @@ void relay_free(struct relay *q)
 
 /* --- rings ----------------------------------------------------------------------------------- */
 
-static struct ring *ring_new(size_t cap)
+static COLD struct ring *ring_new(size_t cap)
 {
     struct ring *r = aligned_alloc(CACHE_LINE, sizeof *r);
     if (!r)
@@ -160,7 +160,7 @@ static struct ring *ring_new(size_t cap)
 }
 
 /* Under the lock: one that a thread left, or a new one. */
-static struct ring *take_ring(struct relay *q)
+static COLD struct ring *take_ring(struct relay *q)
 {
     struct ring *r = q->rings;
     while (r && r->owned)
@@ -174,7 +174,7 @@ static struct ring *take_ring(struct relay *q)
     return r;
 }
 
-static struct ring *own_ring_slow(struct relay *q)
+static COLD struct ring *own_ring_slow(struct relay *q)
 {
     struct ring *r = NULL;
     if (pthread_setspecific(thread_end, known) != 0)
@@ -235,7 +235,7 @@ char *relay_reserve(struct relay *q, size_t n)
 
 /* At each quarter that is written: while the reader is behind by that much it is woken, and again
  * when a wish was lost or came to nothing. */
-static void wake_reader(struct relay *q, struct ring *r, uint64_t head)
+static COLD void wake_reader(struct relay *q, struct ring *r, uint64_t head)
 {
     size_t quarter = q->cap / 4;                 // so that three are left until the reader has come
     r->seen_tail = atomic_get_acquire(&r->tail); // as in relay_reserve

@@ -140,7 +140,7 @@ void tt_log(tt_logger *l, enum tt_severity severity, const char *message, const 
     emit(logger_of(l), &r);
 }
 
-void tt_logf(tt_logger *l, enum tt_severity severity, const char *format, ...)
+COLD void tt_logf(tt_logger *l, enum tt_severity severity, const char *format, ...)
 {
     if (LIKELY(!is_allowed(l, severity))) {
         log_filtered(l);

@@ -44,7 +44,7 @@ static COLD void end_thread(void *arg)
     cache = (struct cache){0};
 }
 
-static void prepare(void)
+static COLD void prepare(void)
 {
     usable = pthread_key_create(&thread_end, end_thread) == 0;
 }

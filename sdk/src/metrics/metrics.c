@@ -73,9 +73,10 @@ void tt_bound_histogram_record_int(tt_bound_histogram *b, int64_t v)
 
 /* --- observable instruments ------------------------------------------------------------------ */
 
-static tt_observable *observable_new(tt_meter *meter, enum tt_observable_kind kind, bool is_double,
-                                     const char *name, const tt_instrument_options *options,
-                                     tt_callback callback, void *arg)
+static COLD tt_observable *observable_new(tt_meter *meter, enum tt_observable_kind kind,
+                                          bool is_double, const char *name,
+                                          const tt_instrument_options *options,
+                                          tt_callback callback, void *arg)
 {
     static const enum instrument_kind kinds[] = {
         [TT_OBSERVABLE_COUNTER] = KIND_OBSERVABLE_COUNTER,
@@ -92,16 +93,16 @@ static tt_observable *observable_new(tt_meter *meter, enum tt_observable_kind ki
     return (tt_observable *)i;
 }
 
-tt_observable *tt_observable_new(tt_meter *meter, enum tt_observable_kind kind, const char *name,
-                                 const tt_instrument_options *options, tt_callback callback,
-                                 void *arg)
+COLD tt_observable *tt_observable_new(tt_meter *meter, enum tt_observable_kind kind,
+                                      const char *name, const tt_instrument_options *options,
+                                      tt_callback callback, void *arg)
 {
     return observable_new(meter, kind, false, name, options, callback, arg);
 }
 
-tt_observable *tt_observable_new_double(tt_meter *meter, enum tt_observable_kind kind,
-                                        const char *name, const tt_instrument_options *options,
-                                        tt_callback callback, void *arg)
+COLD tt_observable *tt_observable_new_double(tt_meter *meter, enum tt_observable_kind kind,
+                                             const char *name, const tt_instrument_options *options,
+                                             tt_callback callback, void *arg)
 {
     return observable_new(meter, kind, true, name, options, callback, arg);
 }

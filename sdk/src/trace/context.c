@@ -7,13 +7,12 @@
 #include "core/current.h"
 #include "core/problem.h"
 #include "core/text.h"
+#include "trace/hex.h"
 #include "trace/span.h"
 
 _Thread_local tt_token current_context;
 
 enum { CORRELATION_MAX = 128 };
-
-static const char HEX[] = "0123456789abcdef";
 
 /* --- span contexts --------------------------------------------------------------------------- */
 
@@ -22,23 +21,14 @@ bool tt_span_context_is_valid(const tt_span_context *c)
     return c && span_context_is_valid(c);
 }
 
-static void format_hex(const uint8_t *bytes, size_t n, char *out)
-{
-    for (size_t i = 0; i < n; i++) {
-        out[2 * i] = HEX[bytes[i] >> 4];
-        out[2 * i + 1] = HEX[bytes[i] & 15];
-    }
-    out[2 * n] = '\0';
-}
-
 void tt_trace_id_format(const tt_span_context *c, char out[33])
 {
-    format_hex(c->trace_id, 16, out);
+    *hex_write16(out, c->trace_id) = '\0';
 }
 
 void tt_span_id_format(const tt_span_context *c, char out[17])
 {
-    format_hex(c->span_id, 8, out);
+    *hex_write8(out, c->span_id) = '\0';
 }
 
 /* --- contexts -------------------------------------------------------------------------------- */

@@ -93,14 +93,20 @@ void tracestate_read(const char *text, struct found *p)
     p->state_n = n;
 }
 
+/* Both ids in hexadecimal, with a sign between them. */
+static char *write_ids(char *to, const tt_span_context *span, char between)
+{
+    to = hex_write16(to, span->trace_id);
+    *to++ = between;
+    return hex_write8(to, span->span_id);
+}
+
 /* --- B3 -------------------------------------------------------------------------------------- */
 
 static void write_b3(const struct parts *p)
 {
     char text[64];
-    char *to = hex_write(text, p->span->trace_id, 16);
-    *to++ = '-';
-    to = hex_write(to, p->span->span_id, 8);
+    char *to = write_ids(text, p->span, '-');
     *to++ = '-';
     *to++ = p->span->flags & TT_FLAG_SAMPLED ? '1' : '0';
     *to = '\0';
@@ -172,9 +178,7 @@ static bool read_b3_multi(struct found *p, const tt_carrier *h)
 static void write_jaeger(const struct parts *p)
 {
     char text[64];
-    char *to = hex_write(text, p->span->trace_id, 16);
-    *to++ = ':';
-    to = hex_write(to, p->span->span_id, 8);
+    char *to = write_ids(text, p->span, ':');
     memcpy(to, p->span->flags & TT_FLAG_SAMPLED ? ":0:1" : ":0:0", 5);
     p->set(p->carrier, "uber-trace-id", text);
 }
@@ -203,8 +207,8 @@ static bool read_jaeger(struct found *p, const tt_carrier *h)
 static void write_ot(const struct parts *p)
 {
     char trace[17], span[17];
-    *hex_write(trace, p->span->trace_id + 8, 8) = '\0';
-    *hex_write(span, p->span->span_id, 8) = '\0';
+    *hex_write8(trace, p->span->trace_id + 8) = '\0';
+    *hex_write8(span, p->span->span_id) = '\0';
     p->set(p->carrier, "ot-tracer-traceid", trace);
     p->set(p->carrier, "ot-tracer-spanid", span);
     p->set(p->carrier, "ot-tracer-sampled", p->span->flags & TT_FLAG_SAMPLED ? "true" : "false");

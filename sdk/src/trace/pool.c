@@ -30,7 +30,7 @@ static bool usable; /* set by prepare, once */
 
 /* --- threads and processes that come and go -------------------------------------------------- */
 
-static void give_back(size_t keep)
+static COLD void give_back(size_t keep)
 {
     mutex_lock(&pool.lock);
     while (own.n > keep) {
@@ -43,7 +43,7 @@ static void give_back(size_t keep)
     mutex_unlock(&pool.lock);
 }
 
-static void end_thread(void *arg)
+static COLD void end_thread(void *arg)
 {
     (void)arg;
     give_back(0);
@@ -60,7 +60,7 @@ static void after_fork(void)
     mutex_unlock(&pool.lock);
 }
 
-static void prepare(void)
+static COLD void prepare(void)
 {
     usable = pthread_key_create(&thread_end, end_thread) == 0 &&
              pthread_atfork(before_fork, after_fork, after_fork) == 0;
@@ -69,7 +69,7 @@ static void prepare(void)
 /* --- taking and giving ----------------------------------------------------------------------- */
 
 /* Under the lock. */
-static struct tt_span_memory *make(void)
+static COLD struct tt_span_memory *make(void)
 {
     struct tt_span_memory *s = pool.made < LIVE_MAX ? calloc(1, sizeof *s) : NULL;
     if (!s)
@@ -89,14 +89,14 @@ struct tt_span_memory *span_first(void)
 }
 
 /* From here on the thread gives back what it has when it ends. */
-static void know_thread(void)
+static COLD void know_thread(void)
 {
     (void)pthread_once(&once, prepare);
     if (!own.known && usable)
         own.known = pthread_setspecific(thread_end, &own) == 0;
 }
 
-static void refill(void)
+static COLD void refill(void)
 {
     know_thread();
     mutex_lock(&pool.lock);
@@ -156,7 +156,7 @@ void span_release(struct tt_span_memory *s)
 
 /* --- the lock of a span ---------------------------------------------------------------------- */
 
-bool span_wait(struct tt_span_memory *s)
+COLD bool span_wait(struct tt_span_memory *s)
 {
     // Held for a few dozen nanoseconds, and mostly by the one thread that knows the span. For ever
     // only in a child, by a thread that is not there.
@@ -168,7 +168,7 @@ bool span_wait(struct tt_span_memory *s)
     return true;
 }
 
-struct tt_span_memory *span_is_stale(struct tt_span_memory *s)
+COLD struct tt_span_memory *span_is_stale(struct tt_span_memory *s)
 {
     span_unlock(s);
     problem(TT_PROBLEM_MISUSE, "a span was used after its end", NULL);
@@ -194,7 +194,7 @@ bool span_context_read(tt_span span, tt_span_context *out, char *state, size_t *
     return true;
 }
 
-bool span_grow(struct tt_span_memory *s, size_t n)
+COLD bool span_grow(struct tt_span_memory *s, size_t n)
 {
     size_t need = s->n + n, cap = s->cap;
     bool fits = n <= SPAN_BYTES_MAX && need <= SPAN_BYTES_MAX;

@@ -36,7 +36,7 @@ static bool read_traceparent(const char *text, tt_span_context *out)
         n--;
     *out = (tt_span_context){.remote = true};
     if (n < PARENT_BYTES || text[2] != '-' || text[35] != '-' || text[52] != '-' ||
-        !hex_read(text + 3, out->trace_id, 16) || !hex_read(text + 36, out->span_id, 8) ||
+        !hex_read_ids(text + 3, text + 36, out->trace_id, out->span_id) ||
         !hex_read_byte(text, &version) || !hex_read_byte(text + 53, &flags) ||
         has_upper_case(text) || has_upper_case(text + 53))
         return false;
@@ -50,9 +50,9 @@ static void write_w3c(const struct parts *p)
 {
     char text[PARENT_BYTES + 1];
     memcpy(text, "00-", 3);
-    char *to = hex_write(text + 3, p->span->trace_id, 16);
+    char *to = hex_write16(text + 3, p->span->trace_id);
     *to++ = '-';
-    to = hex_write(to, p->span->span_id, 8);
+    to = hex_write8(to, p->span->span_id);
     *to++ = '-';
     *hex_write_byte(to, p->span->flags) = '\0';
     p->set(p->carrier, "traceparent", text);

@@ -277,7 +277,8 @@ static inline bool is_root(const tt_span_options *o)
 static const tt_span_options no_options;
 
 /* Options of a program that was compiled with another version. */
-static NO_INLINE tt_span start_with_copy(tt_tracer *t, const char *name, const tt_span_options *o)
+static COLD NO_INLINE tt_span start_with_copy(tt_tracer *t, const char *name,
+                                              const tt_span_options *o)
 {
     tt_span_options copy = {0};
     memcpy(&copy, o, MIN(o->size, sizeof copy));

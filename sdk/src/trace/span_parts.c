@@ -15,13 +15,13 @@ enum { NAME = 5, ATTRIBUTES = 9 };
 
 /* --- fields that may be taken out again ------------------------------------------------------ */
 
-static void move_back(struct span_field *f, uint32_t at, uint32_t n)
+static COLD void move_back(struct span_field *f, uint32_t at, uint32_t n)
 {
     if (f->at > at)
         f->at -= n;
 }
 
-void span_take_out(struct tt_span_memory *s, struct span_field *f)
+COLD void span_take_out(struct tt_span_memory *s, struct span_field *f)
 {
     uint32_t at = f->at, n = f->n;
     if (!n)
@@ -51,7 +51,8 @@ void span_put_name(struct tt_span_memory *s, const char *name)
 
 /* Whether the encoded attribute has this key. It begins: tag, length, tag of the key, its length.
  */
-static bool has_key(const struct tt_span_memory *s, const struct span_field *f, const tt_attr *a)
+static COLD bool has_key(const struct tt_span_memory *s, const struct span_field *f,
+                         const tt_attr *a)
 {
     const char *p = s->bytes + f->at + 1;
     while (*p++ & 0x80) {
@@ -66,7 +67,7 @@ static bool has_key(const struct tt_span_memory *s, const struct span_field *f, 
     return n == a->key_n && memcmp(p, a->key, n) == 0;
 }
 
-static struct span_field *find_attr(struct tt_span_memory *s, const tt_attr *a, uint32_t hash)
+static COLD struct span_field *find_attr(struct tt_span_memory *s, const tt_attr *a, uint32_t hash)
 {
     for (uint32_t i = 0; i < s->attrs_n; i++) {
         if (s->attrs[i].hash == hash && s->attrs[i].n && has_key(s, &s->attrs[i], a))
@@ -76,7 +77,7 @@ static struct span_field *find_attr(struct tt_span_memory *s, const tt_attr *a, 
 }
 
 /* Cuts text to the limit, not within a character. */
-static tt_attr cut_value(const struct tt_span_memory *s, const tt_attr *a)
+static COLD tt_attr cut_value(const struct tt_span_memory *s, const tt_attr *a)
 {
     tt_attr cut = *a;
     size_t max = tracer_options(s->tracer)->value_bytes_max;
@@ -88,7 +89,7 @@ static tt_attr cut_value(const struct tt_span_memory *s, const tt_attr *a)
     return cut;
 }
 
-static void set_slowly(struct tt_span_memory *s, const tt_attr *given, uint32_t hash)
+static COLD void set_slowly(struct tt_span_memory *s, const tt_attr *given, uint32_t hash)
 {
     tt_attr a = cut_value(s, given);
     struct span_field *f = find_attr(s, &a, hash);
@@ -154,7 +155,7 @@ void tt_span_set(tt_span span, const tt_attr *attrs, size_t n)
     span_unlock(s);
 }
 
-void tt_span_rename(tt_span span, const char *name)
+COLD void tt_span_rename(tt_span span, const char *name)
 {
     struct tt_span_memory *s = span_lock(span);
     if (!s)
