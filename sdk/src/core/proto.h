@@ -77,6 +77,8 @@ static inline char *put_varint_field(char *to, unsigned field, uint64_t v)
     return put_varint(put_tag(to, field, WIRE_VARINT), v);
 }
 
+#define PROTO_NOT_ASCII UINT64_C(0x8080808080808080)
+
 /* Copies text and returns its bytes or-ed together, so that one test tells whether it is ASCII. */
 static inline uint64_t put_ascii(char *to, const char *from, size_t n)
 {
@@ -112,7 +114,6 @@ enum { SHORT_ATTR_MAX = 96, SHORT_ATTR_ROOM = 128 };
  * bytes. */
 static inline char *put_short_attr(char *to, unsigned field, const tt_attr *a)
 {
-    const uint64_t high_bits = 0x8080808080808080u;
     size_t key_n = a->key_n, n = a->value.n;
     if (key_n + n > SHORT_ATTR_MAX)
         return NULL;
@@ -142,7 +143,7 @@ static inline char *put_short_attr(char *to, unsigned field, const tt_attr *a)
     }
     value[1] = (char)(end - value - 2);
     to[1] = (char)(end - to - 2);
-    return all & high_bits ? NULL : end;
+    return all & PROTO_NOT_ASCII ? NULL : end;
 }
 
 /* A KeyValue as field `field` of its message. Text that is not UTF-8 becomes bytes; a key that is

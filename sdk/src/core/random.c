@@ -4,7 +4,6 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "base/compiler.h"
 #include "core/bytes.h"
 #include "core/clock.h"
 
@@ -24,13 +23,11 @@ static COLD void prepare(void)
 /* Where the system has no random bytes to give, the time and an address must do. */
 COLD void random_seed(void)
 {
+    uint64_t s[2];
     (void)pthread_once(&once, prepare);
-    uint64_t *s = random_state.s;
-    if (getrandom(s, sizeof random_state.s, GRND_NONBLOCK) != (ssize_t)sizeof random_state.s) {
-        uint64_t mixed = (uint64_t)clock_unix_ns() ^ (uint64_t)getpid() << 40;
-        for (int i = 0; i < 4; i++)
-            s[i] = mixed = mix64(mixed + (uint64_t)(uintptr_t)s, (uint64_t)clock_mono_ns());
+    if (getrandom(s, sizeof s, GRND_NONBLOCK) != (ssize_t)sizeof s) {
+        s[0] = mix64((uint64_t)clock_unix_ns(), (uint64_t)getpid() << 40);
+        s[1] = mix64(s[0] + (uint64_t)(uintptr_t)&random_state, (uint64_t)clock_mono_ns());
     }
-    s[0] |= 1; // all zeros would stay so
-    random_state.seeded = true;
+    random_state = (struct random_state){s[0], s[1], true};
 }

@@ -1,57 +1,38 @@
-/* Random numbers for ids: a generator of each thread (xoshiro256++, Blackman and Vigna), seeded by
- * the system, and again in a child after fork(). Not for secrets. */
+/* Random numbers for ids: a generator of each thread, seeded by the system, and again in a child
+ * after fork(). A counter, and its product with itself under a key of the thread's own (wyrand, Wang
+ * Yi): of two threads that come to the same count, each still has numbers of its own. Numbers do not
+ * wait for each other. Not for secrets. */
 #ifndef TELLTALE_CORE_RANDOM_H
 #define TELLTALE_CORE_RANDOM_H
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
+
+#include "base/compiler.h"
+#include "core/bytes.h"
 
 struct random_state {
-    uint64_t s[4];
+    uint64_t count, key;
     bool seeded;
 };
 extern _Thread_local struct random_state random_state;
 
+#define RANDOM_STEP UINT64_C(0x2d358dccaa6c78a5)
+
 void random_seed(void);
 
-static inline uint64_t random_rotate(uint64_t x, int k)
+/* Once the thread's generator is seeded. */
+static inline uint64_t random_quick(void)
 {
-    return x << k | x >> (64 - k);
-}
-
-static inline uint64_t random_step(uint64_t s[4])
-{
-    uint64_t result = random_rotate(s[0] + s[3], 23) + s[0], t = s[1] << 17;
-    s[2] ^= s[0];
-    s[3] ^= s[1];
-    s[1] ^= s[2];
-    s[0] ^= s[3];
-    s[2] ^= t;
-    s[3] = random_rotate(s[3], 45);
-    return result;
+    uint64_t count = random_state.count += RANDOM_STEP;
+    return mix64(count, count ^ random_state.key);
 }
 
 static inline uint64_t random_next(void)
 {
-    if (!random_state.seeded)
+    if (UNLIKELY(!random_state.seeded))
         random_seed();
-    return random_step(random_state.s);
-}
-
-/* Three numbers, the first and the last not 0, while the state stays in registers. */
-static inline void random_ids(uint64_t out[3])
-{
-    uint64_t s[4];
-    if (!random_state.seeded)
-        random_seed();
-    memcpy(s, random_state.s, sizeof s);
-    out[0] = random_step(s);
-    out[1] = random_step(s);
-    out[2] = random_step(s);
-    memcpy(random_state.s, s, sizeof s);
-    out[0] |= out[0] == 0;
-    out[2] |= out[2] == 0;
+    return random_quick();
 }
 
 #endif

@@ -112,7 +112,7 @@ static struct light_block *take_block(void)
     return b;
 }
 
-bool light_refill(void)
+static bool refill(void)
 {
     (void)pthread_once(&once, prepare);
     if (!usable || pthread_setspecific(thread_end, &light_own) != 0)
@@ -134,6 +134,15 @@ bool light_refill(void)
         (void)collect(b, true); // one at least, or the next
     }
     return true;
+}
+
+tt_span light_start_other(uint64_t trace_high, uint64_t trace_low, uint64_t span_id, uint8_t flags)
+{
+    if (!light_own.free && !refill())
+        return (tt_span){0};
+    struct light *l = light_own.free;
+    light_own.free = l->next;
+    return light_fill(l, trace_high, trace_low, span_id, flags);
 }
 
 void light_end_elsewhere(struct light *l, uint64_t generation)

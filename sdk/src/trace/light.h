@@ -36,7 +36,8 @@ struct light_block {
 };
 
 struct light_own {
-    struct light *free;
+    struct light *ready; /* the free one that ended last: a list's pointers wait for each other */
+    struct light *free;  /* the others */
     struct light_block *blocks;
     size_t owned;    /* blocks */
     size_t patience; /* refills without looking for slots that others gave back */
@@ -59,22 +60,13 @@ static inline void light_count_child(bool remote)
 /* Adds how many were started by all threads. */
 void light_count(tt_pipeline *p);
 
-/* Makes free slots; false when there are too many spans, or no memory, which is told. */
-bool light_refill(void);
-
 /* In another thread than the owner's. */
 void light_end_elsewhere(struct light *l, uint64_t generation);
 
-static inline tt_span light_start(uint64_t trace_high, uint64_t trace_low, uint64_t span_id,
-                                  uint8_t flags)
+/* The span of a slot that is free. */
+static inline tt_span light_fill(struct light *l, uint64_t trace_high, uint64_t trace_low,
+                                 uint64_t span_id, uint8_t flags)
 {
-    struct light *l = light_own.free;
-    if (UNLIKELY(!l)) {
-        if (!light_refill())
-            return (tt_span){0};
-        l = light_own.free;
-    }
-    light_own.free = l->next;
     // Release, so that who reads a new word also reads the generation that has ended.
     atomic_set_release(&l->words[0], trace_high);
     atomic_set_release(&l->words[1], trace_low);
@@ -83,6 +75,20 @@ static inline tt_span light_start(uint64_t trace_high, uint64_t trace_low, uint6
     uint64_t generation = atomic_get_relaxed(&l->generation) + 1;
     atomic_set_release(&l->generation, generation); // pairs with light_read
     return (tt_span){(struct tt_span_memory *)(void *)l, generation | LIGHT_SIGN};
+}
+
+/* Of one of the other slots, which it may have to make; {0} when there are too many spans, or no
+ * memory, which is told. */
+tt_span light_start_other(uint64_t trace_high, uint64_t trace_low, uint64_t span_id, uint8_t flags);
+
+static inline tt_span light_start(uint64_t trace_high, uint64_t trace_low, uint64_t span_id,
+                                  uint8_t flags)
+{
+    struct light *l = light_own.ready;
+    if (UNLIKELY(!l))
+        return light_start_other(trace_high, trace_low, span_id, flags);
+    light_own.ready = NULL;
+    return light_fill(l, trace_high, trace_low, span_id, flags);
 }
 
 /* False when it has ended. */
@@ -114,6 +120,10 @@ static inline void light_end(tt_span span)
         return;
     }
     atomic_set_release(&l->generation, generation + 1); // pairs with light_read
+    if (LIKELY(!light_own.ready)) {
+        light_own.ready = l;
+        return;
+    }
     l->next = light_own.free;
     light_own.free = l;
 }

@@ -225,22 +225,29 @@ static NO_INLINE tt_span start_full(tt_tracer *t, const struct parent *p,
 
 /* Neither parent nor anything else to ask for. */
 static NO_INLINE tt_span start_sampled_root(tt_tracer *t, const char *name,
-                                            const tt_span_options *o, const uint64_t ids[3])
+                                            const tt_span_options *o, uint64_t trace_low)
 {
     tt_span_context own = {.flags = TT_FLAG_RANDOM};
-    memcpy(own.trace_id, ids, sizeof own.trace_id);
-    memcpy(own.span_id, ids + 2, sizeof own.span_id);
+    new_id(own.trace_id);
+    memcpy(own.trace_id + 8, &trace_low, sizeof trace_low);
+    new_id(own.span_id);
     tt_sampled more = {.tracestate = tracer_provider(t)->root_state};
     return start_full(t, NULL, &own, name, o, TT_RECORD_AND_SAMPLE, &more);
 }
 
+static inline uint64_t quick_id(void)
+{
+    uint64_t id = random_quick();
+    return id | (id == 0);
+}
+
+/* Once the thread's generator is seeded. */
 static inline tt_span start_root(tt_tracer *t, const char *name, const tt_span_options *o)
 {
-    uint64_t ids[3];
-    random_ids(ids);
-    if (random_of(ids[1]) < tracer_provider(t)->root_threshold)
-        return light_start(ids[0], ids[1], ids[2], TT_FLAG_RANDOM);
-    return start_sampled_root(t, name, o, ids);
+    uint64_t trace_low = random_quick();
+    if (random_of(trace_low) < tracer_provider(t)->root_threshold)
+        return light_start(quick_id(), trace_low, quick_id(), TT_FLAG_RANDOM);
+    return start_sampled_root(t, name, o, trace_low);
 }
 
 static NO_INLINE tt_span start_child(tt_tracer *t, const char *name, const tt_span_options *o)
@@ -294,7 +301,7 @@ tt_span tt_span_start(tt_tracer *t, const char *name, const tt_span_options *opt
     if (UNLIKELY(options && o->size != sizeof *o))
         return start_with_copy(t, name, o);
     name = name ? name : "";
-    if (LIKELY(tracer_provider(t)->root_is_quick && is_root(o)))
+    if (LIKELY(tracer_provider(t)->root_is_quick && random_state.seeded && is_root(o)))
         return start_root(t, name, o);
     return start_child(t, name, o);
 }

@@ -35,15 +35,29 @@ COLD void span_take_out(struct tt_span_memory *s, struct span_field *f)
         move_back(&s->attrs[i], at, n);
 }
 
-void span_put_name(struct tt_span_memory *s, const char *name)
+static COLD void put_name_slowly(struct tt_span_memory *s, const char *name, size_t n)
 {
-    size_t n = strlen(name);
     span_take_out(s, &s->name);
     char *to = span_append(s, n + PROTO_HEAD_MAX);
     if (!to)
         return;
     s->name = (struct span_field){.at = s->n};
     s->name.n = (uint32_t)(put_text_field(to, NAME, name, n) - to);
+    s->n += s->name.n;
+}
+
+void span_put_name(struct tt_span_memory *s, const char *name)
+{
+    size_t n = strlen(name);
+    char *to = s->bytes + s->n;
+    if (UNLIKELY(n > SHORT_ATTR_MAX || s->cap - s->n < SHORT_ATTR_ROOM || s->name.n) ||
+        UNLIKELY(put_ascii(to + 2, name, n) & PROTO_NOT_ASCII)) {
+        put_name_slowly(s, name, n);
+        return;
+    }
+    to[0] = NAME << 3 | WIRE_BYTES;
+    to[1] = (char)n;
+    s->name = (struct span_field){.at = s->n, .n = (uint32_t)n + 2};
     s->n += s->name.n;
 }
 
