@@ -51,9 +51,8 @@ static char *put(char *to, const void *bytes, size_t n)
 
 static char *put_head(char *to, size_t key_n, const tt_value *v, int depth)
 {
-    uint32_t first = (uint32_t)key_n << 4 | (v->type & 15);
-    uint32_t second = (uint32_t)attr_value_size(v, depth);
-    return put(put(to, &first, 4), &second, 4);
+    uint64_t head = attr_head(key_n, v->type & 15, attr_value_size(v, depth));
+    return put(to, &head, HEAD);
 }
 
 static char *put_attr(char *to, const tt_attr *a, int depth);
@@ -184,10 +183,10 @@ bool attr_next(const char **p, const char *end, struct attr_view *out)
 {
     if (*p >= end)
         return false;
-    uint32_t first = load32(*p);
-    out->key_n = first >> 4;
-    out->type = first & 15;
-    out->value_n = load32(*p + 4);
+    uint64_t head = load64(*p);
+    out->key_n = (uint32_t)head >> 4;
+    out->type = head & 15;
+    out->value_n = (uint32_t)(head >> 32);
     out->key = *p + HEAD;
     out->value = out->key + out->key_n;
     *p = out->value + out->value_n;

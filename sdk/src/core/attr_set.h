@@ -4,7 +4,7 @@
  * the key, and the value: text and bytes as they are, numbers in 8 bytes, truth in 1, arrays and
  * maps as a sequence of the same (an array's items have no key).
  *
- *     | key_n: 28 bits, type: 4 | value_n: 32 | key … | value … | next head …
+ *     | value_n: 32 bits, key_n: 28, type: 4 | key … | value … | next head …
  */
 #ifndef TELLTALE_CORE_ATTR_SET_H
 #define TELLTALE_CORE_ATTR_SET_H
@@ -54,6 +54,11 @@ bool attr_next(const char **p, const char *end, struct attr_view *out);
 /* Reads scalars back, n of them; arrays and maps have no flat form and come out empty. They borrow
  * from the set. */
 size_t attr_set_list(const struct attr_set *set, tt_attr *out);
+
+static inline uint64_t attr_head(size_t key_n, uint32_t type, size_t value_n)
+{
+    return (uint64_t)value_n << 32 | (uint32_t)key_n << 4 | type;
+}
 
 static inline int64_t attr_view_int(const struct attr_view *v)
 {

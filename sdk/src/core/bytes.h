@@ -22,15 +22,21 @@ static inline uint32_t load32(const char *p)
     return v;
 }
 
-/* All of 1 to 7 bytes in one word; reads overlap rather than branch for each byte. */
+static inline uint32_t load16(const char *p)
+{
+    uint16_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* All of 0 to 7 bytes in one word; reads overlap rather than branch for each byte. */
 static inline uint64_t load_short(const char *p, size_t n)
 {
     if (n >= 4)
         return (uint64_t)load32(p) << 32 | load32(p + n - 4);
-    if (n == 0)
-        return 0;
-    return (uint64_t)(unsigned char)p[0] << 16 | (uint64_t)(unsigned char)p[n / 2] << 8 |
-           (unsigned char)p[n - 1];
+    if (n >= 2)
+        return load16(p) << 16 | load16(p + n - 2);
+    return n ? (unsigned char)*p : 0;
 }
 
 static inline bool bytes_eq(const char *a, const char *b, size_t n)
@@ -70,6 +76,21 @@ static inline uint64_t bytes_hash_ends(const char *p, size_t n)
     if (n < 8)
         return mix64(n, load_short(p, n));
     return mix64(n ^ load64(p), load64(p + n - 8));
+}
+
+/* The last 8 bytes, or all. */
+static inline uint64_t bytes_last(const char *p, size_t n)
+{
+    return n < 8 ? load_short(p, n) : load64(p + n - 8);
+}
+
+/* A word of all, of 16 bytes at most; of the length, too. */
+static inline uint64_t bytes_both_ends(const char *p, size_t n)
+{
+    if (n < 8)
+        return load_short(p, n) + n;
+    uint64_t first = load64(p);
+    return (first << 29 | first >> 35) + load64(p + n - 8) + n;
 }
 
 #endif

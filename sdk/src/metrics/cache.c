@@ -129,8 +129,6 @@ struct series *stream_find(struct stream *st, const tt_attr *attrs, size_t n)
 
 struct series *instrument_find(struct instrument *i, const tt_attr *attrs, size_t n)
 {
-    if (UNLIKELY(i->aside))
-        return NULL;
     if (n == 0 || !attrs) {
         struct series *plain = atomic_get_acquire(&i->plain); // pairs with stream_series_of
         return LIKELY(plain) ? plain : stream_series_of(i->streams, NULL, 0);

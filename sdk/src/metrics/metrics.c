@@ -9,11 +9,6 @@
 #include "metrics/remove.h"
 #include "metrics/stream.h"
 
-static struct series *found(void *instrument, const tt_attr *attrs, size_t n)
-{
-    return instrument ? instrument_find((struct instrument *)instrument, attrs, n) : NULL;
-}
-
 static COLD void *bound(void *instrument, const tt_attr *attrs, size_t n)
 {
     struct instrument *i = instrument;
@@ -24,7 +19,7 @@ static COLD void *bound(void *instrument, const tt_attr *attrs, size_t n)
 }
 
 /* Everything that a kind of instrument with one verb has. */
-#define INSTRUMENT(name, kind, is_double, verb, type, record, aside)                               \
+#define INSTRUMENT(name, kind, is_double, verb, type, record, record_aside)                        \
     COLD tt_##name *tt_##name##_new(tt_meter *meter, const char *n,                                \
                                     const tt_instrument_options *o)                                \
     {                                                                                              \
@@ -32,11 +27,16 @@ static COLD void *bound(void *instrument, const tt_attr *attrs, size_t n)
     }                                                                                              \
     void tt_##name##_##verb(tt_##name *instrument, type v, const tt_attr *attrs, size_t n)         \
     {                                                                                              \
-        struct series *s = found(instrument, attrs, n);                                            \
+        struct instrument *i = (struct instrument *)instrument;                                    \
+        if (UNLIKELY(!i))                                                                          \
+            return;                                                                                \
+        if (UNLIKELY(i->aside)) {                                                                  \
+            record_aside(i, v, attrs, attrs ? n : 0);                                              \
+            return;                                                                                \
+        }                                                                                          \
+        struct series *s = instrument_find(i, attrs, n);                                           \
         if (LIKELY(s))                                                                             \
             record(s, v);                                                                          \
-        else                                                                                       \
-            aside((struct instrument *)instrument, v, attrs, attrs ? n : 0);                       \
     }                                                                                              \
     COLD tt_bound_##name *tt_##name##_bind(tt_##name *instrument, const tt_attr *attrs, size_t n)  \
     {                                                                                              \

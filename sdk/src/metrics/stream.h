@@ -15,8 +15,8 @@ struct series *stream_series_locked(struct stream *st, const tt_attr *attrs, siz
 /* The same through the calling thread's cache. */
 struct series *stream_find(struct stream *st, const tt_attr *attrs, size_t n);
 
-/* Of the only stream of an instrument that is not aside; _find: NULL when it is. _bind: for a
- * handle, so that it does not become idle. */
+/* Of the only stream of an instrument, which is not aside. _bind: for a handle, so that it does not
+ * become idle. */
 struct series *instrument_bind(struct instrument *i, const tt_attr *attrs, size_t n);
 struct series *instrument_find(struct instrument *i, const tt_attr *attrs, size_t n);
 
