@@ -54,8 +54,8 @@ static inline bool attrs_hash(const tt_attr *attrs, size_t n, uint64_t *inout_ha
         if (!attr_scalar(&a->value, &value, &value_n))
             return false;
         uint64_t key = bytes_last(a->key, a->key_n) + (a->key_n << 4 | a->value.type);
-        uint64_t v = value_n <= 16 ? bytes_both_ends(value, value_n)
-                                   : bytes_hash(0, value, value_n);
+        uint64_t v =
+            value_n <= 16 ? bytes_both_ends(value, value_n) : bytes_hash(0, value, value_n);
         hash = hash * odd + mix64(key, v);
     }
     *inout_hash = hash;

@@ -1,7 +1,7 @@
 /* Random numbers for ids: a generator of each thread, seeded by the system, and again in a child
- * after fork(). A counter, and its product with itself under a key of the thread's own (wyrand, Wang
- * Yi): of two threads that come to the same count, each still has numbers of its own. Numbers do not
- * wait for each other. Not for secrets. */
+ * after fork(). A counter, and its product with itself under a key of the thread's own (wyrand,
+ * Wang Yi): of two threads that come to the same count, each still has numbers of its own. Numbers
+ * do not wait for each other. Not for secrets. */
 #ifndef TELLTALE_CORE_RANDOM_H
 #define TELLTALE_CORE_RANDOM_H
 

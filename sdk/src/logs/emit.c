@@ -62,7 +62,7 @@ static size_t record_size(const tt_log_record *r)
 void log_encode(struct logger *l, const tt_log_record *r, size_t dropped,
                 const tt_span_context *span)
 {
-    int64_t now = clock_unix_ns();
+    int64_t now = clock_read_ns(CLOCK_REALTIME);
     char *start = source_reserve(&l->source, record_size(r));
     if (!start)
         return;

@@ -41,7 +41,7 @@ enum { FIXED_BYTES = 160 };
 int64_t span_now_ns(void)
 {
     static _Thread_local int64_t distance, valid_until;
-    int64_t mono = clock_mono_ns();
+    int64_t mono = clock_read_ns(CLOCK_MONOTONIC);
     if (UNLIKELY(mono >= valid_until)) {
         distance = clock_unix_ns() - mono;
         valid_until = mono + 1000000000;
@@ -115,7 +115,7 @@ static bool foreign_id(void (*make)(void *arg, uint8_t *out), void *arg, uint8_t
     return memcmp(to, zeros, n) != 0;
 }
 
-static void new_trace_id(tt_span_context *c, const tt_id_generator *g)
+static NO_INLINE void new_trace_id(tt_span_context *c, const tt_id_generator *g)
 {
     c->flags = TT_FLAG_RANDOM;
     if (foreign_id(g->trace_id, g->arg, c->trace_id, 16)) {
@@ -165,8 +165,9 @@ static void fill(struct tt_span_memory *s, const char *name, const tt_span_optio
         span_put_link(s, &o->links[i]);
 }
 
-static enum tt_decision ask_sampler(tt_tracer *t, const struct parent *p, const uint8_t *trace_id,
-                                    const char *name, const tt_span_options *o, struct sampled *out)
+static NO_INLINE enum tt_decision ask_sampler(tt_tracer *t, const struct parent *p,
+                                              const uint8_t *trace_id, const char *name,
+                                              const tt_span_options *o, struct sampled *out)
 {
     tt_sampling sampling = {
         .parent = &p->span,
