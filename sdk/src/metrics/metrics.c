@@ -46,7 +46,7 @@ static COLD void *bound(void *instrument, const tt_attr *attrs, size_t n)
     {                                                                                              \
         return instrument_remove((struct instrument *)instrument, attrs, attrs ? n : 0);           \
     }                                                                                              \
-    void tt_bound_##name##_##verb(tt_bound_##name *b, type v)                                      \
+    LINE_ALIGNED void tt_bound_##name##_##verb(tt_bound_##name *b, type v)                         \
     {                                                                                              \
         if (LIKELY(b))                                                                             \
             record((struct series *)b, v);                                                         \
