@@ -1,11 +1,11 @@
 /* Each thread's memory of which attributes, as given at the call, mean which series.
  *
  * A table of fixed probes: a set stands in one of 8 neighbouring slots, or is not known. A full
- * neighbourhood first makes the table grow, and at its largest replaces one of its entries, so that
- * a flood of sets costs look-ups but no memory. Slots hold a copy of the attributes in the order
- * given, and a hit compares all of it: a hash alone is never believed. Streams are known by an id
- * that is never used again, and that is another once a series was removed, so entries of what is
- * gone are dead weight but harmless. */
+ * neighbourhood first makes the table grow, and at its largest loses its oldest stream's entry, so
+ * that a flood of sets costs look-ups but no memory. Slots hold a copy of the attributes in the
+ * order given, and a hit compares all of it: a hash alone is never believed. Streams are known by
+ * an id that is never used again, and that is another once a series was removed, so entries of what
+ * is gone are dead weight but harmless. */
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -79,6 +79,17 @@ static COLD bool grow(struct cache *c)
     return true;
 }
 
+/* That of the stream which is the oldest of the neighbourhood: it may be gone. */
+static COLD struct slot *oldest(const struct cache *c, uint64_t hash)
+{
+    struct slot *s = &c->slots[hash & c->mask], *found = &s[hash >> 61];
+    for (size_t i = 0; i < PROBES; i++) {
+        if (s[i].stream < found->stream)
+            found = &s[i];
+    }
+    return found;
+}
+
 /* Where a new entry goes: a free slot, or that of an older entry. NULL when there is no table. */
 static COLD struct slot *make_place(uint64_t hash)
 {
@@ -90,7 +101,7 @@ static COLD struct slot *make_place(uint64_t hash)
     while (!s && grow(&cache))
         s = place(&cache, hash);
     if (!s) {
-        s = &cache.slots[(hash & cache.mask) + (hash >> 61)];
+        s = oldest(&cache, hash);
         free(s->attrs);
         *s = (struct slot){0};
     }
