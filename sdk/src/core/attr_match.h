@@ -27,7 +27,7 @@ static inline bool attr_set_is(const struct attr_set *set, const tt_attr *attrs,
     const char *p = set->packed;
     if (n != set->n)
         return false;
-    for (const tt_attr *a = attrs, *end = attrs + n; a < end; a++) {
+    for (const tt_attr *a = attrs; n > 0; n--, a++) {
         const char *value;
         size_t value_n;
         if (!attr_scalar(&a->value, &value, &value_n) ||
@@ -48,7 +48,7 @@ static inline bool attrs_hash(const tt_attr *attrs, size_t n, uint64_t *inout_ha
 {
     const uint64_t odd = 0x9e3779b97f4a7c15u;
     uint64_t hash = *inout_hash;
-    for (const tt_attr *a = attrs, *end = attrs + n; a < end; a++) {
+    for (const tt_attr *a = attrs; n > 0; n--, a++) {
         const char *value;
         size_t value_n;
         if (!attr_scalar(&a->value, &value, &value_n))
