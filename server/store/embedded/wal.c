@@ -5,16 +5,11 @@
 
 #include "base/compiler.h"
 #include "base/hash.h"
-#include "base/num.h"
 #include "base/time.h"
 #include "log/log.h"
 #include "self/self.h"
 #include "store/embedded/bytes.h"
-
-/* Header of a segment: magic, number, nonce, checksum of these. Of a record: magic, size of the
- * payload, checksum of the payload seeded with nonce and size. */
-static const char segment_magic[8] = "ttwal\0\0\1";
-enum { RECORD_MAGIC = 0x0152747d, WINDOW = 4 << 20, NAME_MAX_ = 32 };
+#include "store/embedded/wal_segment.h"
 
 static struct self_metric wal_bytes_total =
     SELF_COUNTER("telltale_store_wal_bytes_total", "Bytes written to the write-ahead log.");
@@ -23,42 +18,6 @@ static struct self_metric wal_sync_seconds =
 static struct self_metric wal_failures_total =
     SELF_COUNTER("telltale_store_wal_failures_total",
                  "Writes and syncs of the write-ahead log that failed, by operation.", "operation");
-
-static char *segment_path(const char *dir, uint32_t segment)
-{
-    char name[NAME_MAX_];
-    (void)snprintf(name, sizeof name, "%08x.wal", (unsigned)segment); // always fits
-    return fs_join(dir, name);
-}
-
-static bool parse_name(const char *name, uint32_t *out)
-{
-    struct str text = str_c(name);
-    uint64_t v = 0;
-    if (text.n != sizeof "00000000.wal" - 1 || !str_ends(text, STR(".wal")) ||
-        num_parse_hex(str_sub(text, 0, 8), &v) != 0 || v == 0)
-        return false;
-    *out = (uint32_t)v;
-    return true;
-}
-
-int wal_list(const struct fs *fs, const char *dir, uint32_t **out, size_t *out_n, struct err *err)
-{
-    struct fs_names names = {0};
-    int rc = fs_list(fs, dir, &names, err);
-    if (rc != 0)
-        return rc;
-    uint32_t *v = malloc((names.n + 1) * sizeof *v);
-    size_t n = 0;
-    for (size_t i = 0; v && i < names.n; i++)
-        n += parse_name(names.v[i], &v[n]); // names are sorted, and so are the numbers
-    fs_names_done(&names);
-    if (!v)
-        return err_set(err, ERR_NOMEM, "list %s: out of memory", dir);
-    *out = v;
-    *out_n = n;
-    return 0;
-}
 
 void wal_init(struct wal *w, const struct fs *fs, const char *dir, bool durable, uint32_t segment)
 {
@@ -93,22 +52,14 @@ static void fail(struct wal *w)
 
 /* --- segments --------------------------------------------------------------------------------- */
 
-static void make_header(char header[WAL_SEGMENT_HEADER], uint32_t segment, uint64_t nonce)
-{
-    memcpy(header, segment_magic, sizeof segment_magic);
-    write_u64(header + 8, segment);
-    write_u64(header + 16, nonce);
-    write_u64(header + 24, hash_bytes(header, 24));
-}
-
 static int create_segment(struct wal *w, uint32_t segment, uint64_t nonce, struct fs_file *out,
                           struct err *err)
 {
-    char *path = segment_path(w->dir, segment);
+    char *path = wal_segment_path(w->dir, segment);
     if (!path)
         return err_set(err, ERR_NOMEM, "new log segment: out of memory");
     char header[WAL_SEGMENT_HEADER];
-    make_header(header, segment, nonce);
+    wal_make_header(header, segment, nonce);
     struct fs_file f = {0};
     int rc = fs_open(w->fs, path, FS_NEW, &f, err);
     if (rc == 0)
@@ -212,7 +163,7 @@ int wal_remove_before(struct wal *w, uint32_t segment, struct err *err)
     int rc = wal_list(w->fs, w->dir, &v, &n, err);
     bool removed = false;
     for (size_t i = 0; rc == 0 && i < n && v[i] < segment; i++) {
-        char *path = segment_path(w->dir, v[i]);
+        char *path = wal_segment_path(w->dir, v[i]);
         rc = path ? fs_remove(w->fs, path, err) : err_set(err, ERR_NOMEM, "out of memory");
         removed |= rc == 0;
         free(path);
@@ -228,11 +179,6 @@ int wal_remove_before(struct wal *w, uint32_t segment, struct err *err)
 }
 
 /* --- appending -------------------------------------------------------------------------------- */
-
-static uint64_t record_checksum(const void *payload, size_t n, uint64_t nonce)
-{
-    return hash_bytes_seeded(payload, n, hash_combine(nonce, n));
-}
 
 void wal_record_begin(struct buf *record)
 {
@@ -280,10 +226,10 @@ int wal_append(struct wal *w, struct buf *record, struct wal_position *out, stru
                        "the batch makes a log record over %d bytes or memory is short",
                        WAL_RECORD_MAX);
     size_t n = record->n - WAL_RECORD_HEADER;
-    write_u32(record->p, RECORD_MAGIC);
+    write_u32(record->p, WAL_RECORD_MAGIC);
     write_u32(record->p + 4, (uint32_t)n);
     /* The nonce changes in wal_rotate only, which runs alone. */
-    write_u64(record->p + 8, record_checksum(record->p + WAL_RECORD_HEADER, n, w->nonce));
+    write_u64(record->p + 8, wal_checksum(record->p + WAL_RECORD_HEADER, n, w->nonce));
     lock_take(&w->lock);
     int rc = write_locked(w, record, out, err);
     lock_give(&w->lock);
@@ -342,150 +288,7 @@ void wal_get_state(struct wal *w, struct wal_state *out)
     lock_give(&w->lock);
 }
 
-/* --- replay ----------------------------------------------------------------------------------- */
-
-/* A file seen through a window that moves forward. */
-struct window {
-    struct fs_file file;
-    uint64_t size, at; /* of the file; where the window begins */
-    char *p;
-    size_t n, cap;
-    struct err *err;
-    int rc;
-};
-
-/* Bytes [at, at + n) of the file, n within its size; NULL (and rc) when it cannot be read. */
-static const char *look(struct window *w, uint64_t at, size_t n)
-{
-    if (at >= w->at && at + n <= w->at + w->n)
-        return w->p + (at - w->at);
-    size_t want = (size_t)MIN(w->size - at, (uint64_t)MAX(n, (size_t)WINDOW));
-    if (want > w->cap) {
-        char *p = realloc(w->p, want);
-        if (!p) {
-            w->rc = err_set(w->err, ERR_NOMEM, "replay %s: out of memory", w->file.path);
-            return NULL;
-        }
-        w->p = p;
-        w->cap = want;
-    }
-    w->at = at;
-    w->rc = fs_read_at(&w->file, w->p, want, at, &w->n, w->err);
-    if (w->rc == 0 && w->n < n)
-        w->rc = err_set(w->err, ERR_IO, "replay %s: the file shrank", w->file.path);
-    return w->rc == 0 ? w->p : NULL;
-}
-
-/* The payload of a whole record at `at`; p == NULL when there is none. */
-static struct str record_at(struct window *w, uint64_t at, uint64_t nonce)
-{
-    if (w->size - at < WAL_RECORD_HEADER)
-        return (struct str){0};
-    const char *p = look(w, at, WAL_RECORD_HEADER);
-    if (!p || read_u32(p) != RECORD_MAGIC)
-        return (struct str){0};
-    size_t n = read_u32(p + 4);
-    if (n > WAL_RECORD_MAX || n > w->size - at - WAL_RECORD_HEADER)
-        return (struct str){0};
-    p = look(w, at, WAL_RECORD_HEADER + n);
-    if (!p || read_u64(p + 8) != record_checksum(p + WAL_RECORD_HEADER, n, nonce))
-        return (struct str){0};
-    return str_of(p + WAL_RECORD_HEADER, n);
-}
-
-/* The next whole record behind damage, or the end of the file. Tries only where the magic stands.
- */
-static uint64_t resync(struct window *w, uint64_t at, uint64_t nonce)
-{
-    char magic[4];
-    write_u32(magic, RECORD_MAGIC);
-    for (at++; w->rc == 0 && at + WAL_RECORD_HEADER <= w->size; at++) {
-        size_t n = (size_t)MIN(w->size - at, (uint64_t)WINDOW / 4);
-        const char *p = look(w, at, n);
-        if (!p)
-            break;
-        size_t found = str_find(str_of(p, n), str_of(magic, sizeof magic));
-        if (found == n) {
-            at += n - sizeof magic; // the magic may begin in the last three bytes
-            continue;
-        }
-        at += found;
-        if (record_at(w, at, nonce).p)
-            return at;
-    }
-    return w->size;
-}
-
-static bool read_header(struct window *w, uint32_t segment, uint64_t *out_nonce)
-{
-    const char *p = w->size >= WAL_SEGMENT_HEADER ? look(w, 0, WAL_SEGMENT_HEADER) : NULL;
-    if (!p || memcmp(p, segment_magic, sizeof segment_magic) != 0 || read_u64(p + 8) != segment ||
-        read_u64(p + 24) != hash_bytes(p, 24))
-        return false;
-    *out_nonce = read_u64(p + 16);
-    return true;
-}
-
-static void skip_damage(struct window *w, uint64_t *at, uint64_t nonce, struct wal_replay *out)
-{
-    uint64_t next = resync(w, *at, nonce);
-    if (next == w->size)
-        out->torn = true;
-    else
-        out->damaged++;
-    out->dropped_bytes += next - *at;
-    *at = next;
-}
-
-static int replay(struct window *w, uint64_t nonce, int (*each)(void *arg, struct str payload),
-                  void *arg, struct wal_replay *out)
-{
-    uint64_t at = WAL_SEGMENT_HEADER;
-    while (at < w->size && w->rc == 0) {
-        struct str payload = record_at(w, at, nonce);
-        if (w->rc != 0)
-            break;
-        if (!payload.p) {
-            skip_damage(w, &at, nonce, out);
-            continue;
-        }
-        int rc = each(arg, payload);
-        if (rc < 0 && rc != ERR_CORRUPT)
-            return rc;
-        out->damaged += rc == ERR_CORRUPT;
-        out->records += rc != ERR_CORRUPT;
-        out->dropped_bytes += rc == ERR_CORRUPT ? payload.n : 0;
-        at += WAL_RECORD_HEADER + payload.n;
-    }
-    return w->rc;
-}
-
-int wal_replay_segment(const struct fs *fs, const char *dir, uint32_t segment,
-                       int (*each)(void *arg, struct str payload), void *arg,
-                       struct wal_replay *out, struct err *err)
-{
-    *out = (struct wal_replay){0};
-    char *path = segment_path(dir, segment);
-    if (!path)
-        return err_set(err, ERR_NOMEM, "replay: out of memory");
-    struct window w = {.err = err};
-    uint64_t nonce = 0;
-    int rc = fs_open(fs, path, FS_READ, &w.file, err);
-    if (rc == 0)
-        rc = fs_size(&w.file, &w.size, err);
-    if (rc == 0 && read_header(&w, segment, &nonce)) {
-        rc = replay(&w, nonce, each, arg, out);
-    } else if (rc == 0) {
-        rc = w.rc;
-        out->bad_header = w.size >= WAL_SEGMENT_HEADER; // shorter: it was never begun
-        out->dropped_bytes = w.size;
-    }
-    out->bytes = w.size;
-    (void)fs_close(&w.file, NULL); // read-only: nothing to lose
-    free(w.p);
-    free(path);
-    return rc;
-}
+/* --- flushing --------------------------------------------------------------------------------- */
 
 bool wal_has_news(struct wal *w)
 {

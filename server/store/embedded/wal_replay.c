@@ -1,0 +1,147 @@
+/* Replaying a segment of the log: record by record, over damage to the next sound one. */
+#include <stdlib.h>
+
+#include "base/compiler.h"
+#include "store/embedded/bytes.h"
+#include "store/embedded/wal_segment.h"
+
+enum { WINDOW = 4 << 20 };
+
+/* A file seen through a window that moves forward. */
+struct window {
+    struct fs_file file;
+    uint64_t size, at; /* of the file; where the window begins */
+    char *p;
+    size_t n, cap;
+    struct err *err;
+    int rc;
+};
+
+/* Bytes [at, at + n) of the file, n within its size; NULL (and rc) when it cannot be read. */
+static const char *look(struct window *w, uint64_t at, size_t n)
+{
+    if (at >= w->at && at + n <= w->at + w->n)
+        return w->p + (at - w->at);
+    size_t want = (size_t)MIN(w->size - at, (uint64_t)MAX(n, (size_t)WINDOW));
+    if (want > w->cap) {
+        char *p = realloc(w->p, want);
+        if (!p) {
+            w->rc = err_set(w->err, ERR_NOMEM, "replay %s: out of memory", w->file.path);
+            return NULL;
+        }
+        w->p = p;
+        w->cap = want;
+    }
+    w->at = at;
+    w->rc = fs_read_at(&w->file, w->p, want, at, &w->n, w->err);
+    if (w->rc == 0 && w->n < n)
+        w->rc = err_set(w->err, ERR_IO, "replay %s: the file shrank", w->file.path);
+    return w->rc == 0 ? w->p : NULL;
+}
+
+/* The payload of a whole record at `at`; p == NULL when there is none. */
+static struct str record_at(struct window *w, uint64_t at, uint64_t nonce)
+{
+    if (w->size - at < WAL_RECORD_HEADER)
+        return (struct str){0};
+    const char *p = look(w, at, WAL_RECORD_HEADER);
+    if (!p || read_u32(p) != WAL_RECORD_MAGIC)
+        return (struct str){0};
+    size_t n = read_u32(p + 4);
+    if (n > WAL_RECORD_MAX || n > w->size - at - WAL_RECORD_HEADER)
+        return (struct str){0};
+    p = look(w, at, WAL_RECORD_HEADER + n);
+    if (!p || read_u64(p + 8) != wal_checksum(p + WAL_RECORD_HEADER, n, nonce))
+        return (struct str){0};
+    return str_of(p + WAL_RECORD_HEADER, n);
+}
+
+/* The next whole record behind damage, or the end of the file. Tries only where the magic stands.
+ */
+static uint64_t resync(struct window *w, uint64_t at, uint64_t nonce)
+{
+    char magic[4];
+    write_u32(magic, WAL_RECORD_MAGIC);
+    for (at++; w->rc == 0 && at + WAL_RECORD_HEADER <= w->size; at++) {
+        size_t n = (size_t)MIN(w->size - at, (uint64_t)WINDOW / 4);
+        const char *p = look(w, at, n);
+        if (!p)
+            break;
+        size_t found = str_find(str_of(p, n), str_of(magic, sizeof magic));
+        if (found == n) {
+            at += n - sizeof magic; // the magic may begin in the last three bytes
+            continue;
+        }
+        at += found;
+        if (record_at(w, at, nonce).p)
+            return at;
+    }
+    return w->size;
+}
+
+static bool read_header(struct window *w, uint32_t segment, uint64_t *out_nonce)
+{
+    const char *p = w->size >= WAL_SEGMENT_HEADER ? look(w, 0, WAL_SEGMENT_HEADER) : NULL;
+    return p && wal_read_header(p, segment, out_nonce);
+}
+
+static void skip_damage(struct window *w, uint64_t *at, uint64_t nonce, struct wal_replay *out)
+{
+    uint64_t next = resync(w, *at, nonce);
+    if (next == w->size)
+        out->torn = true;
+    else
+        out->damaged++;
+    out->dropped_bytes += next - *at;
+    *at = next;
+}
+
+static int replay(struct window *w, uint64_t nonce, int (*each)(void *arg, struct str payload),
+                  void *arg, struct wal_replay *out)
+{
+    uint64_t at = WAL_SEGMENT_HEADER;
+    while (at < w->size && w->rc == 0) {
+        struct str payload = record_at(w, at, nonce);
+        if (w->rc != 0)
+            break;
+        if (!payload.p) {
+            skip_damage(w, &at, nonce, out);
+            continue;
+        }
+        int rc = each(arg, payload);
+        if (rc < 0 && rc != ERR_CORRUPT)
+            return rc;
+        out->damaged += rc == ERR_CORRUPT;
+        out->records += rc != ERR_CORRUPT;
+        out->dropped_bytes += rc == ERR_CORRUPT ? payload.n : 0;
+        at += WAL_RECORD_HEADER + payload.n;
+    }
+    return w->rc;
+}
+
+int wal_replay_segment(const struct fs *fs, const char *dir, uint32_t segment,
+                       int (*each)(void *arg, struct str payload), void *arg,
+                       struct wal_replay *out, struct err *err)
+{
+    *out = (struct wal_replay){0};
+    char *path = wal_segment_path(dir, segment);
+    if (!path)
+        return err_set(err, ERR_NOMEM, "replay: out of memory");
+    struct window w = {.err = err};
+    uint64_t nonce = 0;
+    int rc = fs_open(fs, path, FS_READ, &w.file, err);
+    if (rc == 0)
+        rc = fs_size(&w.file, &w.size, err);
+    if (rc == 0 && read_header(&w, segment, &nonce)) {
+        rc = replay(&w, nonce, each, arg, out);
+    } else if (rc == 0) {
+        rc = w.rc;
+        out->bad_header = w.size >= WAL_SEGMENT_HEADER; // shorter: it was never begun
+        out->dropped_bytes = w.size;
+    }
+    out->bytes = w.size;
+    (void)fs_close(&w.file, NULL); // read-only: nothing to lose
+    free(w.p);
+    free(path);
+    return rc;
+}
