@@ -136,7 +136,7 @@ describe("the API of logs", () => {
     }
     assert.deepEqual((await data("logs", { where: `${where} and severity > error` })).logs.map((l) => l.body).sort(), ["level 24", "level 25", "level 77"]);
     const { values } = await data("logs/values", { where, field: "level" });
-    assert.deepEqual(values, [{ value: "fatal", count: 3 }, { value: "warn", count: 2 }, { value: "trace", count: 1 }]);
+    assert.deepEqual(values, [{ value: "fatal", count: 3 }, { value: "warn", count: 2 }, { value: "none", count: 1 }, { value: "trace", count: 1 }]);
     assert.deepEqual((await data("logs/values", { where, field: "severity", prefix: "w" })).values, [{ value: "warn", count: 2 }]);
   });
 

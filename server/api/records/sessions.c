@@ -93,7 +93,7 @@ static void demand_session(struct record_request *r, struct record_params *p)
     struct predicate any = {.op = PREDICATE_OR};
     session_columns(by);
     for (size_t i = 0; i < SESSION_COLUMNS; i++)
-        any = where_either(&r->arena, any, where_leaf(PREDICATE_EXISTS, by[i], (struct any){0}));
+        any = where_either(&r->arena, any, where_named(by[i]));
     p->filter.where = where_both(&r->arena, any, p->filter.where);
 }
 
@@ -111,9 +111,11 @@ static int sessions(struct record_request *r, struct http_response *response, st
 
 static int session(struct record_request *r, struct http_response *response, struct err *err)
 {
-    struct session *s;
-    int rc = sessions_load(&r->q, &r->http->rest, 1, TRACES_SHOWN, &s, err);
-    if (rc == 0 && s->n_traces == 0)
+    struct session *s = NULL;
+    int rc = 0;
+    if (r->http->rest.n)
+        rc = sessions_load(&r->q, &r->http->rest, 1, TRACES_SHOWN, &s, err);
+    if (rc == 0 && (!s || s->n_traces == 0))
         rc = err_set(err, ERR_NOT_FOUND, "no span of session \"%.*s\" is kept",
                      STR_ARG(str_sub(r->http->rest, 0, 100)));
     if (rc != 0)

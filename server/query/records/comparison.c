@@ -267,6 +267,49 @@ static int leaf(const struct making *m, struct column_ref column, struct predica
                    STR_ARG(str_sub(m->c->field, 0, 100)));
 }
 
+/* --- fields of texts -------------------------------------------------------------------------- */
+
+static struct predicate text_leaf(const struct making *m, struct column_ref column)
+{
+    const struct comparison *c = m->c;
+    struct predicate named = where_named(column), p = named;
+    if (m->op == PREDICATE_REGEX)
+        p = (struct predicate){.op = m->op, .column = column, .regex = c->regex};
+    else if (m->op == PREDICATE_CONTAINS_NOCASE)
+        p = where_leaf(m->op, column, folded(m->arena, c->value));
+    else if (m->op != PREDICATE_EXISTS)
+        p = where_leaf(m->op, column, any_string(c->value));
+    return m->op == PREDICATE_EQ && c->value.n ? p : where_both(m->arena, p, named);
+}
+
+static bool holds_of(const struct making *m, struct str text)
+{
+    int order = str_cmp(text, m->c->value);
+    switch (m->op) {
+    case PREDICATE_EQ: return order == 0;
+    case PREDICATE_LT: return order < 0;
+    case PREDICATE_LE: return order <= 0;
+    case PREDICATE_GT: return order > 0;
+    case PREDICATE_GE: return order >= 0;
+    case PREDICATE_EXISTS: return true;
+    default: return is_in_word(m, text);
+    }
+}
+
+/* The first column that is named counts; of rows without any, what stands for them. */
+static struct predicate text_field(const struct making *m, const struct column_ref *columns,
+                                   size_t n, struct str none)
+{
+    struct arena *a = m->arena;
+    struct predicate p = text_leaf(m, columns[0]);
+    struct predicate unnamed = where_not(a, where_named(columns[0]));
+    for (size_t i = 1; i < n; i++) {
+        p = where_either(a, p, where_both(a, text_leaf(m, columns[i]), unnamed));
+        unnamed = where_both(a, unnamed, where_not(a, where_named(columns[i])));
+    }
+    return none.n && holds_of(m, none) ? where_either(a, p, unnamed) : p;
+}
+
 static void find_kind(struct making *m, enum record_table table, const struct column_ref *column)
 {
     if (column->origin == COLUMN_TIME)
@@ -279,22 +322,38 @@ static void find_kind(struct making *m, enum record_table table, const struct co
     }
 }
 
+/* Any of the columns will do. */
+static int any_column(struct making *m, enum record_table table, const struct column_ref *columns,
+                      size_t n, struct predicate *out)
+{
+    struct predicate one;
+    for (size_t i = 0; i < n; i++) {
+        m->kind = VALUE_PLAIN;
+        find_kind(m, table, &columns[i]);
+        int rc = leaf(m, columns[i], &one);
+        if (rc != 0)
+            return rc;
+        *out = i == 0 ? one : where_either(m->arena, *out, one);
+    }
+    return 0;
+}
+
 int comparison_predicate(enum record_table table, const struct comparison *c, struct arena *a,
                          struct predicate *out, struct err *err)
 {
     struct making m = {.c = c, .arena = a, .op = leaf_op(c->op), .err = err};
     struct column_ref columns[FIELD_COLUMNS_MAX];
-    struct predicate p = {.op = PREDICATE_OR}, one;
+    struct predicate p = {.op = PREDICATE_OR};
+    struct str none;
     size_t n = record_field_columns(table, c->field, columns);
     if (n == 0)
         return err_set(err, ERR_INVALID, "expected a field before an operator");
-    for (size_t i = 0; i < n; i++) {
-        m.kind = VALUE_PLAIN;
-        find_kind(&m, table, &columns[i]);
-        int rc = leaf(&m, columns[i], &one);
+    if (record_field_is_text(c->field, &none)) {
+        p = text_field(&m, columns, n, none);
+    } else {
+        int rc = any_column(&m, table, columns, n, &p);
         if (rc != 0)
             return rc;
-        p = i == 0 ? one : where_either(a, p, one);
     }
     bool negated = c->op == OP_NE || c->op == OP_NOT_REGEX || c->op == OP_NOT_HAS;
     *out = negated ? where_not(a, p) : p;

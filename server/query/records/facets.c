@@ -16,6 +16,8 @@ struct counting {
     struct record_query *q;
     const struct facet_search *wanted;
     number_name *name; /* of the numbers of the field; NULL: they have none */
+    bool texts;        /* the field's only values are texts that are not empty */
+    struct str none;   /* stands for rows without a value; empty: they are not counted */
     size_t n_columns;
     struct map by_text; /* value as text, with its type in front */
     struct facet_value **v;
@@ -97,10 +99,18 @@ static struct facet_value *add_value(struct counting *c, struct str key, const s
     return c->v[c->n++] = value;
 }
 
+static bool is_value(const struct counting *c, const struct any *v)
+{
+    return c->texts ? v->type == ANY_STRING && v->n > 0 : v->type != ANY_NONE;
+}
+
 static void count(struct counting *c, const struct any *v, uint64_t times)
 {
     char room[VALUE_TEXT_MAX + 1];
+    const struct any none = c->none.n ? any_string(c->none) : (struct any){0};
     struct any word;
+    if (!is_value(c, v))
+        v = &none;
     if (c->name && v->type == ANY_INT) {
         word = any_string(str_c(c->name(v->as.integer)));
         v = &word;
@@ -134,7 +144,7 @@ static void count_rows(struct counting *c, const struct record_block *b)
 {
     for (size_t i = 0; i < b->n; i++) {
         struct any v = {0};
-        for (size_t k = 0; v.type == ANY_NONE && k < c->n_columns; k++)
+        for (size_t k = 0; !is_value(c, &v) && k < c->n_columns; k++)
             v = vector_at(&b->columns[k], i);
         count(c, &v, 1);
     }
@@ -171,6 +181,9 @@ int record_facet(struct record_query *q, const struct facet_search *wanted, stru
     if (c.n_columns == 0)
         return err_set(err, ERR_INVALID, "field: expected the name of one");
     c.name = name_of(wanted->table, &columns[0]);
+    c.texts = record_field_is_text(wanted->field, &c.none);
+    if (c.name)
+        c.none = str_c(c.name(0));
     const struct record_scan scan = {.table = wanted->table,
                                      .min_unix_ns = wanted->min_unix_ns,
                                      .max_unix_ns = wanted->max_unix_ns,

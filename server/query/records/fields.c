@@ -44,6 +44,13 @@ size_t record_field_columns(enum record_table table, struct str field,
     return 2;
 }
 
+bool record_field_is_text(struct str field, struct str *out_none)
+{
+    bool service = str_eq(field, STR("service"));
+    *out_none = service ? UNKNOWN_SERVICE : (struct str){0};
+    return service || str_eq(field, STR("session"));
+}
+
 /* --- severities ------------------------------------------------------------------------------- */
 
 enum { LEVELS = 6, NUMBERS_PER_LEVEL = 4 };

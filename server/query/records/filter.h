@@ -43,6 +43,10 @@ enum { FIELD_COLUMNS_MAX = 4 };
 size_t record_field_columns(enum record_table table, struct str field,
                             struct column_ref out[FIELD_COLUMNS_MAX]);
 
+/* Whether only texts that are not empty are values of the field: `service` and `session`.
+ * *out_none: what stands for rows without any; empty: nothing. */
+bool record_field_is_text(struct str field, struct str *out_none);
+
 /* "trace" … "fatal" for 1 … 24, "fatal" for what is above, "none" for what is below. The other way
  * round: the first number of the word, 0 for "none", or -1. */
 const char *severity_name(int64_t severity);

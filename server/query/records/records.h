@@ -59,7 +59,8 @@ struct str resource_text(const struct record_source *s, struct str key);
 /* What a service without a name is called. */
 #define UNKNOWN_SERVICE STR("unknown_service")
 
-/* service.name; "unknown_service" when it has none, as the conventions have it. */
+/* service.name; "unknown_service" when it has none, as the conventions have it, or one that is no
+ * text. */
 struct str service_of(const struct record_source *s);
 
 /* --- predicates ------------------------------------------------------------------------------- */
@@ -75,7 +76,10 @@ struct predicate where_not(struct arena *a, struct predicate x);
 struct predicate where_one_of(struct arena *a, struct column_ref column, const struct any *texts,
                               size_t n);
 
-/* The service of that name; "unknown_service" are those without a name. */
+/* The column has a text that is not empty. */
+struct predicate where_named(struct column_ref column);
+
+/* The service of that name, as service_of tells it: "unknown_service" are those without one. */
 struct predicate where_service(struct arena *a, struct str name);
 
 static inline struct column_ref field_column(int field)

@@ -139,12 +139,16 @@ struct predicate where_one_of(struct arena *a, struct column_ref column, const s
     return set ? p : (struct predicate){.op = PREDICATE_OR};
 }
 
+struct predicate where_named(struct column_ref column)
+{
+    return where_leaf(PREDICATE_GT, column, any_string(STR("")));
+}
+
 struct predicate where_service(struct arena *a, struct str name)
 {
     struct column_ref column = resource_column(SERVICE_NAME);
     struct predicate is = where_leaf(PREDICATE_EQ, column, any_string(name));
     if (!str_eq(name, UNKNOWN_SERVICE))
         return is;
-    struct predicate exists = where_leaf(PREDICATE_EXISTS, column, (struct any){0});
-    return where_either(a, is, where_not(a, exists));
+    return where_either(a, is, where_not(a, where_named(column)));
 }

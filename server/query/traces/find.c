@@ -98,12 +98,13 @@ static void offer(struct search *s, struct str id, int64_t key)
         compact(s);
 }
 
-/* What row i is grouped by: the first of the columns that has a text; else the empty str. */
+/* What row i is grouped by: the trace's id, or of other columns the first that has a text; else the
+ * empty str. */
 static struct str id_of(const struct search *s, const struct record_block *b, size_t i)
 {
     for (size_t k = 0; k < s->n_by; k++) {
         struct any id = vector_at(&b->columns[k], i);
-        if (any_text(&id).n)
+        if (id.type == (s->wanted->n_by ? ANY_STRING : ANY_BYTES) && id.n)
             return any_text(&id);
     }
     return (struct str){0};

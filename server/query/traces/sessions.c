@@ -56,16 +56,23 @@ static int add_trace(struct loading *l, size_t at, struct str id)
     return 0;
 }
 
-/* The first of the columns decides, as in a search for sessions. */
+static bool names_session(const struct any *v)
+{
+    return v->type == ANY_STRING && v->n > 0;
+}
+
+/* The first of the columns that names one decides, as in a search for sessions. */
 static int each_block(void *arg, const struct record_block *b)
 {
     struct loading *l = arg;
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < b->n; i++) {
         struct any session = {0}, trace = vector_at(&b->columns[SESSION_COLUMNS], i);
-        for (size_t k = 0; any_text(&session).n == 0 && k < SESSION_COLUMNS; k++)
+        for (size_t k = 0; !names_session(&session) && k < SESSION_COLUMNS; k++)
             session = vector_at(&b->columns[k], i);
-        const struct session *s = map_get(&l->by_id, any_text(&session));
+        const struct session *s = NULL;
+        if (names_session(&session))
+            s = map_get(&l->by_id, any_text(&session));
         if (s && trace.type == ANY_BYTES)
             rc = add_trace(l, (size_t)(s - l->sessions), any_text(&trace));
     }

@@ -4,7 +4,7 @@
 
 #include "query/traces/tree.h"
 
-/* Where spans name their session, the first that is there counts. */
+/* Where spans name their session, the first that is a text and not empty counts. */
 enum { SESSION_COLUMNS = 3 };
 extern const char *const session_attributes[SESSION_COLUMNS];
 void session_columns(struct column_ref out[SESSION_COLUMNS]);

@@ -97,9 +97,40 @@ static void test_fields_have_short_names(void **state)
     spans("a.b = x", "(or (eq attributes.a.b 'x') (eq resource.a.b 'x'))");
     spans("\"strange = key\" = x",
           "(or (eq attributes.strange = key 'x') (eq resource.strange = key 'x'))");
-    spans("session = s1", "(or (or (eq attributes.gen_ai.conversation.id 's1') (eq "
-                          "attributes.session.id 's1')) (eq attributes.mcp.session.id 's1'))");
     logs("event_name = x", "(eq event_name 'x')");
+}
+
+#define CONVERSATION "attributes.gen_ai.conversation.id"
+#define UNNAMED "(not (gt resource.service.name ''))"
+
+static void test_a_session_is_the_first_text_that_names_one(void **state)
+{
+    (void)state;
+    const char *expected = "(or (or (eq " CONVERSATION " 's1') "
+                           "(and (eq attributes.session.id 's1') (not (gt " CONVERSATION " '')))) "
+                           "(and (eq attributes.mcp.session.id 's1') (and (not (gt " CONVERSATION
+                           " '')) (not (gt attributes.session.id '')))))";
+    spans("session = s1", expected);
+    logs("session = \"s1\"", expected);
+}
+
+static void test_unknown_service_stands_for_records_without_a_name(void **state)
+{
+    (void)state;
+    spans("service = unknown_service",
+          "(or (eq resource.service.name 'unknown_service') " UNNAMED ")");
+    spans("service = 42", "(eq resource.service.name '42')");
+    logs("service : NOWN", "(or (and (has resource.service.name 'nown') (gt resource.service.name "
+                           "'')) " UNNAMED ")");
+    logs("service : shop",
+         "(and (has resource.service.name 'shop') (gt resource.service.name ''))");
+    spans("service =~ \"^un\"",
+          "(or (and (re resource.service.name) (gt resource.service.name '')) " UNNAMED ")");
+    spans("service < v",
+          "(or (and (lt resource.service.name 'v') (gt resource.service.name '')) " UNNAMED ")");
+    spans("service > v", "(and (gt resource.service.name 'v') (gt resource.service.name ''))");
+    spans("resource.service.name = 42",
+          "(or (eq resource.service.name 42) (eq resource.service.name '42'))");
 }
 
 static void test_values_are_what_the_field_expects(void **state)
@@ -239,6 +270,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fields_have_short_names),
+        cmocka_unit_test(test_a_session_is_the_first_text_that_names_one),
+        cmocka_unit_test(test_unknown_service_stands_for_records_without_a_name),
         cmocka_unit_test(test_values_are_what_the_field_expects),
         cmocka_unit_test(test_severities_are_ranges),
         cmocka_unit_test(test_words_are_searched_where_numbers_are_shown_as_words),

@@ -1,0 +1,117 @@
+// What is odd about spans and log records means the same in searches, lists, counts and answers.
+
+import assert from "node:assert/strict";
+import { attributes, span, writeLogs, writeSpans } from "./support/records.js";
+import { Telltale } from "./support/server.js";
+import { after, before, describe, it } from "./support/test.js";
+
+const NOW = Math.floor(Date.now() / 1000) - 60;
+const id = (n, length = 16) => n.toString(16).padStart(length, "0");
+const trace = (n) => id(0x2000 + n, 32);
+const JSON_TYPE = { "content-type": "application/json" };
+
+/** As support/records.js, with any resource. */
+const postSpans = (api, resource, spans) =>
+  api.post("/v1/traces", JSON.stringify({ resourceSpans: [{ resource: { attributes: attributes(resource) }, scopeSpans: [{ spans: spans.map(span) }] }] }), JSON_TYPE);
+
+describe("odd records", () => {
+  let server, api;
+  const data = async (path, params) => {
+    const answer = await api.get(`/api/v1/${path}`, params);
+    assert.equal(answer.status, 200, answer.text);
+    return answer.json.data;
+  };
+  const ids = async (where) => (await data("traces", { where, limit: 100 })).traces.map((t) => t.trace_id).sort();
+  const values = async (path, field, params = {}) => Object.fromEntries((await data(`${path}/values`, { field, ...params })).values.map((v) => [v.value, v.count]));
+
+  before(async () => {
+    server = await Telltale.start({ set: { "http.admin_api": "true" } });
+    api = server.api;
+  });
+  after(() => server?.dispose());
+
+  /** Both as it came in and from parts. */
+  const inBoth = async (check) => {
+    await check();
+    assert.equal((await api.post("/api/v1/admin/telltale/flush?merge=1", "")).status, 200);
+    await check();
+  };
+
+  describe("services without a name", () => {
+    const names = { named: "shop", none: undefined, number: 42, empty: "" };
+    before(async () => {
+      for (const [i, name] of Object.values(names).entries())
+        await postSpans(api, name === undefined ? {} : { "service.name": name }, [{ trace: trace(i), id: id(1), name: "named", start: NOW - i, ms: 1 }]);
+    });
+
+    it("are unknown_service everywhere", () =>
+      inBoth(async () => {
+        const unnamed = [trace(1), trace(2), trace(3)];
+        assert.deepEqual(await ids("name = named and service = unknown_service"), unnamed);
+        assert.deepEqual(await ids("name = named and not service = shop"), unnamed);
+        assert.deepEqual(await ids("name = named and service != unknown_service"), [trace(0)]);
+        assert.deepEqual(await ids("name = named and service : UNKNOWN"), unnamed);
+        assert.deepEqual(await ids("name = named and service =~ ^unknown"), unnamed);
+        assert.deepEqual(await ids("name = named and exists service"), [trace(0), ...unnamed]);
+        assert.deepEqual(await ids("service = 42"), []);
+        assert.deepEqual(await ids("resource.service.name = 42"), [trace(2)]);
+        assert.deepEqual(await values("spans", "service", { where: "name = named" }), { shop: 1, unknown_service: 3 });
+        assert.deepEqual(await values("spans", "service", { prefix: "un" }), { unknown_service: 3 });
+        for (const { trace_id: found, services } of (await data("traces", { where: "name = named" })).traces)
+          assert.equal(services[0].name, found === trace(0) ? "shop" : "unknown_service");
+        assert.deepEqual((await api.get("/jaeger/api/services")).json.data, ["shop", "unknown_service"]);
+        const { json } = await api.get("/jaeger/api/traces", { service: "unknown_service", limit: 10 });
+        assert.deepEqual(json.data.map((t) => t.traceID).sort(), unnamed);
+      }));
+  });
+
+  describe("sessions", () => {
+    const keys = [
+      { "session.id": 4242 },
+      { "session.id": "SA", "gen_ai.conversation.id": "CB" },
+      { "mcp.session.id": "SA" },
+      { "session.id": "SA", "gen_ai.conversation.id": 7 },
+      { "session.id": "" },
+    ];
+    before(() => writeSpans(api, "talk", keys.map((more, i) => ({ trace: trace(0x10 + i), id: id(1), name: "talk", start: NOW - i, ms: 1, attributes: more }))));
+
+    it("have the same spans in searches, counts and lists", () =>
+      inBoth(async () => {
+        const found = { SA: [trace(0x12), trace(0x13)], CB: [trace(0x11)] };
+        const listed = (await data("sessions", {})).sessions;
+        assert.deepEqual(listed.map((s) => s.session).sort(), Object.keys(found).sort());
+        assert.deepEqual(await values("spans", "session"), { SA: 2, CB: 1 });
+        for (const [session, traces] of Object.entries(found)) {
+          assert.deepEqual(await ids(`session = ${session}`), traces);
+          assert.deepEqual((await data(`sessions/${session}`)).traces.map((t) => t.trace_id).sort(), traces);
+          assert.equal(listed.find((s) => s.session === session).trace_count, traces.length);
+        }
+        assert.deepEqual(await ids("service = talk and not exists session"), [trace(0x10), trace(0x14)]);
+        assert.deepEqual(await ids("session = 4242"), []);
+        assert.deepEqual(await ids("session.id = 4242"), [trace(0x10)]);
+        for (const none of ["4242", "7", "", "XX"]) assert.equal((await api.get(`/api/v1/sessions/${none}`)).status, 404);
+      }));
+  });
+
+  it("records without a severity are none in searches, counts and histograms", async () => {
+    await writeLogs(api, "levels", [{ at: NOW, body: "a" }, { at: NOW, body: "b", severity: 17 }, { at: NOW, body: "c" }]);
+    await inBoth(async () => {
+      assert.deepEqual(await values("logs", "severity"), { none: 2, error: 1 });
+      assert.deepEqual(await values("logs", "severity", { prefix: "no" }), { none: 2 });
+      assert.equal((await data("logs", { where: "severity = none" })).logs.length, 2);
+      const { buckets } = await data("logs/histogram", { start: NOW - 60, end: NOW + 60 });
+      assert.equal(buckets.reduce((n, b) => n + (b.levels.none ?? 0), 0), 2);
+    });
+  });
+
+  it("what a deletion took is in no list of services and fields", async () => {
+    await writeSpans(api, "victim", [{ trace: trace(0x20), id: id(1), name: "v", start: NOW, ms: 1 }], { "enduser.id.4711": "x" });
+    await inBoth(async () => assert.deepEqual(await data("spans/fields", { prefix: "resource.enduser" }), ["resource.enduser.id.4711"]));
+    const gone = await api.post("/api/v1/admin/traces/delete?where=service%3Dvictim", "");
+    assert.equal(gone.json.data.deleted, 1);
+    await inBoth(async () => {
+      assert.deepEqual(await data("spans/fields", { prefix: "resource.enduser" }), []);
+      assert.equal((await api.get("/jaeger/api/services")).json.data.includes("victim"), false);
+    });
+  });
+});
