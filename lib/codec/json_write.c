@@ -1,5 +1,7 @@
 #include "codec/json_write.h"
 
+#include <math.h>
+
 #include "base/num.h"
 
 static void before_value(struct json *j)
@@ -192,6 +194,8 @@ void json_double(struct json *j, double v)
         buf_puts(j->out, "null");
     else
         buf_put(j->out, text, num_format_json(text, v));
+    if (v - v == 0 && fabs(v) >= 0x1p63 && fabs(v) < 1e21) // digits only, which readers would take
+        buf_puts(j->out, ".0");                            // for an integer of more than 64 bits
 }
 
 void json_double_str(struct json *j, double v)

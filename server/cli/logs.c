@@ -148,7 +148,9 @@ static void show_event(const struct following *f, struct str data)
     } else if (json_object_get(record, "id")) {
         put_record(&text, record, f->colours);
     } else {
-        buf_puts(&text, "… some records are left out: there are more than --rate allows\n");
+        const char *reason = json_string_value(json_object_get(record, "reason"));
+        buf_printf(&text, "… some records are left out: %s\n",
+                   reason ? reason : "one cannot be read");
     }
     json_decref(record);
     (void)print(&text); // one that is too large is left out, with a word

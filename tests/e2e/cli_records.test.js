@@ -98,6 +98,20 @@ describe("telltale", () => {
     assert.match((await lines("logs", "--start", "1h", "named")).at(-1), /named {2}k\\x00e=\\u0000$/);
   });
 
+  it("numbers of more than 64 bits are shown", async () => {
+    const trace = "3".repeat(32);
+    const attributes = [
+      { key: "gen_ai.operation.name", value: { stringValue: "chat" } },
+      { key: "gen_ai.usage.output_tokens", value: { intValue: "9223372036854775807" } },
+      { key: "ratio", value: { doubleValue: -1e19 } },
+    ];
+    await writeSpans(server.api, "huge", [{ trace, id: "0000000000000006", name: "vast", start: NOW, ms: 1, more: { attributes } }]);
+    await writeLogs(server.api, "huge", [{ at: NOW, severity: 9, body: "vast", more: { attributes: [attributes[2]] } }]);
+    assert.match((await lines("traces", "service = huge"))[1], / huge {2}vast/);
+    assert.match((await lines("traces", trace)).at(-1), / huge {2}vast/);
+    assert.match((await lines("logs", "--start", "1h", "vast")).at(-1), /vast {2}ratio=-1/);
+  });
+
   it("mistakes are told", async () => {
     const bad = await telltale("traces", "duration > soon");
     assert.equal(bad.code, 1);

@@ -257,7 +257,7 @@ static int leaf(const struct making *m, struct column_ref column, struct predica
         return value_leaf(m, column, out);
     if (m->kind == VALUE_PLAIN || m->op == PREDICATE_EXISTS) {
         *out = plain_leaf(m, column);
-        out->scalars = column.origin == COLUMN_ATTRIBUTE;
+        out->scalars = column.origin != COLUMN_FIELD; // bodies of logs have an index of words
         return 0;
     }
     if (word_of(m->kind, 0))

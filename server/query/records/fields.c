@@ -14,7 +14,7 @@ static const struct {
     {"scope", RECORD_TABLES, "scope.name"},
     {"status", RECORD_SPANS, "status_code"},
     {"duration", RECORD_SPANS, "duration_ns"},
-    {"parent_id", RECORD_SPANS, "parent_id"},
+    {"parent_id", RECORD_SPANS, "parent_span_id"},
     {"level", RECORD_LOGS, "severity"},
 };
 

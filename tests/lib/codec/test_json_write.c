@@ -71,12 +71,18 @@ static void test_numbers_are_written_as_prometheus_does(void **state)
     json_double_str(&j, -INFINITY);
     json_double(&j, NAN);
     json_double(&j, 2.5);
+    json_double(&j, 5);
+    json_double(&j, 0x1p62);
+    json_double(&j, -0x1p63);
+    json_double(&j, 1e19);
+    json_double(&j, 1e21);
     json_seconds(&j, 1500);
     json_seconds(&j, -1);
     json_seconds(&j, 1000);
     json_seconds(&j, 1010);
     json_array_end(&j);
-    check(&out, "[\"0.1\",\"1e+21\",\"1e-07\",\"NaN\",\"-Inf\",null,2.5,1.5,-0.001,1,1.01]");
+    check(&out, "[\"0.1\",\"1e+21\",\"1e-07\",\"NaN\",\"-Inf\",null,2.5,5,4611686018427388000,"
+                "-9223372036854776000.0,10000000000000000000.0,1e+21,1.5,-0.001,1,1.01]");
 }
 
 int main(void)

@@ -140,6 +140,7 @@ static void test_values_are_what_the_field_expects(void **state)
     spans("kind = server", "(eq kind 2)");
     spans("duration > 1.5s", "(gt duration_ns 1500000000)");
     spans("duration <= 300us", "(le duration_ns 300000)");
+    spans("parent_id = 1", "(eq parent_span_id 0000000000000001)");
     spans("trace_id = aBc", "(eq trace_id 00000000000000000000000000000abc)");
     spans("time >= 2026-11-21T12:00:00.5Z", "(ge time 1795262400500000000)");
     spans("attributes.n = 5", "(or (eq attributes.n 5) (eq attributes.n '5'))");

@@ -16,6 +16,7 @@ enum {
     ROWS_MAX = 4000,
     TRACES = 150,
     SERVICES = 4,
+    PID = 70, /* of the first service */
     NAMES = 4,
     SESSIONS = 6,
     ROUNDS = 60,
@@ -63,6 +64,26 @@ static struct str trace_id(struct arena *a, int trace)
     return str_of(id, 16);
 }
 
+/* "v" is an integer, a double or a text, or is not there: as text it looks like this. */
+static bool mixed_text(int64_t number, char out[32])
+{
+    static const char *const ends[] = {"", ".5", "x"};
+    if (number % 4 == 3)
+        return false;
+    (void)snprintf(out, 32, "%" PRId64 "%s", number / 4 % 12, ends[number % 4]);
+    return true;
+}
+
+static struct any mixed_value(struct arena *a, int64_t number)
+{
+    char shown[32];
+    (void)mixed_text(number, shown);
+    if (number % 4 == 0)
+        return any_int(number / 4 % 12);
+    return number % 4 == 1 ? any_double((double)(number / 4 % 12) + 0.5)
+                           : any_string(arena_str(a, str_c(shown)));
+}
+
 static struct row random_row(struct model *m)
 {
     return (struct row){
@@ -81,8 +102,10 @@ static void fill_record(struct model *m, enum record_table table, const struct r
                         struct record *r)
 {
     struct arena *a = &m->arena;
-    struct attribute *v = arena_array(a, 3, sizeof *v);
+    struct attribute *v = arena_array(a, 4, sizeof *v);
     uint32_t n = 0;
+    if (row->number % 4 != 3)
+        v[n++] = (struct attribute){STR("v"), mixed_value(a, row->number)};
     v[n++] = (struct attribute){STR("row"), any_int(row->number)};
     if (row->n >= 0)
         v[n++] = (struct attribute){STR("n"), any_int(row->n)};
@@ -110,11 +133,12 @@ static void append(struct model *m, enum record_table table)
     struct sink_result result;
     record_batch_init(&b, table, 16 << 20);
     for (uint64_t service = 0; service < SERVICES; service++) {
-        struct attribute *v = arena_array(&m->arena, 1, sizeof *v);
+        struct attribute *v = arena_array(&m->arena, 2, sizeof *v);
         v[0] = (struct attribute){STR("service.name"),
                                   any_string(text(&m->arena, "s", (int64_t)service))};
+        v[1] = (struct attribute){STR("pid"), any_int(PID + (int64_t)service)};
         struct record_group *g = record_batch_add_group(&b);
-        g->source = (struct record_source){.resource = v, .n_resource = 1};
+        g->source = (struct record_source){.resource = v, .n_resource = 2};
         for (uint64_t k = below(m, 15); k > 0 && m->n[table] < ROWS_MAX; k--) {
             struct row *row = &m->rows[table][m->n[table]];
             *row = random_row(m);
@@ -142,7 +166,11 @@ struct filter {
         DURATION,
         N,
         HAS_N,
-        SESSION
+        SESSION,
+        V_HAS,
+        V_MATCHES,
+        V_MATCHES_NOT,
+        PID_HAS
     } kind;
     int64_t number;
     const struct filter *a, *b;
@@ -151,7 +179,8 @@ struct filter {
 static const struct filter *random_filter(struct model *m, struct arena *a, int depth)
 {
     struct filter *f = arena_zalloc(a, sizeof *f);
-    f->kind = (unsigned)(depth > 0 && below(m, 3) ? below(m, 3) : SERVICE + below(m, 9));
+    f->kind = (unsigned)(depth > 0 && below(m, 3) ? below(m, 3)
+                                                  : SERVICE + below(m, PID_HAS - SERVICE + 1));
     f->number = (int64_t)below(m, 12);
     if (f->kind <= NOT) {
         f->a = random_filter(m, a, depth - 1);
@@ -179,6 +208,10 @@ static void put_leaf(struct buf *out, enum record_table table, const struct filt
         break;
     case N: buf_printf(out, "n %s %" PRId64, i % 2 ? "=" : "<=", i); break;
     case HAS_N: buf_puts(out, "exists attributes.n"); break;
+    case V_HAS: buf_printf(out, "v : %" PRId64, i); break;
+    case V_MATCHES: buf_printf(out, "v =~ \"^%" PRId64 "(x|$)\"", i); break;
+    case V_MATCHES_NOT: buf_puts(out, "v !~ \"5$\""); break;
+    case PID_HAS: buf_printf(out, "pid : %" PRId64, i); break;
     default: buf_printf(out, "session = \"session %" PRId64 "\"", i % 8); break;
     }
 }
@@ -198,6 +231,18 @@ static void put_filter(struct buf *out, enum record_table table, const struct fi
     buf_putc(out, ')');
 }
 
+static bool mixed_says(const struct filter *f, const struct row *r)
+{
+    char shown[32] = "", wanted[32];
+    bool there = mixed_text(r->number, shown);
+    size_t n = (size_t)snprintf(wanted, sizeof wanted, "%" PRId64, f->number);
+    switch (f->kind) {
+    case V_HAS: return there && strstr(shown, wanted);
+    case V_MATCHES: return there && strncmp(shown, wanted, n) == 0 && strchr("x", shown[n]);
+    default: return !there || shown[strlen(shown) - 1] != '5';
+    }
+}
+
 static bool says(const struct filter *f, enum record_table table, const struct row *r)
 {
     int64_t i = f->number;
@@ -215,6 +260,10 @@ static bool says(const struct filter *f, enum record_table table, const struct r
     case DURATION: return table == RECORD_SPANS ? r->duration_ns > i : r->n > i;
     case N: return r->n >= 0 && (i % 2 ? r->n == i : r->n <= i);
     case HAS_N: return r->n >= 0;
+    case V_HAS:
+    case V_MATCHES:
+    case V_MATCHES_NOT: return mixed_says(f, r);
+    case PID_HAS: return i == PID / 10 || i == r->service; // 70, 71, …
     default: return r->session >= 0 && r->session == i % 8;
     }
 }

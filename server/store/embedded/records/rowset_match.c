@@ -364,7 +364,8 @@ static int match_column(struct rowset *r, const struct predicate *p, const uint6
     }
     if (c->codes)
         return match_dictionary(r, p, c, out);
-    if (column_is_text(c) && predicate_needle(p).n)
+    bool numbers = p->scalars && c->kind == COLUMN_ANY; // which are not there as text
+    if (column_is_text(c) && predicate_needle(p).n && !numbers)
         return match_search(r, p, c, within, out);
     return match_each(r, p, c, within, out);
 }
