@@ -160,6 +160,9 @@ describe("the API of traces", () => {
     ]);
     const model = edges.find((e) => e.callee.name === "gpt");
     assert.ok(Math.abs(model.p95_ns - 300e6) < 30e6, model.p95_ns);
+    const failed = await data("service_map", { where: "status = error" });
+    assert.deepEqual(failed.edges.map((e) => [named(e.caller), named(e.callee), e.calls, e.errors]).sort(), flat.slice(1));
+    assert.deepEqual((await data("service_map", { where: "gen_ai.operation.name = invoke_agent" })).edges, []);
     const only = await data("service_map", { services_only: true });
     assert.deepEqual(only.edges.map((e) => [e.caller.name, e.callee.name]), [["agents", "index"]]);
   });

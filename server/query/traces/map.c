@@ -1,6 +1,7 @@
 /* The service map: every span finds its parent, and where the two belong to different nodes there
  * is a call. All spans of the time are gathered first, since a parent may come from any block; then
- * each partition of them is joined by a hash of trace id and span id. */
+ * each partition of them is joined by a hash of trace id and span id. When only some calls are
+ * asked for, a second scan gathers their spans, each of which is looked up among all. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,9 +26,9 @@ struct edge {
 struct mapping {
     struct record_query *q;
     struct map_nodes nodes;
-    struct map_spans all;
+    struct map_spans all, chosen; /* chosen.partitions NULL: all of them */
     /* Of the partition being joined; used again from one to the next, and grown with them. */
-    struct map_span *spans;
+    struct map_span *spans, *calls;
     uint32_t *parents;   /* of each span: index or NO_PARENT */
     uint32_t *slots;     /* of spans by id: index + 1 */
     unsigned slot_shift; /* n_slots is 2^(64 - slot_shift) */
@@ -118,6 +119,7 @@ static bool make_room(struct mapping *m, size_t n)
         m->cap_spans = m->n_slots / 2;
         m->slots = arena_array(a, m->cap_slots, sizeof *m->slots);
         m->spans = arena_array(a, m->cap_spans, sizeof *m->spans);
+        m->calls = m->chosen.partitions ? arena_array(a, m->cap_spans, sizeof *m->calls) : NULL;
         m->parents = arena_array(a, m->cap_spans, sizeof *m->parents);
     }
     return !arena_failed(a);
@@ -154,15 +156,36 @@ static uint32_t resolve(struct mapping *m, uint32_t span)
     return node - 1;
 }
 
-static bool join_partition(struct mapping *m, const struct map_partition *p)
+static void count_span(struct mapping *m, uint32_t span, const struct map_span *call)
 {
-    if (!make_room(m, p->n))
+    uint32_t parent = m->parents[span];
+    if (parent != NO_PARENT)
+        count_call(m, resolve(m, parent), resolve(m, span), call);
+}
+
+/* A span that came between the scans is not among all. */
+static void count_chosen(struct mapping *m, const struct map_partition *p)
+{
+    map_spans_of(p, m->calls);
+    for (uint32_t i = 0; i < p->n; i++) {
+        uint32_t slot = *span_slot(m, m->calls[i].id);
+        if (slot)
+            count_span(m, slot - 1, &m->calls[i]);
+    }
+}
+
+static bool join_partition(struct mapping *m, size_t number)
+{
+    const struct map_partition *p = &m->all.partitions[number];
+    const struct map_partition *calls = m->chosen.partitions ? &m->chosen.partitions[number] : NULL;
+    if (!make_room(m, calls ? MAX(p->n, calls->n) : p->n))
         return false;
     map_spans_of(p, m->spans);
     find_parents(m, p->n);
-    for (uint32_t i = 0; i < p->n; i++)
-        if (m->parents[i] != NO_PARENT)
-            count_call(m, resolve(m, m->parents[i]), resolve(m, i), &m->spans[i]);
+    if (calls)
+        count_chosen(m, calls);
+    for (uint32_t i = 0; !calls && i < p->n; i++)
+        count_span(m, i, &m->spans[i]);
     return true;
 }
 
@@ -170,7 +193,7 @@ static int join(struct mapping *m, struct err *err)
 {
     int rc = 0;
     for (size_t p = 0; rc == 0 && p < MAP_PARTITIONS; p++) {
-        if (!join_partition(m, &m->all.partitions[p]))
+        if (!join_partition(m, p))
             rc = record_query_no_memory(m->q, err);
         else if (p % 16 == 0)
             rc = record_query_stopped(m->q, err);
@@ -218,8 +241,11 @@ int traces_map(struct record_query *q, const struct predicate *where, int64_t mi
     m.edge_slots = arena_array(q->arena, EDGE_SLOTS, sizeof *m.edge_slots);
     int rc = ok && !arena_failed(q->arena) ? 0 : record_query_no_memory(q, err);
     if (rc == 0)
-        rc = map_spans_gather(&m.all, q, &m.nodes, where, min_unix_ns, max_unix_ns, services_only,
+        rc = map_spans_gather(&m.all, q, &m.nodes, NULL, min_unix_ns, max_unix_ns, services_only,
                               err);
+    if (rc == 0 && where)
+        rc = map_spans_gather(&m.chosen, q, &m.nodes, where, min_unix_ns, max_unix_ns,
+                              services_only, err);
     if (rc == 0)
         rc = join(&m, err);
     if (rc == 0)

@@ -108,7 +108,8 @@ struct map_edge {
 };
 
 /* Edges between different nodes, the most calls first. A call is a span whose parent belongs to
- * another node. `services_only`: agents, tools and models are part of their service. */
+ * another node, and satisfies `where` (NULL: any does); its callers need not. `services_only`:
+ * agents, tools and models are part of their service. */
 int traces_map(struct record_query *q, const struct predicate *where, int64_t min_unix_ns,
                int64_t max_unix_ns, bool services_only, struct map_edge **out, size_t *out_n,
                struct err *err);

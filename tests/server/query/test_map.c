@@ -150,12 +150,12 @@ static struct edge *edge_of(struct edge *v, size_t *n, const char *caller, const
     return e;
 }
 
-static size_t expect(const struct model *m, bool services_only, struct edge *v)
+static size_t expect(const struct model *m, bool services_only, bool errors_only, struct edge *v)
 {
     size_t n = 0;
     for (int i = 0; i < SPANS; i++) {
         char caller[NAME], callee[NAME];
-        if (parent_of(m, i) < 0)
+        if (parent_of(m, i) < 0 || (errors_only && m->spans[i].status != 2))
             continue;
         node_of(m, parent_of(m, i), services_only, caller);
         node_of(m, i, services_only, callee);
@@ -190,7 +190,8 @@ static void name_node(const struct map_node *node, char out[NAME])
     (void)snprintf(out, NAME, "%s %.*s", map_node_kind_name(node->kind), STR_ARG(node->name));
 }
 
-static void check_map(struct model *m, bool services_only)
+/* errors_only: of the calls that failed, whatever their callers say. */
+static void check_map(struct model *m, bool services_only, bool errors_only)
 {
     struct arena arena;
     struct map_edge *found;
@@ -199,8 +200,10 @@ static void check_map(struct model *m, bool services_only)
     struct edge *v = calloc(EDGES, sizeof *v);
     arena_init(&arena, 256 << 20);
     struct record_query q = {.store = m->h.store, .arena = &arena};
-    size_t n = expect(m, services_only, v);
-    int rc = traces_map(&q, NULL, INT64_MIN, INT64_MAX, services_only, &found, &n_found, &err);
+    size_t n = expect(m, services_only, errors_only, v);
+    const struct predicate failed = where_field(PREDICATE_EQ, SPAN_STATUS_CODE, any_int(2));
+    const struct predicate *where = errors_only ? &failed : NULL;
+    int rc = traces_map(&q, where, INT64_MIN, INT64_MAX, services_only, &found, &n_found, &err);
     assert_int_equal(rc, 0);
     assert_int_equal(n_found, n);
     for (size_t i = 0; i < n_found; i++) {
@@ -236,10 +239,11 @@ static void test_calls_are_those_of_a_naive_walk(void **state)
         if (first == step / 2)
             assert_int_equal(store_flush(m.h.store, NULL), 0); // the other half stays in the head
     }
-    check_map(&m, false);
-    check_map(&m, true);
+    for (int kind = 0; kind < 4; kind++)
+        check_map(&m, kind & 1, kind & 2);
     assert_int_equal(store_flush(m.h.store, NULL), 0);
-    check_map(&m, false);
+    check_map(&m, false, false);
+    check_map(&m, false, true);
     arena_done(&m.arena);
     harness_done(&m.h);
 }
