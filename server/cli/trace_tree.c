@@ -185,6 +185,11 @@ static void put_head(struct buf *out, const json_t *data, bool colours)
     terminal_duration(out, member_int(data, "duration_ns"));
     buf_puts(out, "  ");
     put_count(out, member_int(data, "span_count"), "span", "spans");
+    if (member_int(data, "spans_left_out")) {
+        buf_puts(out, " (and ");
+        put_count(out, member_int(data, "spans_left_out"), "more that is", "more that are");
+        buf_puts(out, " not shown)");
+    }
     buf_puts(out, "  ");
     put_count(out, member_int(data, "errors"), "error", "errors");
     put_usage(out, json_object_get(data, "usage"));

@@ -55,6 +55,7 @@ static void put_row(struct buf *out, const json_t *trace, bool colours)
     terminal_duration(out, member_int(trace, "duration_ns"));
     terminal_pad(out, from, 34);
     terminal_count(out, member_int(trace, "span_count"));
+    buf_puts(out, member_int(trace, "spans_left_out") ? "+" : "");
     terminal_pad(out, from, 41);
     terminal_colour(out, colours && errors, RED);
     terminal_count(out, errors);

@@ -129,6 +129,13 @@ describe("Jaeger's query API", () => {
     const crossed = await api.get("/api/v3/traces", { "query.service_name": "shop", "query.duration_min": "2s", "query.duration_max": "1s" });
     assert.equal(crossed.status, 400);
     assert.equal(crossed.json.error.message, "'query.duration_max' should be greater than 'query.duration_min'");
+    for (const [path, name] of [["/api/v3/traces", "query.raw_traces"], [`/api/v3/traces/${SHOP}`, "raw_traces"]]) {
+      for (const [raw, status] of [["x", 400], ["true", 200], ["0", 200]]) {
+        const answer = await api.get(path, { "query.service_name": "shop", [name]: raw });
+        assert.equal(answer.status, status, `${name}=${raw}`);
+        if (status === 400) assert.match(answer.json.error.message, new RegExp(`'${name}': cannot read "x"; expected true or false`));
+      }
+    }
     const v3 = await api.get(`/api/v3/traces/${"f".repeat(32)}`);
     assert.equal(v3.status, 404);
     assert.equal(v3.json.error.httpCode, 404);

@@ -104,6 +104,38 @@ describe("odd records", () => {
     });
   });
 
+  it("kinds and statuses beyond those of OTLP are unspecified and unset", async () => {
+    await writeSpans(api, "codes", [{ trace: trace(0x30), id: id(1), name: "s", start: NOW, ms: 1, more: { status: { code: 77 }, kind: 99 } }]);
+    await inBoth(async () => {
+      assert.deepEqual(await ids("service = codes and status = unset and kind = unspecified"), [trace(0x30)]);
+      assert.deepEqual(await ids("service = codes and status =~ set and kind : spec"), [trace(0x30)]);
+      assert.deepEqual(await ids("service = codes and status != unset"), []);
+      assert.deepEqual(await ids("service = codes and status = 77 and kind = 99"), [trace(0x30)]);
+      assert.deepEqual(await values("spans", "status", { where: "service = codes" }), { unset: 1 });
+      const [shown] = (await data(`traces/${trace(0x30)}`)).spans;
+      assert.deepEqual([shown.status, shown.kind], ["unset", "unspecified"]);
+      const { json } = await api.get(`/jaeger/api/traces/${trace(0x30)}`);
+      assert.deepEqual(json.data[0].spans[0].tags.map((t) => t.key).filter((key) => !key.startsWith("otel.scope.")), []);
+    });
+  });
+
+  it("of a trace that is too long the first spans count, and all answers say so", async () => {
+    const [most, more, long] = [100_000, 500, trace(0x40)];
+    for (let from = 0; from < most + more; from += 20_100)
+      await writeSpans(api, "long", Array.from({ length: 20_100 }, (_, i) => ({ trace: long, id: id(from + i + 1), parent: from + i ? id(1) : undefined, name: "n", start: NOW - 200 + (from + i) / 1000, ms: 1, attributes: { "session.id": "long" } })));
+    const [found] = (await data("traces", { where: "service = long" })).traces;
+    assert.deepEqual([found.span_count, found.spans_left_out], [most, more]);
+    const shown = await data(`traces/${long}`);
+    assert.deepEqual([shown.span_count, shown.spans.length, shown.spans_left_out], [most, most, more]);
+    const session = await data("sessions/long");
+    assert.deepEqual([session.span_count, session.spans_left_out], [20_000, most + more - 20_000]);
+    const jaeger = (await api.get(`/jaeger/api/traces/${long}`)).json.data[0];
+    assert.equal(jaeger.spans.length, most);
+    assert.deepEqual(jaeger.warnings, ["500 more spans are left out"]);
+    const v3 = await api.get(`/api/v3/traces/${long}`);
+    assert.match(v3.headers.get?.("warning") ?? v3.headers.warning, /more than 100,000 spans/);
+  });
+
   it("what a deletion took is in no list of services and fields", async () => {
     await writeSpans(api, "victim", [{ trace: trace(0x20), id: id(1), name: "v", start: NOW, ms: 1 }], { "enduser.id.4711": "x" });
     await inBoth(async () => assert.deepEqual(await data("spans/fields", { prefix: "resource.enduser" }), ["resource.enduser.id.4711"]));

@@ -151,8 +151,11 @@ static int load(struct record_request *r, const struct str *ids, size_t n, struc
 {
     size_t found = 0;
     struct trace *v;
-    const struct trace_load all = {
-        .ids = ids, .n = n, .min_unix_ns = FOREVER_MIN, .max_unix_ns = FOREVER_MAX};
+    const struct trace_load all = {.ids = ids,
+                                   .n = n,
+                                   .min_unix_ns = FOREVER_MIN,
+                                   .max_unix_ns = FOREVER_MAX,
+                                   .max_spans = TRACE_SPANS_MAX};
     int rc = traces_load(&r->q, &all, &v, err);
     for (size_t i = 0; rc == 0 && i < n; i++)
         if (v[i].n)
@@ -195,6 +198,19 @@ static void write_traces(struct record_request *r, struct http_response *respons
     jaeger_end(&j, n);
 }
 
+/* OTLP has no place for warnings. */
+static void warn_of_cuts(struct http_response *response, const struct trace *v, size_t n)
+{
+    size_t cut = 0;
+    for (size_t i = 0; i < n; i++)
+        cut += v[i].cut;
+    if (cut)
+        http_set_header(
+            response, "Warning",
+            STR("299 telltale \"of traces with more than 100,000 spans the others are left "
+                "out\""));
+}
+
 static int write_traces_v3(struct record_request *r, struct http_response *response,
                            const struct trace *v, size_t n, struct err *err)
 {
@@ -202,6 +218,7 @@ static int write_traces_v3(struct record_request *r, struct http_response *respo
     if (!json_otlp_traces(&j, v, n, &r->arena))
         return record_query_no_memory(&r->q, err);
     json_object_end(&j);
+    warn_of_cuts(response, v, n);
     return 0;
 }
 
@@ -255,7 +272,9 @@ static int trace(struct record_request *r, struct http_response *response, struc
 static int trace_v3(struct record_request *r, struct http_response *response, struct err *err)
 {
     struct trace *t;
-    int rc = load_one(r, &t, err);
+    int rc = jaeger_read_raw(r->http, "raw_traces", err);
+    if (rc == 0)
+        rc = load_one(r, &t, err);
     return rc == 0 ? write_traces_v3(r, response, t, 1, err) : rc;
 }
 

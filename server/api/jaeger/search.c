@@ -274,6 +274,18 @@ int jaeger_read_search(const struct http_request *http, struct arena *a, struct 
     return check_times(&r);
 }
 
+int jaeger_read_raw(const struct http_request *http, const char *name, struct err *err)
+{
+    static const char *const words[] = {"1", "t", "T", "TRUE",  "true",  "True",
+                                        "0", "f", "F", "FALSE", "false", "False"};
+    struct reading r = {.http = http, .err = err};
+    struct str text = http_param(http, name);
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (text.n == 0 || str_eq(text, str_c(words[i])))
+            return 0;
+    return bad(&r, name, text, "true or false");
+}
+
 int jaeger_read_search_v3(const struct http_request *http, struct arena *a,
                           struct jaeger_search *out, struct err *err)
 {
@@ -290,6 +302,8 @@ int jaeger_read_search_v3(const struct http_request *http, struct arena *a,
         rc = read_limit(&r, depth);
     if (rc == 0 && attributes.n)
         rc = read_tags_object(&r, "query.attributes", attributes);
+    if (rc == 0)
+        rc = jaeger_read_raw(http, "query.raw_traces", err);
     if (rc != 0)
         return rc;
     read_names(&r, "query.service_name", "query.operation_name");

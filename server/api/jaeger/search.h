@@ -21,6 +21,10 @@ int jaeger_read_search(const struct http_request *http, struct arena *a, struct 
 int jaeger_read_search_v3(const struct http_request *http, struct arena *a,
                           struct jaeger_search *out, struct err *err);
 
+/* Of version 3's raw_traces, which changes nothing here: ERR_INVALID unless it is absent, or a
+ * truth value as Go reads it. */
+int jaeger_read_raw(const struct http_request *http, const char *name, struct err *err);
+
 /* Of dependencies: endTs and lookback, in milliseconds; or start_time and end_time of version 3.
  * Without them the last day. */
 int jaeger_read_range(const struct http_request *http, int64_t *out_min_unix_ns,

@@ -78,7 +78,7 @@ static void write_tags(struct json *j, const struct attribute *v, size_t n, stru
 
 static void write_status(struct json *j, const struct span *s)
 {
-    if (s->status != 0)
+    if (s->status == 1 || s->status == 2) // what is not known is unset
         write_tag(j, STR("otel.status_code"),
                   any_string(s->status == 2 ? STR("ERROR") : STR("OK")));
     if (s->status == 2)
@@ -91,7 +91,7 @@ static void write_span_tags(struct json *j, const struct span *s)
     json_key(j, "tags");
     json_array(j);
     write_tags(j, s->attributes, s->n_attributes, (struct str){0});
-    if (s->kind != 0)
+    if (span_kind_name(s->kind) != span_kind_name(0))
         write_tag(j, STR("span.kind"), any_string(str_c(span_kind_name(s->kind))));
     write_status(j, s);
     write_tag(j, STR("w3c.tracestate"), s->fields[SPAN_TRACE_STATE]);

@@ -20,6 +20,7 @@ static void write_members(struct json *j, const struct session *s)
     json_member_i64(j, "trace_count", (int64_t)s->n_traces);
     json_member_bool(j, "traces_left_out", s->cut);
     json_member_i64(j, "span_count", (int64_t)s->usage.spans);
+    json_member_i64(j, "spans_left_out", (int64_t)s->spans_cut);
     json_member_i64(j, "errors", (int64_t)s->usage.errors);
     json_key(j, "usage");
     json_usage(j, &s->usage);

@@ -69,6 +69,7 @@ void json_summary_members(struct json *j, const struct trace *t, const struct tr
     json_member_i64(j, "duration_ns", tree->end_unix_ns - tree->start_unix_ns);
     write_root(j, tree->root);
     json_member_i64(j, "span_count", (int64_t)tree->n);
+    json_member_i64(j, "spans_left_out", (int64_t)t->cut);
     json_member_i64(j, "errors", (int64_t)tree->usage.errors);
     json_member_i64(j, "missing_parents", (int64_t)tree->lost_parents);
     json_key(j, "usage");

@@ -7,14 +7,7 @@
 #include "base/num.h"
 #include "base/time.h"
 
-enum {
-    PAGE = 20,
-    PAGE_MAX = 500,
-    SPANS_MAX = 100000, /* of one trace */
-    LOGS = 1000,
-    LOGS_MAX = 100000,
-    TRACE_ID_BYTES = 16
-};
+enum { PAGE = 20, PAGE_MAX = 500, LOGS = 1000, LOGS_MAX = 100000, TRACE_ID_BYTES = 16 };
 
 /* --- search ----------------------------------------------------------------------------------- */
 
@@ -75,7 +68,7 @@ static int load_found(struct record_request *r, const struct trace_key *keys, si
                                       .n = n,
                                       .min_unix_ns = INT64_MIN,
                                       .max_unix_ns = INT64_MAX,
-                                      .max_spans = SPANS_MAX,
+                                      .max_spans = TRACE_SPANS_MAX,
                                       .brief = true};
     return traces_load(&r->q, &wanted, out, err);
 }
@@ -215,7 +208,6 @@ static void write_trace(struct json *j, const struct trace *t, const struct trac
     json_object(j);
     json_summary_members(j, t, tree, scratch);
     json_member_i64(j, "duplicates", (int64_t)t->duplicates);
-    json_member_i64(j, "spans_left_out", (int64_t)t->cut);
     write_spans(j, tree, logs);
     write_other_logs(j, tree, logs);
     json_object_end(j);
@@ -235,7 +227,7 @@ static int trace(struct record_request *r, struct http_response *response, struc
                                       .n = 1,
                                       .min_unix_ns = INT64_MIN,
                                       .max_unix_ns = INT64_MAX,
-                                      .max_spans = SPANS_MAX};
+                                      .max_spans = TRACE_SPANS_MAX};
     int rc = traces_load(&r->q, &wanted, &t, err);
     if (rc == 0 && t->n == 0)
         rc = err_set(err, ERR_NOT_FOUND, "no span of trace %.*s is kept", STR_ARG(r->http->rest));

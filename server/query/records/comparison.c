@@ -198,11 +198,32 @@ static bool compares(enum predicate_op op)
     return op >= PREDICATE_EQ && op <= PREDICATE_GE;
 }
 
+/* The first word of kinds and statuses stands for all numbers without a word of their own. */
+static bool is_first_word(const struct making *m)
+{
+    return m->op == PREDICATE_EQ &&
+           ((m->kind == VALUE_SPAN_KIND && span_kind_parse(m->c->value) == 0) ||
+            (m->kind == VALUE_STATUS && span_status_parse(m->c->value) == 0));
+}
+
+static struct predicate without_word(const struct making *m, struct column_ref column)
+{
+    enum { LAST_KIND = 5, LAST_STATUS = 2 };
+    int last = m->kind == VALUE_STATUS ? LAST_STATUS : LAST_KIND;
+    struct predicate known = where_both(m->arena, where_leaf(PREDICATE_GT, column, any_int(0)),
+                                        where_leaf(PREDICATE_LE, column, any_int(last)));
+    return where_not(m->arena, known);
+}
+
 static int value_leaf(const struct making *m, struct column_ref column, struct predicate *out)
 {
     struct any value;
     if (m->kind == VALUE_SEVERITY)
         return severity_leaf(m, column, out);
+    if (is_first_word(m)) {
+        *out = without_word(m, column);
+        return 0;
+    }
     int rc = special_value(m, &value);
     if (rc == 0)
         *out = where_leaf(m->op, column, value);

@@ -140,6 +140,7 @@ static bool add_trace_to(struct session *s, const struct trace *t, struct arena 
         return true;
     s->start_unix_ns = MIN(s->start_unix_ns, tree.start_unix_ns);
     s->end_unix_ns = MAX(s->end_unix_ns, tree.end_unix_ns);
+    s->spans_cut += t->cut;
     usage_add(&s->usage, &tree.usage);
     for (size_t i = 0; i < t->n; i++) {
         add_name(&s->services, a, service_of(t->spans[i].source));

@@ -20,7 +20,8 @@ struct session {
     int64_t start_unix_ns, end_unix_ns; /* of all spans of its traces */
     struct trace *traces;               /* by start; brief */
     size_t n_traces;
-    bool cut; /* there are more than max_traces */
+    bool cut;         /* there are more than max_traces */
+    size_t spans_cut; /* spans left out, of traces that have very many */
     struct usage usage;
     struct session_names agents, tools, models, services;
 };

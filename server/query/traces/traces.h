@@ -58,6 +58,9 @@ struct trace {
     size_t cut;        /* spans left out because there were more than max_spans */
 };
 
+/* Of one trace that an answer speaks of. */
+enum { TRACE_SPANS_MAX = 100000 };
+
 struct trace_load {
     const struct str *ids;
     size_t n;

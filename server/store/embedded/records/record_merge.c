@@ -52,7 +52,7 @@ struct merge {
     struct decoded *retired; /* groups behind us, with rows that wait to be written */
     struct str *sources;     /* all, by rank */
     uint32_t n_sources;
-    struct str *written; /* of rows that stay: a source goes with the last of its rows */
+    struct str *written;           /* of rows that stay: a source goes with the last of its rows */
     uint32_t n_written, last_rank; /* last_rank: of the last of `written` */
     struct record_writer *writer;
     struct assembler *assembler;
