@@ -91,9 +91,13 @@ bool str_is_utf8(struct str s);
 /* Levenshtein distance, for "did you mean"; texts over 64 bytes count as far apart (SIZE_MAX). */
 size_t str_distance(struct str a, struct str b);
 
-/* Appends the text in double quotes as PromQL and the text formats write it: \\ \" \n escaped. */
+/* Appends the text in double quotes as the text formats write it: \\ \" \n escaped. */
 struct buf;
 void str_quote(struct buf *out, struct str s);
+
+/* The same as a PromQL literal, for people: bytes that are no UTF-8 and characters that do not print
+ * are escaped, too. It reads back to the same bytes. */
+void str_quote_visible(struct buf *out, struct str s);
 
 /* Copy as a NUL-terminated heap string; NULL when out of memory. Caller frees. */
 char *str_dup(struct str s);

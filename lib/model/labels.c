@@ -190,7 +190,7 @@ void labels_format(struct buf *out, const struct labels *l)
     const char *separator = "";
     buf_putc(out, '{');
     if (!plain) {
-        str_quote(out, metric);
+        str_quote_visible(out, metric);
         separator = ", ";
     }
     for (size_t i = 0; i < l->n; i++) {
@@ -200,9 +200,9 @@ void labels_format(struct buf *out, const struct labels *l)
         if (label_name_is_plain(l->v[i].name))
             buf_put_str(out, l->v[i].name);
         else
-            str_quote(out, l->v[i].name);
+            str_quote_visible(out, l->v[i].name);
         buf_putc(out, '=');
-        str_quote(out, l->v[i].value);
+        str_quote_visible(out, l->v[i].value);
         separator = ", ";
     }
     buf_putc(out, '}');

@@ -70,7 +70,7 @@ void matcher_format(struct buf *out, const struct matcher *m)
     if (label_name_is_plain(m->name))
         buf_put_str(out, m->name);
     else
-        str_quote(out, m->name);
+        str_quote_visible(out, m->name);
     buf_puts(out, ops[m->op]);
-    str_quote(out, m->value);
+    str_quote_visible(out, m->value);
 }

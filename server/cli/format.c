@@ -17,13 +17,15 @@ static bool read_stdin(struct buf *out)
 
 static int format(struct str expr)
 {
-    struct buf text = BUF_MAX(4 * EXPR_MAX_BYTES);
+    struct buf text = BUF_MAX(8 * EXPR_MAX_BYTES);
     struct err err = {0};
     int rc = query_format(expr, QUERY_ALL_FEATURES, &text, &err);
-    if (rc == 0)
-        (void)printf("%.*s\n", STR_ARG(buf_str(&text)));
-    else
+    if (rc == 0) {
+        buf_putc(&text, '\n');
+        (void)fwrite(text.p, 1, text.n, stdout);
+    } else {
         (void)fprintf(stderr, "telltale: %s\n", err.message);
+    }
     buf_done(&text);
     return rc == 0 ? CLI_OK : CLI_FAILED;
 }

@@ -203,6 +203,13 @@ describe("telltale format", () => {
     assert.equal((await run(TELLTALE, ["format", "-"], { input: "a+b\n" })).stdout, "a + b\n");
   });
 
+  it("escapes what does not print, as Prometheus does", async () => {
+    const input = `x{a="\\x00b", b="\x1b[1m\u00a0", c="\\xff\\n\\\"é"}`;
+    const { code, stdout } = await run(TELLTALE, ["format", "-"], { input });
+    assert.deepEqual({ code, stdout }, { code: 0, stdout: `x{a="\\x00b",b="\\x1b[1m\\u00a0",c="\\xff\\n\\"é"}\n` });
+    assert.equal((await run(TELLTALE, ["format", "-"], { input: stdout })).stdout, stdout);
+  });
+
   it("says where an expression is wrong", async () => {
     const { code, stderr } = await telltale("format", "sum(");
     assert.equal(code, 1);

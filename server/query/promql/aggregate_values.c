@@ -112,7 +112,7 @@ static int group_by_value(struct eval *ev, const struct aggregate_node *a, struc
 static int invalid_label(struct eval *ev, struct str label)
 {
     struct buf text = BUF_MAX(1024);
-    string_quote(&text, str_sub(label, 0, 128));
+    str_quote_visible(&text, str_sub(label, 0, 128));
     int rc = err_set(ev->err, ERR_UNSUPPORTED, "invalid label name %.*s", STR_ARG(buf_str(&text)));
     buf_done(&text);
     return rc;

@@ -44,29 +44,3 @@ struct node *node_unwrap(struct node *n)
         n = n->paren.expr;
     return n;
 }
-
-/* Length of the well-formed UTF-8 sequence at the start of `s`, or 0. */
-static size_t utf8_length(struct str s)
-{
-    unsigned char c = (unsigned char)s.p[0];
-    size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-    return n <= s.n && str_is_utf8(str_sub(s, 0, n)) ? n : 0;
-}
-
-void string_quote(struct buf *out, struct str s)
-{
-    static const char names[] = "abfnrtv\\\"", values[] = "\a\b\f\n\r\t\v\\\"";
-    buf_putc(out, '"');
-    while (s.n) {
-        const char *simple = s.p[0] ? strchr(values, s.p[0]) : NULL;
-        size_t n = utf8_length(s);
-        if (simple)
-            buf_printf(out, "\\%c", names[simple - values]);
-        else if (n == 0 || (unsigned char)s.p[0] < 0x20 || s.p[0] == 0x7f)
-            buf_printf(out, "\\x%02x", (unsigned)(unsigned char)s.p[0]);
-        else
-            buf_put_str(out, str_sub(s, 0, n));
-        s = str_sub(s, n ? n : 1, s.n);
-    }
-    buf_putc(out, '"');
-}

@@ -183,9 +183,6 @@ void ast_done(struct ast *a);
 /* The node inside parentheses. */
 struct node *node_unwrap(struct node *n);
 
-/* A string literal that parses back to the same bytes; what is no UTF-8 as \\xhh. */
-void string_quote(struct buf *out, struct str s);
-
 /* As the formatter prints it: on one line, or broken at 100 columns. */
 void node_print(struct buf *out, const struct node *n);
 void node_pretty(struct buf *out, const struct node *n, int level);

@@ -354,7 +354,7 @@ static void describe_error(struct buf *out, const struct lexeme *x)
     switch (x->shown) {
     case SHOW_NOTHING: break;
     case SHOW_CHARACTER: put_character(out, x->text); break;
-    case SHOW_TEXT: str_quote(out, str_sub(x->text, 0, 100)); break;
+    case SHOW_TEXT: str_quote_visible(out, str_sub(x->text, 0, 100)); break;
     case SHOW_CODE_POINT:
         buf_printf(out, "U+%04X ", (unsigned)code_point_of(x->text));
         put_character(out, x->text);
@@ -375,7 +375,7 @@ static void put_text(struct buf *out, const struct lexeme *x)
             at += lexer_char_length(&l, at);
     else
         at = MIN(n, 128u);
-    string_quote(out, str_sub(x->text, 0, at));
+    str_quote_visible(out, str_sub(x->text, 0, at));
     if (!name && n > SHOWN)
         buf_puts(out, "...");
 }

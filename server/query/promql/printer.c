@@ -9,7 +9,7 @@
 #include "query/promql/ast.h"
 #include "query/promql/functions.h"
 
-enum { LINE_MAX_BYTES = 100 };
+enum { LINE_MAX_BYTES = 100, FORMATTED_MAX_BYTES = 8 << 20 };
 
 static void print_labels(struct buf *out, const struct str *v, size_t n)
 {
@@ -20,7 +20,7 @@ static void print_labels(struct buf *out, const struct str *v, size_t n)
         if (label_name_is_plain(v[i]))
             buf_put_str(out, v[i]);
         else
-            str_quote(out, v[i]);
+            str_quote_visible(out, v[i]);
     }
     buf_putc(out, ')');
 }
@@ -109,9 +109,10 @@ static void print_matchers(struct buf *out, const struct selector_node *s)
                        str_eq(m->value, s->name) && m->value.n;
         if (is_name)
             continue;
-        struct buf text = BUF_MAX(1 << 20);
+        struct buf text = BUF_MAX(FORMATTED_MAX_BYTES);
         matcher_format(&text, m);
         v[n++] = arena_str(&arena, buf_str(&text));
+        out->failed |= buf_failed(&text);
         buf_done(&text);
     }
     if (n) {
@@ -124,6 +125,7 @@ static void print_matchers(struct buf *out, const struct selector_node *s)
     } else if (s->name.n == 0) {
         buf_puts(out, "{}");
     }
+    out->failed |= arena_failed(&arena);
     arena_done(&arena);
 }
 
@@ -260,7 +262,7 @@ void node_print(struct buf *out, const struct node *n)
 {
     switch (n->kind) {
     case NODE_NUMBER: print_number(out, &n->number); break;
-    case NODE_STRING: string_quote(out, n->string.value); break;
+    case NODE_STRING: str_quote_visible(out, n->string.value); break;
     case NODE_SELECTOR: print_selector(out, &n->selector); break;
     case NODE_MATRIX: print_matrix(out, &n->matrix); break;
     case NODE_SUBQUERY:
@@ -348,11 +350,12 @@ static void pretty_binary(struct buf *out, const struct binary_node *b, int leve
 /* The operand begins right behind the sign. */
 static void pretty_unary(struct buf *out, const struct unary_node *u, int level)
 {
-    struct buf operand = BUF_MAX(1 << 20);
+    struct buf operand = BUF_MAX(FORMATTED_MAX_BYTES);
     node_pretty(&operand, u->expr, level);
     indent(out, level);
     buf_put_str(out, token_text(u->op));
     buf_put_str(out, str_trim(buf_str(&operand)));
+    out->failed |= buf_failed(&operand);
     buf_done(&operand);
 }
 

@@ -23,9 +23,9 @@ void labels_format_full(struct buf *out, const struct labels *l)
         if (label_name_is_plain(l->v[i].name))
             buf_put_str(out, l->v[i].name);
         else
-            str_quote(out, l->v[i].name);
+            str_quote_visible(out, l->v[i].name);
         buf_putc(out, '=');
-        str_quote(out, l->v[i].value);
+        str_quote_visible(out, l->v[i].value);
     }
     buf_putc(out, '}');
 }

@@ -132,6 +132,22 @@ static void test_str_quote_escapes_what_the_formats_escape(void **state)
     buf_done(&b);
 }
 
+static void test_str_quote_visible_escapes_what_does_not_print(void **state)
+{
+    (void)state;
+    struct buf b = BUF_MAX(200);
+    str_quote_visible(&b, STR("a\0\x1b\a\b\f\n\r\t\v\\\"\x7f'"));
+    check_str(buf_str(&b), "\"a\\x00\\x1b\\a\\b\\f\\n\\r\\t\\v\\\\\\\"\\x7f'\"");
+    buf_reset(&b);
+    str_quote_visible(&b, STR("\xff\xc3\xe2\x82 \xed\xa0\x80"));
+    check_str(buf_str(&b), "\"\\xff\\xc3\\xe2\\x82 \\xed\\xa0\\x80\"");
+    buf_reset(&b);
+    str_quote_visible(&b, STR("\u00e9\u4e16\U0001f600 \u00a0\u200b\u2028\ufffd\ue000\U000e0001"));
+    check_str(buf_str(&b), "\"\u00e9\u4e16\U0001f600 "
+                           "\\u00a0\\u200b\\u2028\\ufffd\\ue000\\U000e0001\"");
+    buf_done(&b);
+}
+
 static void test_str_dup_ends_with_a_nul(void **state)
 {
     (void)state;
@@ -157,6 +173,7 @@ int main(void)
         cmocka_unit_test(test_str_is_utf8_follows_rfc_3629),
         cmocka_unit_test(test_str_distance_counts_edits),
         cmocka_unit_test(test_str_quote_escapes_what_the_formats_escape),
+        cmocka_unit_test(test_str_quote_visible_escapes_what_does_not_print),
         cmocka_unit_test(test_str_dup_ends_with_a_nul),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

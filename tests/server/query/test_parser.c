@@ -254,6 +254,48 @@ static void test_formatter_breaks_long_lines(void **state)
                  "  2");
 }
 
+static void test_what_does_not_print_is_escaped(void **state)
+{
+    (void)state;
+    check_format("x{a=\"\\x00b\"}", "x{a=\"\\x00b\"}");
+    check_format("x{a=\"\x1b\\xff\\t\"}", "x{a=\"\\x1b\\xff\\t\"}");
+    check_format("{'\\x01b', '\\x02'='\"'}", "{\"\\x02\"=\"\\\"\",__name__=\"\\x01b\"}");
+    check_format("sum by (\"a\\x00\") (x)", "sum by (\"a\\x00\") (x)");
+}
+
+static void check_reads_back(struct str value)
+{
+    struct buf text = BUF_MAX(2048);
+    struct matcher *m;
+    size_t n;
+    struct err err = {0};
+    buf_puts(&text, "{a=");
+    str_quote_visible(&text, value);
+    buf_puts(&text, ",b=\"c\"}");
+    if (query_parse_selector(buf_str(&text), &m, &n, &err) != 0)
+        fail_msg("%.*s: %s", STR_ARG(buf_str(&text)), err.message);
+    assert_true(str_eq(m[0].value, value));
+    query_matchers_free(m, n);
+    buf_done(&text);
+}
+
+static void test_a_quoted_text_reads_back_to_the_same_bytes(void **state)
+{
+    (void)state;
+    char bytes[256];
+    for (int c = 0; c < 256; c++)
+        bytes[c] = (char)c;
+    check_reads_back(str_of(bytes, sizeof bytes));
+    for (unsigned c = 0x80; c < 0x110000; c += c < 0x3000 ? 1 : 0x3fb) {
+        const char three[] = {(char)(0xe0 | (c >> 12 & 0xf)), (char)(0x80 | (c >> 6 & 0x3f)),
+                              (char)(0x80 | (c & 0x3f))};
+        const char four[] = {(char)(0xf0 | c >> 18), (char)(0x80 | (c >> 12 & 0x3f)), three[1],
+                             three[2]};
+        check_reads_back(c < 0x10000 ? str_of(three, 3) : str_of(four, 4)); // some are no UTF-8
+    }
+    check_reads_back(STR("\ufffd\ufffe\ufeff\u2028"));
+}
+
 static void test_formatted_text_formats_to_itself(void **state)
 {
     (void)state;
@@ -264,6 +306,9 @@ static void test_formatted_text_formats_to_itself(void **state)
         "max_over_time(deriv(rate(d[5s])[30s:5s])[10m:] @ end() offset 5m)",
         "label_replace(up, \"a\", \"$1\", \"b\", \"(.*)\")",
         "h </ 1.5 >/ on (a) b",
+        "x{a=\"\\x00b\",b=\"\\xff\",c=\"\\ufffd\",d!=\"\\u200b\\x1b\\v\"}",
+        "{\"\\n\\xe9\\x00\"}",
+        "sum by (\"\\x00\") (x) == on (\"\\x01\") count_values without () (\"\\x00\", x)",
     };
     for (size_t i = 0; i < ARRAY_LEN(exprs); i++) {
         struct buf once = BUF_MAX(4096), twice = BUF_MAX(4096);
@@ -334,6 +379,8 @@ int main(void)
         cmocka_unit_test(test_precedence_and_associativity),
         cmocka_unit_test(test_formatter_prints_one_line),
         cmocka_unit_test(test_formatter_breaks_long_lines),
+        cmocka_unit_test(test_what_does_not_print_is_escaped),
+        cmocka_unit_test(test_a_quoted_text_reads_back_to_the_same_bytes),
         cmocka_unit_test(test_formatted_text_formats_to_itself),
         cmocka_unit_test(test_match_parameter_takes_selectors_only),
         cmocka_unit_test(test_selectors_of_an_expression_are_all_found),
