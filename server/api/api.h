@@ -28,9 +28,10 @@ struct api_context {
     const char *working_dir;
     bool admin_api; /* data may be deleted */
 
-    atomic_bool ready;              /* the log is replayed: /-/ready says 200 */
-    atomic_bool reload_ok;          /* the last reload went well */
-    _Atomic int64_t reload_unix_ms; /* when that was */
+    atomic_bool ready;                     /* the log is replayed: /-/ready says 200 */
+    atomic_bool reload_ok;                 /* the last reload went well */
+    _Atomic int64_t reload_unix_ms;        /* when one last did */
+    _Atomic int64_t reload_failed_unix_ms; /* since when not; holds when reload_ok is false */
 
     /* Called on a worker thread. */
     void *app;

@@ -161,6 +161,7 @@ static void fill_api(struct server *s)
     atomic_init(&api->ready, false);
     atomic_init(&api->reload_ok, true);
     atomic_init(&api->reload_unix_ms, api->start_unix_ms);
+    atomic_init(&api->reload_failed_unix_ms, api->start_unix_ms);
 }
 
 /* --- starting --------------------------------------------------------------------------------- */
@@ -431,16 +432,25 @@ static int reload_locked(struct server *s, struct err *err)
     return 0;
 }
 
+/* Under the server's lock. The time is set first: whoever sees the failure sees when it was. */
+static void tell_reload(struct api_context *api, bool ok)
+{
+    if (ok)
+        atomic_set_relaxed(&api->reload_unix_ms, time_now_unix_ms());
+    else if (atomic_get_relaxed(&api->reload_ok))
+        atomic_set_relaxed(&api->reload_failed_unix_ms, time_now_unix_ms());
+    atomic_set_release(&api->reload_ok, ok); // pairs with notifications.c
+}
+
 int server_reload(struct server *s, struct err *err)
 {
     struct err local;
     err = err ? err : &local;
     lock_take(&s->lock);
     int rc = reload_locked(s, err);
+    tell_reload(&s->api, rc == 0);
     lock_give(&s->lock);
-    atomic_set_relaxed(&s->api.reload_ok, rc == 0);
     if (rc == 0) {
-        atomic_set_relaxed(&s->api.reload_unix_ms, time_now_unix_ms());
         log_info("config", "configuration reloaded");
     } else {
         log_error("config", "reload failed, the old configuration stays",

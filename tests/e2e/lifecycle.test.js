@@ -221,6 +221,7 @@ scrape_configs: [{job_name: ${job}, static_configs: [{targets: ["${target}"]}]}]
           await until(async () => (await server.api.vector('up{job="first"}')).length === 0, "the first job to be stale");
 
           writeFileSync(server.configPath, "scrape_configs:\n  - job_nam: x\n");
+          const broken = Date.now();
           const refused = await reload(server);
           if (how !== "SIGHUP") {
             assert.ok(refused.status >= 400, String(refused.status));
@@ -229,6 +230,10 @@ scrape_configs: [{job_name: ${job}, static_configs: [{targets: ["${target}"]}]}]
           await until(() => /level=error.*job_nam/.test(server.process.stderr), "the error in the log");
           const runtime = await server.api.data("/api/v1/status/runtimeinfo");
           assert.equal(runtime.reloadConfigSuccess, false);
+          const [notice, ...others] = await server.api.data("/api/v1/notifications");
+          assert.deepEqual([notice.text, notice.active, others], ["Configuration reload has failed.", true, []]);
+          const since = Date.parse(notice.date);
+          assert.ok(since >= broken && since <= Date.now(), notice.date);
           const scrapes = await server.api.value('count_over_time(up{job="second"}[1h])');
           await until(async () => (await server.api.value('count_over_time(up{job="second"}[1h])')) > scrapes + 1, "more scrapes of the old configuration");
 

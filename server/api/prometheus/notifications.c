@@ -40,8 +40,8 @@ static int collect(struct api_context *api, struct arena *arena, struct notices 
     if (rc != 0)
         return rc;
     *out = (struct notices){0};
-    reload->active = !atomic_get_relaxed(&api->reload_ok);
-    reload->since_unix_ms = atomic_get_relaxed(&api->reload_unix_ms);
+    reload->active = !atomic_get_acquire(&api->reload_ok); // pairs with server.c
+    reload->since_unix_ms = atomic_get_relaxed(&api->reload_failed_unix_ms);
     (void)snprintf(reload->text, sizeof reload->text, "Configuration reload has failed.");
     storage->active = stats.read_only;
     storage->since_unix_ms = time_now_unix_ms();

@@ -631,7 +631,8 @@ static void test_what_needs_attention_is_notified(void **state)
     f.api.reload_ok = true;
     expect_data("/api/v1/notifications", "[]");
     f.api.reload_ok = false;
-    f.api.reload_unix_ms = T0;
+    f.api.reload_unix_ms = T0 - 3600000;
+    f.api.reload_failed_unix_ms = T0;
     expect_data("/api/v1/notifications", "[{\"text\":\"Configuration reload has failed.\",\"date\":"
                                          "\"2023-11-15T00:00:00.000Z\",\"active\":true}]");
 }
@@ -657,7 +658,7 @@ static void test_who_listens_is_told_what_begins_and_what_ends(void **state)
     expect_events(&r.stream, ": listening\n\n");
     expect_events(&r.stream, "");
     f.api.reload_ok = false;
-    f.api.reload_unix_ms = T0;
+    f.api.reload_failed_unix_ms = T0;
     expect_events(&r.stream, FAILED "true}\n\n");
     expect_events(&r.stream, "");
     f.api.reload_ok = true;
@@ -671,7 +672,7 @@ static void test_who_comes_later_is_told_what_holds(void **state)
     (void)state;
     struct http_response r = {0};
     f.api.reload_ok = false;
-    f.api.reload_unix_ms = T0;
+    f.api.reload_failed_unix_ms = T0;
     api_notifications_live(&f.api, NULL, &r);
     expect_events(&r.stream, FAILED "true}\n\n");
     r.stream.done(r.stream.self);
