@@ -1,8 +1,9 @@
 // What is odd about spans and log records means the same in searches, lists, counts and answers.
 
 import assert from "node:assert/strict";
-import { attributes, span, writeLogs, writeSpans } from "./support/records.js";
-import { Telltale } from "./support/server.js";
+import { run } from "./support/process.js";
+import { attributes, log, ns, span, writeLogs, writeSpans } from "./support/records.js";
+import { Telltale, TELLTALE } from "./support/server.js";
 import { after, before, describe, it } from "./support/test.js";
 
 const NOW = Math.floor(Date.now() / 1000) - 60;
@@ -11,6 +12,8 @@ const trace = (n) => id(0x2000 + n, 32);
 const JSON_TYPE = { "content-type": "application/json" };
 
 /** As support/records.js, with any resource. */
+const postLogs = (api, records) =>
+  api.post("/v1/logs", JSON.stringify({ resourceLogs: [{ resource: { attributes: attributes({ "service.name": "odd" }) }, scopeLogs: [{ logRecords: records.map(log) }] }] }), JSON_TYPE);
 const postSpans = (api, resource, spans) =>
   api.post("/v1/traces", JSON.stringify({ resourceSpans: [{ resource: { attributes: attributes(resource) }, scopeSpans: [{ spans: spans.map(span) }] }] }), JSON_TYPE);
 
@@ -25,10 +28,17 @@ describe("odd records", () => {
   const values = async (path, field, params = {}) => Object.fromEntries((await data(`${path}/values`, { field, ...params })).values.map((v) => [v.value, v.count]));
 
   before(async () => {
-    server = await Telltale.start({ set: { "http.admin_api": "true" } });
+    server = await Telltale.start({ set: { "http.admin_api": "true", "limits.max_text_bytes": "1KiB" } });
     api = server.api;
   });
   after(() => server?.dispose());
+
+  /** Of `telltale traces`. */
+  const lines = async (...args) => {
+    const { code, stdout, stderr } = await run(TELLTALE, ["traces", "--url", server.url, ...args]);
+    assert.equal(code, 0, stderr);
+    return stdout.trimEnd().split("\n");
+  };
 
   /** Both as it came in and from parts. */
   const inBoth = async (check) => {
@@ -119,6 +129,116 @@ describe("odd records", () => {
     });
   });
 
+  it("of spans with the same ids the one that ends last is shown, and the others are counted", async () => {
+    const twice = trace(0x50);
+    const one = { trace: twice, id: id(1), start: NOW };
+    await writeSpans(api, "twice", [{ ...one, name: "begun", ms: null }, { ...one, name: "ended", ms: 20 }, { trace: twice, id: id(2), parent: id(1), name: "child", start: NOW, ms: 1 }]);
+    await writeSpans(api, "twice", [{ ...one, name: "early", ms: 10 }]);
+    await inBoth(async () => {
+      const shown = await data(`traces/${twice}`);
+      assert.deepEqual(shown.spans.map((s) => s.name), ["ended", "child"]);
+      assert.deepEqual([shown.duplicates, shown.span_count], [2, 2]);
+      assert.deepEqual(await ids("name = early"), [twice]);
+      const jaeger = (await api.get(`/jaeger/api/traces/${twice}`)).json.data[0];
+      assert.deepEqual(jaeger.spans.map((s) => s.operationName), ["ended", "child"]);
+      assert.deepEqual(jaeger.warnings, ["2 spans are left out: others have the same id"]);
+    });
+  });
+
+  it("spans without an end, in a circle, or by another clock have a hint", async () => {
+    const [open, circle, clock] = [trace(0x51), trace(0x52), trace(0x53)];
+    await writeSpans(api, "hints", [
+      { trace: open, id: id(1), name: "open", start: NOW, ms: null },
+      { trace: circle, id: id(1), parent: id(2), name: "one", start: NOW, ms: 2 },
+      { trace: circle, id: id(2), parent: id(1), name: "two", start: NOW + 0.001, ms: 1 },
+      { trace: clock, id: id(1), name: "call", start: NOW, ms: 1000 },
+    ]);
+    await writeSpans(api, "elsewhere", [{ trace: clock, id: id(2), parent: id(1), name: "answer", start: NOW + 5, ms: 100 }]);
+    await inBoth(async () => {
+      const spans = async (of) => (await data(`traces/${of}`)).spans;
+      const [unended] = await spans(open);
+      assert.deepEqual([unended.has_no_end, unended.duration_ns], [true, 0]);
+      assert.deepEqual(await ids("service = hints and not exists duration"), [open]);
+      assert.deepEqual(await ids("name = open and (duration >= 0s or duration < 0s)"), []);
+      assert.match((await lines(open)).at(-1), / open {2}\(no end\)$/);
+
+      const round = await spans(circle);
+      assert.deepEqual(round.map((s) => [s.name, s.depth, s.parents_are_circular]), [["one", 0, true], ["two", 1, undefined]]);
+      assert.match((await lines(circle)).at(-2), / one {2}\(its parents are circular\)$/);
+
+      const [, answer] = await spans(clock);
+      assert.equal(answer.clock_skew_ns, -4_550_000_000);
+      assert.match((await lines(clock)).at(-1), / answer {2}\(its clock seems to differ by -4\.55s\)$/);
+    });
+  });
+
+  it("log records of a trace stand with their span, or with the trace", async () => {
+    const told = trace(0x54);
+    await writeSpans(api, "told", [{ trace: told, id: id(1), name: "a", start: NOW, ms: 9 }, { trace: told, id: id(2), parent: id(1), name: "b", start: NOW, ms: 1 }]);
+    await writeLogs(api, "told", [
+      { at: NOW + 0.002, body: "second", trace: told, id: id(2) },
+      { at: NOW + 0.001, body: "first", trace: told, id: id(2) },
+      { at: NOW, body: "of a", trace: told, id: id(1) },
+      { at: NOW, body: "of none", trace: told },
+      { at: NOW, body: "of another", trace: trace(0x55), id: id(1) },
+    ]);
+    await inBoth(async () => {
+      const shown = await data(`traces/${told}`);
+      assert.deepEqual(shown.spans.map((s) => s.logs.map((l) => l.body)), [["of a"], ["first", "second"]]);
+      assert.equal(shown.logs_of_spans, 3);
+      assert.deepEqual(shown.logs.map((l) => l.body), ["of none"]);
+      assert.match((await lines(told)).at(-1), / b {2}2 log records$/);
+    });
+  });
+
+  it("a log record without a time has that of its observation, or of its arrival, and says so", async () => {
+    const before = Date.now() / 1000;
+    const sent = await postLogs(api, [
+      { at: 0, body: "observed", more: { timeUnixNano: undefined, observedTimeUnixNano: ns(NOW - 5) } },
+      { at: 0, body: "arrived", more: { timeUnixNano: undefined } },
+      { at: NOW, body: "timed", more: { observedTimeUnixNano: ns(NOW + 1) } },
+    ]);
+    assert.deepEqual([sent.status, sent.json.partialSuccess ?? {}], [200, {}]);
+    const time = (l) => Date.parse(l.time.replace(/\d{6}Z$/, "Z")) / 1000;
+    await inBoth(async () => {
+      const { logs } = await data("logs", { where: "service = odd", limit: 10 });
+      const of = (body) => logs.find((l) => l.body === body);
+      assert.deepEqual([time(of("observed")), of("observed").time_is_observed], [NOW - 5, true]);
+      assert.deepEqual([time(of("timed")), of("timed").time_is_observed], [NOW, undefined]);
+      assert.equal(of("arrived").time_is_observed, true);
+      assert.ok(time(of("arrived")) >= before - 0.001 && time(of("arrived")) <= Date.now() / 1000);
+    });
+  });
+
+  it("what lies too far in the future is refused, and the rest is kept", async () => {
+    const rejected = async (table) => Number((await api.get("/metrics")).text.match(new RegExp(`^telltale_store_rejected_records_total\\{table="${table}"\\} (\\d+)`, "m"))?.[1] ?? 0);
+    const before = [await rejected("spans"), await rejected("logs")];
+    const later = Date.now() / 1000 + 25 * 3600;
+    const spans = await postSpans(api, { "service.name": "later" }, [{ trace: trace(0x56), id: id(1), name: "later", start: later, ms: 1 }, { trace: trace(0x57), id: id(1), name: "now", start: NOW, ms: 1 }]);
+    assert.equal(spans.status, 200);
+    assert.equal(spans.json.partialSuccess.rejectedSpans, "1");
+    assert.match(spans.json.partialSuccess.errorMessage, /^1 of 2 spans were rejected; first: time \d+ is .* further in the future than is accepted \(storage\.max_future\)$/);
+    const logs = await postLogs(api, [{ at: later, body: "later" }]);
+    assert.equal(logs.json.partialSuccess.rejectedLogRecords, "1");
+    assert.deepEqual(await ids("service = later"), [trace(0x57)]);
+    assert.equal((await data("logs", { where: "body = later" })).logs.length, 0);
+    assert.deepEqual([await rejected("spans"), await rejected("logs")], before.map((n) => n + 1));
+  });
+
+  it("a text that is too long is cut between characters, and the row counts the cuts", async () => {
+    const long = "é".repeat(600); // 1,200 bytes
+    await postLogs(api, [{ at: NOW, body: `x${long}`, attributes: { "cut.one": long, short: "s" } }]);
+    await writeSpans(api, "cut", [{ trace: trace(0x58), id: id(1), name: "cut", start: NOW, ms: 1, attributes: { a: [long, long] } }]);
+    await inBoth(async () => {
+      const [row] = (await data("logs", { where: "exists telltale.truncated" })).logs;
+      assert.equal(row.body, `x${"é".repeat(511)}`);
+      assert.deepEqual(row.attributes, { "cut.one": "é".repeat(512), short: "s", "telltale.truncated": 2 });
+      const [shown] = (await data(`traces/${trace(0x58)}`)).spans;
+      assert.deepEqual(shown.attributes, { a: ["é".repeat(512), "é".repeat(512)], "telltale.truncated": 2 });
+      assert.deepEqual(await ids("telltale.truncated = 2"), [trace(0x58)]);
+    });
+  });
+
   it("of a trace that is too long the first spans count, and all answers say so", async () => {
     const [most, more, long] = [100_000, 500, trace(0x40)];
     for (let from = 0; from < most + more; from += 20_100)
@@ -132,6 +252,8 @@ describe("odd records", () => {
     const jaeger = (await api.get(`/jaeger/api/traces/${long}`)).json.data[0];
     assert.equal(jaeger.spans.length, most);
     assert.deepEqual(jaeger.warnings, ["500 more spans are left out"]);
+    assert.match((await lines("service = long"))[1], / 100,000\+ /);
+    assert.match((await lines(long))[0], / 100,000 spans \(and 500 more that are not shown\) /);
     const v3 = await api.get(`/api/v3/traces/${long}`);
     assert.match(v3.headers.get?.("warning") ?? v3.headers.warning, /more than 100,000 spans/);
   });
