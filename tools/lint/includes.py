@@ -21,6 +21,7 @@ EDGES = {
     "sdk/self": ["base", "telltale"],
     "sdk/declare": ["base", "telltale"],
     "sdk/sampling": ["base", "telltale"],
+    "sdk/text": ["base", "telltale", "core", "metrics"],
     "sdk/bridge": ["base", "telltale"],
     "sdk/remote": ["base", "codec", "telltale"],
     "sdk/exporters/wire": ["base"],

@@ -1,5 +1,5 @@
 /* The metrics of a provider in the formats that Prometheus reads, for programs with an HTTP server
- * of their own. */
+ * of their own. In libtelltale-text. */
 #ifndef TELLTALE_PROMETHEUS_TEXT_H
 #define TELLTALE_PROMETHEUS_TEXT_H
 
@@ -49,7 +49,8 @@ TT_API const char *tt_prometheus_content_type(enum tt_prometheus_format format);
 /* Collects and renders into `out`, at most `cap` bytes, not NUL-terminated; `*out_n` is how many.
  * Exponential histograms are native ones in protobuf; of the text formats, which cannot carry them,
  * they have the bucket of +Inf, _sum and _count, and so they have in protobuf below scale -4.
- * `options` may be NULL. TT_ERR_SPACE: `*out_n` is how many bytes it takes. */
+ * `options` may be NULL. TT_ERR_SPACE: `*out_n` is how many bytes it takes. TT_ERR_INVALID: a
+ * NULL, or libtelltale is of another release than libtelltale-text. */
 TT_API int tt_prometheus_render(tt_meter_provider *provider, const tt_prometheus_options *options,
                                 char *out, size_t cap, size_t *out_n);
 

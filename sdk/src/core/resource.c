@@ -6,10 +6,9 @@
 #include "base/str.h"
 #include "core/problem.h"
 #include "core/text.h"
+#include "core/version.h"
 
 enum { PAIRS_MAX = 64, TEXT_MAX = 8192 };
-
-#define TT_VERSION "0.1.0"
 
 /* --- making ---------------------------------------------------------------------------------- */
 

@@ -1,5 +1,5 @@
 /* Prometheus's text formats: what stands above the samples. */
-#include "metrics/prometheus_text.h"
+#include "text/text.h"
 
 #include "base/num.h"
 

@@ -2,7 +2,7 @@
  * of the protobuf format. */
 #include "base/num.h"
 #include "core/proto.h"
-#include "metrics/prometheus_names.h"
+#include "text/names.h"
 
 enum { EXEMPLAR_LABELS_MAX = 60 };
 

@@ -1,6 +1,6 @@
 /* By OpenTelemetry's specification of compatibility with Prometheus: units become words at the end
  * of the name, characters that Prometheus did not know before version 3 become underscores. */
-#include "metrics/prometheus_names.h"
+#include "text/names.h"
 
 #include "base/num.h"
 #include "base/str.h"

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/num.h"
-#include "metrics/prometheus_text.h"
+#include "text/text.h"
 
 static char *put(char *to, struct str s)
 {
@@ -87,7 +87,7 @@ static void put_exemplar(const struct exemplar *e, void *arg)
 static inline void end_sample(struct writer *w, struct series *s, size_t bucket)
 {
     if (UNLIKELY(w->openmetrics && atomic_get_relaxed(&s->reservoir)))
-        exemplar_of_bucket(s, bucket, put_exemplar, w);
+        w->inside->exemplar_of_bucket(s, bucket, put_exemplar, w);
     buf_putc(w->out, '\n');
 }
 

@@ -8,7 +8,7 @@
 #include <math.h>
 
 #include "core/message.h"
-#include "metrics/prometheus_writer.h"
+#include "text/writer.h"
 
 enum { FAMILY_NAME = 1, FAMILY_HELP, FAMILY_TYPE, FAMILY_METRIC, FAMILY_UNIT };
 enum { METRIC_GAUGE = 2, METRIC_COUNTER = 3, METRIC_HISTOGRAM = 7 };
@@ -146,8 +146,8 @@ static void put_counter(struct writer *w, const struct point *p)
     size_t created_n = (size_t)(put_time(created, COUNTER_CREATED, s->start_unix_ns) - created);
     w->part.n = 0;
     if (UNLIKELY(atomic_get_relaxed(&s->reservoir) != NULL))
-        exemplar_of_bucket(s, 0, put_exemplar,
-                           &(struct exemplar_place){.w = w, .field = COUNTER_EXEMPLAR});
+        w->inside->exemplar_of_bucket(s, 0, put_exemplar,
+                                      &(struct exemplar_place){.w = w, .field = COUNTER_EXEMPLAR});
     size_t n = FIXED64_FIELD + w->part.n + created_n;
     char *to = put_metric(w, s, bytes_field_size(n));
     if (!to)
@@ -176,8 +176,8 @@ static void put_bucket(struct writer *w, struct series *s, size_t i, double boun
     size_t at = message_open(&w->part, BUCKET);
     message_int(&w->part, BUCKET_COUNT, count);
     message_double(&w->part, BUCKET_BOUND, bound);
-    exemplar_of_bucket(s, i, put_exemplar,
-                       &(struct exemplar_place){.w = w, .field = BUCKET_EXEMPLAR});
+    w->inside->exemplar_of_bucket(s, i, put_exemplar,
+                                  &(struct exemplar_place){.w = w, .field = BUCKET_EXEMPLAR});
     message_close(&w->part, at);
 }
 
@@ -195,7 +195,8 @@ static void put_buckets(struct writer *w, const struct point *p)
 
 static void put_native_exemplars(struct writer *w, struct series *s)
 {
-    exemplars_each(s, 0, put_exemplar, &(struct exemplar_place){.w = w, .field = NATIVE_EXEMPLAR});
+    w->inside->exemplars(s, 0, put_exemplar,
+                         &(struct exemplar_place){.w = w, .field = NATIVE_EXEMPLAR});
 }
 
 static void put_histogram(struct writer *w, struct point *p)

@@ -1,6 +1,6 @@
 /* The escaping schemes of Prometheus, for names that are not plain identifiers: what a scraper asks
  * for by "escaping=" in its Accept header. They lose nothing but for the underscores. */
-#include "metrics/prometheus_names.h"
+#include "text/names.h"
 
 static bool is_digit(char c)
 {

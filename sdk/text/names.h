@@ -1,6 +1,6 @@
 /* OpenTelemetry's names and labels in Prometheus's terms. */
-#ifndef TELLTALE_METRICS_PROMETHEUS_NAMES_H
-#define TELLTALE_METRICS_PROMETHEUS_NAMES_H
+#ifndef TELLTALE_SDK_TEXT_NAMES_H
+#define TELLTALE_SDK_TEXT_NAMES_H
 
 #include "base/buf.h"
 #include "metrics/exemplar.h"

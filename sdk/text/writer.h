@@ -1,14 +1,13 @@
-/* Prometheus's formats while they are written. prometheus_render.c goes through all there is;
- * prometheus_text.c has what stands above the samples in the text formats, prometheus_samples.c
- * their samples; prometheus_proto.c has the protobuf format, prometheus_native.c its native
+/* Prometheus's formats while they are written. render.c goes through all there is;
+ * text.c has what stands above the samples in the text formats, samples.c
+ * their samples; proto.c has the protobuf format, native.c its native
  * histograms. */
-#ifndef TELLTALE_METRICS_PROMETHEUS_WRITER_H
-#define TELLTALE_METRICS_PROMETHEUS_WRITER_H
+#ifndef TELLTALE_SDK_TEXT_WRITER_H
+#define TELLTALE_SDK_TEXT_WRITER_H
 
 #include "base/buf.h"
-#include "metrics/exemplar.h"
-#include "metrics/prometheus_names.h"
-#include "metrics/provider.h"
+#include "metrics/inside.h"
+#include "text/names.h"
 
 enum { SERIES_BATCH = 64 };
 
@@ -29,6 +28,7 @@ struct prometheus_format {
 extern const struct prometheus_format prometheus_text, prometheus_proto;
 
 struct writer {
+    const tt_inside *inside;
     tt_meter_provider *provider;
     tt_prometheus_options options;
     struct prometheus_form form;

@@ -1,8 +1,8 @@
 /* Samples of the text formats, and what both parts of their writer use. */
-#ifndef TELLTALE_METRICS_PROMETHEUS_TEXT_H
-#define TELLTALE_METRICS_PROMETHEUS_TEXT_H
+#ifndef TELLTALE_SDK_TEXT_TEXT_H
+#define TELLTALE_SDK_TEXT_TEXT_H
 
-#include "metrics/prometheus_writer.h"
+#include "text/writer.h"
 
 void text_put_number(struct writer *w, const struct point *p);
 void text_put_histogram(struct writer *w, struct point *p);

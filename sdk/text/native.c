@@ -6,7 +6,7 @@
  * with its distance from the one before, and for each bucket how much its count differs from that
  * of the one before. A gap of up to two empty buckets is cheaper within a span than between two. */
 #include "core/message.h"
-#include "metrics/prometheus_writer.h"
+#include "text/writer.h"
 
 enum { SCHEMA_MIN = -4, SCHEMA_MAX = 8, GAP_MAX = 2, SPANS_MAX = EXP_BUCKETS / 2 };
 enum { SCHEMA = 5, ZERO_THRESHOLD, ZERO_COUNT, NEGATIVE_SPAN = 9, NEGATIVE_DELTA = 10 };

@@ -4,9 +4,9 @@
  * stream of another type than the first of its family is left out and told as a conflict. */
 #include <stdlib.h>
 
-#include "core/problem.h"
 #include "core/resource.h"
-#include "metrics/prometheus_writer.h"
+#include "core/version.h"
+#include "text/writer.h"
 
 static const size_t RENDER_MAX = (size_t)1 << 30;
 
@@ -102,13 +102,13 @@ static void put_numbers(struct writer *w, struct series **batch, size_t n)
         double number;
     } read[SERIES_BATCH];
     struct point *p = w->point;
-    cell_read_begin();
+    w->inside->read_begin();
     for (size_t i = 0; i < n; i++) {
-        point_read(p, batch[i]);
+        w->inside->read(p, batch[i]);
         read[i].integer = p->integer;
         read[i].number = p->number;
     }
-    cell_read_end();
+    w->inside->read_end();
     for (size_t i = 0; i < n; i++) {
         if (UNLIKELY(batch[i]->text_form != w->form_id) && !keep_labels(w, batch[i]))
             continue;
@@ -124,9 +124,9 @@ static void put_histograms(struct writer *w, struct series **batch, size_t n)
     for (size_t i = 0; i < n; i++) {
         if (UNLIKELY(batch[i]->text_form != w->form_id) && !keep_labels(w, batch[i]))
             continue;
-        cell_read_begin();
-        point_read(w->point, batch[i]);
-        cell_read_end();
+        w->inside->read_begin();
+        w->inside->read(w->point, batch[i]);
+        w->inside->read_end();
         w->format->histogram(w, w->point);
     }
 }
@@ -143,7 +143,7 @@ static bool put_stream(struct writer *w, struct stream *s, bool head)
     struct series *batch[SERIES_BATCH];
     size_t from = 0, n;
     bool any = false;
-    while ((n = stream_series(s, &from, batch, SERIES_BATCH))) {
+    while ((n = w->inside->series(s, &from, batch, SERIES_BATCH))) {
         if (!any && head)
             w->format->head(w);
         any = true;
@@ -166,7 +166,7 @@ static struct stream **sorted_streams(const struct writer *w, size_t *out_n)
 {
     size_t n = 0, cap = 0;
     struct stream **list = NULL, *s = NULL;
-    while ((s = provider_next_stream(w->provider, s, 0))) {
+    while ((s = w->inside->next_stream(w->provider, s, 0))) {
         if (!keep_family(w, s) || !keep_scope(w, s->instrument->meter))
             goto fail;
         if (n == cap) {
@@ -201,9 +201,10 @@ static int put_streams(struct writer *w)
             first = NULL;
         }
         if (w->target && strcmp(s->family, "target_info") == 0)
-            problem(TT_PROBLEM_CONFLICT, "the name of the resource's metric; left out", s->family);
+            w->inside->problem(TT_PROBLEM_CONFLICT, "the name of the resource's metric; left out",
+                               s->family);
         else if (first && strcmp(prometheus_type(first), prometheus_type(s)) != 0)
-            problem(TT_PROBLEM_CONFLICT, "two types of one name; left out", s->family);
+            w->inside->problem(TT_PROBLEM_CONFLICT, "two types of one name; left out", s->family);
         else if (put_stream(w, s, !first) && !first)
             first = s;
     }
@@ -235,21 +236,24 @@ static void writer_init(struct writer *w, const tt_prometheus_options *options)
 
 static int render(tt_meter_provider *p, const tt_prometheus_options *options, struct buf *out)
 {
-    struct writer w = {.provider = p, .out = out, .part = BUF_MAX(out->max)};
+    struct writer w = {
+        .inside = tt_inside_of(TT_VERSION), .provider = p, .out = out, .part = BUF_MAX(out->max)};
+    if (!w.inside)
+        return TT_ERR_INVALID;
     writer_init(&w, options);
     w.point = malloc(sizeof *w.point);
     if (!w.point)
         return TT_ERR_NOMEM;
-    int64_t began = provider_collect_begin(p);
+    int64_t began = w.inside->collect_begin(p);
     w.target = !w.options.without_target && p->resource->set->n;
     if (w.target)
         w.format->target(&w, p->resource->set);
     int rc = put_streams(&w);
-    provider_collect_end(p);
+    w.inside->collect_end(p);
     w.format->end(&w);
     out->failed |= buf_failed(&w.part);
     int status = rc == TT_OK && buf_failed(out) ? TT_ERR_SPACE : rc;
-    provider_collected(p, began, (tt_collection){.points = w.points, .status = status});
+    w.inside->collected(p, began, (tt_collection){.points = w.points, .status = status});
     buf_done(&w.part);
     free(w.point);
     return rc;
