@@ -66,11 +66,13 @@ struct str otlp_value_text(const struct otlp_value *v, struct arena *arena);
 
 /* ---- data points ---- */
 
+enum { OTLP_TRACE_ID_BYTES = 16, OTLP_SPAN_ID_BYTES = 8 };
+
 struct otlp_exemplar {
     struct otlp_attributes attributes;
     uint64_t time_unix_ns;
     double value;
-    struct str trace_id, span_id; /* raw bytes; usually 16 and 8 */
+    struct str trace_id, span_id; /* raw bytes; of another length: no id */
 };
 
 enum { OTLP_FLAG_NO_RECORDED_VALUE = 1 };

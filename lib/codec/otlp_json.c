@@ -144,22 +144,32 @@ static int hex_value(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+static bool decode_hex(struct str text, char *out)
+{
+    for (size_t i = 0; i + 1 < text.n; i += 2) {
+        int high = hex_value(text.p[i]), low = hex_value(text.p[i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        out[i / 2] = (char)(high << 4 | low);
+    }
+    return text.n % 2 == 0;
+}
+
+/* What is no hex stays text, with a zero byte where it would be as long as an id: one bad id is its
+ * row's matter, not the request's. */
 static struct str read_hex(struct json_reader *r)
 {
     struct str text = json_read_string(r);
-    char *p = r->damage ? NULL : arena_alloc(r->arena, text.n / 2);
-    bool good = text.n % 2 == 0;
-    for (size_t i = 0; p && i + 1 < text.n && good; i += 2) {
-        int high = hex_value(text.p[i]), low = hex_value(text.p[i + 1]);
-        good = high >= 0 && low >= 0;
-        if (good)
-            p[i / 2] = (char)(high << 4 | low);
-    }
-    if (!p || !good) {
-        json_damage(r, p ? "expected hex digits" : "no memory for an id");
+    char *p = r->damage ? NULL : arena_alloc(r->arena, text.n + 1);
+    if (!p) {
+        json_damage(r, "no memory for an id");
         return (struct str){0};
     }
-    return str_of(p, text.n / 2);
+    if (decode_hex(text, p))
+        return str_of(p, text.n / 2);
+    memcpy(p, text.p, text.n);
+    p[text.n] = '\0';
+    return str_of(p, text.n + (text.n == OTLP_TRACE_ID_BYTES || text.n == OTLP_SPAN_ID_BYTES));
 }
 
 static struct str read_base64(struct json_reader *r)

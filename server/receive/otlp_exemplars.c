@@ -5,7 +5,7 @@
 #include "base/num.h"
 #include "base/time.h"
 
-enum { EXEMPLAR_CHARACTERS = 128, ID_BYTES_MAX = 64 };
+enum { EXEMPLAR_CHARACTERS = 128 };
 
 static struct str hex(struct str bytes, struct arena *arena)
 {
@@ -36,10 +36,15 @@ static size_t characters(struct str s)
     return n;
 }
 
-static void add_id(struct label *v, size_t *n, struct str name, struct str id, struct arena *arena)
+/* What is no id is left out. */
+static size_t add_ids(struct label *v, const struct otlp_exemplar *e, struct arena *arena)
 {
-    if (id.n <= ID_BYTES_MAX && !is_zero(id))
-        v[(*n)++] = (struct label){name, hex(id, arena)};
+    size_t n = 0;
+    if (e->span_id.n == OTLP_SPAN_ID_BYTES && !is_zero(e->span_id))
+        v[n++] = (struct label){STR("span_id"), hex(e->span_id, arena)};
+    if (e->trace_id.n == OTLP_TRACE_ID_BYTES && !is_zero(e->trace_id))
+        v[n++] = (struct label){STR("trace_id"), hex(e->trace_id, arena)};
+    return n;
 }
 
 /* Adds the filtered attributes; false when they cannot be labels, or are too long together. */
@@ -65,17 +70,12 @@ static struct labels exemplar_labels(const struct otlp_exemplar *e, struct arena
     struct str bad;
     if (!v)
         return (struct labels){0};
-    size_t n_ids = 0;
-    add_id(v, &n_ids, STR("span_id"), e->span_id, arena);
-    add_id(v, &n_ids, STR("trace_id"), e->trace_id, arena);
-    size_t n = n_ids;
+    size_t n_ids = add_ids(v, e, arena), n = n_ids;
     if (add_attributes(v, &n, &e->attributes, arena)) {
         long kept = labels_canonicalise(v, n, &bad);
         if (kept >= 0)
             return (struct labels){v, (size_t)kept};
-        n_ids = 0; // two of one name: sorted among the ids; begin again without them
-        add_id(v, &n_ids, STR("span_id"), e->span_id, arena);
-        add_id(v, &n_ids, STR("trace_id"), e->trace_id, arena);
+        n_ids = add_ids(v, e, arena); // two of one name: sorted among the ids; begin again
     }
     return (struct labels){v, n_ids};
 }

@@ -2,9 +2,14 @@
 
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "base/compiler.h"
 
-enum { TRACE_ID_BYTES = 16, SPAN_ID_BYTES = 8, LIST_MAX = OTLP_RECORD_LIST_MAX };
+enum {
+    TRACE_ID_BYTES = OTLP_TRACE_ID_BYTES,
+    SPAN_ID_BYTES = OTLP_SPAN_ID_BYTES,
+    LIST_MAX = OTLP_RECORD_LIST_MAX
+};
 
 struct translation {
     struct arena *arena;
@@ -240,18 +245,30 @@ static void add_log(struct translation *t, const struct otlp_log_record *l, stru
     add_note(t, r);
 }
 
-/* What is wrong with a span, with its field; NULL: nothing. */
-static const char *fault_of(const struct otlp_span *s)
+static int bad_id(const char *field, struct str id, int expected, struct err *err)
+{
+    enum { SHOWN = 32 };
+    struct buf value = BUF_MAX(256);
+    str_quote_visible(&value, str_sub(id, 0, SHOWN));
+    int rc = err_set(err, ERR_INVALID, "%s: expected %d bytes that are not all zero, got %.*s%s",
+                     field, expected, STR_ARG(buf_str(&value)), id.n > SHOWN ? "…" : "");
+    buf_done(&value);
+    return rc;
+}
+
+/* Is a span what one must be? The message names the field. */
+static int check_span(const struct otlp_span *s, struct err *err)
 {
     if (!is_id(s->trace_id, TRACE_ID_BYTES))
-        return "trace_id: expected 16 bytes that are not all zero";
+        return bad_id("trace_id", s->trace_id, TRACE_ID_BYTES, err);
     if (!is_id(s->span_id, SPAN_ID_BYTES))
-        return "span_id: expected 8 bytes that are not all zero";
+        return bad_id("span_id", s->span_id, SPAN_ID_BYTES, err);
     if (s->start_unix_ns == 0)
-        return "start_time_unix_nano: not given";
+        return err_set(err, ERR_INVALID, "start_time_unix_nano: not given");
     if (s->start_unix_ns > INT64_MAX || s->end_unix_ns > INT64_MAX)
-        return "start_time_unix_nano, end_time_unix_nano: later than the year 2262";
-    return NULL;
+        return err_set(err, ERR_INVALID,
+                       "start_time_unix_nano, end_time_unix_nano: later than the year 2262");
+    return 0;
 }
 
 struct place {
@@ -263,7 +280,7 @@ static void reject(struct translation *t, const struct place *at, const char *fa
     t->out->rejected++;
     if (t->out->message[0] == '\0')
         (void)snprintf(t->out->message, sizeof t->out->message,
-                       "resource_spans[%zu].scope_spans[%zu].spans[%zu].%s", at->resource,
+                       "resource_spans[%zu].scope_spans[%zu].spans[%zu].%.150s", at->resource,
                        at->scope, at->row, fault); // cut if too long
 }
 
@@ -294,9 +311,9 @@ static void add_rows(struct translation *t, struct record_batch *b, struct recor
                      const struct otlp_scope_records *scope, struct place at)
 {
     for (at.row = 0; at.row < scope->n; at.row++) {
-        const char *fault = scope->spans ? fault_of(&scope->spans[at.row]) : NULL;
-        if (fault) {
-            reject(t, &at, fault);
+        struct err why;
+        if (scope->spans && check_span(&scope->spans[at.row], &why) != 0) {
+            reject(t, &at, why.message);
             continue;
         }
         struct record *r = record_batch_add(b, g);

@@ -243,6 +243,22 @@ describe("the API of logs", () => {
     });
   });
 
+  it("one bad id is its row's matter, not the batch's", async () => {
+    const at = String(BigInt(NOW) * 10n ** 9n);
+    const logs = ["abc", "zzzzzzzzzzzzzzzz", "abcd", TRACE].map((traceId, i) => ({ timeUnixNano: at, body: { stringValue: `odd id ${i}` }, traceId, spanId: "zzzzzzzz" }));
+    const kept = await api.post("/v1/logs", JSON.stringify({ resourceLogs: [{ scopeLogs: [{ logRecords: logs }] }] }), { "content-type": "application/json" });
+    assert.equal(kept.status, 200, kept.text);
+    assert.equal((await data("logs", { where: 'body =~ "^odd id"' })).logs.length, 4);
+    assert.equal((await data("logs", { where: `body =~ "^odd id" and trace_id = ${TRACE}` })).logs.length, 1);
+
+    const span = { traceId: TRACE, spanId: "b7ad6b7169203331", name: "s", startTimeUnixNano: at };
+    const spans = [span, { ...span, traceId: "zz" }];
+    const partly = await api.post("/v1/traces", JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans }] }] }), { "content-type": "application/json" });
+    assert.equal(partly.status, 200, partly.text);
+    assert.equal(Number(partly.json.partialSuccess.rejectedSpans), 1);
+    assert.match(partly.json.partialSuccess.errorMessage, /spans\[1\]\.trace_id: .*"zz"/);
+  });
+
   it("says what is wrong", async () => {
     const wrong = { "logs?where=severity%20=%20loud": /severity/, "logs?after=now": /after/, "logs?order=up": /order/, "logs/context?id=x": /id/, "logs/histogram?step=0s": /step/, "logs/histogram?start=0&step=1s": /steps/, "logs?limit=10001": /limit/ };
     for (const [path, message] of Object.entries(wrong)) {

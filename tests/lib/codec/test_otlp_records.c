@@ -173,7 +173,7 @@ static void test_a_wrong_field_is_named(void **state)
     static const struct {
         const char *body, *message;
     } cases[] = {
-        {"{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{},{\"traceId\":\"xyz\"}]}]}]}",
+        {"{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{},{\"traceId\":5}]}]}]}",
          "spans[1].trace_id"},
         {"{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"name\":5}]}]}]}", "spans[0].name"},
         {"{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"events\":[{\"timeUnixNano\":-1}]}]}]}]"

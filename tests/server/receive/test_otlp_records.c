@@ -134,7 +134,13 @@ static void test_spans_without_ids_or_start_are_rejected_by_name(void **state)
     } cases[] = {
         {SPANS("{\"spanId\":\"0102030405060708\",\"startTimeUnixNano\":1}"), "trace_id"},
         {SPANS("{\"traceId\":\"00000000000000000000000000000000\"}"), "trace_id"},
-        {SPANS("{\"traceId\":\"0102\"}"), "trace_id"},
+        {SPANS("{\"traceId\":\"0102\"}"),
+         "trace_id: expected 16 bytes that are not all zero, got \"\\x01\\x02\""},
+        {SPANS("{\"traceId\":\"abc\"}"),
+         "trace_id: expected 16 bytes that are not all zero, got \"abc\""},
+        {SPANS("{\"traceId\":\"zzzzzzzzzzzzzzzz\"}"), "trace_id: expected 16 bytes"},
+        {SPANS("{\"traceId\":\"000102030405060708090a0b0c0d0e0f\",\"spanId\":\"zzzzzzzz\"}"),
+         "span_id: expected 8 bytes"},
         {SPANS(
              "{\"traceId\":\"000102030405060708090a0b0c0d0e0f\",\"spanId\":\"0000000000000000\"}"),
          "span_id"},
@@ -151,6 +157,19 @@ static void test_spans_without_ids_or_start_are_rejected_by_name(void **state)
         if (!strstr(outcome.message, cases[i].message))
             fail_msg("\"%s\" does not name %s", outcome.message, cases[i].message);
     }
+}
+
+static void test_log_records_with_ids_that_are_no_hex_are_kept_without(void **state)
+{
+    (void)state;
+    translate(true, LOGS("{\"traceId\":\"abc\",\"spanId\":\"zzzzzzzz\"},"
+                         "{\"traceId\":\"zzzzzzzzzzzzzzzz\"},{" IDS "}"));
+    assert_int_equal(outcome.rejected, 0);
+    assert_int_equal(record_batch_count(&batch), 3);
+    assert_int_equal(row(0)->fields[LOG_TRACE_ID].type, ANY_NONE);
+    assert_int_equal(row(0)->fields[LOG_SPAN_ID].type, ANY_NONE);
+    assert_int_equal(row(1)->fields[LOG_TRACE_ID].type, ANY_NONE);
+    assert_int_equal(row(2)->fields[LOG_TRACE_ID].n, 16);
 }
 
 static void test_good_spans_beside_bad_ones_are_kept(void **state)
@@ -302,6 +321,7 @@ int main(void)
         cmocka_unit_test(test_a_span_becomes_a_row_with_its_source),
         cmocka_unit_test(test_events_and_links_become_maps),
         cmocka_unit_test(test_spans_without_ids_or_start_are_rejected_by_name),
+        cmocka_unit_test(test_log_records_with_ids_that_are_no_hex_are_kept_without),
         cmocka_unit_test(test_good_spans_beside_bad_ones_are_kept),
         cmocka_unit_test(test_odd_times_and_parents_are_kept_as_far_as_they_say_something),
         cmocka_unit_test(test_a_log_record_becomes_a_row),

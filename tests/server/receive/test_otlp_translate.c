@@ -182,7 +182,7 @@ static void test_exemplars_carry_ids_and_short_attributes(void **state)
         ",\"asInt\":1,\"exemplars\":[{\"timeUnixNano\":\"1500000000\",\"asDouble\":2,\"traceId\":"
         "\"5b8efff798038103d269b633813fc60c\",\"spanId\":\"eee19b7ec3c1b174\","
         "\"filteredAttributes\":[{\"key\":\"user\",\"value\":{\"stringValue\":\"me\"}}]},"
-        "{\"asInt\":1,\"traceId\":\"00000000000000000000000000000000\"},"
+        "{\"asInt\":1,\"traceId\":\"00000000000000000000000000000000\",\"spanId\":\"zzzzzzzz\"},"
         "{\"asInt\":3,\"spanId\":\"eee19b7ec3c1b174\",\"filteredAttributes\":[{\"key\":\"k\","
         "\"value\":{\"stringValue\":\"0123456789012345678901234567890123456789012345678901234567890"
         "1234567890123456789012345678901234567890123456789012345678901234567\"}}]}]}]}}");
