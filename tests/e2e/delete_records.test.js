@@ -95,4 +95,23 @@ describe("retention by service", () => {
       await server.dispose();
     }
   });
+
+  it("leaves no name of an attribute behind", async () => {
+    const server = await Telltale.start({ config: overrides([]).replace(/ overrides:/, " logs: 90d"), set: { "http.admin_api": "true" } });
+    const fields = async () => {
+      assert.equal((await server.api.post("/api/v1/admin/telltale/flush?merge=1", "")).status, 200);
+      return (await server.api.get("/api/v1/logs/fields", { prefix: "resource.enduser" })).json.data;
+    };
+    try {
+      await writeLogs(server.api, "debug", [{ at: NOW - 2 * DAY, body: "over" }], { "enduser.id.4711": "x" });
+      await writeLogs(server.api, "shop", [{ at: NOW - 2 * DAY, body: "old" }]);
+      assert.deepEqual(await fields(), ["resource.enduser.id.4711"]);
+      writeFileSync(join(server.dir, "telltale.yml"), overrides([`{signal: logs, selector: '{"resource.service.name"="debug"}', keep: 1d}`]));
+      assert.equal((await server.api.post("/-/reload", "")).status, 200);
+      assert.deepEqual(await fields(), []);
+      assert.deepEqual(await logs(server), ["old"]);
+    } finally {
+      await server.dispose();
+    }
+  });
 });

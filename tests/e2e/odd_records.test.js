@@ -259,12 +259,13 @@ describe("odd records", () => {
   });
 
   it("what a deletion took is in no list of services and fields", async () => {
-    await writeSpans(api, "victim", [{ trace: trace(0x20), id: id(1), name: "v", start: NOW, ms: 1 }], { "enduser.id.4711": "x" });
+    await writeSpans(api, "victim", [{ trace: trace(0x20), id: id(1), name: "v", start: NOW, ms: 1, attributes: { "secret.4711": 1 } }], { "enduser.id.4711": "x" });
+    assert.deepEqual(await data("spans/fields", { prefix: "secret" }), ["attributes.secret.4711"]);
     await inBoth(async () => assert.deepEqual(await data("spans/fields", { prefix: "resource.enduser" }), ["resource.enduser.id.4711"]));
     const gone = await api.post("/api/v1/admin/traces/delete?where=service%3Dvictim", "");
     assert.equal(gone.json.data.deleted, 1);
     await inBoth(async () => {
-      assert.deepEqual(await data("spans/fields", { prefix: "resource.enduser" }), []);
+      for (const prefix of ["resource.enduser", "secret"]) assert.deepEqual(await data("spans/fields", { prefix }), []);
       assert.equal((await api.get("/jaeger/api/services")).json.data.includes("victim"), false);
     });
   });
