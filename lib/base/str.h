@@ -95,8 +95,8 @@ size_t str_distance(struct str a, struct str b);
 struct buf;
 void str_quote(struct buf *out, struct str s);
 
-/* The same as a PromQL literal, for people: bytes that are no UTF-8 and characters that do not print
- * are escaped, too. It reads back to the same bytes. */
+/* The same as a PromQL literal, for people: bytes that are no UTF-8 and characters that do not
+ * print are escaped, too. It reads back to the same bytes. */
 void str_quote_visible(struct buf *out, struct str s);
 
 /* Copy as a NUL-terminated heap string; NULL when out of memory. Caller frees. */

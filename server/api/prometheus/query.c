@@ -73,13 +73,13 @@ static bool read_common(const struct api_context *api, const struct http_request
                                   .patience_ms = quick ? PATIENCE_MS : 0,
                                   .cancelled = quick ? NULL : client_gone,
                                   .self = (void *)(uintptr_t)q};
-    if (out->expr.n == 0) {
-        answer_bad_param(r, "query", "1:1: parse error: no expression found in input");
+    if (!read_timeout(q, r, &out->timeout_ms) ||
+        !param_duration(q, r, "lookback_delta", false, &out->lookback_ms) ||
+        !param_limit(q, r, "limit", &out->limit) || !read_aggregates(q, r, &out->aggregates))
         return false;
-    }
-    return read_aggregates(q, r, &out->aggregates) && param_limit(q, r, "limit", &out->limit) &&
-           read_timeout(q, r, &out->timeout_ms) &&
-           param_duration(q, r, "lookback_delta", false, &out->lookback_ms);
+    if (out->expr.n == 0)
+        answer_bad_param(r, "query", "1:1: parse error: no expression found in input");
+    return out->expr.n > 0;
 }
 
 static const char *const type_names[] = {
@@ -267,10 +267,11 @@ static bool is_within_time(struct http_response *r, const char *name, int64_t t_
 void api_query(void *self, const struct http_request *q, struct http_response *r)
 {
     struct query_request request;
-    if (!read_common(self, q, r, &request) ||
-        !param_time(q, r, "time", time_now_unix_ms(), &request.start_ms) ||
-        !is_within_time(r, "time", request.start_ms))
+    int64_t t_unix_ms;
+    if (!param_time(q, r, "time", time_now_unix_ms(), &t_unix_ms) ||
+        !is_within_time(r, "time", t_unix_ms) || !read_common(self, q, r, &request))
         return;
+    request.start_ms = t_unix_ms;
     request.instant = true;
     answer_instant(self, q, r, &request);
 }
@@ -305,27 +306,37 @@ static bool few_enough_points(struct api_context *api, struct http_response *r,
     return false;
 }
 
+/* Start, end and step, in the order in which Prometheus finds fault with them. */
+static bool read_range(struct api_context *api, const struct http_request *q,
+                       struct http_response *r, struct query_request *out)
+{
+    if (http_param(q, "start").n == 0) {
+        answer_bad_param(r, "start", "cannot parse \"\" to a valid timestamp");
+        return false;
+    }
+    if (!param_time(q, r, "start", 0, &out->start_ms) || !is_within_time(r, "start", out->start_ms))
+        return false;
+    if (http_param(q, "end").n == 0) {
+        answer_bad_param(r, "end", "cannot parse \"\" to a valid timestamp");
+        return false;
+    }
+    if (!param_time(q, r, "end", 0, &out->end_ms) || !is_within_time(r, "end", out->end_ms))
+        return false;
+    if (out->end_ms < out->start_ms) {
+        answer_bad_param(r, "end", "end timestamp must not be before start time");
+        return false;
+    }
+    return param_duration(q, r, "step", true, &out->step_ms) && few_enough_points(api, r, out);
+}
+
 void api_query_range(void *self, const struct http_request *q, struct http_response *r)
 {
-    struct query_request request;
-    if (!read_common(self, q, r, &request))
+    struct query_request range, request;
+    if (!read_range(self, q, r, &range) || !read_common(self, q, r, &request))
         return;
-    if (http_param(q, "start").n == 0 || http_param(q, "end").n == 0) {
-        const char *name = http_param(q, "start").n == 0 ? "start" : "end";
-        answer_bad_param(r, name, "cannot parse \"\" to a valid timestamp");
-        return;
-    }
-    if (!param_time(q, r, "start", 0, &request.start_ms) ||
-        !param_time(q, r, "end", 0, &request.end_ms) ||
-        !is_within_time(r, "start", request.start_ms) || !is_within_time(r, "end", request.end_ms))
-        return;
-    if (request.end_ms < request.start_ms) {
-        answer_bad_param(r, "end", "end timestamp must not be before start time");
-        return;
-    }
-    if (!param_duration(q, r, "step", true, &request.step_ms) ||
-        !few_enough_points(self, r, &request))
-        return;
+    request.start_ms = range.start_ms;
+    request.end_ms = range.end_ms;
+    request.step_ms = range.step_ms;
     answer_range(self, q, r, &request);
 }
 

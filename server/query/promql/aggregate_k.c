@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/num.h"
 #include "model/histogram.h"
 #include "query/promql/group.h"
 #include "query/promql/open.h"
@@ -268,6 +269,13 @@ static int k_next(struct op *op, struct row *out)
 
 /* --- parameters ------------------------------------------------------------------------------- */
 
+static int no_integer(struct eval *ev, double v, const char *what)
+{
+    char text[NUM_DOUBLE_MAX];
+    size_t n = num_format_short(text, v);
+    return err_set(ev->err, ERR_UNSUPPORTED, "Scalar value %.*s %s int64", (int)n, text, what);
+}
+
 static int check_parameter(struct eval *ev, const struct node *n, const double *v, size_t steps)
 {
     bool ratio = n->aggregate.op == TOKEN_LIMIT_RATIO;
@@ -285,9 +293,9 @@ static int check_parameter(struct eval *ev, const struct node *n, const double *
         return err_set(ev->err, ERR_UNSUPPORTED,
                        ratio ? "Ratio value is NaN" : "Parameter value is NaN");
     if (!ratio && min <= -0x1p63)
-        return err_set(ev->err, ERR_UNSUPPORTED, "Scalar value %g underflows int64", min);
+        return no_integer(ev, min, "underflows");
     if (!ratio && max >= 0x1p63)
-        return err_set(ev->err, ERR_UNSUPPORTED, "Scalar value %g overflows int64", max);
+        return no_integer(ev, max, "overflows");
     struct span at = n->aggregate.param->span;
     if (ratio && max > 1)
         annotate_warning(&ev->notes, at,

@@ -148,7 +148,7 @@ static struct node *duration_expression(struct parser *p, int min_power)
 static bool to_ms(struct parser *p, const struct node *n, int64_t *out)
 {
     double ms = round(n->number.value * 1000);
-    if (!(fabs(ms) < (double)PARSE_TIME_MAX)) {
+    if (!(fabs(ms) <= (double)PARSE_DURATION_MAX_MS)) {
         parse_error(p, n->span, "duration out of range");
         return false;
     }

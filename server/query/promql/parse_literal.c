@@ -8,7 +8,7 @@
 
 static bool parse_integer(struct str digits, unsigned base, double *out)
 {
-    double v = 0;
+    uint64_t v = 0;
     if (digits.n == 0)
         return false;
     for (size_t i = 0; i < digits.n; i++) {
@@ -16,22 +16,22 @@ static bool parse_integer(struct str digits, unsigned base, double *out)
         if (c == '_')
             continue;
         unsigned d = c >= '0' && c <= '9' ? (unsigned)(c - '0') : ((unsigned)c | 0x20) - 'a' + 10;
-        if (d >= base)
+        if (d >= base || v > ((uint64_t)INT64_MAX - d) / base)
             return false;
         v = v * base + d;
     }
-    *out = v;
+    *out = (double)v;
     return true;
 }
 
-/* 0x1f, 017 and 0b1 are integers as in Go; everything else is a float. */
+/* 0x1f, 017 and 0b1 are integers of 64 bits as in Go; everything else is a float. */
 bool parse_number_text(struct str text, double *out)
 {
     if (text.n > 1 && text.p[0] == '0') {
         bool hex = (text.p[1] | 0x20) == 'x';
-        if (hex && parse_integer(str_sub(text, 2, text.n), 16, out))
-            return true;
-        if (!hex && parse_integer(str_sub(text, 1, text.n), 8, out))
+        if (hex) // as a float it would need an exponent, which the language does not have
+            return parse_integer(str_sub(text, 2, text.n), 16, out);
+        if (parse_integer(str_sub(text, 1, text.n), 8, out))
             return true;
     }
     int rc = num_parse_double(text, out);
@@ -44,12 +44,13 @@ static bool number_at(struct parser *p, double *out)
     if (p->now.token == TOKEN_DURATION) {
         int64_t ms;
         int rc = duration_parse(p->now.text, &ms, NULL);
-        if (rc == ERR_TOO_BIG)
+        bool too_long = rc == ERR_TOO_BIG || (rc == 0 && ms > PARSE_DURATION_MAX_MS);
+        if (too_long)
             parse_error(p, at, "duration out of range");
         else if (rc != 0)
             parse_error(p, at, "not a valid duration string: \"%.*s\"",
                         STR_ARG(str_sub(p->now.text, 0, 64)));
-        if (rc != 0)
+        if (too_long || rc != 0)
             return false;
         *out = (double)ms / 1000;
         return true;

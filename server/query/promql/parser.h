@@ -13,6 +13,7 @@ enum {
 
 /* Times and durations beyond this are refused, so that sums of a few never overflow. */
 #define PARSE_TIME_MAX (INT64_MAX / 1024)
+#define PARSE_DURATION_MAX_MS (INT64_MAX / 1000000) /* 292 years, as Go's */
 
 /* Parses and type-checks an expression. `features`: of enum query_feature. `out`: ast_done; its
  * texts borrow from `query`. ERR_INVALID with "line:column: parse error: …"; ERR_NOMEM. */

@@ -557,6 +557,10 @@ static void test_mistakes_are_told_as_prometheus_tells_them(void **state)
         "invalid parameter \\\"timeout\\\": cannot parse \\\"soon\\\" to a valid duration");
     expect_error("/api/v1/query?query=up&limit=-1", 400, "bad_data",
                  "invalid parameter \\\"limit\\\": limit must be a number from 0 up");
+    expect_error("/api/v1/query_range", 400, "bad_data",
+                 "invalid parameter \\\"start\\\": cannot parse \\\"\\\" to a valid timestamp");
+    expect_error("/api/v1/query_range?start=1", 400, "bad_data",
+                 "invalid parameter \\\"end\\\": cannot parse \\\"\\\" to a valid timestamp");
     expect_error("/api/v1/query_range?query=up&end=2&step=1", 400, "bad_data",
                  "invalid parameter \\\"start\\\": cannot parse \\\"\\\" to a valid timestamp");
     expect_error(range, 400, "bad_data",

@@ -282,6 +282,8 @@ static void test_wrong_queries_are_refused_before_they_run(void **state)
     check_fails(*state, over("up", -1, 60), ERR_INVALID, "before start");
     check_fails(*state, over("up", 60 * 24 * 30, 60), ERR_INVALID,
                 "exceeded maximum resolution of 11000 points");
+    check_fails(*state, at("bottomk(Inf, vector(1))", 1), ERR_UNSUPPORTED,
+                "Scalar value +Inf overflows int64");
     struct query_request far = at("up", 0);
     far.start_ms = INT64_MAX;
     check_fails(*state, far, ERR_INVALID, "out of range");

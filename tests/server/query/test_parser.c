@@ -47,6 +47,11 @@ static void test_syntax_errors_name_place_and_token(void **state)
     check_error(
         "rate(foo[5m)", 0,
         "1:12: parse error: unexpected \")\" in subquery or range, expected \":\" or \"]\"");
+    check_error("x[300y]", 0, "1:3: parse error: duration out of range");
+    check_error("x[9223372037]", 0, "1:3: parse error: duration out of range");
+    check_error("0xfffffffffffffffffff", 0,
+                "1:1: parse error: error parsing number: strconv.ParseFloat: parsing "
+                "\"0xfffffffffffffffffff\": invalid syntax");
     check_error("'abc", 0, "1:1: parse error: unterminated quoted string");
     check_error("rate(foo[5m],)", 0,
                 "1:13: parse error: trailing commas not allowed in function call args");
@@ -254,6 +259,15 @@ static void test_formatter_breaks_long_lines(void **state)
                  "  2");
 }
 
+static void test_the_longest_duration_and_integer_are_gos(void **state)
+{
+    (void)state;
+    check_format("x[292y]", "x[292y]");
+    check_format("x offset -292y", "x offset -292y");
+    check_format("0x7fffffffffffffff", "9223372036854776000");
+    check_format("0777777777777777777777777", "777777777777777800000000");
+}
+
 static void test_what_does_not_print_is_escaped(void **state)
 {
     (void)state;
@@ -379,6 +393,7 @@ int main(void)
         cmocka_unit_test(test_precedence_and_associativity),
         cmocka_unit_test(test_formatter_prints_one_line),
         cmocka_unit_test(test_formatter_breaks_long_lines),
+        cmocka_unit_test(test_the_longest_duration_and_integer_are_gos),
         cmocka_unit_test(test_what_does_not_print_is_escaped),
         cmocka_unit_test(test_a_quoted_text_reads_back_to_the_same_bytes),
         cmocka_unit_test(test_formatted_text_formats_to_itself),
