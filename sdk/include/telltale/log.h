@@ -34,13 +34,16 @@ enum tt_severity {
     TT_SEVERITY_OFF = 25
 };
 
-/* What is made unreadable before a record goes anywhere, in its body and in the text of its
- * attributes, within arrays and maps, too: the find becomes "***". */
+/* What is made unreadable before a record goes anywhere, in its body, its event's name and the text
+ * of its attributes, within arrays and maps, too: the find becomes "***". docs/sdk/masking.md has
+ * the lists. */
 enum tt_mask {
-    TT_MASK_KEYS = 1,   /* values of attributes named like password, secret, token, cookie … */
-    TT_MASK_TOKENS = 2, /* bearer and basic credentials, keys that begin sk-, ghp_, AKIA … */
+    /* What stands under keys with a word like password, secret, cookie, api_key, or at the end
+     * token, auth: values of attributes, and in text key=value and "key": "value". */
+    TT_MASK_KEYS = 1,
+    TT_MASK_TOKENS = 2, /* bearer and basic credentials, keys that begin sk-, ghp_, AKIA …, PEM */
     TT_MASK_EMAILS = 4,
-    TT_MASK_CARDS = 8,   /* 13 to 19 digits that pass Luhn's check */
+    TT_MASK_CARDS = 8,   /* 13 to 19 digits that pass Luhn's check and begin 22–27 or 3–6 */
     TT_MASK_PHONES = 16, /* + and 8 to 15 digits */
     TT_MASK_ALL = 31
 };
@@ -118,6 +121,9 @@ typedef struct tt_logger_provider_options {
      */
     size_t attributes_max;  /* of a record: 128, and no more */
     size_t value_bytes_max; /* text values are cut to this: not cut */
+    /* More keys that hide what stands under them, with commas between: "iban,*.tax_id,customer.*",
+     * * for any text and ? for any character, in any case; copied. NULL: none. */
+    const char *mask_keys;
 } tt_logger_provider_options;
 
 /* As their namesakes of tracer providers. */

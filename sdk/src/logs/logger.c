@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/env.h"
 #include "core/problem.h"
+#include "core/text.h"
 #include "telltale/watch.h"
 
 enum { FREE_TIMEOUT_MS = 5000 };
@@ -80,7 +81,9 @@ static bool fill(tt_logger_provider *p, const tt_logger_provider_options *o)
 {
     p->level = o->exporter.send || o->processors_n ? choose_level(o, p->batcher.resource)
                                                    : (int)TT_SEVERITY_OFF;
-    p->masks = o->masks;
+    p->masks.kinds = o->masks;
+    p->masks.keys = o->mask_keys ? text_dup(o->mask_keys) : NULL;
+    p->masked = o->masks || o->mask_keys;
     p->enrich = o->enrich;
     p->trace_based = o->trace_based;
     p->attributes_max = limit(o->attributes_max, "OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT",
@@ -90,13 +93,13 @@ static bool fill(tt_logger_provider *p, const tt_logger_provider_options *o)
                                "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", 0);
     size_t n = o->processors ? o->processors_n : 0;
     p->processors = calloc(n + 1, sizeof *p->processors);
-    if (!p->processors)
+    if (!p->processors || (o->mask_keys && !p->masks.keys))
         return false;
     if (n)
         memcpy(p->processors, o->processors, n * sizeof *p->processors);
     p->processors_n = n;
     prepare_enrichment(p);
-    p->plain = !p->masks && !p->enrich && !p->processors_n && !p->value_bytes_max;
+    p->plain = !p->masked && !p->enrich && !p->processors_n && !p->value_bytes_max;
     return true;
 }
 
@@ -183,6 +186,7 @@ void tt_logger_provider_free(tt_logger_provider *p)
         free(r);
     }
     free(p->processors);
+    free(p->masks.keys);
     free(p);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/compiler.h"
 #include "core/batcher.h"
+#include "logs/mask.h"
 #include "telltale/log.h"
 
 enum { LOG_ATTRS_MAX = 128, LOG_ENRICH_MAX = 4 };
@@ -30,7 +31,9 @@ struct tt_logger_provider {
     int level;
     bool trace_based;
     bool plain; /* records are encoded as they are given */
-    unsigned masks, enrich;
+    bool masked;
+    struct masks masks; /* its keys are owned */
+    unsigned enrich;
     size_t attributes_max, value_bytes_max;
     struct logger_rule *rules;    /* owned; guarded by the batcher's lock */
     tt_log_processor *processors; /* owned */

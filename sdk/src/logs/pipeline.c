@@ -110,22 +110,24 @@ static void enrich(struct way *w, const tt_logger_provider *p)
 
 /* --- masks ----------------------------------------------------------------------------------- */
 
-static void mask_value(struct way *w, unsigned masks, struct str key, tt_value *v, int depth);
+static void mask_value(struct way *w, const struct masks *m, struct str key, tt_value *v,
+                       int depth);
 
-static void mask_string(struct way *w, unsigned masks, tt_value *v)
+static void mask_string(struct way *w, const struct masks *m, tt_value *v)
 {
     struct buf text = BUF_MAX(MASKED_MAX);
-    if (mask_text(&text, masks, str_of(v->as.text, v->n))) {
-        char *copy = buf_failed(&text) ? NULL : own(w, text.n);
+    if (mask_text(&text, m, str_of(v->as.text, v->n))) {
+        (void)buf_put(&text, "", 1);
+        char *copy = buf_failed(&text) ? NULL : own(w, text.n--);
         if (copy)
-            memcpy(copy, text.p, text.n);
+            memcpy(copy, text.p, text.n + 1);
         *v = copy ? tt_value_text(copy, text.n) : tt_value_str("***"); // rather lost than shown
     }
     buf_done(&text);
 }
 
 /* Of copies, for what is given belongs to the program. */
-static void mask_items(struct way *w, unsigned masks, struct str key, tt_value *v, int depth)
+static void mask_items(struct way *w, const struct masks *m, struct str key, tt_value *v, int depth)
 {
     bool map = v->type == TT_TYPE_MAP;
     size_t each = map ? sizeof(tt_attr) : sizeof(tt_value);
@@ -140,10 +142,9 @@ static void mask_items(struct way *w, unsigned masks, struct str key, tt_value *
     tt_value *items = copy;
     for (size_t i = 0; i < v->n; i++) {
         if (map)
-            mask_value(w, masks, str_of(fields[i].key, fields[i].key_n), &fields[i].value,
-                       depth - 1);
+            mask_value(w, m, str_of(fields[i].key, fields[i].key_n), &fields[i].value, depth - 1);
         else
-            mask_value(w, masks, key, &items[i], depth - 1);
+            mask_value(w, m, key, &items[i], depth - 1);
     }
     if (map)
         v->as.fields = fields;
@@ -151,22 +152,34 @@ static void mask_items(struct way *w, unsigned masks, struct str key, tt_value *
         v->as.items = items;
 }
 
-static void mask_value(struct way *w, unsigned masks, struct str key, tt_value *v, int depth)
+static void mask_value(struct way *w, const struct masks *m, struct str key, tt_value *v, int depth)
 {
-    if (masks & TT_MASK_KEYS && mask_is_secret_key(key))
+    if ((key.n && mask_hides_key(m, key)) ||
+        (v->type == TT_TYPE_INT && m->kinds & TT_MASK_CARDS && mask_is_card(v->as.integer)))
         *v = tt_value_str("***");
     else if (v->type == TT_TYPE_STRING)
-        mask_string(w, masks, v);
+        mask_string(w, m, v);
     else if (v->type == TT_TYPE_ARRAY || v->type == TT_TYPE_MAP)
-        mask_items(w, masks, key, v, depth);
+        mask_items(w, m, key, v, depth);
 }
 
-static void mask_record(struct way *w, unsigned masks)
+static void mask_name(struct way *w, const struct masks *m, const char **inout)
 {
-    mask_value(w, masks, (struct str){0}, &w->record.body, ATTR_DEPTH_MAX);
+    tt_value v = tt_value_str(*inout);
+    if (!*inout)
+        return;
+    mask_string(w, m, &v);
+    *inout = v.as.text;
+}
+
+static void mask_record(struct way *w, const struct masks *m)
+{
+    mask_value(w, m, (struct str){0}, &w->record.body, ATTR_DEPTH_MAX);
+    mask_name(w, m, &w->record.severity_text);
+    mask_name(w, m, &w->record.event_name);
     for (size_t i = 0; i < w->record.attrs_n; i++) {
         tt_attr *a = &w->attrs[i];
-        mask_value(w, masks, str_of(a->key, a->key_n), &a->value, ATTR_DEPTH_MAX);
+        mask_value(w, m, str_of(a->key, a->key_n), &a->value, ATTR_DEPTH_MAX);
     }
 }
 
@@ -222,11 +235,11 @@ void log_process(struct logger *l, const tt_log_record *given, const tt_span_con
     if (given->exception)
         add_exception(&w);
     enrich(&w, p);
-    if (p->masks)
-        mask_record(&w, p->masks);
+    if (p->masked)
+        mask_record(&w, &p->masks);
     bool goes_on = ask_processors(&w, p, &origin);
-    if (goes_on && p->masks && p->processors_n)
-        mask_record(&w, p->masks);
+    if (goes_on && p->masked && p->processors_n)
+        mask_record(&w, &p->masks);
     cut(&w, p);
     if (goes_on && p->batcher.options.exporter.send)
         log_encode(l, &w.record, w.dropped, span);

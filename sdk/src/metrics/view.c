@@ -4,41 +4,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/glob.h"
 #include "core/problem.h"
 #include "core/text.h"
 #include "metrics/provider.h"
 #include "metrics/stream.h"
 
 /* --- matching -------------------------------------------------------------------------------- */
-
-static bool same_letter(char a, char b)
-{
-    return a == b || ((a | 0x20) == (b | 0x20) && (a | 0x20) >= 'a' && (a | 0x20) <= 'z');
-}
-
-/* A star takes as little as it can; where that fails it takes one more. Only the last star is gone
- * back to, so the time is at most the product of the lengths. */
-static bool fits(const char *pattern, const char *text)
-{
-    const char *star = NULL, *from = NULL;
-    while (*text) {
-        if (*pattern == '*') {
-            star = ++pattern;
-            from = text;
-        } else if (*pattern == '?' || same_letter(*pattern, *text)) {
-            pattern++;
-            text++;
-        } else if (star) {
-            pattern = star;
-            text = ++from;
-        } else {
-            return false;
-        }
-    }
-    while (*pattern == '*')
-        pattern++;
-    return !*pattern;
-}
 
 static bool equals(const char *wanted, const char *text)
 {
@@ -48,7 +20,7 @@ static bool equals(const char *wanted, const char *text)
 bool view_matches(const struct view *v, const struct instrument *i)
 {
     const struct scope *scope = &i->meter->scope;
-    return (!v->is.instrument || fits(v->is.instrument, i->name)) &&
+    return (!v->is.instrument || glob_fits(str_c(v->is.instrument), str_c(i->name))) &&
            (v->is.kind == TT_KIND_ANY || (int)v->is.kind == (int)i->kind + 1) &&
            equals(v->is.unit, i->unit) && equals(v->is.meter_name, scope->name) &&
            equals(v->is.meter_version, scope->version) &&
@@ -351,7 +323,7 @@ unsigned view_add_reader(tt_meter_provider *p, const tt_stream_defaults *given)
 bool view_meter_is_on(const tt_meter_provider *p, const char *name)
 {
     const struct meter_switch *s = p->switches;
-    while (s && !fits(s->pattern, name))
+    while (s && !glob_fits(str_c(s->pattern), str_c(name)))
         s = s->next;
     return !s || s->on;
 }

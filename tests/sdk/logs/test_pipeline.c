@@ -120,6 +120,41 @@ static void test_attributes_of_a_processors_own_are_masked_too(void **state)
     end();
 }
 
+static void test_masks_see_events_numbers_and_keys_of_ones_own(void **state)
+{
+    (void)state;
+    start((tt_logger_provider_options){.masks = TT_MASK_ALL, .mask_keys = "iban,*.tax_id"});
+    tt_attr attrs[] = {tt_int("card", 4111111111111111), tt_str("user.Tax_ID", "hidden one"),
+                       tt_int("gen_ai.usage.input_tokens", 123), tt_str("iban", "hidden two")};
+    tt_log_record r = {.size = sizeof r,
+                       .severity = TT_SEVERITY_ERROR,
+                       .severity_text = "to x@example.org",
+                       .event_name = "of a@example.org",
+                       .body = tt_value_str("password=hidden"),
+                       .attrs = attrs,
+                       .attrs_n = 4};
+    tt_log_emit(logger, &r);
+    otlp_sink_lacks(&sink, "example.org");
+    otlp_sink_lacks(&sink, "hidden");
+    otlp_sink_lacks(&sink, "4111111111111111");
+    otlp_sink_has(&sink, "\"eventName\":\"of ***\"");
+    otlp_sink_has(&sink, "\"severityText\":\"to ***\"");
+    otlp_sink_has(&sink, "{\"stringValue\":\"password=***\"}");
+    otlp_sink_has(&sink, "\"123\"");
+    end();
+}
+
+static void test_keys_of_ones_own_need_no_other_masks(void **state)
+{
+    (void)state;
+    start((tt_logger_provider_options){.mask_keys = "iban"});
+    tt_attr attr = tt_str("iban", "hidden");
+    tt_log(logger, TT_SEVERITY_ERROR, "mail to a@example.org", &attr, 1);
+    otlp_sink_lacks(&sink, "hidden");
+    otlp_sink_has(&sink, "a@example.org");
+    end();
+}
+
 static bool wants_errors(void *arg, const char *name, enum tt_severity severity)
 {
     note(arg, name);
@@ -316,6 +351,8 @@ int main(void)
         cmocka_unit_test(test_records_are_enriched),
         cmocka_unit_test(test_processors_change_and_drop_records_in_their_order),
         cmocka_unit_test(test_attributes_of_a_processors_own_are_masked_too),
+        cmocka_unit_test(test_masks_see_events_numbers_and_keys_of_ones_own),
+        cmocka_unit_test(test_keys_of_ones_own_need_no_other_masks),
         cmocka_unit_test(test_processors_say_what_they_want),
         cmocka_unit_test(test_processor_cannot_add_more_than_fits),
         cmocka_unit_test(test_exception_becomes_attributes),
