@@ -23,7 +23,9 @@ typedef struct tt_exporter {
      * TT_OK, TT_ERR_TIMEOUT, or another failure. Not while `close` is called; may be NULL. */
     int (*flush)(void *arg, int64_t timeout_ms);
     /* Makes a `send` that is under way return soon, and those to come fail: the deadline of a
-     * shutdown has passed. Any thread; may be NULL. */
+     * shutdown has passed. Any thread; may be NULL. When a call of the exporter has not returned
+     * half a second later, the shutdown goes on without it: what it had is counted as lost, and all
+     * that it may use stays for ever, with the exporter, which is not closed. */
     void (*cancel)(void *arg);
     void (*close)(void *arg); /* called once, by whoever owns the exporter; may be NULL */
     void *arg;

@@ -4,7 +4,11 @@
  * takes records out of the rings and appends them to the buffer of their source. When they are
  * enough for a request, or there are no more, the buffers are put together and sent. Memory is
  * bounded by the rings and one request; while the exporter takes its time, rings become full and
- * records are lost and counted. */
+ * records are lost and counted.
+ *
+ * A shutdown has a deadline for all of them: who sends looks at it between two requests. What is in
+ * the rings after it is lost, and so is the request whose send does not return: then the batcher is
+ * stuck, and keeps its memory and the exporter, which that call may use, for ever. */
 #include "core/batcher.h"
 
 #include <stdlib.h>
@@ -18,7 +22,7 @@
 
 enum { QUEUE_BYTES = 4 << 20, BATCH_ITEMS = 512, SPANS_DELAY_MS = 5000, SEND_TIMEOUT_MS = 30000 };
 enum { LOGS_DELAY_MS = 1000 };
-enum { REQUEST_BYTES = 4 << 20, BUFFER_BYTES = 16 << 20, FREE_TIMEOUT_MS = 5000 };
+enum { REQUEST_BYTES = 4 << 20, BUFFER_BYTES = 16 << 20, FREE_TIMEOUT_MS = 5000, GRACE_MS = 500 };
 
 /* Fields of the requests, and of resources and scopes in them: of traces and logs alike. */
 enum { RESOURCES = 1, RESOURCE = 1, SCOPES = 2, SCOPE = 1, RECORDS = 2, SCHEMA_URL = 3 };
@@ -82,9 +86,15 @@ static bool build_request(struct batcher *b)
     return to != NULL;
 }
 
+static bool has_ended(const struct batcher *b)
+{
+    return clock_mono_ns() >= atomic_get_relaxed(&b->end_mono_ns);
+}
+
 static int64_t time_left_ms(const struct batcher *b)
 {
-    int64_t left = (b->deadline_mono_ns - clock_mono_ns()) / NS_PER_MS;
+    int64_t end = MIN(b->deadline_mono_ns, atomic_get_relaxed(&b->end_mono_ns));
+    int64_t left = (end - clock_mono_ns()) / NS_PER_MS;
     return MIN(b->options.send_timeout_ms, MAX(left, 0));
 }
 
@@ -97,12 +107,22 @@ static void send_pending(struct batcher *b)
     int64_t timeout_ms = time_left_ms(b);
     atomic_add_relaxed(rc == TT_OK ? &b->processed : &b->no_memory, items);
     if (rc == TT_OK) {
+        atomic_set_relaxed(&b->in_flight, items);
         rc = e->send(e->arg, b->options.signal, b->request.p, b->request.n, items, timeout_ms);
+        items = atomic_exchange(&b->in_flight, 0); // 0: a shutdown gave them up
         atomic_add_relaxed(&b->failed, rc == TT_OK ? 0 : items);
     }
-    if (rc != TT_OK)
-        problem(TT_PROBLEM_EXPORT, "spans or log records could not be exported",
-                tt_status_text(rc));
+    if (rc == TT_OK)
+        return;
+    b->failure = rc;
+    problem(TT_PROBLEM_EXPORT, "spans or log records could not be exported", tt_status_text(rc));
+}
+
+/* Nobody will send what was taken from the rings. Under `sending`. */
+static void drop_pending(struct batcher *b)
+{
+    atomic_add_relaxed(&b->shut_down, b->pending);
+    b->pending = b->pending_bytes = 0;
 }
 
 static bool take_record(void *arg, const char *record, size_t n)
@@ -121,29 +141,50 @@ static bool take_record(void *arg, const char *record, size_t n)
     b->pending_bytes += n;
     if (b->pending >= b->options.batch_items || b->pending_bytes >= REQUEST_BYTES) {
         send_pending(b);
-        b->timed_out = clock_mono_ns() >= b->deadline_mono_ns;
+        b->timed_out = clock_mono_ns() >= b->deadline_mono_ns || has_ended(b);
     }
     return !b->timed_out;
 }
 
-/* False when the deadline passed before all was sent. */
-static bool send_all(struct batcher *b, int64_t deadline_mono_ns)
+static uint64_t unsent(const struct batcher *b)
 {
+    return atomic_get_relaxed(&b->no_memory) + atomic_get_relaxed(&b->failed);
+}
+
+/* The failure of the last send that failed since the call, or of waiting for all to be sent. */
+static int send_all(struct batcher *b, int64_t deadline_mono_ns)
+{
+    uint64_t before = unsent(b); // a send that is under way counts, too
     if (!mutex_lock_until(&b->sending, deadline_mono_ns))
-        return false;
+        return TT_ERR_TIMEOUT;
     b->deadline_mono_ns = deadline_mono_ns;
     b->timed_out = false;
     relay_drain(b->relay, take_record, b);
     if (b->pending && !b->timed_out)
         send_pending(b);
-    bool ok = !b->timed_out && clock_mono_ns() <= deadline_mono_ns;
+    bool late = b->timed_out || clock_mono_ns() > deadline_mono_ns;
+    int failure = unsent(b) == before ? TT_OK : b->failure;
+    if (has_ended(b))
+        drop_pending(b);
     mutex_unlock(&b->sending);
-    return ok;
+    return late ? TT_ERR_TIMEOUT : failure;
 }
 
+static int flush_exporter(struct batcher *b, int64_t deadline_mono_ns);
+
+/* By the worker; the last time for a shutdown, which may not wait for an exporter itself. */
 static void work(void *arg)
 {
-    (void)send_all(arg, INT64_MAX);
+    struct batcher *b = arg;
+    int64_t end = atomic_get_relaxed(&b->end_mono_ns);
+    if (!atomic_get_acquire(&b->closed)) { // pairs with batcher_shutdown
+        (void)send_all(b, INT64_MAX);      // failures were told
+        return;
+    }
+    int rc = has_ended(b) ? TT_ERR_TIMEOUT : send_all(b, end);
+    if (rc != TT_ERR_TIMEOUT)
+        rc = rc ? rc : flush_exporter(b, end);
+    b->result = b->result ? b->result : rc;
 }
 
 static void wake(void *arg)
@@ -189,6 +230,7 @@ static void restart(void *arg)
     mutex_init(&b->sending);
     worker_restart(&b->worker);
     b->pending = b->pending_bytes = 0;
+    atomic_set_relaxed(&b->in_flight, 0);
     for (struct source *s = b->sources; s; s = s->next)
         s->pending = BUF_MAX(BUFFER_BYTES);
     b->request = BUF_MAX(2 * (size_t)BUFFER_BYTES);
@@ -216,6 +258,8 @@ static void fill_defaults(struct batcher_options *o)
 bool batcher_init(struct batcher *b, const struct batcher_options *o, const tt_resource *resource)
 {
     b->options = *o;
+    b->end_mono_ns = INT64_MAX;
+    b->failure = TT_ERR_NOMEM; // of records that were lost before a send
     fill_defaults(&b->options);
     b->disabled = env_is_disabled();
     mutex_init(&b->lock);
@@ -245,10 +289,18 @@ static int flush_exporter(struct batcher *b, int64_t deadline_mono_ns)
     return rc;
 }
 
+uint64_t batcher_left(const struct batcher *b)
+{
+    tt_pipeline p = {0};
+    if (atomic_get_acquire(&b->ended)) // pairs with batcher_shutdown
+        relay_read(b->relay, &p);
+    return p.queued;
+}
+
 uint64_t batcher_lost(const struct batcher *b)
 {
-    return atomic_get_relaxed(&b->queue_full) + atomic_get_relaxed(&b->shut_down) +
-           atomic_get_relaxed(&b->no_memory) + atomic_get_relaxed(&b->failed);
+    return atomic_get_relaxed(&b->queue_full) + atomic_get_relaxed(&b->shut_down) + unsent(b) +
+           batcher_left(b);
 }
 
 int batcher_flush(struct batcher *b, int64_t timeout_ms)
@@ -258,20 +310,49 @@ int batcher_flush(struct batcher *b, int64_t timeout_ms)
         return TT_ERR_SHUTDOWN;
     if (!b->options.exporter.send || !b->relay)
         return TT_OK;
-    return send_all(b, deadline) ? flush_exporter(b, deadline) : TT_ERR_TIMEOUT;
+    int rc = send_all(b, deadline);
+    if (rc == TT_ERR_TIMEOUT)
+        return rc;
+    int kept = flush_exporter(b, deadline);
+    return rc ? rc : kept;
+}
+
+/* The worker's last work, or ours when there is no thread for it. False when the exporter does not
+ * return, not even some time after it was cancelled. */
+static bool finish(struct batcher *b)
+{
+    const tt_exporter *e = &b->options.exporter;
+    if (!e->send || !b->relay)
+        return true;
+    if (!worker_start(&b->worker))
+        work(b);
+    if (!worker_stop(&b->worker, atomic_get_relaxed(&b->end_mono_ns)) && e->cancel)
+        e->cancel(e->arg);
+    int64_t until = clock_deadline_ns(GRACE_MS);
+    if (!worker_stop(&b->worker, until) || !mutex_lock_until(&b->sending, until))
+        return false;
+    drop_pending(b);
+    mutex_unlock(&b->sending);
+    return true;
 }
 
 int batcher_shutdown(struct batcher *b, int64_t timeout_ms)
 {
-    const tt_exporter *e = &b->options.exporter;
-    int rc = batcher_flush(b, timeout_ms);
+    uint64_t before = unsent(b);
+    if (atomic_get_relaxed(&b->closed))
+        return TT_ERR_SHUTDOWN;
+    atomic_set_relaxed(&b->end_mono_ns, clock_deadline_ns(timeout_ms));
     if (atomic_exchange(&b->closed, true))
         return TT_ERR_SHUTDOWN;
-    if (rc == TT_ERR_TIMEOUT && e->cancel)
-        e->cancel(e->arg);
-    worker_stop(&b->worker);
-    exporter_close(e);
-    return rc;
+    b->stuck = !finish(b);
+    atomic_add_relaxed(&b->failed, atomic_exchange(&b->in_flight, 0)); // 0 unless it is stuck
+    atomic_set_release(&b->ended, b->relay != NULL);                   // pairs with batcher_left
+    if (b->stuck || batcher_left(b))
+        problem(TT_PROBLEM_EXPORT, "spans or log records were not sent before the shutdown", NULL);
+    if (b->stuck)
+        return TT_ERR_TIMEOUT;
+    exporter_close(&b->options.exporter);
+    return b->result == TT_OK && unsent(b) != before ? b->failure : b->result;
 }
 
 static void source_free(struct source *s)
@@ -283,9 +364,11 @@ static void source_free(struct source *s)
     free(s);
 }
 
-void batcher_done(struct batcher *b)
+bool batcher_done(struct batcher *b)
 {
     (void)batcher_shutdown(b, FREE_TIMEOUT_MS); // what is lost by it is counted
+    if (b->stuck)
+        return false;
     fork_hook_remove(&b->fork);
     relay_free(b->relay);
     for (struct source *s = b->sources, *next; s; s = next) {
@@ -298,6 +381,7 @@ void batcher_done(struct batcher *b)
     worker_done(&b->worker);
     mutex_done(&b->sending);
     mutex_done(&b->lock);
+    return true;
 }
 
 /* --- sources --------------------------------------------------------------------------------- */

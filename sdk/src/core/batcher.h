@@ -46,8 +46,13 @@ struct batcher {
     size_t pending, pending_bytes;
     int64_t deadline_mono_ns; /* of a flush; INT64_MAX: none */
     bool timed_out;
+    int failure;   /* of the last send that failed */
     bool disabled; /* never changed */
-    atomic_bool closed;
+    int result;    /* of the worker's last work; read after its end */
+    bool stuck;    /* the exporter did not return at the shutdown; written by it */
+    atomic_bool closed, ended;
+    _Atomic(int64_t) end_mono_ns; /* of a shutdown; INT64_MAX: none */
+    _Atomic(uint64_t) in_flight;  /* records in the request that is being sent */
     /* Records given to the exporter, or that are none of its; lost before that, by the cause; that
      * the exporter failed with. */
     _Atomic(uint64_t) processed, queue_full, shut_down, no_memory, failed;
@@ -58,8 +63,9 @@ struct batcher {
  * what is there. */
 bool batcher_init(struct batcher *b, const struct batcher_options *o, const tt_resource *resource);
 
-/* Shuts down when that was not done, frees all sources and what else it has. */
-void batcher_done(struct batcher *b);
+/* Shuts down when that was not done, frees all sources and what else it has. False when a call of
+ * the exporter does not return: then nothing is freed, since that may use it. */
+bool batcher_done(struct batcher *b);
 
 /* Closes it, if it can be closed. */
 static inline void exporter_close(const tt_exporter *e)
@@ -75,7 +81,10 @@ int batcher_shutdown(struct batcher *b, int64_t timeout_ms);
 /* All of it but what is of spans alone. */
 void batcher_read(const struct batcher *b, tt_pipeline *out);
 
-/* All that were lost. */
+/* Those that were in the rings when it was shut down. They are lost. */
+uint64_t batcher_left(const struct batcher *b);
+
+/* All that were lost: of all that were committed those that the exporter did not take. */
 uint64_t batcher_lost(const struct batcher *b);
 
 /* The source of a scope; a new one has `size` bytes, zeros behind the source. NULL when the SDK is

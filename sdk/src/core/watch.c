@@ -1,4 +1,5 @@
 /* What is told to those who watch the library. */
+#include "base/compiler.h"
 #include "core/batcher.h"
 
 /* --- exports --------------------------------------------------------------------------------- */
@@ -26,7 +27,9 @@ void batcher_read(const struct batcher *b, tt_pipeline *p)
     relay_read(b->relay, p);
     p->processed = atomic_get_relaxed(&b->processed);
     p->queue_full = atomic_get_relaxed(&b->queue_full);
-    p->shut_down = atomic_get_relaxed(&b->shut_down);
+    uint64_t left = batcher_left(b);
+    p->queued -= MIN(left, p->queued);
+    p->shut_down = atomic_get_relaxed(&b->shut_down) + left;
     p->no_memory = atomic_get_relaxed(&b->no_memory);
     p->filtered = atomic_get_relaxed(&b->filtered);
 }

@@ -9,6 +9,7 @@ void worker_init(struct worker *w, int64_t interval_ns, void (*work)(void *arg),
 {
     mutex_init(&w->lock);
     (void)sem_init(&w->wake, 0, 0); // fails for values and flags that are not these
+    (void)sem_init(&w->ended, 0, 0);
     w->running = false;
     atomic_init(&w->stopping, false);
     w->interval_ns = interval_ns;
@@ -16,23 +17,34 @@ void worker_init(struct worker *w, int64_t interval_ns, void (*work)(void *arg),
     w->arg = arg;
 }
 
+static bool wait_ns(sem_t *s, int64_t ns)
+{
+    int64_t until = clock_unix_ns() + ns;
+    struct timespec at = {.tv_sec = until / 1000000000, .tv_nsec = until % 1000000000};
+    int rc;
+    while ((rc = sem_timedwait(s, &at)) != 0 && errno == EINTR) {
+    }
+    return rc == 0;
+}
+
 static void wait_for_work(struct worker *w)
 {
-    int64_t until = clock_unix_ns() + w->interval_ns;
-    struct timespec at = {.tv_sec = until / 1000000000, .tv_nsec = until % 1000000000};
-    while (sem_timedwait(&w->wake, &at) != 0 && errno == EINTR) {
-    }
-    while (sem_trywait(&w->wake) == 0) { // several wishes are one
+    (void)wait_ns(&w->wake, w->interval_ns); // works in either case
+    while (sem_trywait(&w->wake) == 0) {     // several wishes are one
     }
 }
 
 static void *run(void *arg)
 {
     struct worker *w = arg;
-    while (!atomic_get_acquire(&w->stopping)) { // pairs with worker_stop
-        wait_for_work(w);
+    bool last;
+    do {
+        last = atomic_get_acquire(&w->stopping); // pairs with worker_stop
+        if (!last)
+            wait_for_work(w);
         w->work(w->arg);
-    }
+    } while (!last);
+    (void)sem_post(&w->ended); // once
     return NULL;
 }
 
@@ -66,23 +78,29 @@ void worker_restart(struct worker *w)
 {
     mutex_init(&w->lock);
     (void)sem_init(&w->wake, 0, 0); // as above
+    (void)sem_init(&w->ended, 0, 0);
     w->running = false;
 }
 
-void worker_stop(struct worker *w)
+bool worker_stop(struct worker *w, int64_t until_mono_ns)
 {
+    bool ended = true;
     atomic_set_release(&w->stopping, true); // pairs with run
     mutex_lock(&w->lock);
     if (w->running) {
         worker_wake(w);
-        (void)pthread_join(w->thread, NULL);
+        ended = wait_ns(&w->ended, until_mono_ns - clock_mono_ns());
+        if (ended)
+            (void)pthread_join(w->thread, NULL);
+        w->running = !ended;
     }
-    w->running = false;
     mutex_unlock(&w->lock);
+    return ended;
 }
 
 void worker_done(struct worker *w)
 {
     (void)sem_destroy(&w->wake);
+    (void)sem_destroy(&w->ended);
     mutex_done(&w->lock);
 }

@@ -13,7 +13,7 @@
 struct worker {
     struct mutex lock; /* guards start and stop */
     pthread_t thread;
-    sem_t wake;
+    sem_t wake, ended;
     bool running;         /* there is a thread to join; guarded by lock */
     atomic_bool stopping; /* set once */
     int64_t interval_ns;
@@ -34,8 +34,9 @@ void worker_wake(struct worker *w);
 /* In a child after fork(), where there is no thread. */
 void worker_restart(struct worker *w);
 
-/* Ends the thread; waits for work that is under way. */
-void worker_stop(struct worker *w);
+/* Ends the thread after it has worked once more. False when that did not return by then: what it
+ * uses, this worker too, must stay, or this is called again. */
+bool worker_stop(struct worker *w, int64_t until_mono_ns);
 void worker_done(struct worker *w);
 
 #endif

@@ -180,7 +180,8 @@ void tt_logger_provider_free(tt_logger_provider *p)
     if (!p)
         return;
     (void)tt_logger_provider_shutdown(p, FREE_TIMEOUT_MS); // what is lost by it is counted
-    batcher_done(&p->batcher);
+    if (!batcher_done(&p->batcher))
+        return;
     for (struct logger_rule *r = p->rules, *next; r; r = next) {
         next = r->next;
         free(r);

@@ -13,7 +13,7 @@
 #include "metrics/view.h"
 #include "telltale/metric_reader.h"
 
-enum { INTERVAL_MS = 60000, TIMEOUT_MS = 30000, REQUEST_BYTES = 64 << 20 };
+enum { INTERVAL_MS = 60000, TIMEOUT_MS = 30000, GRACE_MS = 500, REQUEST_BYTES = 64 << 20 };
 
 struct tt_metric_reader {
     tt_meter_provider *provider;
@@ -163,7 +163,8 @@ int tt_metric_reader_stop(tt_metric_reader *r, int64_t timeout_ms)
     int rc = r->worker.running ? tt_metric_reader_flush(r, timeout_ms) : TT_OK;
     if (rc == TT_ERR_TIMEOUT && r->options.exporter.cancel)
         r->options.exporter.cancel(r->options.exporter.arg);
-    worker_stop(&r->worker);
+    if (!worker_stop(&r->worker, clock_deadline_ns(GRACE_MS)))
+        return TT_ERR_TIMEOUT; // the exporter does not return: all that it may use stays
     if (r->options.exporter.close)
         r->options.exporter.close(r->options.exporter.arg);
     fork_hook_remove(&r->fork);

@@ -152,7 +152,8 @@ void tt_tracer_provider_free(tt_tracer_provider *p)
         return;
     (void)tt_tracer_provider_shutdown(p, FREE_TIMEOUT_MS); // what is lost by it is counted
     free_views(p);
-    batcher_done(&p->batcher);
+    if (!batcher_done(&p->batcher))
+        return;
     tt_sampler_free(p->options.sampler);
     free(p->processors);
     free(p);

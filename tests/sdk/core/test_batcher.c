@@ -1,0 +1,244 @@
+/* What becomes of records when exporters fail, are slow, or do not return: each one that was ended
+ * is delivered or counted as lost, and a shutdown keeps its time. */
+#include <pthread.h>
+#include <semaphore.h>
+
+#include "base/atomic.h"
+#include "core/clock.h"
+#include "support/check.h"
+#include "telltale/log.h"
+#include "telltale/trace.h"
+#include "telltale/watch.h"
+
+enum { MANY = 20000 };
+
+/* An exporter that a test opens and shuts. */
+static struct gate {
+    sem_t entered, open;
+    atomic_bool wait; /* in send, until opened or cancelled */
+    _Atomic(int) rc;  /* what send returns */
+    _Atomic(uint64_t) delivered, closed, sends;
+} gate;
+
+static tt_tracer_provider *provider;
+static tt_tracer *tracer;
+
+static int send_through(void *arg, enum tt_signal signal, const void *request, size_t n,
+                        size_t items, int64_t timeout_ms)
+{
+    struct gate *g = arg;
+    (void)signal, (void)request, (void)n, (void)timeout_ms;
+    atomic_fetch_add(&g->sends, 1);
+    if (atomic_load(&g->wait)) {
+        (void)sem_post(&g->entered);
+        (void)sem_wait(&g->open);
+    }
+    int rc = atomic_load(&g->rc);
+    atomic_fetch_add(&g->delivered, rc == TT_OK ? items : 0);
+    return rc;
+}
+
+static void cancel(void *arg)
+{
+    struct gate *g = arg;
+    atomic_store(&g->rc, TT_ERR_SHUTDOWN);
+    atomic_store(&g->wait, false);
+    (void)sem_post(&g->open);
+}
+
+static void close_gate(void *arg)
+{
+    atomic_fetch_add(&((struct gate *)arg)->closed, 1);
+}
+
+static tt_exporter exporter(void)
+{
+    return (tt_exporter){.send = send_through, .cancel = cancel, .close = close_gate, .arg = &gate};
+}
+
+static void start(tt_exporter e, size_t queue_bytes)
+{
+    tt_tracer_provider_options o = {
+        .size = sizeof o, .exporter = e, .queue_bytes = queue_bytes, .delay_ms = 3600000};
+    provider = tt_tracer_provider_new(&o);
+    tracer = tt_tracer_get(provider, "lib", "1");
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    gate = (struct gate){0};
+    return sem_init(&gate.entered, 0, 0) || sem_init(&gate.open, 0, 0);
+}
+
+static int end(void **state)
+{
+    (void)state;
+    tt_tracer_provider_free(provider);
+    provider = NULL;
+    return sem_destroy(&gate.entered) || sem_destroy(&gate.open);
+}
+
+static void make_spans(uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++)
+        tt_span_end(tt_span_start(tracer, "x", NULL));
+}
+
+static void assert_all_are_counted(uint64_t n)
+{
+    assert_int_equal(atomic_load(&gate.delivered) + tt_tracer_provider_lost(provider), n);
+}
+
+static int64_t shutdown_takes_ms(int64_t timeout_ms, int rc)
+{
+    int64_t before = clock_mono_ns();
+    assert_int_equal(tt_tracer_provider_shutdown(provider, timeout_ms), rc);
+    return (clock_mono_ns() - before) / 1000000;
+}
+
+static void test_flush_and_shutdown_return_the_failure_of_a_send(void **state)
+{
+    (void)state;
+    start(exporter(), 0);
+    atomic_store(&gate.rc, TT_ERR_IO);
+    make_spans(1);
+    assert_int_equal(tt_tracer_provider_flush(provider, 60000), TT_ERR_IO);
+    assert_int_equal(tt_tracer_provider_lost(provider), 1);
+    assert_int_equal(tt_tracer_provider_flush(provider, 60000), TT_OK); // nothing was lost by it
+    make_spans(1);
+    assert_int_equal(tt_tracer_provider_shutdown(provider, 60000), TT_ERR_IO);
+    assert_all_are_counted(2);
+}
+
+static void test_one_failure_among_several_requests_is_returned(void **state)
+{
+    (void)state;
+    start(exporter(), 0);
+    atomic_store(&gate.wait, true);
+    make_spans(1);
+    (void)sem_wait(&gate.entered); // the worker sends the first record of a thread at once
+    atomic_store(&gate.rc, TT_ERR_IO);
+    atomic_store(&gate.wait, false);
+    (void)sem_post(&gate.open);
+    tt_tracer_provider_flush(provider, 60000);
+    atomic_store(&gate.rc, TT_OK);
+    make_spans(600);
+    assert_int_equal(tt_tracer_provider_flush(provider, 60000), TT_OK);
+    assert_all_are_counted(601);
+}
+
+static void test_spans_in_the_rings_at_a_cancelled_shutdown_are_counted(void **state)
+{
+    (void)state;
+    start(exporter(), 0);
+    atomic_store(&gate.wait, true);
+    make_spans(MANY);
+    assert_int_equal(tt_tracer_provider_shutdown(provider, 1), TT_ERR_TIMEOUT);
+    assert_int_equal(gate.closed, 1);
+    assert_int_equal(tt_tracer_provider_lost(provider), MANY);
+    tt_pipeline p;
+    tt_tracer_provider_pipeline(provider, &p);
+    assert_int_equal(p.queued, 0);
+    assert_int_equal(p.processed + p.shut_down, MANY);
+    make_spans(5);
+    assert_all_are_counted(MANY + 5);
+}
+
+static void test_full_ring_failed_send_and_shutdown_are_counted_together(void **state)
+{
+    (void)state;
+    start(exporter(), 1 << 16);
+    atomic_store(&gate.wait, true);
+    make_spans(1);
+    (void)sem_wait(&gate.entered); // the worker sends the first record of a thread at once
+    make_spans(MANY);              // the ring holds some hundreds
+    assert_true(tt_tracer_provider_lost(provider) > 0);
+    assert_int_equal(tt_tracer_provider_shutdown(provider, 1), TT_ERR_TIMEOUT);
+    assert_all_are_counted(MANY + 1);
+}
+
+static int sleep_and_send(void *arg, enum tt_signal signal, const void *request, size_t n,
+                          size_t items, int64_t timeout_ms)
+{
+    struct timespec pause = {.tv_nsec = 100000000};
+    (void)nanosleep(&pause, NULL);
+    return send_through(arg, signal, request, n, items, timeout_ms);
+}
+
+static void test_shutdown_keeps_its_deadline_between_slow_sends(void **state)
+{
+    (void)state;
+    tt_exporter e = {.send = sleep_and_send, .close = close_gate, .arg = &gate};
+    start(e, 0);
+    make_spans(MANY); // 40 requests, 4 seconds
+    assert_true(shutdown_takes_ms(250, TT_ERR_TIMEOUT) < 3000);
+    assert_int_equal(gate.closed, 1);
+    assert_true(gate.delivered < MANY);
+    assert_all_are_counted(MANY);
+}
+
+static void test_exporter_that_does_not_return_does_not_hold_up_a_shutdown(void **state)
+{
+    (void)state;
+    tt_exporter e = {.send = send_through, .close = close_gate, .arg = &gate};
+    start(e, 0);
+    atomic_store(&gate.wait, true);
+    make_spans(MANY);
+    (void)sem_wait(&gate.entered);
+    assert_true(shutdown_takes_ms(1, TT_ERR_TIMEOUT) < 5000);
+    assert_int_equal(gate.closed, 0); // it is in use
+    assert_int_equal(tt_tracer_provider_lost(provider), MANY);
+    tt_tracer_provider_free(provider); // stays, since the call may use it
+    provider = NULL;
+    atomic_store(&gate.wait, false);
+    (void)sem_post(&gate.open);
+}
+
+static void *end_spans_for_long(void *arg)
+{
+    atomic_bool *stop = arg;
+    uint64_t n = 0;
+    while (!atomic_load(stop)) {
+        make_spans(10);
+        n += 10;
+    }
+    return (void *)(uintptr_t)n; // NOLINT(performance-no-int-to-ptr)
+}
+
+static void test_spans_that_end_during_a_shutdown_are_counted(void **state)
+{
+    (void)state;
+    start(exporter(), 1 << 16);
+    pthread_t threads[3];
+    atomic_bool stop = false;
+    uint64_t made = 0;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, end_spans_for_long, &stop), 0);
+    while (atomic_load(&gate.sends) < 5)
+        (void)tt_tracer_provider_flush(provider, 1000);
+    (void)tt_tracer_provider_shutdown(provider, 1);
+    atomic_store(&stop, true);
+    for (int i = 0; i < 3; i++) {
+        void *n;
+        (void)pthread_join(threads[i], &n);
+        made += (uintptr_t)n;
+    }
+    assert_all_are_counted(made);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_flush_and_shutdown_return_the_failure_of_a_send),
+        TEST(test_one_failure_among_several_requests_is_returned),
+        TEST(test_spans_in_the_rings_at_a_cancelled_shutdown_are_counted),
+        TEST(test_full_ring_failed_send_and_shutdown_are_counted_together),
+        TEST(test_shutdown_keeps_its_deadline_between_slow_sends),
+        TEST(test_exporter_that_does_not_return_does_not_hold_up_a_shutdown),
+        TEST(test_spans_that_end_during_a_shutdown_are_counted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
