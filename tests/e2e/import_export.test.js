@@ -293,12 +293,12 @@ describe("export and import of spans and logs", () => {
     assert.equal(answer.status, 200, answer.text);
     assert.equal(answer.headers.get("content-type"), "application/x-ndjson");
     assert.match(answer.headers.get("x-telltale-export"), /^rows=4 lines=1 damaged=0$/);
-    for (const wrong of [{ table: "x" }, { table: "logs", format: "openmetrics" }, { table: "spans", match: "name = " }]) assert.equal((await server.api.get("/api/v1/export", wrong)).status, 400, JSON.stringify(wrong));
+    for (const wrong of [{ table: "x" }, { table: "logs", format: "openmetrics" }, { table: "spans", match: "name = " }, { "match[]": "up", start: 5, end: 1 }, { table: "logs", start: 5, end: 1 }]) assert.equal((await server.api.get("/api/v1/export", wrong)).status, 400, JSON.stringify(wrong));
   });
 
   it("stores what stands before a wrong line, and says where that is", async () => {
     const data = join(temporaryDirectory(), "data");
-    const wrong = `${text.logs.trimEnd()}\n{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":7,"traceId":"x"}]}]}]}\n`;
+    const wrong = `${text.logs.trimEnd()}\n{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":7,"traceId":5}]}]}]}\n`;
     const { code, stderr } = await telltale(["import", "--data", data, "--format", "otlp-json", "-"], wrong);
     assert.equal(code, 1);
     assert.match(stderr, new RegExp(`^300 samples.*\n.*<stdin>: line ${wrong.trimEnd().split("\n").length}: `, "m"));

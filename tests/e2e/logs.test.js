@@ -243,7 +243,7 @@ describe("the API of logs", () => {
     });
   });
 
-  it("one bad id is its row's matter, not the batch's", async () => {
+  it("one bad id is its row's matter, not the batch's, and a time that is not given is not told", async () => {
     const at = String(BigInt(NOW) * 10n ** 9n);
     const logs = ["abc", "zzzzzzzzzzzzzzzz", "abcd", TRACE].map((traceId, i) => ({ timeUnixNano: at, body: { stringValue: `odd id ${i}` }, traceId, spanId: "zzzzzzzz" }));
     const kept = await api.post("/v1/logs", JSON.stringify({ resourceLogs: [{ scopeLogs: [{ logRecords: logs }] }] }), { "content-type": "application/json" });
@@ -251,16 +251,18 @@ describe("the API of logs", () => {
     assert.equal((await data("logs", { where: 'body =~ "^odd id"' })).logs.length, 4);
     assert.equal((await data("logs", { where: `body =~ "^odd id" and trace_id = ${TRACE}` })).logs.length, 1);
 
-    const span = { traceId: TRACE, spanId: "b7ad6b7169203331", name: "s", startTimeUnixNano: at };
+    const span = { traceId: TRACE, spanId: "b7ad6b7169203331", name: "s", startTimeUnixNano: at, events: [{ name: "timeless" }, { name: "timely", timeUnixNano: at }] };
     const spans = [span, { ...span, traceId: "zz" }];
     const partly = await api.post("/v1/traces", JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans }] }] }), { "content-type": "application/json" });
     assert.equal(partly.status, 200, partly.text);
     assert.equal(Number(partly.json.partialSuccess.rejectedSpans), 1);
     assert.match(partly.json.partialSuccess.errorMessage, /spans\[1\]\.trace_id: .*"zz"/);
+    const [{ events }] = (await data(`traces/${TRACE}`)).spans;
+    assert.deepEqual(events.map(({ name, time }) => [name, time === undefined]), [["timeless", true], ["timely", false]]);
   });
 
   it("says what is wrong", async () => {
-    const wrong = { "logs?where=severity%20=%20loud": /severity/, "logs?after=now": /after/, "logs?order=up": /order/, "logs/context?id=x": /id/, "logs/histogram?step=0s": /step/, "logs/histogram?start=0&step=1s": /steps/, "logs?limit=10001": /limit/ };
+    const wrong = { "logs?where=severity%20=%20loud": /severity/, "logs?after=now": /after/, "logs?order=up": /order/, "logs/context?id=x": /id/, "logs/histogram?step=0s": /step/, "logs/histogram?start=0&step=1s": /steps/, "logs?limit=10001": /limit/, [`logs?where=${"(".repeat(100)}`]: /where.*more than 64 terms within each other/, [`logs?where=${"a%20".repeat(1001)}`]: /where.*more than 1000 terms/ };
     for (const [path, message] of Object.entries(wrong)) {
       const answer = await api.get(`/api/v1/${path}`);
       assert.equal(answer.status, 400, path);

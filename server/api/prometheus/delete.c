@@ -32,17 +32,6 @@ struct range {
     int64_t min_ms, max_ms;
 };
 
-static bool read_range(const struct http_request *q, struct http_response *r, struct range *out)
-{
-    if (!param_time(q, r, "start", TIME_MIN_MS, &out->min_ms) ||
-        !param_time(q, r, "end", TIME_MAX_MS, &out->max_ms))
-        return false;
-    if (out->min_ms <= out->max_ms)
-        return true;
-    answer_bad_param(r, "end", "end timestamp must not be before start time");
-    return false;
-}
-
 static int delete_selected(struct store *store, const struct selectors *which,
                            const struct range *range, struct err *err)
 {
@@ -63,7 +52,7 @@ void api_delete_series(void *self, const struct http_request *q, struct http_res
     if (which.n == 0) {
         err_set(&err, ERR_INVALID, "no match[] parameter provided");
         answer_error(r, &err);
-    } else if (read_range(q, r, &range)) {
+    } else if (param_range(q, r, &range.min_ms, &range.max_ms)) {
         r->status = 204;
         if (delete_selected(api->store, &which, &range, &err) != 0)
             answer_failed(r, &err);

@@ -121,8 +121,7 @@ void api_export(void *self, const struct http_request *q, struct http_response *
         answer_bad_param(r, "format", "expected otlp-json, the only one for spans and logs");
         return;
     }
-    if (!param_time(q, r, "start", TIME_MIN_MS, &request.min_ms) ||
-        !param_time(q, r, "end", TIME_MAX_MS, &request.max_ms))
+    if (!param_range(q, r, &request.min_ms, &request.max_ms))
         return;
     if (metrics)
         export_metrics(api, &request, q, r);

@@ -61,6 +61,18 @@ bool param_time(const struct http_request *q, struct http_response *r, const cha
     return parse_time(text, out_ms) || bad(r, name, text, "timestamp");
 }
 
+bool param_range(const struct http_request *q, struct http_response *r, int64_t *min_ms,
+                 int64_t *max_ms)
+{
+    if (!param_time(q, r, "start", TIME_MIN_MS, min_ms) ||
+        !param_time(q, r, "end", TIME_MAX_MS, max_ms))
+        return false;
+    if (*min_ms <= *max_ms)
+        return true;
+    answer_bad_param(r, "end", "end timestamp must not be before start time");
+    return false;
+}
+
 bool param_duration(const struct http_request *q, struct http_response *r, const char *name,
                     bool positive, int64_t *out_ms)
 {

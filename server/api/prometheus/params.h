@@ -17,6 +17,10 @@
 bool param_time(const struct http_request *q, struct http_response *r, const char *name,
                 int64_t otherwise, int64_t *out_ms);
 
+/* "start" and "end", which is not before it; open where absent. */
+bool param_range(const struct http_request *q, struct http_response *r, int64_t *min_ms,
+                 int64_t *max_ms);
+
 /* A duration: seconds as a number, or 1h30m. 0 when absent. `positive`: 0 and less are wrong. */
 bool param_duration(const struct http_request *q, struct http_response *r, const char *name,
                     bool positive, int64_t *out_ms);

@@ -229,7 +229,7 @@ static void write_event(struct json *j, const struct any *e)
 {
     const struct any *time = any_member(e, STR("time_unix_ns"));
     json_object(j);
-    if (time->type == ANY_INT)
+    if (time->type == ANY_INT && time->as.integer) // 0: not given
         json_member_time(j, "time", time->as.integer);
     json_member_any(j, "name", any_member(e, STR("name")));
     write_nested_attributes(j, e);

@@ -189,7 +189,7 @@ static int parse_leaf(struct parser *p, struct predicate *out)
     (void)peek(p);
     size_t begin = p->at;
     if (++p->terms > TERMS_MAX)
-        return err_set(p->err, ERR_TOO_BIG, "more than %d terms", TERMS_MAX);
+        return err_set(p->err, ERR_INVALID, "more than %d terms", TERMS_MAX);
     int rc = read_text(p, false, "expected a field or a term", &field, &quoted);
     if (rc != 0)
         return rc;
@@ -215,7 +215,7 @@ static int parse_group(struct parser *p, struct predicate *out)
 static int parse_term(struct parser *p, struct predicate *out)
 {
     if (p->depth >= DEPTH_MAX)
-        return err_set(p->err, ERR_TOO_BIG, "more than %d terms within each other", DEPTH_MAX);
+        return err_set(p->err, ERR_INVALID, "more than %d terms within each other", DEPTH_MAX);
     p->depth++;
     int rc;
     bool negated = peek(p) == '!';
@@ -303,7 +303,7 @@ static int parse_either(struct parser *p, struct predicate *out)
 static int parse(struct parser *p)
 {
     if (p->text.n > TEXT_MAX)
-        return err_set(p->err, ERR_TOO_BIG, "%zu bytes; expected at most %d", p->text.n, TEXT_MAX);
+        return err_set(p->err, ERR_INVALID, "%zu bytes; expected at most %d", p->text.n, TEXT_MAX);
     if (at_end(p))
         return 0;
     int rc = parse_either(p, &p->out->where);

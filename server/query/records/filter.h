@@ -30,8 +30,8 @@ struct record_filter {
     size_t n_regexes;
 };
 
-/* Empty text is true of all rows. ERR_INVALID with the position, ERR_TOO_BIG, ERR_NOMEM; then there
- * is nothing to release. */
+/* Empty text is true of all rows. ERR_INVALID with the position, ERR_NOMEM; then there is nothing
+ * to release. */
 int record_filter_parse(enum record_table table, struct str text, struct arena *a,
                         struct record_filter *out, struct err *err);
 void record_filter_done(struct record_filter *f);
