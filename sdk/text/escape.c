@@ -22,11 +22,12 @@ bool prometheus_is_plain(struct str name, bool metric)
     return name.n > 0;
 }
 
-/* The bytes of the character at `p`, and which it is; a byte that begins none is one alone. */
+/* The bytes of the character that the text begins with, and which it is; a byte that begins none
+ * stands alone. */
 static size_t character(struct str rest, unsigned *out)
 {
     unsigned c = (unsigned char)rest.p[0];
-    size_t n = c < 0xc0 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+    size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
     *out = c;
     if (n == 1)
         return 1;
@@ -39,6 +40,15 @@ static size_t character(struct str rest, unsigned *out)
         c = c << 6 | ((unsigned char)rest.p[i] & 0x3f);
     *out = c;
     return n;
+}
+
+void prometheus_put_utf8(struct buf *out, struct str text)
+{
+    for (size_t i = 0, n; i < text.n; i += n) {
+        unsigned c;
+        n = character(str_sub(text, i, text.n), &c);
+        buf_put_str(out, c == 0xfffd ? STR("\xef\xbf\xbd") : str_sub(text, i, n));
+    }
 }
 
 static void put_strange(struct buf *out, unsigned c, enum tt_prometheus_escaping escaping)

@@ -29,6 +29,18 @@ void prometheus_quote(struct buf *out, struct str text)
     buf_putc(out, '"');
 }
 
+static void put_base64(struct buf *out, struct str bytes)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < bytes.n; i += 3) {
+        uint32_t group = 0;
+        for (size_t k = i; k < i + 3; k++)
+            group = group << 8 | (k < bytes.n ? (unsigned char)bytes.p[k] : 0);
+        for (size_t k = 0; k < 4; k++)
+            buf_putc(out, i + k <= bytes.n ? digits[group >> (18 - 6 * k) & 63] : '=');
+    }
+}
+
 static void put_value(struct buf *out, const struct attr_view *v, bool nested);
 
 /* As JSON. */
@@ -55,11 +67,15 @@ static void put_value(struct buf *out, const struct attr_view *v, bool nested)
     struct str text = str_of(v->value, v->value_n);
     switch (v->type) {
     case TT_TYPE_STRING:
-    case TT_TYPE_BYTES:
         if (nested)
             prometheus_quote(out, text);
         else
             buf_put_str(out, text);
+        break;
+    case TT_TYPE_BYTES:
+        buf_puts(out, nested ? "\"" : "");
+        put_base64(out, text);
+        buf_puts(out, nested ? "\"" : "");
         break;
     case TT_TYPE_BOOL: buf_puts(out, *v->value ? "true" : "false"); break;
     case TT_TYPE_INT: buf_put_i64(out, attr_view_int(v)); break;
@@ -78,7 +94,7 @@ static void put_key(struct buf *out, struct str key, enum prometheus_labels_of o
     struct buf whole = BUF_MAX(2 * ATTR_SET_BYTES_MAX);
     buf_puts(&whole, of == LABELS_OF_SCOPE ? SCOPE : "");
     if (prometheus_has_utf8(form.names))
-        buf_put_str(&whole, key);
+        prometheus_put_utf8(&whole, key);
     else
         prometheus_sanitise(&whole, key, false);
     prometheus_escape(out, buf_str(&whole), false, form.escaping);
@@ -146,7 +162,7 @@ static void put_pair_message(struct buf *out, struct str name, struct str value)
     buf_advance(out, (size_t)(to - start));
 }
 
-void prometheus_pair(struct buf *out, struct prometheus_form form, struct str name,
+static void put_pair(struct buf *out, struct prometheus_form form, struct str name,
                      struct str value)
 {
     if (form.proto) {
@@ -163,11 +179,21 @@ void prometheus_pair(struct buf *out, struct prometheus_form form, struct str na
     prometheus_quote(out, value);
 }
 
+void prometheus_pair(struct buf *out, struct prometheus_form form, struct str name,
+                     struct str value)
+{
+    struct buf text = BUF_MAX(3 * ATTR_SET_BYTES_MAX);
+    prometheus_put_utf8(&text, value);
+    put_pair(out, form, name, buf_str(&text));
+    out->failed |= buf_failed(&text);
+    buf_done(&text);
+}
+
 static void put_label(struct buf *out, struct label *labels, size_t i, size_t n,
                       const struct buf *keys, struct prometheus_form form)
 {
     struct str key = key_of(keys, &labels[i]);
-    struct buf value = BUF_MAX(ATTR_SET_BYTES_MAX);
+    struct buf value = BUF_MAX(2 * ATTR_SET_BYTES_MAX);
     put_value(&value, &labels[i].attr, false);
     for (size_t k = i + 1; k < n; k++) {
         if (!str_eq(key, key_of(keys, &labels[k])))

@@ -71,6 +71,10 @@ void prometheus_labels(struct buf *out, const struct attr_set *attrs, enum prome
 void prometheus_pair(struct buf *out, struct prometheus_form form, struct str name,
                      struct str value);
 
+/* A text of which every byte that belongs to no character of UTF-8 became U+FFFD: scrapers refuse
+ * the whole page for one. */
+void prometheus_put_utf8(struct buf *out, struct str text);
+
 /* Those of an exemplar: its ids, and the others where they fit. */
 void prometheus_exemplar_labels(struct buf *out, const struct exemplar *e,
                                 struct prometheus_form form);

@@ -131,6 +131,32 @@ static void put_histograms(struct writer *w, struct series **batch, size_t n)
     }
 }
 
+/* Names that became the same may have made one series of two, of which scrapers take none. */
+static bool is_doubled(const struct writer *w, const struct series *s)
+{
+    const tt_meter *m = s->stream->instrument->meter;
+    for (size_t i = 0; i < w->rivals_n; i++) {
+        const struct stream *r = w->rivals[i];
+        if ((w->options.without_scope || r->instrument->meter == m) &&
+            prometheus_type(r) == prometheus_type(s->stream) &&
+            w->inside->has(r, s->attrs))
+            return true;
+    }
+    return false;
+}
+
+static size_t without_doubles(const struct writer *w, struct series **batch, size_t n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!is_doubled(w, batch[i]))
+            batch[kept++] = batch[i];
+    }
+    if (kept < n)
+        w->inside->problem(TT_PROBLEM_CONFLICT, "two series of one name; left out", w->stream->family);
+    return kept;
+}
+
 /* `head`: whether the family begins here. False when the stream had nothing to write. */
 static bool put_stream(struct writer *w, struct stream *s, bool head)
 {
@@ -147,6 +173,8 @@ static bool put_stream(struct writer *w, struct stream *s, bool head)
         if (!any && head)
             w->format->head(w);
         any = true;
+        if (UNLIKELY(w->rivals_n))
+            n = without_doubles(w, batch, n);
         w->points += n;
         if (s->kind < SERIES_HISTOGRAM)
             put_numbers(w, batch, n);
@@ -194,12 +222,15 @@ static int put_streams(struct writer *w)
     if (!list)
         return TT_ERR_NOMEM;
     const struct stream *first = NULL; /* of the family that is being written */
+    w->rivals = list;
     for (size_t i = 0; i < n; i++) {
         struct stream *s = list[i];
         if (first && strcmp(first->family, s->family) != 0) {
             w->format->tail(w);
             first = NULL;
+            w->rivals = list + i;
         }
+        w->rivals_n = (size_t)(list + i - w->rivals);
         if (w->target && strcmp(s->family, "target_info") == 0)
             w->inside->problem(TT_PROBLEM_CONFLICT, "the name of the resource's metric; left out",
                                s->family);

@@ -37,13 +37,17 @@ static void put_meta(struct writer *w, const char *keyword, const char *suffix)
 }
 
 /* HELP escapes line ends and backslashes; OpenMetrics quotes, too. */
-static void put_help_text(struct writer *w, const char *text)
+static void put_help_text(struct writer *w, const char *given)
 {
-    for (; *text; text++) {
-        if (*text == '\\' || *text == '\n' || (w->openmetrics && *text == '"'))
+    struct buf text = BUF_MAX(1 << 20);
+    prometheus_put_utf8(&text, str_c(given));
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        if (c == '\\' || c == '\n' || (w->openmetrics && c == '"'))
             buf_putc(w->out, '\\');
-        buf_putc(w->out, *text == '\n' ? 'n' : *text);
+        buf_putc(w->out, c == '\n' ? 'n' : c);
     }
+    buf_done(&text);
 }
 
 static void put_head(struct writer *w)

@@ -38,6 +38,8 @@ struct writer {
     bool openmetrics, target; /* target: target_info is there */
     bool quoted;              /* names may need quotes */
     const struct stream *stream;
+    struct stream **rivals; /* streams of the same family before it */
+    size_t rivals_n;
     struct str family;   /* without suffix */
     const char *total;   /* suffix of a counter's samples */
     struct str scope;    /* the scope's labels */

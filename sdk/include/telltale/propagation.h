@@ -20,7 +20,7 @@ enum tt_propagator {
     TT_W3C = 1,            /* traceparent, tracestate */
     TT_BAGGAGE = 2,        /* baggage */
     TT_B3 = 4,             /* b3 */
-    TT_B3_MULTI = 8,       /* X-B3-TraceId, X-B3-SpanId, X-B3-Sampled */
+    TT_B3_MULTI = 8,       /* X-B3-TraceId, X-B3-SpanId, X-B3-Sampled or X-B3-Flags */
     TT_JAEGER = 16,        /* uber-trace-id, uberctx-… */
     TT_OTTRACE = 32,       /* ot-tracer-…, ot-baggage-…, of OpenTracing */
     TT_CORRELATION_ID = 64 /* X-Correlation-ID */

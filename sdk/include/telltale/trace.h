@@ -245,7 +245,8 @@ TT_API void tt_span_end_at(tt_span span, int64_t end_unix_ns);
 /* Whether what is set on it is kept: false after its end, and for spans that are not sampled. */
 TT_API bool tt_span_is_recording(tt_span span);
 
-/* All zeros when the span has ended. */
+/* Also of a span that has ended, in the thread that ended it, until that thread has started others
+ * in its memory; of the one that was asked for last after its end, for good. Else all zeros. */
 TT_API tt_span_context tt_span_context_of(tt_span span);
 
 /* Sets attributes; a key that is there is replaced. */

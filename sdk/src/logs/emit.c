@@ -40,7 +40,7 @@ static tt_span_context span_of(const tt_context *given)
 
 static char *put_span(char *to, const tt_span_context *c)
 {
-    uint32_t flags = c->flags;
+    uint32_t flags = c->flags & FLAGS_OF_W3C;
     if (!tt_span_context_is_valid(c))
         return to;
     to = put_tag(to, FLAGS, WIRE_FIXED32);

@@ -199,6 +199,17 @@ size_t stream_series(struct stream *st, size_t *from, struct series **out, size_
     return found;
 }
 
+bool stream_has(const struct stream *st, const struct attr_set *attrs)
+{
+    tt_meter_provider *p = st->instrument->meter->provider;
+    mutex_lock(&p->lock);
+    const struct series *s =
+        atomic_get_relaxed(&st->instrument->meter->on) ? series_table_get(&st->series, attrs) : NULL;
+    bool has = s && has_value(s, instrument_is_observable(st->instrument), p->collection);
+    mutex_unlock(&p->lock);
+    return has;
+}
+
 /* --- reading --------------------------------------------------------------------------------- */
 
 static const uint64_t INF_BITS = 0x7ff0000000000000u, MINUS_INF_BITS = 0xfff0000000000000u;

@@ -14,6 +14,7 @@ const tt_inside *tt_inside_of(const char *version)
         .collected = provider_collected,
         .next_stream = provider_next_stream,
         .series = stream_series,
+        .has = stream_has,
         .read_begin = cell_read_begin,
         .read_end = cell_read_end,
         .read = point_read,

@@ -7,6 +7,7 @@
 #include "base/atomic.h"
 #include "telltale/context.h"
 
+enum { FLAGS_OF_W3C = TT_FLAG_SAMPLED | TT_FLAG_RANDOM };
 enum { TRACESTATE_MAX = 512, BAGGAGE_MAX = 64, BAGGAGE_BYTES_MAX = 8192 };
 
 /* A value of the program's own, in front of those that were set before. */

@@ -103,12 +103,17 @@ static char *write_ids(char *to, const tt_span_context *span, char between)
 
 /* --- B3 -------------------------------------------------------------------------------------- */
 
+static char b3_decision(uint8_t flags)
+{
+    return flags & TT_FLAG_DEBUG ? 'd' : flags & TT_FLAG_SAMPLED ? '1' : '0';
+}
+
 static void write_b3(const struct parts *p)
 {
     char text[64];
     char *to = write_ids(text, p->span, '-');
     *to++ = '-';
-    *to++ = p->span->flags & TT_FLAG_SAMPLED ? '1' : '0';
+    *to++ = b3_decision(p->span->flags);
     *to = '\0';
     p->set(p->carrier, "b3", text);
 }
@@ -120,7 +125,11 @@ static void write_b3_multi(const struct parts *p)
     tt_span_id_format(p->span, span);
     p->set(p->carrier, "X-B3-TraceId", trace);
     p->set(p->carrier, "X-B3-SpanId", span);
-    p->set(p->carrier, "X-B3-Sampled", p->span->flags & TT_FLAG_SAMPLED ? "1" : "0");
+    char decision[] = {b3_decision(p->span->flags), '\0'};
+    if (*decision == 'd')
+        p->set(p->carrier, "X-B3-Flags", "1"); // which says that it is sampled
+    else
+        p->set(p->carrier, "X-B3-Sampled", decision);
 }
 
 /* Trace ids have 32 digits, or the 16 of older clients. */
@@ -131,9 +140,11 @@ static bool read_b3_ids(struct str trace, struct str span, tt_span_context *c)
            tt_span_context_is_valid(c);
 }
 
-static bool is_sampled(struct str text)
+static uint8_t read_b3_decision(struct str text)
 {
-    return str_eq(text, STR("1")) || str_eq(text, STR("d")) || str_eq_nocase(text, STR("true"));
+    if (str_eq(text, STR("d")))
+        return TT_FLAG_DEBUG | TT_FLAG_SAMPLED;
+    return str_eq(text, STR("1")) || str_eq_nocase(text, STR("true")) ? TT_FLAG_SAMPLED : 0;
 }
 
 static bool read_b3(struct found *p, const tt_carrier *h)
@@ -146,7 +157,7 @@ static bool read_b3(struct found *p, const tt_carrier *h)
     tt_span_context c = {.remote = true};
     if (!read_b3_ids(trace, span, &c))
         return false;
-    c.flags = is_sampled(str_cut(&rest, '-')) ? TT_FLAG_SAMPLED : 0;
+    c.flags = read_b3_decision(str_cut(&rest, '-'));
     p->span = c;
     return true;
 }
@@ -166,9 +177,10 @@ static bool read_b3_multi(struct found *p, const tt_carrier *h)
     if (!read_b3_ids(str_c(trace), str_c(span), &c))
         return false;
     text = h->get(h->arg, "X-B3-Sampled");
-    bool sampled = text && is_sampled(str_c(text));
+    c.flags = read_b3_decision(str_c(text));
     text = h->get(h->arg, "X-B3-Flags");
-    c.flags = sampled || (text && strcmp(text, "1") == 0) ? TT_FLAG_SAMPLED : 0;
+    if (text && strcmp(text, "1") == 0)
+        c.flags = TT_FLAG_DEBUG | TT_FLAG_SAMPLED;
     p->span = c;
     return true;
 }
@@ -226,7 +238,7 @@ static bool read_ot(struct found *p, const tt_carrier *h)
     if (!read_short_hex(header(h, "ot-tracer-traceid"), c.trace_id, 16) ||
         !read_short_hex(header(h, "ot-tracer-spanid"), c.span_id, 8) || !span_context_is_valid(&c))
         return false;
-    c.flags = is_sampled(header(h, "ot-tracer-sampled")) ? TT_FLAG_SAMPLED : 0;
+    c.flags = read_b3_decision(header(h, "ot-tracer-sampled")) & TT_FLAG_SAMPLED;
     p->span = c;
     return true;
 }
@@ -455,12 +467,19 @@ const char *tt_propagator_field(unsigned propagators, size_t n)
     static const struct {
         unsigned propagator;
         const char *name;
-    } fields[] = {{TT_W3C, "traceparent"},           {TT_W3C, "tracestate"},
-                  {TT_BAGGAGE, "baggage"},           {TT_B3, "b3"},
-                  {TT_B3_MULTI, "X-B3-TraceId"},     {TT_B3_MULTI, "X-B3-SpanId"},
-                  {TT_B3_MULTI, "X-B3-Sampled"},     {TT_JAEGER, "uber-trace-id"},
-                  {TT_OTTRACE, "ot-tracer-traceid"}, {TT_OTTRACE, "ot-tracer-spanid"},
-                  {TT_OTTRACE, "ot-tracer-sampled"}, {TT_CORRELATION_ID, "X-Correlation-ID"}};
+    } fields[] = {{TT_W3C, "traceparent"},
+                  {TT_W3C, "tracestate"},
+                  {TT_BAGGAGE, "baggage"},
+                  {TT_B3, "b3"},
+                  {TT_B3_MULTI, "X-B3-TraceId"},
+                  {TT_B3_MULTI, "X-B3-SpanId"},
+                  {TT_B3_MULTI, "X-B3-Sampled"},
+                  {TT_B3_MULTI, "X-B3-Flags"},
+                  {TT_JAEGER, "uber-trace-id"},
+                  {TT_OTTRACE, "ot-tracer-traceid"},
+                  {TT_OTTRACE, "ot-tracer-spanid"},
+                  {TT_OTTRACE, "ot-tracer-sampled"},
+                  {TT_CORRELATION_ID, "X-Correlation-ID"}};
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         if (propagators & fields[i].propagator && n-- == 0)
             return fields[i].name;

@@ -91,11 +91,10 @@ static inline tt_span light_start(uint64_t trace_high, uint64_t trace_low, uint6
     return light_fill(l, trace_high, trace_low, span_id, flags);
 }
 
-/* False when it has ended. */
-static inline bool light_read(tt_span span, tt_span_context *out)
+/* What the slot holds, when it is of this generation. */
+static inline bool light_read_of(struct light *l, uint64_t generation, tt_span_context *out)
 {
-    struct light *l = (struct light *)(void *)span.memory;
-    uint64_t generation = span.generation & ~LIGHT_SIGN, words[4];
+    uint64_t words[4];
     if (atomic_get_acquire(&l->generation) != generation) // pairs with light_start
         return false;
     for (int i = 0; i < 4; i++)
@@ -107,6 +106,20 @@ static inline bool light_read(tt_span span, tt_span_context *out)
     out->flags = (uint8_t)words[3];
     out->remote = false;
     return true;
+}
+
+/* False when it has ended. */
+static inline bool light_read(tt_span span, tt_span_context *out)
+{
+    return light_read_of((struct light *)(void *)span.memory, span.generation & ~LIGHT_SIGN, out);
+}
+
+/* False when it has not, or when its slot was used again, or may be at this moment by another. */
+static inline bool light_read_ended(tt_span span, tt_span_context *out)
+{
+    struct light *l = (struct light *)(void *)span.memory;
+    return atomic_get_relaxed(&l->owner) == &light_own &&
+           light_read_of(l, (span.generation & ~LIGHT_SIGN) + 1, out);
 }
 
 static inline void light_end(tt_span span)

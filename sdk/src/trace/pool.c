@@ -175,21 +175,65 @@ COLD struct tt_span_memory *span_is_stale(struct tt_span_memory *s)
     return NULL;
 }
 
-bool span_context_read(tt_span span, tt_span_context *out, char *state, size_t *out_state_n)
+static void copy_context(const struct tt_span_memory *s, const char *bytes, tt_span_context *out,
+                         char *state, size_t *out_state_n)
 {
-    if (out_state_n)
-        *out_state_n = 0;
-    if (span_is_light(span))
-        return light_read(span, out);
-    struct tt_span_memory *s = span_lock(span);
-    if (!s)
-        return false;
     *out = s->context;
     if (out_state_n) {
         *out_state_n = s->state_n;
         if (s->state_n)
-            memcpy(state, s->bytes + s->state_at, s->state_n);
+            memcpy(state, bytes + s->state_at, s->state_n);
     }
+}
+
+/* The one that was last read after its end, without its tracestate: the first child of a span that
+ * is still current may take its memory. */
+static _Thread_local struct {
+    tt_span span;
+    tt_span_context context;
+} ended;
+
+/* What memory still holds, which nobody but this thread may use again. */
+static bool read_memory_of_ended(tt_span span, tt_span_context *out, char *state,
+                                 size_t *out_state_n)
+{
+    if (span_is_light(span))
+        return light_read_ended(span, out);
+    const struct tt_span_memory *s = own.free;
+    while (s && s != span.memory)
+        s = s->next;
+    if (!s || atomic_get_relaxed(&s->generation) != span.generation + 1)
+        return false;
+    copy_context(s, s->room, out, state, out_state_n);
+    return true;
+}
+
+static COLD bool read_ended(tt_span span, tt_span_context *out, char *state, size_t *out_state_n)
+{
+    if (span.memory == ended.span.memory && span.generation == ended.span.generation) {
+        *out = ended.context;
+        return true;
+    }
+    if (!read_memory_of_ended(span, out, state, out_state_n))
+        return false;
+    ended.span = span;
+    ended.context = *out;
+    return true;
+}
+
+bool span_context_read(tt_span span, tt_span_context *out, char *state, size_t *out_state_n)
+{
+    struct tt_span_memory *s = span.memory;
+    if (out_state_n)
+        *out_state_n = 0;
+    if (!s || (span_is_light(span) && light_read(span, out)))
+        return s != NULL;
+    if (span_is_light(span) || atomic_get_relaxed(&s->generation) != span.generation)
+        return read_ended(span, out, state, out_state_n);
+    s = span_lock(span);
+    if (!s)
+        return false;
+    copy_context(s, s->bytes, out, state, out_state_n);
     span_unlock(s);
     return true;
 }

@@ -42,7 +42,7 @@ static bool read_traceparent(const char *text, tt_span_context *out)
         return false;
     if (version == 0xff || (n > PARENT_BYTES && (version == 0 || text[PARENT_BYTES] != '-')))
         return false;
-    out->flags = flags & (TT_FLAG_SAMPLED | TT_FLAG_RANDOM);
+    out->flags = flags & FLAGS_OF_W3C;
     return span_context_is_valid(out);
 }
 
@@ -54,7 +54,7 @@ static void write_w3c(const struct parts *p)
     *to++ = '-';
     to = hex_write8(to, p->span->span_id);
     *to++ = '-';
-    *hex_write_byte(to, p->span->flags) = '\0';
+    *hex_write_byte(to, p->span->flags & FLAGS_OF_W3C) = '\0';
     p->set(p->carrier, "traceparent", text);
     if (*p->state)
         p->set(p->carrier, "tracestate", p->state);

@@ -137,7 +137,7 @@ static void set_ids(tt_span_context *c, const tt_span_context *parent, bool has_
         return;
     }
     memcpy(c->trace_id, parent->trace_id, 16);
-    c->flags = parent->flags & TT_FLAG_RANDOM;
+    c->flags = parent->flags & (TT_FLAG_RANDOM | TT_FLAG_DEBUG);
 }
 
 /* The sampler's state, or else the parent's. */

@@ -12,6 +12,7 @@
 #include "base/atomic.h"
 #include "base/compiler.h"
 #include "telltale/trace.h"
+#include "trace/context.h"
 #include "trace/light.h"
 
 enum { DECISIONS = 3, ORIGINS = 3, ENDED = DECISIONS, SPAN_COUNTS = (DECISIONS + 1) * ORIGINS };
@@ -117,7 +118,7 @@ char *span_encode(const struct tt_span_memory *s, int64_t end_unix_ns, char *to)
 static inline uint32_t span_flags(uint8_t flags, bool remote)
 {
     enum { HAS_REMOTE = 0x100, IS_REMOTE = 0x200 };
-    return flags | HAS_REMOTE | (remote ? IS_REMOTE : 0);
+    return (flags & FLAGS_OF_W3C) | HAS_REMOTE | (remote ? IS_REMOTE : 0);
 }
 
 #endif

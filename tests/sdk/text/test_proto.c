@@ -114,7 +114,8 @@ static void test_text_that_is_not_utf8_is_replaced(void **state)
     (void)state;
     tt_attr attr = tt_str("a", "x\xff\xfey");
     tt_gauge_set(tt_gauge_new(meter, "g", NULL), 1, &attr, 1);
-    check("name:\"g\" type:1 metric{label{name:\"a\" value:\"x??y\"} gauge{value:1}}\n");
+    check(
+        "name:\"g\" type:1 metric{label{name:\"a\" value:\"x\xef\xbf\xbd\xef\xbf\xbdy\"} gauge{value:1}}\n");
 }
 
 static void test_formats_may_take_turns(void **state)

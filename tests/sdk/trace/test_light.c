@@ -48,7 +48,7 @@ static void run_thread(void *(*run)(void *arg), void *arg)
     assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
-static void test_span_has_ids_until_its_end(void **state)
+static void test_span_has_ids_beyond_its_end(void **state)
 {
     (void)state;
     tt_span span = tt_span_start(tracer, "s", NULL);
@@ -58,12 +58,17 @@ static void test_span_has_ids_until_its_end(void **state)
     assert_false(tt_span_is_recording(span) || tt_span_may_record(span));
     tt_span_end(span);
     ended = tt_span_context_of(span);
-    assert_false(tt_span_context_is_valid(&ended));
+    assert_memory_equal(&ended, &c, sizeof c);
     tt_span next = tt_span_start(tracer, "s", NULL); // the same slot
     assert_ptr_equal(next.memory, span.memory);
     ended = tt_span_context_of(span);
-    assert_false(tt_span_context_is_valid(&ended));
+    assert_memory_equal(&ended, &c, sizeof c);
     tt_span_end(next);
+    tt_span later = tt_span_start(tracer, "s", NULL);
+    tt_span_end(later);
+    (void)tt_span_context_of(later);
+    ended = tt_span_context_of(span); // it is not the last any more, and its slot was used again
+    assert_false(tt_span_context_is_valid(&ended));
 }
 
 static void test_child_is_of_the_same_trace(void **state)
@@ -218,7 +223,7 @@ static void test_threads_end_the_spans_of_others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_span_has_ids_until_its_end, begin, end),
+        cmocka_unit_test_setup_teardown(test_span_has_ids_beyond_its_end, begin, end),
         cmocka_unit_test_setup_teardown(test_child_is_of_the_same_trace, begin, end),
         cmocka_unit_test_setup_teardown(test_second_end_is_told, begin, end),
         cmocka_unit_test_setup_teardown(test_another_thread_may_end_it, begin, end),

@@ -5,6 +5,7 @@
 
 #include "support/check.h"
 #include "telltale/propagation.h"
+#include "telltale/trace.h"
 
 /* A carrier: up to eight headers. */
 struct headers {
@@ -159,7 +160,7 @@ static void test_b3_is_read(void **state)
 {
     (void)state;
     check_extract(TT_B3, "b3", TRACE "-" SPAN "-1", TRACE "-" SPAN "-1");
-    check_extract(TT_B3, "b3", TRACE "-" SPAN "-d-05e3ac9a4f6e3b90", TRACE "-" SPAN "-1");
+    check_extract(TT_B3, "b3", TRACE "-" SPAN "-d-05e3ac9a4f6e3b90", TRACE "-" SPAN "-5");
     check_extract(TT_B3, "b3", TRACE "-" SPAN, TRACE "-" SPAN "-0");
     check_extract(TT_B3, "b3", "8448eb211c80319c-" SPAN "-1",
                   "00000000000000008448eb211c80319c-" SPAN "-1");
@@ -170,6 +171,30 @@ static void test_b3_is_read(void **state)
     assert_string_equal(span_text(c), TRACE "-" SPAN "-0");
     tt_context_free(c);
     check_extract(TT_B3_MULTI, "X-B3-TraceId", TRACE, "");
+}
+
+static void test_debug_flag_of_b3_goes_on_to_children_and_in_b3_alone(void **state)
+{
+    (void)state;
+    tt_context *one = extract(TT_B3, "b3", TRACE "-" SPAN "-d", NULL, NULL);
+    sent.n = 0;
+    set(&sent, "X-B3-TraceId", TRACE);
+    set(&sent, "X-B3-SpanId", SPAN);
+    set(&sent, "X-B3-Flags", "1");
+    tt_context *many = tt_extract(TT_B3_MULTI, get, &sent);
+    assert_string_equal(span_text(many), TRACE "-" SPAN "-5");
+    assert_string_equal(inject(TT_B3, many, "b3"), TRACE "-" SPAN "-d");
+    assert_string_equal(inject(TT_B3_MULTI, one, "X-B3-Flags"), "1");
+    assert_string_equal(inject(TT_B3_MULTI, one, "X-B3-Sampled"), "");
+    assert_string_equal(inject(TT_W3C, one, "traceparent"), "00-" TRACE "-" SPAN "-01");
+    tt_tracer_provider *p = tt_tracer_provider_new(NULL);
+    tt_span_options o = {.size = sizeof o, .parent = one};
+    tt_span span = tt_span_start(tt_tracer_get(p, "t", NULL), "child", &o);
+    assert_true(tt_span_context_of(span).flags & TT_FLAG_DEBUG);
+    tt_span_end(span);
+    tt_tracer_provider_free(p);
+    tt_context_free(one);
+    tt_context_free(many);
 }
 
 static void test_jaeger_is_read(void **state)
@@ -411,6 +436,7 @@ static void test_fields_of_propagators_are_told(void **state)
     assert_string_equal(tt_propagator_field(TT_W3C | TT_BAGGAGE, 2), "baggage");
     assert_null(tt_propagator_field(TT_W3C | TT_BAGGAGE, 3));
     assert_string_equal(tt_propagator_field(TT_B3_MULTI, 2), "X-B3-Sampled");
+    assert_string_equal(tt_propagator_field(TT_B3_MULTI, 3), "X-B3-Flags");
     assert_null(tt_propagator_field(0, 0));
 }
 
@@ -495,6 +521,7 @@ int main(void)
         cmocka_unit_test(test_tracestate_is_kept_or_dropped_as_a_whole),
         cmocka_unit_test(test_tracestate_beyond_32_members_or_512_bytes_is_left_out),
         cmocka_unit_test(test_b3_is_read),
+        cmocka_unit_test(test_debug_flag_of_b3_goes_on_to_children_and_in_b3_alone),
         cmocka_unit_test(test_jaeger_is_read),
         cmocka_unit_test(test_what_is_injected_is_extracted),
         cmocka_unit_test(test_nothing_is_injected_for_an_empty_context),

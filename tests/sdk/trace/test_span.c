@@ -393,6 +393,26 @@ static void test_ended_span_may_be_used_without_harm(void **state)
     otlp_sink_has(&sink, "\"name\":\"next\"");
 }
 
+static void test_ended_span_that_is_current_has_children(void **state)
+{
+    (void)state;
+    tt_span outer = tt_span_start(tracer, "outer", NULL);
+    tt_span_context c = tt_span_context_of(outer), ended;
+    tt_token token = tt_span_enter(outer);
+    uint64_t before = misuses();
+    tt_span_end(outer);
+    ended = tt_span_context_of(outer);
+    assert_memory_equal(&ended, &c, sizeof c);
+    for (int i = 0; i < 3; i++) {
+        tt_span inner = tt_span_start(tracer, "inner", NULL); // the first in the same memory
+        assert_memory_equal(tt_span_context_of(inner).trace_id, c.trace_id, 16);
+        tt_span_end(inner);
+        check_child_of(c);
+    }
+    tt_leave(token);
+    assert_int_equal(misuses() - before, 0);
+}
+
 static void test_nothing_is_a_valid_span(void **state)
 {
     (void)state;
@@ -579,6 +599,7 @@ int main(void)
         TEST(test_parent_may_be_a_context_of_another_process),
         TEST(test_context_is_handed_to_another_thread),
         TEST(test_ended_span_may_be_used_without_harm),
+        TEST(test_ended_span_that_is_current_has_children),
         TEST(test_nothing_is_a_valid_span),
         TEST(test_failed_exports_are_counted),
         TEST(test_spans_after_shutdown_are_lost_and_counted),

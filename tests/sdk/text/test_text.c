@@ -1,0 +1,131 @@
+/* Pages that scrapers would refuse as a whole for one text or one series. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/check.h"
+#include "telltale/metrics.h"
+#include "telltale/prometheus_text.h"
+
+static tt_meter_provider *provider;
+static tt_meter *meter;
+
+static int begin(void **state)
+{
+    (void)state;
+    provider = tt_meter_provider_new(NULL);
+    meter = tt_meter_get(provider, "test", NULL);
+    return meter ? 0 : -1;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    tt_meter_provider_free(provider);
+    return 0;
+}
+
+static void check_as(enum tt_prometheus_names names, bool with_scope, const char *expected)
+{
+    tt_prometheus_options o = {.size = sizeof o, .names = names, .without_target = true};
+    o.without_scope = !with_scope;
+    char *text = NULL;
+    size_t n = 0;
+    assert_int_equal(tt_prometheus_render_new(provider, &o, 1 << 20, &text, &n), TT_OK);
+    assert_int_equal(strlen(text), n);
+    assert_string_equal(text, expected);
+    free(text);
+}
+
+static void check(const char *expected)
+{
+    check_as(TT_NAMES_UNDERSCORE_SUFFIXES, false, expected);
+}
+
+#define REPLACED "\xef\xbf\xbd"
+
+static void test_values_that_are_not_utf8_are_replaced(void **state)
+{
+    (void)state;
+    tt_attr attrs[] = {tt_str("agent", "\xff\xfe"), tt_str("cut", "caf\xc3"),
+                       tt_str("tail", "\x80\xc3\xa9|")};
+    tt_counter_add(tt_counter_new(meter, "c", NULL), 1, attrs, 3);
+    check("# TYPE c_total counter\nc_total{agent=\"" REPLACED REPLACED "\",cut=\"caf" REPLACED
+          "\",tail=\"" REPLACED "\xc3\xa9|\"} 1\n");
+}
+
+static void test_values_within_others_are_replaced(void **state)
+{
+    (void)state;
+    tt_value items[] = {tt_value_str("\xff")};
+    tt_attr attr = tt_attr_of("list", tt_value_array(items, 1));
+    tt_gauge_set(tt_gauge_new(meter, "g", NULL), 1, &attr, 1);
+    check("# TYPE g gauge\ng{list=\"[\\\"" REPLACED "\\\"]\"} 1\n");
+}
+
+static void test_names_descriptions_and_scopes_are_replaced(void **state)
+{
+    (void)state;
+    tt_attr attr = tt_str("k\xff", "v");
+    tt_instrument_options o = {.size = sizeof o, .description = "bad \xff text"};
+    tt_meter *m = tt_meter_get(provider, "s\xff", NULL);
+    tt_gauge_set(tt_gauge_new(m, "g", &o), 1, &attr, 1);
+    check_as(TT_NAMES_UTF8, true,
+             "# HELP g bad " REPLACED " text\n# TYPE g gauge\n"
+             "g{otel_scope_name=\"s" REPLACED "\",\"k" REPLACED "\"=\"v\"} 1\n");
+}
+
+static void test_bytes_are_base64(void **state)
+{
+    (void)state;
+    tt_value items[] = {tt_value_bytes("\xff", 1)};
+    tt_attr attrs[] = {tt_bytes("a", "\xff\x00z", 3), tt_bytes("b", "ab", 2),
+                       tt_bytes("c", "Many", 4), tt_bytes("d", "", 0),
+                       tt_attr_of("e", tt_value_array(items, 1))};
+    tt_gauge_set(tt_gauge_new(meter, "g", NULL), 1, attrs, 5);
+    check("# TYPE g gauge\n"
+          "g{a=\"/wB6\",b=\"YWI=\",c=\"TWFueQ==\",d=\"\",e=\"[\\\"/w==\\\"]\"} 1\n");
+}
+
+static void test_series_that_become_the_same_are_told_and_shown_once(void **state)
+{
+    (void)state;
+    tt_attr attr = tt_str("k", "v");
+    tt_counter_add(tt_counter_new(meter, "a.b", NULL), 1, NULL, 0);
+    tt_counter *second = tt_counter_new(meter, "a_b", NULL);
+    tt_counter_add(second, 2, NULL, 0);
+    tt_counter_add(second, 3, &attr, 1);
+    tt_meter *other = tt_meter_get(provider, "other", NULL);
+    tt_counter_add(tt_counter_new(other, "a.b", NULL), 4, NULL, 0);
+    uint64_t before = tt_problem_count(TT_PROBLEM_CONFLICT);
+    check_as(TT_NAMES_UNDERSCORE_SUFFIXES, true,
+             "# TYPE a_b_total counter\na_b_total{otel_scope_name=\"test\"} 1\n"
+             "a_b_total{otel_scope_name=\"test\",k=\"v\"} 3\n"
+             "a_b_total{otel_scope_name=\"other\"} 4\n");
+    assert_int_equal(tt_problem_count(TT_PROBLEM_CONFLICT) - before, 1);
+    check("# TYPE a_b_total counter\na_b_total 1\na_b_total{k=\"v\"} 3\n");
+}
+
+static void test_same_name_with_another_description_is_one_family(void **state)
+{
+    (void)state;
+    tt_instrument_options other = {.size = sizeof other, .description = "differs"};
+    tt_counter_add(tt_counter_new(meter, "c", NULL), 1, NULL, 0);
+    tt_counter_add(tt_counter_new(meter, "c", &other), 2, NULL, 0);
+    check("# TYPE c_total counter\nc_total 1\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_values_that_are_not_utf8_are_replaced, begin, end),
+        cmocka_unit_test_setup_teardown(test_values_within_others_are_replaced, begin, end),
+        cmocka_unit_test_setup_teardown(test_names_descriptions_and_scopes_are_replaced, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(test_bytes_are_base64, begin, end),
+        cmocka_unit_test_setup_teardown(test_series_that_become_the_same_are_told_and_shown_once,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(test_same_name_with_another_description_is_one_family,
+                                        begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
