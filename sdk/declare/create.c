@@ -182,6 +182,8 @@ static void create_all(struct create *c)
 int tt_config_create(const tt_value *model, tt_sdk *out)
 {
     struct create c = {.model = model, .sdk = out};
+    if (!out)
+        return TT_ERR_INVALID;
     *out = (tt_sdk){.process = getpid()};
     if (!model || model->type != TT_TYPE_MAP)
         return TT_ERR_INVALID;

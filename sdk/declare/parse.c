@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <yaml.h>
 
@@ -327,15 +328,25 @@ int tt_config_parse(const char *text, size_t n, tt_config **out, tt_config_error
     return refuse(rc, error);
 }
 
-/* How many bytes; -1 with errno. */
+/* A pipe that nobody writes to would hold the program up for ever. */
+static bool is_regular(int fd)
+{
+    struct stat s;
+    if (fstat(fd, &s) == 0 && S_ISREG(s.st_mode))
+        return true;
+    errno = 0;
+    return false;
+}
+
+/* How many bytes; -1 with errno, which is 0 for what is no regular file. */
 static ssize_t read_whole(const char *path, char *to, size_t max)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return -1;
     size_t n = 0;
-    ssize_t got = 0;
-    while (n < max && (got = read(fd, to + n, max - n)) > 0)
+    ssize_t got = is_regular(fd) ? 1 : -1;
+    while (got > 0 && n < max && (got = read(fd, to + n, max - n)) > 0)
         n += (size_t)got;
     int reason = errno;
     (void)close(fd);
@@ -354,8 +365,10 @@ int tt_config_parse_file(const char *path, tt_config **out, tt_config_error *out
     if (n >= 0) {
         rc = tt_config_parse(text, (size_t)n, out, error);
     } else {
-        (void)snprintf(error->text, sizeof error->text, "%s: %s", path ? path : "(null)",
-                       strerror(path ? errno : EINVAL));
+        const char *reason = !path   ? strerror(EINVAL)
+                             : errno ? strerror(errno)
+                                     : "not a regular file";
+        (void)snprintf(error->text, sizeof error->text, "%s: %s", path ? path : "(null)", reason);
         (void)refuse(rc, error);
     }
     free(text);

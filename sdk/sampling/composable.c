@@ -29,16 +29,20 @@ void tt_composable_free(tt_composable *c)
 
 void tt_composable_intend(const tt_composable *c, const tt_sampling *sampling, tt_intent *out)
 {
+    if (!out)
+        return;
     out->threshold = TT_THRESHOLD_NONE;
     out->reliable = false;
     out->tracestate = NULL;
     out->attrs_n = 0;
-    if (c)
+    if (c && sampling)
         c->intend(c->arg, sampling, out);
 }
 
 void tt_intent_add(tt_intent *intent, const tt_attr *attrs, size_t n)
 {
+    if (!intent || !attrs)
+        return;
     n = MIN(n, TT_INTENT_ATTRS_MAX - MIN(intent->attrs_n, TT_INTENT_ATTRS_MAX));
     if (n)
         memcpy(intent->attrs + intent->attrs_n, attrs, n * sizeof *attrs);

@@ -138,8 +138,7 @@ static bool is_doubled(const struct writer *w, const struct series *s)
     for (size_t i = 0; i < w->rivals_n; i++) {
         const struct stream *r = w->rivals[i];
         if ((w->options.without_scope || r->instrument->meter == m) &&
-            prometheus_type(r) == prometheus_type(s->stream) &&
-            w->inside->has(r, s->attrs))
+            prometheus_type(r) == prometheus_type(s->stream) && w->inside->has(r, s->attrs))
             return true;
     }
     return false;
@@ -153,7 +152,8 @@ static size_t without_doubles(const struct writer *w, struct series **batch, siz
             batch[kept++] = batch[i];
     }
     if (kept < n)
-        w->inside->problem(TT_PROBLEM_CONFLICT, "two series of one name; left out", w->stream->family);
+        w->inside->problem(TT_PROBLEM_CONFLICT, "two series of one name; left out",
+                           w->stream->family);
     return kept;
 }
 
@@ -225,8 +225,9 @@ static int put_streams(struct writer *w)
     w->rivals = list;
     for (size_t i = 0; i < n; i++) {
         struct stream *s = list[i];
-        if (first && strcmp(first->family, s->family) != 0) {
-            w->format->tail(w);
+        if (strcmp(w->rivals[0]->family, s->family) != 0) {
+            if (first)
+                w->format->tail(w);
             first = NULL;
             w->rivals = list + i;
         }

@@ -327,6 +327,8 @@ int tt_otlp_exporter_new(enum tt_signal signal, const tt_otlp_options *options, 
 
 void tt_otlp_exporter_state(const tt_exporter *exporter, tt_otlp_state *out)
 {
+    if (!out)
+        return;
     *out = (tt_otlp_state){0};
     struct exporter *e = exporter && exporter->send == send_request ? exporter->arg : NULL;
     if (e && e->spool)

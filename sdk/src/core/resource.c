@@ -49,7 +49,8 @@ void tt_resource_free(tt_resource *r)
 
 size_t tt_resource_attributes(const tt_resource *r, const tt_attr **out)
 {
-    *out = r ? r->attrs : NULL;
+    if (out)
+        *out = r ? r->attrs : NULL;
     return r ? r->n : 0;
 }
 

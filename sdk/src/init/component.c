@@ -1,5 +1,6 @@
 /* The table of components. It is small, written at start and read at start. */
 #include "init/component.h"
+#include "core/options.h"
 
 #include "base/compiler.h"
 #include "core/mutex.h"
@@ -56,8 +57,7 @@ static tt_component *find(enum tt_component_kind kind, const char *name)
 int tt_component_register(const tt_component *given)
 {
     tt_component c = {0};
-    if (given)
-        memcpy(&c, given, MIN(given->size, sizeof c));
+    (void)options_read(&c, sizeof c, given);
     if (!c.name || !c.make.exporter)
         return TT_ERR_INVALID;
     mutex_lock(&registry.lock);

@@ -7,6 +7,7 @@
 #include "base/compiler.h"
 #include "base/str.h"
 #include "core/env.h"
+#include "core/options.h"
 #include "core/problem.h"
 #include "init/init.h"
 #include "telltale/init.h"
@@ -251,8 +252,9 @@ static int make_from_file(tt_sdk *sdk, const tt_init_options *o, const char *pat
 int tt_sdk_new(const tt_init_options *options, tt_sdk *out)
 {
     tt_init_options o = {0};
-    if (options)
-        memcpy(&o, options, MIN(options->size, sizeof o));
+    (void)options_read(&o, sizeof o, options);
+    if (!out)
+        return TT_ERR_INVALID;
     *out = (tt_sdk){.process = getpid()};
     const char *path = o.config_file ? o.config_file : getenv("OTEL_CONFIG_FILE");
     if (path && *path)

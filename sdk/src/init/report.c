@@ -29,7 +29,13 @@ static void report(enum tt_problem kind, const char *text, void *arg)
     char line[LINE_MAX_BYTES];
     int n = snprintf(line, sizeof line, "telltale: %s: %s\n", is_error(kind) ? "error" : "warning",
                      text);
-    if (n > 0 && write(STDERR_FILENO, line, MIN((size_t)n, sizeof line - 1)) < 0)
+    size_t end = MIN((size_t)n, sizeof line - 1);
+    for (size_t i = 0; i < end; i++) { // texts of collectors are among them
+        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+            line[i] = '?';
+    }
+    line[end - 1] = '\n';
+    if (write(STDERR_FILENO, line, end) < 0)
         return; // there is nobody else to tell
 }
 

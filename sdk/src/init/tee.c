@@ -66,6 +66,8 @@ static void close_all(void *arg)
 
 int tt_exporter_tee(const tt_exporter *exporters, size_t n, tt_exporter *out)
 {
+    if (!out || (n && !exporters))
+        return TT_ERR_INVALID;
     if (n < 2) {
         *out = n ? exporters[0] : (tt_exporter){0};
         return TT_OK;

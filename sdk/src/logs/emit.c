@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/options.h"
 #include "core/proto.h"
 #include "logs/logger.h"
 #include "trace/context.h"
@@ -117,7 +118,7 @@ void tt_log_emit(tt_logger *l, const tt_log_record *record)
     tt_log_record r = {0};
     if (!l || !record)
         return;
-    memcpy(&r, record, MIN(record->size, sizeof r));
+    (void)options_read(&r, sizeof r, record);
     if (!r.attrs)
         r.attrs_n = 0;
     if (is_allowed(l, r.severity))

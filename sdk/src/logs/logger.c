@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "core/clock.h"
 #include "core/env.h"
+#include "core/options.h"
 #include "core/problem.h"
 #include "core/text.h"
 #include "telltale/watch.h"
@@ -106,8 +107,8 @@ static bool fill(tt_logger_provider *p, const tt_logger_provider_options *o)
 tt_logger_provider *tt_logger_provider_new(const tt_logger_provider_options *options)
 {
     tt_logger_provider_options o = {0};
-    if (options)
-        memcpy(&o, options, MIN(options->size, sizeof o));
+    if (!options_read(&o, sizeof o, options) && options)
+        exporter_close(&options->exporter); // taken
     tt_logger_provider *p = calloc(1, sizeof *p);
     if (!p) {
         problem(TT_PROBLEM_MEMORY, "no memory for a logger provider", NULL);
@@ -198,7 +199,10 @@ uint64_t tt_logger_provider_lost(const tt_logger_provider *p)
 
 void tt_logger_provider_pipeline(tt_logger_provider *p, tt_pipeline *out)
 {
-    batcher_read(&p->batcher, out);
+    if (out)
+        *out = (tt_pipeline){0};
+    if (p && out)
+        batcher_read(&p->batcher, out);
 }
 
 /* --- loggers and their levels ---------------------------------------------------------------- */
@@ -266,7 +270,7 @@ int tt_logger_provider_configure(tt_logger_provider *p, const char *name,
     struct logger_rule *r = calloc(1, sizeof *r + strlen(name) + 1);
     if (!r)
         return TT_ERR_NOMEM;
-    memcpy(&r->config, config, MIN(config->size, sizeof r->config));
+    (void)options_read(&r->config, sizeof r->config, config);
     memcpy(r->name, name, strlen(name) + 1);
     mutex_lock(&p->batcher.lock);
     r->next = p->rules;

@@ -5,6 +5,7 @@
 #include "core/problem.h"
 #include "metrics/provider.h"
 #include "metrics/record.h"
+#include "metrics/series_table.h"
 #include "metrics/stream.h"
 
 struct tt_observation {
@@ -203,8 +204,9 @@ bool stream_has(const struct stream *st, const struct attr_set *attrs)
 {
     tt_meter_provider *p = st->instrument->meter->provider;
     mutex_lock(&p->lock);
-    const struct series *s =
-        atomic_get_relaxed(&st->instrument->meter->on) ? series_table_get(&st->series, attrs) : NULL;
+    const struct series *s = atomic_get_relaxed(&st->instrument->meter->on)
+                                 ? series_table_get(&st->series, attrs)
+                                 : NULL;
     bool has = s && has_value(s, instrument_is_observable(st->instrument), p->collection);
     mutex_unlock(&p->lock);
     return has;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/options.h"
 #include "core/problem.h"
 #include "core/text.h"
 #include "metrics/aside.h"
@@ -219,8 +220,7 @@ static struct instrument *make(tt_meter *m, enum instrument_kind kind, bool is_d
 static tt_instrument_options options_of(const tt_instrument_options *given)
 {
     tt_instrument_options o = {0};
-    if (given)
-        memcpy(&o, given, MIN(given->size, sizeof o));
+    (void)options_read(&o, sizeof o, given);
     return o;
 }
 

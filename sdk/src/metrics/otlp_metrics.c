@@ -250,6 +250,8 @@ struct tt_metric_batch {
 
 void tt_metric_batch_write(tt_metric_batch *b, const void *scope_metrics, size_t n, size_t points)
 {
+    if (!b)
+        return;
     otlp_put_bytes(b->writer->out, SCOPE_METRICS, scope_metrics, n);
     b->writer->points += points;
 }

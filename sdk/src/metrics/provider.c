@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "core/clock.h"
 #include "core/env.h"
+#include "core/options.h"
 #include "core/problem.h"
 #include "metrics/exemplar.h"
 #include "metrics/stream.h"
@@ -133,8 +134,7 @@ static tt_meter_provider *make(const tt_meter_provider_options *o)
     p->exponential = o->exponential_histograms || env_wants_exponential();
     p->exemplars = exemplars_of(o);
     p->composable = o->view_matching == TT_VIEWS_COMPOSABLE;
-    if (o->defaults)
-        memcpy(&p->defaults, o->defaults, MIN(o->defaults->size, sizeof p->defaults));
+    (void)options_read(&p->defaults, sizeof p->defaults, o->defaults);
     p->limit = o->cardinality_limit ? o->cardinality_limit : LIMIT_DEFAULT;
     p->start_unix_ns = clock_unix_ns();
     p->resource = o->resource ? tt_resource_merge(o->resource, NULL) : tt_resource_default();
@@ -148,8 +148,7 @@ static tt_meter_provider *make(const tt_meter_provider_options *o)
 tt_meter_provider *tt_meter_provider_new(const tt_meter_provider_options *options)
 {
     tt_meter_provider_options o = {0};
-    if (options)
-        memcpy(&o, options, MIN(options->size, sizeof o));
+    (void)options_read(&o, sizeof o, options);
     (void)pthread_once(&once, prepare);
     tt_meter_provider *p = usable ? make(&o) : NULL;
     if (p)

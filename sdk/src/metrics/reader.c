@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "core/env.h"
 #include "core/fork.h"
+#include "core/options.h"
 #include "core/problem.h"
 #include "core/worker.h"
 #include "metrics/otlp_metrics.h"
@@ -108,8 +109,8 @@ tt_metric_reader *tt_metric_reader_start(tt_meter_provider *provider,
                                          const tt_metric_reader_options *options)
 {
     tt_metric_reader_options given = {0};
-    if (options)
-        memcpy(&given, options, MIN(options->size, sizeof given));
+    if (!options_read(&given, sizeof given, options) && options && options->exporter.close)
+        options->exporter.close(options->exporter.arg); // taken
     tt_metric_reader *r = provider ? calloc(1, sizeof *r) : NULL;
     if (!r) {
         if (given.exporter.close)

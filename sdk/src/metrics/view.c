@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "core/glob.h"
+#include "core/options.h"
 #include "core/problem.h"
 #include "core/text.h"
 #include "metrics/provider.h"
@@ -117,7 +118,7 @@ static bool own_reservoir(tt_view *v)
     const tt_reservoir *given = v->own_reservoir;
     tt_reservoir *copy = given ? calloc(1, sizeof *copy) : NULL;
     if (copy)
-        memcpy(copy, given, MIN(given->size, sizeof *copy));
+        (void)options_read(copy, sizeof *copy, given);
     v->own_reservoir = copy;
     return !given || copy;
 }
@@ -169,7 +170,7 @@ int tt_meter_provider_add_view(tt_meter_provider *p, const tt_view *given)
     tt_view v = {0};
     if (!p || !given)
         return TT_ERR_INVALID;
-    memcpy(&v, given, MIN(given->size, sizeof v));
+    (void)options_read(&v, sizeof v, given);
     const char *fault = fault_of(&v);
     if (fault) {
         problem(TT_PROBLEM_MISUSE, fault, v.name ? v.name : v.instrument);
@@ -302,7 +303,7 @@ unsigned view_add_reader(tt_meter_provider *p, const tt_stream_defaults *given)
     struct reader_defaults *r = given ? calloc(1, sizeof *r) : NULL;
     if (!r)
         return 0;
-    memcpy(&r->is, given, MIN(given->size, sizeof r->is));
+    (void)options_read(&r->is, sizeof r->is, given);
     mutex_lock(&p->lock);
     r->reader = p->readers ? p->readers->reader + 1 : 1;
     bool ok = r->reader <= READERS_MAX;

@@ -21,14 +21,18 @@ bool tt_span_context_is_valid(const tt_span_context *c)
     return c && span_context_is_valid(c);
 }
 
+static const tt_span_context no_span;
+
 void tt_trace_id_format(const tt_span_context *c, char out[33])
 {
-    *hex_write16(out, c->trace_id) = '\0';
+    if (out)
+        *hex_write16(out, (c ? c : &no_span)->trace_id) = '\0';
 }
 
 void tt_span_id_format(const tt_span_context *c, char out[17])
 {
-    *hex_write8(out, c->span_id) = '\0';
+    if (out)
+        *hex_write8(out, (c ? c : &no_span)->span_id) = '\0';
 }
 
 /* --- contexts -------------------------------------------------------------------------------- */

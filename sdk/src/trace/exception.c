@@ -14,6 +14,7 @@
 #endif
 
 #include "base/compiler.h"
+#include "core/options.h"
 #include "core/problem.h"
 
 enum { FRAMES_MAX = 64, TRACE_BYTES = 8192, GIVEN_MAX = 60 };
@@ -72,7 +73,7 @@ static const char *number_text(int number)
 tt_exception exception_of(const tt_exception *given)
 {
     tt_exception e = {0};
-    memcpy(&e, given, MIN(given->size, sizeof e));
+    (void)options_read(&e, sizeof e, given);
     if (e.error_number && !e.type)
         e.type = number_name(e.error_number);
     if (e.error_number && !e.message)

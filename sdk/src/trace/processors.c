@@ -128,9 +128,9 @@ struct tt_span_memory *processors_end(struct tt_span_memory *s, int64_t end_unix
 
 bool tt_span_data_attribute(const tt_span_data *d, size_t n, tt_attr *out)
 {
-    const char *p = d->message, *end = p + d->message_n;
+    const char *p = d ? d->message : NULL, *end = d ? p + d->message_n : NULL;
     struct proto_field f;
-    while (proto_next(&p, end, &f)) {
+    while (out && proto_next(&p, end, &f)) {
         if (f.field == ATTRIBUTES && n-- == 0) {
             proto_read_attr(&f, out);
             return true;

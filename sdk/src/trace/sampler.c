@@ -283,5 +283,7 @@ enum tt_decision sampler_decide(tt_sampler *s, const tt_sampling *sampling, stru
 
 enum tt_decision tt_sampler_ask(tt_sampler *s, const tt_sampling *sampling, tt_sampled *out)
 {
+    if (!sampling || !sampling->parent || !out)
+        return TT_DROP;
     return sampler_decide(s, sampling, (struct sampled *)out); // of which it is the first member
 }

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "core/bytes.h"
 #include "core/clock.h"
+#include "core/options.h"
 #include "core/problem.h"
 #include "core/proto.h"
 #include "core/random.h"
@@ -289,7 +290,7 @@ static COLD NO_INLINE tt_span start_with_copy(tt_tracer *t, const char *name,
                                               const tt_span_options *o)
 {
     tt_span_options copy = {0};
-    memcpy(&copy, o, MIN(o->size, sizeof copy));
+    (void)options_read(&copy, sizeof copy, o);
     copy.size = sizeof copy;
     return tt_span_start(t, name, &copy);
 }
@@ -413,6 +414,8 @@ tt_span_block tt_span_block_begin(tt_tracer *tracer, const char *name)
 
 void tt_span_block_end(tt_span_block *b)
 {
+    if (!b)
+        return;
     tt_leave(b->token);
     tt_span_end(b->span);
 }

@@ -5,6 +5,10 @@
 
 void tt_tracer_provider_pipeline(tt_tracer_provider *provider, tt_pipeline *out)
 {
+    if (out)
+        *out = (tt_pipeline){0};
+    if (!provider || !out)
+        return;
     batcher_read(&provider->batcher, out);
     for (const struct tt_span_memory *s = span_first(); s; s = s->made_next) {
         uint64_t generation = atomic_get_relaxed(&s->generation);

@@ -6,6 +6,7 @@
 #include "base/compiler.h"
 #include "core/clock.h"
 #include "core/env.h"
+#include "core/options.h"
 #include "core/problem.h"
 #include "trace/sampler.h"
 
@@ -67,8 +68,10 @@ static void prepare_roots(tt_tracer_provider *p)
 tt_tracer_provider *tt_tracer_provider_new(const tt_tracer_provider_options *options)
 {
     tt_tracer_provider_options given = {0};
-    if (options)
-        memcpy(&given, options, MIN(options->size, sizeof given));
+    if (!options_read(&given, sizeof given, options) && options) {
+        tt_sampler_free(options->sampler); // taken, as the exporter is
+        exporter_close(&options->exporter);
+    }
     tt_tracer_provider *p = calloc(1, sizeof *p);
     if (!p) {
         problem(TT_PROBLEM_MEMORY, "no memory for a tracer provider", NULL);

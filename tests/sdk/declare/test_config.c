@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "support/check.h"
@@ -188,6 +190,23 @@ static void test_file_that_is_not_there_is_told(void **state)
 }
 
 /* --- making ---------------------------------------------------------------------------------- */
+
+static void test_pipe_is_no_file(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/otel-pipe-XXXXXX";
+    tt_config *config = NULL;
+    tt_config_error error;
+    assert_non_null(mkdtemp(path));
+    char name[sizeof path + 2];
+    (void)snprintf(name, sizeof name, "%s/p", path);
+    assert_int_equal(mkfifo(name, 0600), 0);
+    assert_int_equal(tt_config_parse_file(name, &config, &error), TT_ERR_IO);
+    assert_non_null(strstr(error.text, "/p: not a regular file"));
+    assert_int_equal(tt_config_parse_file(path, &config, &error), TT_ERR_IO);
+    assert_int_equal(unlink(name), 0);
+    assert_int_equal(rmdir(path), 0);
+}
 
 static void test_providers_are_made_with_their_exporters(void **state)
 {
@@ -702,6 +721,7 @@ int main(void)
         TEST(mistakes_are_told_with_their_line),
         TEST(deep_nesting_is_refused),
         TEST(file_that_is_not_there_is_told),
+        TEST(pipe_is_no_file),
         TEST(providers_are_made_with_their_exporters),
         TEST(what_is_left_out_is_not_there),
         TEST(samplers_are_nested),

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "support/check.h"
@@ -39,6 +40,18 @@ static void test_problems_are_written_to_stderr_once(void **state)
     char text[TEXT_MAX];
     told("", "a mistake", "a loss", text);
     assert_string_equal(text, "telltale: warning: a mistake: \"so\"\ntelltale: error: a loss\n");
+}
+
+static void test_control_characters_are_not_written(void **state)
+{
+    (void)state;
+    char text[TEXT_MAX], large[1024];
+    memset(large, 'x', sizeof large - 1);
+    large[sizeof large - 1] = '\0';
+    told("", "a \x1b[31mred\nmistake\x7f", large, text);
+    assert_ptr_equal(strstr(text, "telltale: warning: a ?[31mred?mistake?: \"so\"\n"), text);
+    assert_null(strchr(text, '\x1b'));
+    assert_int_equal(text[strlen(text) - 1], '\n');
 }
 
 static void test_level_error_leaves_mistakes_out(void **state)
@@ -119,6 +132,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_problems_are_written_to_stderr_once),
+        cmocka_unit_test(test_control_characters_are_not_written),
         cmocka_unit_test(test_level_error_leaves_mistakes_out),
         cmocka_unit_test(test_level_none_is_silent),
         cmocka_unit_test(test_level_may_be_changed),

@@ -7,6 +7,9 @@
 
 #include "support/check.h"
 #include "support/otlp_sink.h"
+#include "telltale/log.h"
+#include "telltale/metric_reader.h"
+#include "telltale/sampling.h"
 #include "telltale/trace.h"
 
 static struct otlp_sink sink;
@@ -413,6 +416,41 @@ static void test_ended_span_that_is_current_has_children(void **state)
     assert_int_equal(misuses() - before, 0);
 }
 
+static int closed;
+
+static int send_nothing(void *arg, enum tt_signal signal, const void *request, size_t n,
+                        size_t items, int64_t timeout_ms)
+{
+    (void)arg, (void)signal, (void)request, (void)n, (void)items, (void)timeout_ms;
+    return TT_OK;
+}
+
+static void count_close(void *arg)
+{
+    (void)arg;
+    closed++;
+}
+
+static void test_options_without_their_size_are_told_and_what_they_gave_is_closed(void **state)
+{
+    (void)state;
+    tt_exporter e = {.send = send_nothing, .close = count_close};
+    tt_tracer_provider_options t = {.exporter = e, .sampler = tt_sampler_always_on()};
+    tt_logger_provider_options l = {.exporter = e};
+    tt_metric_reader_options m = {.exporter = e};
+    tt_span_options s = {.kind = TT_SPAN_CLIENT};
+    tt_meter_provider *meters = tt_meter_provider_new(NULL);
+    uint64_t before = misuses();
+    tt_tracer_provider_free(tt_tracer_provider_new(&t));
+    tt_logger_provider_free(tt_logger_provider_new(&l));
+    assert_null(tt_metric_reader_start(meters, &m));
+    assert_int_equal(closed, 3);
+    assert_int_equal(misuses() - before, 4); // a reader without an exporter is told, too
+    tt_span_end(tt_span_start(tracer, "s", &s));
+    assert_int_equal(misuses() - before, 5);
+    tt_meter_provider_free(meters);
+}
+
 static void test_nothing_is_a_valid_span(void **state)
 {
     (void)state;
@@ -600,6 +638,7 @@ int main(void)
         TEST(test_context_is_handed_to_another_thread),
         TEST(test_ended_span_may_be_used_without_harm),
         TEST(test_ended_span_that_is_current_has_children),
+        TEST(test_options_without_their_size_are_told_and_what_they_gave_is_closed),
         TEST(test_nothing_is_a_valid_span),
         TEST(test_failed_exports_are_counted),
         TEST(test_spans_after_shutdown_are_lost_and_counted),
