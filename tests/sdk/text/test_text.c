@@ -86,6 +86,18 @@ static void test_bytes_are_base64(void **state)
           "g{a=\"/wB6\",b=\"YWI=\",c=\"TWFueQ==\",d=\"\",e=\"[\\\"/w==\\\"]\"} 1\n");
 }
 
+static void test_labels_of_the_scope_may_be_left_out(void **state)
+{
+    (void)state;
+    tt_attr attr = tt_str("team", "a");
+    tt_scope scope = {.name = "s", .version = "1", .attrs = &attr, .attrs_n = 1};
+    tt_gauge_set(tt_gauge_new(tt_meter_get_scope(provider, &scope), "g", NULL), 1, NULL, 0);
+    check_as(TT_NAMES_UTF8, true,
+             "# TYPE g gauge\n"
+             "g{otel_scope_name=\"s\",otel_scope_version=\"1\",otel_scope_team=\"a\"} 1\n");
+    check_as(TT_NAMES_UTF8, false, "# TYPE g gauge\ng 1\n");
+}
+
 static void test_series_that_become_the_same_are_told_and_shown_once(void **state)
 {
     (void)state;
@@ -122,6 +134,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_names_descriptions_and_scopes_are_replaced, begin,
                                         end),
         cmocka_unit_test_setup_teardown(test_bytes_are_base64, begin, end),
+        cmocka_unit_test_setup_teardown(test_labels_of_the_scope_may_be_left_out, begin, end),
         cmocka_unit_test_setup_teardown(test_series_that_become_the_same_are_told_and_shown_once,
                                         begin, end),
         cmocka_unit_test_setup_teardown(test_same_name_with_another_description_is_one_family,

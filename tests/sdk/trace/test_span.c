@@ -236,6 +236,28 @@ static void test_limits_of_events_and_links_have_their_own_variables(void **stat
     otlp_sink_has(&sink, "\"droppedAttributesCount\":1");
 }
 
+static void test_variables_limit_events_and_links(void **state)
+{
+    (void)state;
+    (void)end(NULL);
+    assert_int_equal(setenv("OTEL_SPAN_EVENT_COUNT_LIMIT", "1", 1), 0);
+    assert_int_equal(setenv("OTEL_SPAN_LINK_COUNT_LIMIT", "2", 1), 0);
+    start((tt_tracer_provider_options){.simple = true});
+    assert_int_equal(unsetenv("OTEL_SPAN_EVENT_COUNT_LIMIT"), 0);
+    assert_int_equal(unsetenv("OTEL_SPAN_LINK_COUNT_LIMIT"), 0);
+    tt_link link = {.span = {.trace_id = {1}, .span_id = {2}}};
+    tt_span span = tt_span_start(tracer, "s", NULL);
+    for (int i = 0; i < 5; i++) {
+        tt_span_add_event(span, i ? "later" : "first", 0, NULL, 0);
+        tt_span_add_link(span, &link);
+    }
+    tt_span_end(span);
+    otlp_sink_has(&sink, "\"name\":\"first\"");
+    otlp_sink_lacks(&sink, "\"name\":\"later\"");
+    otlp_sink_has(&sink, "\"droppedEventsCount\":4");
+    otlp_sink_has(&sink, "\"droppedLinksCount\":3");
+}
+
 static void test_ok_holds_for_good(void **state)
 {
     (void)state;
@@ -268,10 +290,14 @@ static void test_links_and_events_keep_their_order(void **state)
     otlp_sink_has(&sink, "{\"key\":\"why\",\"value\":{\"stringValue\":\"retry\"}}");
 }
 
-static void test_scope_has_its_schema_and_attributes(void **state)
+static void test_scope_and_resource_have_their_schema(void **state)
 {
     (void)state;
     tt_attr attr = tt_str("team", "a");
+    tt_resource *resource = tt_resource_new(&attr, 1, "https://example.org/resource");
+    (void)end(NULL);
+    start((tt_tracer_provider_options){.simple = true, .resource = resource});
+    tt_resource_free(resource);
     tt_scope scope = {
         .name = "n", .schema_url = "https://example.org/s", .attrs = &attr, .attrs_n = 1};
     tt_tracer *t = tt_tracer_get_scope(provider, &scope);
@@ -279,6 +305,7 @@ static void test_scope_has_its_schema_and_attributes(void **state)
     assert_ptr_not_equal(t, tt_tracer_get(provider, "n", NULL));
     tt_span_end(tt_span_start(t, "s", NULL));
     otlp_sink_has(&sink, "\"schemaUrl\":\"https://example.org/s\"");
+    otlp_sink_has(&sink, "\"schemaUrl\":\"https://example.org/resource\"");
     otlp_sink_has(&sink, "{\"key\":\"team\",\"value\":{\"stringValue\":\"a\"}}");
 }
 
@@ -629,9 +656,10 @@ int main(void)
         TEST(test_exception_has_all_that_is_known),
         TEST(test_errno_is_named_and_the_calls_are_told),
         TEST(test_limits_of_events_and_links_have_their_own_variables),
+        TEST(test_variables_limit_events_and_links),
         TEST(test_ok_holds_for_good),
         TEST(test_links_and_events_keep_their_order),
-        TEST(test_scope_has_its_schema_and_attributes),
+        TEST(test_scope_and_resource_have_their_schema),
         TEST(test_span_is_a_child_of_the_current_one),
         TEST(test_block_ends_and_leaves_its_span),
         TEST(test_parent_may_be_a_context_of_another_process),
