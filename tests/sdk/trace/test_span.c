@@ -19,7 +19,7 @@ static tt_tracer *tracer;
 static void start(tt_tracer_provider_options o)
 {
     tt_attr attr = tt_str("service.name", "shop");
-    tt_resource *resource = tt_resource_new(&attr, 1, NULL);
+    tt_resource *resource = tt_resource_new(&attr, 1, "https://example.org/resource");
     otlp_sink_init(&sink);
     o.size = sizeof o;
     o.resource = resource;
@@ -294,10 +294,6 @@ static void test_scope_and_resource_have_their_schema(void **state)
 {
     (void)state;
     tt_attr attr = tt_str("team", "a");
-    tt_resource *resource = tt_resource_new(&attr, 1, "https://example.org/resource");
-    (void)end(NULL);
-    start((tt_tracer_provider_options){.simple = true, .resource = resource});
-    tt_resource_free(resource);
     tt_scope scope = {
         .name = "n", .schema_url = "https://example.org/s", .attrs = &attr, .attrs_n = 1};
     tt_tracer *t = tt_tracer_get_scope(provider, &scope);
