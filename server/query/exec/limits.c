@@ -46,6 +46,14 @@ int limits_memory_error(const struct limits *l, struct err *err)
     return budget_error(&l->memory, err);
 }
 
+int limits_room(struct limits *l, size_t n, struct err *err)
+{
+    if (!budget_take(&l->memory, n))
+        return limits_memory_error(l, err);
+    budget_give(&l->memory, n);
+    return 0;
+}
+
 int limits_tick(struct limits *l, struct err *err)
 {
     int64_t now = time_now_mono_ns();

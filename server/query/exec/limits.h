@@ -42,6 +42,9 @@ int limits_tick(struct limits *l, struct err *err);
 int limits_hold(struct limits *l, uint64_t n, struct err *err);
 void limits_release(struct limits *l, uint64_t n);
 
+/* Whether `n` bytes more would fit; nothing is taken. Errors as of limits_memory_error. */
+int limits_room(struct limits *l, size_t n, struct err *err);
+
 /* The error for an arena that ran out, naming the limit: ERR_TOO_BIG for the query's own, ERR_BUSY
  * for that of all queries. */
 int limits_memory_error(const struct limits *l, struct err *err);

@@ -194,15 +194,21 @@ static int subquery_grid(struct eval *ev, const struct subquery_node *q,
     return 0;
 }
 
+/* Not zeroed: to_samples writes what is read, and an empty store has nothing to write. That there
+ * is no room for all is found before any of it is taken. */
 static int subquery_buffers(struct subquery_source *d, size_t n)
 {
     struct eval *ev = d->source.ev;
-    d->ft = eval_alloc(ev, n, sizeof *d->ft);
-    d->ht = eval_alloc(ev, n, sizeof *d->ht);
-    d->fv = op_values(ev, n);
-    d->hh = op_histograms(ev, n);
+    size_t step_bytes = sizeof *d->ft + sizeof *d->ht + sizeof *d->fv + sizeof *d->hh;
+    int rc = limits_room(ev->limits, n * step_bytes, ev->err);
+    if (rc != 0)
+        return rc;
+    d->ft = arena_alloc(ev->arena, n * sizeof *d->ft);
+    d->ht = arena_alloc(ev->arena, n * sizeof *d->ht);
+    d->fv = arena_alloc(ev->arena, n * sizeof *d->fv);
+    d->hh = arena_alloc(ev->arena, n * sizeof *d->hh);
     d->scratch = eval_scratch(ev);
-    return d->ft && d->ht && d->fv && d->hh && d->scratch ? 0 : ERR_TOO_BIG;
+    return d->ft && d->ht && d->fv && d->hh && d->scratch ? 0 : eval_memory_error(ev);
 }
 
 static int no_series(struct source *s, struct sample_series *out)

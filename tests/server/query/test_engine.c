@@ -318,6 +318,7 @@ static void test_memory_limit_names_itself(void **state)
     struct query_options small = {.max_memory_bytes = 256 << 10};
     query_engine_reconfigure(f->engine, &small);
     check_fails(f, over("up + on(job, instance) up", 60, 1), ERR_TOO_BIG, "query.max_memory_bytes");
+    check_fails(f, at("max_over_time(none[1h:100ms])", 60), ERR_TOO_BIG, "query.max_memory_bytes");
     struct query_result r = run(f, at("sum(up)", 10));
     query_result_done(&r);
 }
