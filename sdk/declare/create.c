@@ -25,6 +25,8 @@ bool create_component_of(struct create *c, const tt_value *v, const char **out_n
     }
     static const tt_attr none;
     const tt_attr *field = &v->as.fields[0];
+    if (field->value.type != TT_TYPE_MAP && field->value.type != TT_TYPE_EMPTY)
+        create_complain(c, TT_ERR_INVALID, "the properties of a component are a map", field->key);
     *out_name = field->key;
     *out_properties = field->value.type == TT_TYPE_MAP ? field->value : tt_value_map(&none, 0);
     return true;
@@ -188,6 +190,7 @@ int tt_config_create(const tt_value *model, tt_sdk *out)
     if (!model || model->type != TT_TYPE_MAP)
         return TT_ERR_INVALID;
     check_keys(model);
+    create_check_types(&c);
     create_register_samplers();
     if (tt_property_text(model, "log_level"))
         tt_problem_set_level(tt_property_text(model, "log_level"));

@@ -25,6 +25,9 @@ bool create_component_of(struct create *c, const tt_value *v, const char **out_n
 /* As tt_property_int, but told and left out when it is below 0. `otherwise` for null. */
 int64_t create_count(struct create *c, const tt_value *map, const char *name, int64_t otherwise);
 
+/* Complains of each value of another type than its key has; what reads it takes it as left out. */
+void create_check_types(struct create *c);
+
 tt_resource *create_resource(struct create *c, const tt_value *resource);
 unsigned create_propagators(struct create *c, const tt_value *propagator);
 tt_sampler *create_sampler(struct create *c, const tt_value *sampler, int depth);

@@ -68,12 +68,26 @@ static struct processing take_processors(struct create *c, enum tt_signal signal
 /* --- tracers --------------------------------------------------------------------------------- */
 
 /* Of the provider's limits, or else of those of all attributes. */
-static size_t limit(struct create *c, const tt_value *limits, const char *name, size_t otherwise)
+static int64_t said(struct create *c, const tt_value *limits, const char *name, int64_t otherwise)
 {
     const tt_value *common = tt_property(c->model, "attribute_limits");
-    int64_t n = create_count(c, common, name, (int64_t)MIN(otherwise, INT64_MAX));
-    n = create_count(c, limits, name, n);
-    return n > 0 ? (size_t)n : 1; // 0 would be the environment's to say
+    return create_count(c, limits, name, create_count(c, common, name, otherwise));
+}
+
+static size_t limit(struct create *c, const tt_value *limits, const char *name)
+{
+    int64_t n = said(c, limits, name, ATTRS_MAX);
+    return n > 0 ? (size_t)n : TT_LIMIT_NONE;
+}
+
+static size_t length_limit(struct create *c, const tt_value *limits)
+{
+    static const char name[] = "attribute_value_length_limit";
+    int64_t n = said(c, limits, name, INT64_MAX);
+    if (n == 0)
+        create_complain(c, TT_ERR_INVALID, "in a configuration: a length of 1 or more was expected",
+                        name);
+    return n > 0 ? (size_t)n : SIZE_MAX;
 }
 
 void create_tracers(struct create *c, const tt_value *provider)
@@ -90,12 +104,12 @@ void create_tracers(struct create *c, const tt_value *provider)
         .batch_spans = (size_t)p.batch_items,
         .delay_ms = p.delay_ms,
         .send_timeout_ms = p.timeout_ms,
-        .attributes_max = limit(c, limits, "attribute_count_limit", ATTRS_MAX),
-        .events_max = limit(c, limits, "event_count_limit", ATTRS_MAX),
-        .links_max = limit(c, limits, "link_count_limit", ATTRS_MAX),
-        .value_bytes_max = limit(c, limits, "attribute_value_length_limit", SIZE_MAX),
-        .event_attributes_max = limit(c, limits, "event_attribute_count_limit", ATTRS_MAX),
-        .link_attributes_max = limit(c, limits, "link_attribute_count_limit", ATTRS_MAX),
+        .attributes_max = limit(c, limits, "attribute_count_limit"),
+        .events_max = limit(c, limits, "event_count_limit"),
+        .links_max = limit(c, limits, "link_count_limit"),
+        .value_bytes_max = length_limit(c, limits),
+        .event_attributes_max = limit(c, limits, "event_attribute_count_limit"),
+        .link_attributes_max = limit(c, limits, "link_attribute_count_limit"),
     };
     if (tt_property(provider, "tracer_configurator/development"))
         create_complain(c, TT_ERR_INVALID, "tracers cannot be configured one by one", NULL);
@@ -172,8 +186,8 @@ void create_loggers(struct create *c, const tt_value *provider)
         .delay_ms = p.delay_ms,
         .send_timeout_ms = p.timeout_ms,
         .level = severity_of(c, tt_property_text(config, "minimum_severity")),
-        .attributes_max = limit(c, limits, "attribute_count_limit", ATTRS_MAX),
-        .value_bytes_max = limit(c, limits, "attribute_value_length_limit", SIZE_MAX),
+        .attributes_max = limit(c, limits, "attribute_count_limit"),
+        .value_bytes_max = length_limit(c, limits),
         .trace_based = tt_property_bool(config, "trace_based", false),
     };
     if (is_off(config))

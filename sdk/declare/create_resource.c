@@ -20,8 +20,44 @@ static tt_resource *merge_over(tt_resource *base, tt_resource *over)
 
 /* --- attributes ------------------------------------------------------------------------------ */
 
-/* The value of {name, value, type}. The schema's type is what YAML made of the value but where a
- * text was meant that looks like a number, or an integer as a double. */
+/* Of each item for a list, too. */
+static bool is_of(const tt_value *v, unsigned type)
+{
+    for (size_t i = 0; v->type == TT_TYPE_ARRAY && i < v->n; i++) {
+        if (v->as.items[i].type == TT_TYPE_ARRAY || !is_of(&v->as.items[i], type))
+            return false;
+    }
+    return v->type == TT_TYPE_ARRAY || type == TT_TYPE_STRING || v->type == type ||
+           (type == TT_TYPE_DOUBLE && v->type == TT_TYPE_INT);
+}
+
+/* Whether the value is what {name, value, type} says; anything is where no type is. What the
+ * schema has as a text may look like a number. */
+static bool has_its_type(const tt_value *item, const tt_value *value)
+{
+    static const struct {
+        const char *name;
+        unsigned type;
+    } types[] = {{"string", TT_TYPE_STRING},
+                 {"bool", TT_TYPE_BOOL},
+                 {"int", TT_TYPE_INT},
+                 {"double", TT_TYPE_DOUBLE}};
+    const tt_value *said = tt_property(item, "type");
+    if (!said || said->type == TT_TYPE_EMPTY)
+        return true;
+    struct str type = said->type == TT_TYPE_STRING ? str_of(said->as.text, said->n) : STR("");
+    bool list = str_ends(type, STR("_array"));
+    if (list)
+        type.n -= 6;
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        if (str_eq(type, str_c(types[i].name)))
+            return list == (value->type == TT_TYPE_ARRAY) && is_of(value, types[i].type);
+    }
+    return false;
+}
+
+/* The schema's type is what YAML made of the value but where a text was meant that looks like a
+ * number, or an integer as a double. */
 static tt_value typed(const tt_value *item, const tt_value *value)
 {
     const char *type = tt_property_text(item, "type");
@@ -40,6 +76,10 @@ static size_t take_attribute(struct create *c, const tt_value *item, tt_attr *at
     }
     if (value->type == TT_TYPE_EMPTY)
         return n;
+    if (!has_its_type(item, value)) {
+        create_complain(c, TT_ERR_INVALID, "resource.attributes: a value is not of its type", name);
+        return n;
+    }
     attrs[n] = tt_attr_of(name, typed(item, value));
     return n + 1;
 }

@@ -8,6 +8,14 @@
 
 enum { DEPTH_MAX = 8, PROPERTIES_MAX = 32 };
 
+static tt_sampler *ratio(struct create *c, double share)
+{
+    if (share >= 0 && share <= 1)
+        return tt_sampler_ratio(share);
+    create_complain(c, TT_ERR_INVALID, "a sampler's ratio is 0 to 1", NULL);
+    return NULL;
+}
+
 static tt_sampler *parent_based(struct create *c, const tt_value *p, int depth)
 {
     static const char *const names[] = {"root", "remote_parent_sampled",
@@ -81,7 +89,7 @@ tt_sampler *create_sampler(struct create *c, const tt_value *sampler, int depth)
     if (str_eq(kind, STR("always_off")))
         return tt_sampler_always_off();
     if (str_eq(kind, STR("trace_id_ratio_based")) || str_eq(kind, STR("probability/development")))
-        return tt_sampler_ratio(tt_property_double(&p, "ratio", 1));
+        return ratio(c, tt_property_double(&p, "ratio", 1));
     if (str_eq(kind, STR("parent_based")))
         return parent_based(c, &p, depth + 1);
     return registered_sampler(c, name, &p);

@@ -173,6 +173,9 @@ typedef struct tt_id_generator {
 typedef struct tt_tracer_provider tt_tracer_provider;
 typedef struct tt_tracer tt_tracer;
 
+/* For limits of counts, where 0 is the environment's or the default: nothing of it is kept. */
+#define TT_LIMIT_NONE ((size_t)-2)
+
 typedef struct tt_tracer_provider_options {
     size_t size;           /* sizeof(tt_tracer_provider_options) */
     tt_resource *resource; /* borrowed, copied; NULL: tt_resource_default() */

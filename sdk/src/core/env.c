@@ -2,25 +2,53 @@
 
 #include <stdlib.h>
 
+#include "base/compiler.h"
 #include "base/num.h"
 #include "base/str.h"
 #include "core/problem.h"
+#include "telltale/trace.h"
 
-int64_t env_number(const char *name, int64_t otherwise)
+enum { LIMIT_DEFAULT = 128 };
+
+static int64_t number(const char *name, int64_t least, int64_t otherwise)
 {
     const char *text = getenv(name);
     int64_t value;
     if (!text || !*text)
         return otherwise;
-    if (num_parse_i64(str_trim(str_c(text)), &value) == 0 && value > 0)
+    if (num_parse_i64(str_trim(str_c(text)), &value) == 0 && value >= least)
         return value;
-    problem(TT_PROBLEM_MISUSE, "a variable of the environment is not a number above 0", name);
+    problem(TT_PROBLEM_MISUSE,
+            least ? "a variable of the environment is not a number above 0"
+                  : "a variable of the environment is not a number of 0 or more",
+            name);
     return otherwise;
+}
+
+int64_t env_number(const char *name, int64_t otherwise)
+{
+    return number(name, 1, otherwise);
+}
+
+size_t env_limit(size_t given, const char *name, const char *common, size_t max)
+{
+    size_t n = given;
+    if (!given)
+        n = (size_t)number(name, 0, number(common, 0, LIMIT_DEFAULT));
+    if (n == TT_LIMIT_NONE)
+        return 0;
+    if (n > max)
+        problem(TT_PROBLEM_MISUSE, "no more than 128 attributes of one are kept", name);
+    return MIN(n, max);
 }
 
 bool env_is_true(const char *name)
 {
-    return str_eq_nocase(str_c(getenv(name)), STR("true"));
+    struct str text = str_c(getenv(name));
+    bool is_true = str_eq_nocase(text, STR("true"));
+    if (text.n && !is_true && !str_eq_nocase(text, STR("false")))
+        problem(TT_PROBLEM_MISUSE, "a variable of the environment is neither true nor false", name);
+    return is_true;
 }
 
 bool env_is_disabled(void)

@@ -73,11 +73,6 @@ static tt_resource *resource_of(const tt_logger_provider_options *o)
     return all;
 }
 
-static size_t limit(size_t given, const char *variable, const char *common, int64_t otherwise)
-{
-    return given ? given : (size_t)env_number(variable, env_number(common, otherwise));
-}
-
 static bool fill(tt_logger_provider *p, const tt_logger_provider_options *o)
 {
     p->level = o->exporter.send || o->processors_n ? choose_level(o, p->batcher.resource)
@@ -87,11 +82,12 @@ static bool fill(tt_logger_provider *p, const tt_logger_provider_options *o)
     p->masked = o->masks || o->mask_keys;
     p->enrich = o->enrich;
     p->trace_based = o->trace_based;
-    p->attributes_max = limit(o->attributes_max, "OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT",
-                              "OTEL_ATTRIBUTE_COUNT_LIMIT", LOG_ATTRS_MAX);
-    p->attributes_max = MIN(p->attributes_max, LOG_ATTRS_MAX);
-    p->value_bytes_max = limit(o->value_bytes_max, "OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT",
-                               "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", 0);
+    p->attributes_max = env_limit(o->attributes_max, "OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT",
+                                  "OTEL_ATTRIBUTE_COUNT_LIMIT", LOG_ATTRS_MAX);
+    p->value_bytes_max = o->value_bytes_max;
+    if (!p->value_bytes_max)
+        p->value_bytes_max = (size_t)env_number("OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+                                                env_number("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", 0));
     size_t n = o->processors ? o->processors_n : 0;
     p->processors = calloc(n + 1, sizeof *p->processors);
     if (!p->processors || (o->mask_keys && !p->masks.keys))

@@ -12,24 +12,17 @@
 
 enum { LIMIT = 128, FREE_TIMEOUT_MS = 5000 };
 
-static size_t limit(size_t given, const char *variable, int64_t otherwise)
-{
-    return MIN(given ? given : (size_t)env_number(variable, otherwise), LIMIT);
-}
-
 static void fill_defaults(tt_tracer_provider_options *o)
 {
-    int64_t common = env_number("OTEL_ATTRIBUTE_COUNT_LIMIT", LIMIT);
-    o->attributes_max = limit(o->attributes_max, "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", common);
+    static const char all[] = "OTEL_ATTRIBUTE_COUNT_LIMIT";
+    o->attributes_max = env_limit(o->attributes_max, "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", all, LIMIT);
     o->event_attributes_max =
-        limit(o->event_attributes_max, "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", common);
+        env_limit(o->event_attributes_max, "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", all, LIMIT);
     o->link_attributes_max =
-        limit(o->link_attributes_max, "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", common);
-    if (!o->events_max)
-        o->events_max = (size_t)env_number("OTEL_SPAN_EVENT_COUNT_LIMIT", LIMIT);
-    if (!o->links_max)
-        o->links_max = (size_t)env_number("OTEL_SPAN_LINK_COUNT_LIMIT", LIMIT);
-    common = env_number("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", 0);
+        env_limit(o->link_attributes_max, "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", all, LIMIT);
+    o->events_max = env_limit(o->events_max, "OTEL_SPAN_EVENT_COUNT_LIMIT", "", SIZE_MAX);
+    o->links_max = env_limit(o->links_max, "OTEL_SPAN_LINK_COUNT_LIMIT", "", SIZE_MAX);
+    int64_t common = env_number("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", 0);
     if (!o->value_bytes_max)
         o->value_bytes_max = (size_t)env_number("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", common);
     if (!o->sampler)

@@ -563,6 +563,36 @@ static void test_limits_hold_for_spans(void **state)
     tt_sdk_free(&sdk);
 }
 
+static void test_limits_of_zero_keep_nothing(void **state)
+{
+    (void)state;
+    tt_sdk sdk;
+    assert_int_equal(create("file_format: \"1.0\"\n"
+                            "tracer_provider:\n"
+                            "  limits: {attribute_count_limit: 0, event_count_limit: 0,\n"
+                            "           link_count_limit: 0}\n"
+                            "  processors: [{simple: {exporter: {sink: }}}]\n"
+                            "logger_provider:\n"
+                            "  limits: {attribute_count_limit: 0}\n"
+                            "  processors: [{simple: {exporter: {sink: }}}]\n",
+                            &sdk),
+                     TT_OK);
+    tt_span span = tt_span_start(tt_tracer_get(sdk.tracers, "t", NULL), "work", NULL);
+    tt_attr attrs[] = {tt_str("first", "abcdef"), tt_int("second", 1)};
+    tt_link link = {.span = tt_span_context_of(span)};
+    tt_span_set(span, attrs, 2);
+    tt_span_add_event(span, "event", 0, NULL, 0);
+    tt_span_add_link(span, &link);
+    tt_span_end(span);
+    otlp_sink_lacks(&sink, "\"attributes\":[{\"key\":\"first\"");
+    otlp_sink_has(&sink, "\"droppedAttributesCount\":2");
+    otlp_sink_has(&sink, "\"droppedEventsCount\":1");
+    otlp_sink_has(&sink, "\"droppedLinksCount\":1");
+    tt_log(tt_logger_get(sdk.loggers, "t", NULL), TT_SEVERITY_ERROR, "text", attrs, 2);
+    otlp_sink_lacks(&sink, "second");
+    tt_sdk_free(&sdk);
+}
+
 static void test_detectors_are_filtered(void **state)
 {
     (void)state;
@@ -672,6 +702,34 @@ static void test_what_is_not_known_is_told_and_left_out(void **state)
         "propagator: {composite_list: nothing}",
         "resource: {detection/development: {detectors: [{nothing: }]}}",
         "resource: {attributes: [{name: a}]}",
+        "resource: {attributes: [{name: a, value: x, type: wat}]}",
+        "resource: {attributes: [{name: a, value: 1e999, type: double}]}",
+        "resource: {attributes: [{name: a, value: x, type: bool}]}",
+        "resource: {attributes: [{name: a, value: [1, x], type: int_array}]}",
+        "resource: {attributes: [{name: a, value: 1, type: int_array}]}",
+        "resource: {attributes: [{name: a, value: 1, type: 5}]}",
+        "resource: hello",
+        "tracer_provider: hello",
+        "meter_provider: []",
+        "logger_provider: 5",
+        "propagator: {composite: tracecontext}",
+        "propagator: []",
+        "disabled: \"yes\"",
+        "log_level: []",
+        "attribute_limits: []",
+        "tracer_provider: {processors: {batch: }}",
+        "tracer_provider: {processors: [{batch: 5}]}",
+        "tracer_provider: {limits: hello}",
+        "tracer_provider: {limits: {attribute_value_length_limit: 0}}",
+        "tracer_provider: {sampler: hello}",
+        "tracer_provider: {sampler: {trace_id_ratio_based: {ratio: .nan}}}",
+        "tracer_provider: {sampler: {trace_id_ratio_based: {ratio: 2}}}",
+        "tracer_provider: {sampler: {trace_id_ratio_based: {ratio: x}}}",
+        "tracer_provider: {sampler: {parent_based: {root: always_on}}}",
+        "meter_provider: {readers: {pull: }}",
+        "meter_provider: {views: hello}",
+        "logger_provider: {logger_configurator/development: {default_config: {enabled: 1}}}",
+        "distribution: {telltale: {self_metrics: 1}}",
         loud,
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -735,6 +793,7 @@ int main(void)
         TEST(limits_hold_for_events_and_links),
         TEST(samplers_are_found_by_others),
         TEST(limits_hold_for_spans),
+        TEST(limits_of_zero_keep_nothing),
         TEST(detectors_are_filtered),
         TEST(views_say_what_becomes_of_instruments),
         TEST(endpoint_is_started_and_stopped),

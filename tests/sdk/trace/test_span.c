@@ -575,6 +575,45 @@ static void test_variables_of_spans_hold_over_those_of_all_attributes(void **sta
     otlp_sink_has(&sink, "\"droppedAttributesCount\":1");
 }
 
+static void test_limits_of_the_environment_may_be_zero_and_over_128_are_told(void **state)
+{
+    (void)state;
+    (void)end(NULL);
+    uint64_t before = misuses();
+    assert_int_equal(setenv("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "0", 1), 0);
+    assert_int_equal(setenv("OTEL_SPAN_EVENT_COUNT_LIMIT", "0", 1), 0);
+    start((tt_tracer_provider_options){.simple = true, .links_max = TT_LIMIT_NONE});
+    assert_int_equal(unsetenv("OTEL_SPAN_EVENT_COUNT_LIMIT"), 0);
+    assert_int_equal(misuses() - before, 0);
+    tt_span span = tt_span_start(tracer, "s", NULL);
+    tt_attr attrs[] = {tt_str("a", "abc"), tt_int("b", 1)};
+    tt_link link = {.span = tt_span_context_of(span)};
+    tt_span_set(span, attrs, 2);
+    tt_span_add_event(span, "event", 0, NULL, 0);
+    tt_span_add_link(span, &link);
+    tt_span_end(span);
+    otlp_sink_has(&sink, "\"droppedAttributesCount\":2");
+    otlp_sink_has(&sink, "\"droppedEventsCount\":1");
+    otlp_sink_has(&sink, "\"droppedLinksCount\":1");
+    (void)end(NULL);
+    assert_int_equal(setenv("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "129", 1), 0);
+    start((tt_tracer_provider_options){.simple = true});
+    assert_int_equal(unsetenv("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"), 0);
+    assert_int_equal(misuses() - before, 1);
+}
+
+static void test_disabled_is_true_or_false(void **state)
+{
+    (void)state;
+    (void)end(NULL);
+    uint64_t before = misuses();
+    assert_int_equal(setenv("OTEL_SDK_DISABLED", "1", 1), 0);
+    start((tt_tracer_provider_options){.simple = true});
+    assert_int_equal(unsetenv("OTEL_SDK_DISABLED"), 0);
+    assert_non_null(tracer);
+    assert_true(misuses() > before);
+}
+
 static void test_disabled_sdk_records_nothing(void **state)
 {
     (void)state;
@@ -672,6 +711,8 @@ int main(void)
         TEST(test_environment_sets_limits_and_batches),
         TEST(test_variables_of_spans_hold_over_those_of_all_attributes),
         TEST(test_disabled_sdk_records_nothing),
+        TEST(test_limits_of_the_environment_may_be_zero_and_over_128_are_told),
+        TEST(test_disabled_is_true_or_false),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
