@@ -19,6 +19,8 @@ CALLS = {
     "a span of a block": "TT_SPAN(s, (tt_tracer *)handle, text);",
     "a log record": "tt_log((tt_logger *)handle, TT_SEVERITY_ERROR, text, NULL, 0);",
     "a formatted log record": "tt_logf((tt_logger *)handle, TT_SEVERITY_ERROR, \"%s %d\", text, n);",
+    "a call of a model": "tt_llm_call c = {.model = text}; tt_llm_call_begin((tt_catalog *)handle, &c);"
+    " tt_llm_call_end(&c); tt_llm_call_track((tt_catalog *)handle, &c, n);",
     "the start and the end": "tt_init(NULL); tt_flush(n); tt_shutdown(n);",
 }
 
@@ -26,6 +28,7 @@ CALLS = {
 def code(compiler, include, body):
     """The instructions of a function with this body."""
     source = f"""
+        #include <telltale/catalog.h>
         #include <telltale/init.h>
         void f(void *handle, const char *text, int n);
         void f(void *handle, const char *text, int n) {{ (void)handle, (void)text, (void)n; {body} }}
