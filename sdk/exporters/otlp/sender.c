@@ -22,7 +22,8 @@ int64_t otlp_backoff_next(struct otlp_backoff *b, const struct otlp_verdict *v)
 {
     int64_t own = jitter(b, b->pause_ms);
     b->pause_ms = MIN(2 * b->pause_ms, WAIT_MAX_MS);
-    return v->retry_after_ms >= 0 ? v->retry_after_ms : own;
+    return MAX(v->retry_after_ms,
+               own); // "at once", of a server that cannot, would be again and again
 }
 
 /* --- telling --------------------------------------------------------------------------------- */

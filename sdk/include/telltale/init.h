@@ -71,8 +71,10 @@ typedef struct tt_init_options {
  * With OTEL_SDK_DISABLED=true there are propagators and nothing else. */
 TT_API int tt_sdk_new(const tt_init_options *options, tt_sdk *out_sdk);
 
-/* Each waits for at most so long for all of it together, and returns the first failure. After a
- * shutdown everything that is recorded goes nowhere; handles stay valid until tt_sdk_free. */
+/* Each waits for at most so long for all of it together, and returns the first failure: that some of
+ * it was lost, too. Traces, logs and each reader of metrics, as far as they have an exporter, get
+ * equal shares of the time, and what one leaves over goes to those after it. A shutdown may take half
+ * a second longer for each whose exporter does not return (exporter.h). After a shutdown everything that is recorded goes nowhere; handles stay valid until tt_sdk_free. */
 TT_API int tt_sdk_flush(tt_sdk *sdk, int64_t timeout_ms);
 TT_API int tt_sdk_shutdown(tt_sdk *sdk, int64_t timeout_ms);
 

@@ -2,6 +2,7 @@
  * is delivered or counted as lost, and a shutdown keeps its time. */
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdlib.h>
 
 #include "base/atomic.h"
 #include "core/clock.h"
@@ -227,6 +228,35 @@ static void test_spans_that_end_during_a_shutdown_are_counted(void **state)
     assert_all_are_counted(made);
 }
 
+static int note_timeout(void *arg, enum tt_signal signal, const void *request, size_t n,
+                        size_t items, int64_t timeout_ms)
+{
+    (void)request, (void)n, (void)items;
+    ((int64_t *)arg)[signal] = timeout_ms;
+    return TT_OK;
+}
+
+static void test_environment_sets_the_time_of_an_export(void **state)
+{
+    (void)state;
+    int64_t told_ms[3] = {0};
+    tt_exporter e = {.send = note_timeout, .arg = told_ms};
+    assert_int_equal(setenv("OTEL_BSP_EXPORT_TIMEOUT", "1234", 1), 0);
+    assert_int_equal(setenv("OTEL_BLRP_EXPORT_TIMEOUT", "2345", 1), 0);
+    start(e, 0);
+    tt_logger_provider_options o = {.size = sizeof o, .exporter = e};
+    tt_logger_provider *loggers = tt_logger_provider_new(&o);
+    assert_int_equal(unsetenv("OTEL_BSP_EXPORT_TIMEOUT"), 0);
+    assert_int_equal(unsetenv("OTEL_BLRP_EXPORT_TIMEOUT"), 0);
+    make_spans(1);
+    tt_log(tt_logger_get(loggers, "lib", "1"), TT_SEVERITY_ERROR, "x", NULL, 0);
+    assert_int_equal(tt_tracer_provider_flush(provider, 3600000), TT_OK);
+    assert_int_equal(tt_logger_provider_flush(loggers, 3600000), TT_OK);
+    assert_int_equal(told_ms[TT_SIGNAL_TRACES], 1234);
+    assert_int_equal(told_ms[TT_SIGNAL_LOGS], 2345);
+    tt_logger_provider_free(loggers);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -239,6 +269,7 @@ int main(void)
         TEST(test_shutdown_keeps_its_deadline_between_slow_sends),
         TEST(test_exporter_that_does_not_return_does_not_hold_up_a_shutdown),
         TEST(test_spans_that_end_during_a_shutdown_are_counted),
+        TEST(test_environment_sets_the_time_of_an_export),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -288,6 +288,18 @@ static void test_collector_that_asks_for_eternity_is_asked_within_the_hour(void 
 
 #define DAY(name) cmocka_unit_test_setup_teardown(name, begin_day, end_day)
 
+static void test_server_that_says_at_once_is_not_asked_at_once(void **state)
+{
+    (void)state;
+    struct otlp_backoff b;
+    struct otlp_verdict now = {.fate = OTLP_LATER, .retry_after_ms = 0},
+                        later = {.fate = OTLP_LATER, .retry_after_ms = 3600000};
+    otlp_backoff_init(&b, 7);
+    assert_true(otlp_backoff_next(&b, &now) >= 500);
+    assert_true(otlp_backoff_next(&b, &now) >= 1000);
+    assert_int_equal(otlp_backoff_next(&b, &later), 3600000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -298,6 +310,7 @@ int main(void)
         DAY(test_buffer_that_is_too_small_drops_the_oldest),
         DAY(test_buffer_in_troubles_of_all_kinds_accounts_for_all),
         DAY(test_collector_that_asks_for_eternity_is_asked_within_the_hour),
+        cmocka_unit_test(test_server_that_says_at_once_is_not_asked_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -145,6 +145,50 @@ static void test_program_may_name_its_service_and_exporters(void **state)
     assert_int_equal(first.requests, 0);
 }
 
+static int note_time(void *arg, int64_t timeout_ms)
+{
+    *(int64_t *)arg = timeout_ms;
+    return TT_OK;
+}
+
+static int drop(void *arg, enum tt_signal signal, const void *request, size_t n, size_t items,
+                int64_t timeout_ms)
+{
+    (void)arg, (void)signal, (void)request, (void)n, (void)items, (void)timeout_ms;
+    return TT_OK;
+}
+
+static int make_clock(void *arg, enum tt_signal signal, const tt_value *properties,
+                      tt_exporter *out)
+{
+    (void)signal, (void)properties;
+    *out = (tt_exporter){.send = drop, .flush = note_time, .arg = arg};
+    return TT_OK;
+}
+
+static void test_time_is_shared_by_those_that_export(void **state)
+{
+    (void)state;
+    int64_t told_ms = 0;
+    tt_component c = {
+        .size = sizeof c, .kind = TT_COMPONENT_EXPORTER, .name = "clock", .arg = &told_ms};
+    c.make.exporter = make_clock;
+    assert_int_equal(tt_component_register(&c), TT_OK);
+    set("OTEL_TRACES_EXPORTER", "clock");
+    set("OTEL_LOGS_EXPORTER", "none");
+    set("OTEL_METRICS_EXPORTER", "none");
+    tt_sdk alone, both;
+    assert_int_equal(tt_sdk_new(NULL, &alone), TT_OK);
+    assert_int_equal(tt_sdk_flush(&alone, 3600000), TT_OK);
+    assert_true(told_ms > 1800000 && told_ms <= 3600000);
+    tt_sdk_free(&alone);
+    set("OTEL_LOGS_EXPORTER", "first");
+    assert_int_equal(tt_sdk_new(NULL, &both), TT_OK);
+    assert_int_equal(tt_sdk_flush(&both, 3600000), TT_OK);
+    assert_true(told_ms <= 1800000);
+    tt_sdk_free(&both);
+}
+
 static void test_list_of_exporters_gets_everything_each(void **state)
 {
     (void)state;
@@ -303,6 +347,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_everything_is_started_by_one_call, setup, teardown),
         cmocka_unit_test_setup_teardown(test_program_may_name_its_service_and_exporters, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_time_is_shared_by_those_that_export, setup, teardown),
         cmocka_unit_test_setup_teardown(test_list_of_exporters_gets_everything_each, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_metrics_may_be_pushed_and_pulled, setup, teardown),
