@@ -201,21 +201,21 @@ typedef struct tt_tracer_provider_options {
 /* Starts its thread unless `simple`. NULL when out of memory. */
 TT_API tt_tracer_provider *tt_tracer_provider_new(const tt_tracer_provider_options *options);
 
-/* Sends what was ended before. TT_ERR_TIMEOUT when that takes longer; the failure of a send by which
- * spans were lost meanwhile. */
+/* Sends what was ended before. TT_ERR_TIMEOUT when that takes longer; the failure of a send by
+ * which spans were lost meanwhile. */
 TT_API int tt_tracer_provider_flush(tt_tracer_provider *provider, int64_t timeout_ms);
 
 /* Flushes, by the thread of the provider, which it then ends, and closes the exporter. What was not
- * sent by then is lost and counted, and so are spans that end later. Takes half a second longer than
- * that at most, even with an exporter that does not return (exporter.h). Once. */
+ * sent by then is lost and counted, and so are spans that end later. Takes half a second longer
+ * than that at most, even with an exporter that does not return (exporter.h). Once. */
 TT_API int tt_tracer_provider_shutdown(tt_tracer_provider *provider, int64_t timeout_ms);
 
 /* Frees it with its tracers, none of which may be used afterwards; spans that did not end are lost.
  * Shuts down first when that was not done, with 5 seconds. NULL is fine. */
 TT_API void tt_tracer_provider_free(tt_tracer_provider *provider);
 
-/* Spans that were dropped because a ring was full, an export failed or the shutdown came first. After
- * the shutdown all that ended are either delivered or counted here. */
+/* Spans that were dropped because a ring was full, an export failed or the shutdown came first.
+ * After the shutdown all that ended are either delivered or counted here. */
 TT_API uint64_t tt_tracer_provider_lost(const tt_tracer_provider *provider);
 
 TT_API tt_tracer *tt_tracer_get(tt_tracer_provider *provider, const char *name,
