@@ -51,24 +51,27 @@ static void measure_all(const struct fan *f, const struct measurement *m)
     }
 }
 
-static void take(struct series *s, const struct measurement *m)
+static void take(struct series *s, const struct measurement *m, enum series_kind kind)
 {
-    if (s->kind == SERIES_FAN)
+    if (((atomic_get_relaxed(&s->at) & ~SERIES_ASIDE) ^ series_tag(kind)) > SERIES_POSITION)
+        problem(TT_PROBLEM_MISUSE, "an instrument was used as one of another kind",
+                s->stream->name);
+    else if (s->kind == SERIES_FAN)
         measure_all(s->fan, m);
     else
         measure(s, m);
 }
 
-void aside_int(struct series *s, int64_t v)
+void aside_int(struct series *s, int64_t v, enum series_kind kind)
 {
     struct measurement m = {.integer = v, .number = (double)v};
-    take(s, &m);
+    take(s, &m, kind);
 }
 
-void aside_double(struct series *s, double v)
+void aside_double(struct series *s, double v, enum series_kind kind)
 {
     struct measurement m = {.is_double = true, .number = v};
-    take(s, &m);
+    take(s, &m, kind);
 }
 
 static void record(struct instrument *i, const struct measurement *m)
@@ -122,6 +125,17 @@ static size_t count_streams(const struct instrument *i)
     return n;
 }
 
+/* Of the values that its calls take. */
+static enum series_kind kind_of(const struct instrument *i)
+{
+    switch (i->kind) {
+    case KIND_COUNTER:
+    case KIND_UPDOWNCOUNTER: return i->is_double ? SERIES_SUM_DOUBLE : SERIES_SUM;
+    case KIND_HISTOGRAM: return SERIES_HISTOGRAM;
+    default: return i->is_double ? SERIES_LAST_DOUBLE : SERIES_LAST;
+    }
+}
+
 /* Takes the attributes. */
 static struct series *make_node(struct instrument *i, struct attr_set *set)
 {
@@ -135,7 +149,7 @@ static struct series *make_node(struct instrument *i, struct attr_set *set)
     }
     f->n = n;
     f->set = set;
-    atomic_set_relaxed(&s->at, SERIES_ASIDE);
+    atomic_set_relaxed(&s->at, SERIES_ASIDE | series_tag(kind_of(i)));
     s->kind = SERIES_FAN;
     s->monotonic = i->kind == KIND_COUNTER;
     s->stream = i->streams;

@@ -26,9 +26,9 @@ struct fan {
     } targets[];
 };
 
-/* Into a series, or all of a fan. */
-void aside_int(struct series *s, int64_t v);
-void aside_double(struct series *s, double v);
+/* Into a series, or all of a fan, when it takes values of this kind; else it is told. */
+void aside_int(struct series *s, int64_t v, enum series_kind kind);
+void aside_double(struct series *s, double v, enum series_kind kind);
 
 /* Into an instrument that is aside. */
 void aside_record_int(struct instrument *i, int64_t v, const tt_attr *attrs, size_t n);

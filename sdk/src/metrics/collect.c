@@ -218,7 +218,7 @@ static const uint64_t INF_BITS = 0x7ff0000000000000u, MINUS_INF_BITS = 0xfff0000
 
 static uint32_t cell_of(const struct series *s)
 {
-    return atomic_get_relaxed(&s->at) & ~SERIES_ASIDE;
+    return atomic_get_relaxed(&s->at) & SERIES_POSITION;
 }
 
 static void add_head(struct point *p, const cell_word *cell)

@@ -55,6 +55,18 @@ enum { EXPONENTIAL_ZEROS = HISTOGRAM_COUNTS, EXPONENTIAL_RANGE };
  * looked at for exemplars. The position is in the other bits. */
 #define SERIES_ASIDE UINT32_C(0x80000000)
 
+/* The other bits of `at`: the position of the cell, and above it the kind of values. A handle that
+ * is taken for one of another kind so leads to no position at all, where the long way tells it,
+ * and the check costs nothing. */
+enum { SERIES_KIND_SHIFT = 26 };
+#define SERIES_POSITION ((UINT32_C(1) << SERIES_KIND_SHIFT) - 1)
+_Static_assert((uint64_t)CHUNKS_MAX *CHUNK_WORDS <= SERIES_POSITION + UINT64_C(1), "room above");
+
+static inline uint32_t series_tag(enum series_kind kind)
+{
+    return (uint32_t)(kind == SERIES_EXPONENTIAL ? SERIES_HISTOGRAM : kind) << SERIES_KIND_SHIFT;
+}
+
 #define SERIES_BOUND UINT32_C(0x80000000)
 
 /* Whether a last value was set since the process began, and since it was last asked for idle ones.
@@ -67,7 +79,7 @@ struct fan;
 /* One cache line, never freed before its provider: a handle, or a thread's cache, that is used too
  * late writes to the memory of a series, if to that of another set. */
 struct series {
-    atomic_uint at; /* position of the cell, 0: none */
+    atomic_uint at; /* position of the cell, 0: none; with SERIES_ASIDE and the kind */
     uint8_t kind;
     bool monotonic;    /* refuses negative values */
     atomic_uchar set;  /* LAST: enum series_set */

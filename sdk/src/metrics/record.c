@@ -101,11 +101,11 @@ void series_record(struct series *s, double v)
         series_refuse(s);
         return;
     }
-    cell_word *cell = cell_shown(atomic_get_relaxed(&s->at));
+    cell_word *cell = cell_shown(atomic_get_relaxed(&s->at) ^ series_tag(SERIES_HISTOGRAM));
     if (LIKELY(cell))
         record(cell, s, v);
     else
-        aside_double(s, v);
+        aside_double(s, v, SERIES_HISTOGRAM);
 }
 
 void series_record_here(struct series *s, double v)

@@ -1,4 +1,4 @@
-/* Recording into a series. The value is checked; the kind of the series is the caller's promise.
+/* Recording into a series. The value is checked; so is the kind of the series.
  * Threads: any. */
 #ifndef TELLTALE_METRICS_RECORD_H
 #define TELLTALE_METRICS_RECORD_H
@@ -30,11 +30,11 @@ static inline void series_add_int(struct series *s, int64_t v)
         series_refuse(s);
         return;
     }
-    cell_word *cell = cell_shown(atomic_get_relaxed(&s->at));
+    cell_word *cell = cell_shown(atomic_get_relaxed(&s->at) ^ series_tag(SERIES_SUM));
     if (LIKELY(cell))
         word_add(cell, (uint64_t)v);
     else
-        aside_int(s, v);
+        aside_int(s, v, SERIES_SUM);
 }
 
 static inline void series_add_double(struct series *s, double v)
@@ -43,11 +43,11 @@ static inline void series_add_double(struct series *s, double v)
         series_refuse(s);
         return;
     }
-    cell_word *cell = cell_shown(atomic_get_relaxed(&s->at));
+    cell_word *cell = cell_shown(atomic_get_relaxed(&s->at) ^ series_tag(SERIES_SUM_DOUBLE));
     if (LIKELY(cell))
         word_add_double(cell, v);
     else
-        aside_double(s, v);
+        aside_double(s, v, SERIES_SUM_DOUBLE);
 }
 
 static inline void series_set_word(struct series *s, uint64_t word)
@@ -56,23 +56,24 @@ static inline void series_set_word(struct series *s, uint64_t word)
     atomic_set_release(&s->set, (unsigned char)SET_LATELY); // pairs with stream_series
 }
 
-static inline bool series_is_aside(const struct series *s)
+static inline bool series_is_aside(const struct series *s, enum series_kind kind)
 {
-    return atomic_get_relaxed(&s->at) || cell_view.watched; // last values have no cell
+    return atomic_get_relaxed(&s->at) != series_tag(kind) ||
+           cell_view.watched; // last values have no cell
 }
 
 static inline void series_set_int(struct series *s, int64_t v)
 {
-    if (UNLIKELY(series_is_aside(s)))
-        aside_int(s, v);
+    if (UNLIKELY(series_is_aside(s, SERIES_LAST)))
+        aside_int(s, v, SERIES_LAST);
     else
         series_set_word(s, (uint64_t)v);
 }
 
 static inline void series_set_double(struct series *s, double v)
 {
-    if (UNLIKELY(series_is_aside(s)))
-        aside_double(s, v);
+    if (UNLIKELY(series_is_aside(s, SERIES_LAST_DOUBLE)))
+        aside_double(s, v, SERIES_LAST_DOUBLE);
     else
         series_set_word(s, double_word(v));
 }
@@ -81,7 +82,7 @@ static inline void series_set_double(struct series *s, double v)
 
 static inline cell_word *series_cell(const struct series *s)
 {
-    return cell_here(atomic_get_relaxed(&s->at) & ~SERIES_ASIDE);
+    return cell_here(atomic_get_relaxed(&s->at) & SERIES_POSITION);
 }
 
 static inline void series_sum_int(struct series *s, int64_t v)

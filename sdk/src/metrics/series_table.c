@@ -77,7 +77,7 @@ void series_done(struct series *s)
         fan_free(s->fan); // with the attributes
         return;
     }
-    cell_free(atomic_get_relaxed(&s->at) & ~SERIES_ASIDE, stream_cell_words(s->stream));
+    cell_free(atomic_get_relaxed(&s->at) & SERIES_POSITION, stream_cell_words(s->stream));
     if (s->stream->kind == SERIES_EXPONENTIAL)
         cell_free(atomic_get_relaxed(&s->negative_at), EXP_RANGE_WORDS);
     exemplars_free(atomic_get_relaxed(&s->reservoir));

@@ -49,7 +49,7 @@ static struct series *reuse(struct stream *st)
     st->removed = s->next;
     if (!st->removed)
         st->removed_end = &st->removed;
-    uint32_t at = atomic_get_relaxed(&s->at) & ~SERIES_ASIDE;
+    uint32_t at = atomic_get_relaxed(&s->at) & SERIES_POSITION;
     cell_clear(at, stream_cell_words(st));
     if (st->kind == SERIES_EXPONENTIAL && atomic_get_relaxed(&s->negative_at))
         cell_clear(atomic_get_relaxed(&s->negative_at), EXP_RANGE_WORDS);
@@ -72,7 +72,8 @@ static struct series *make(struct stream *st)
         cell_free(at, words);
         return NULL;
     }
-    atomic_set_relaxed(&s->at, at | (stream_is_aside(st) ? SERIES_ASIDE : 0));
+    atomic_set_relaxed(&s->at,
+                       at | series_tag(st->kind) | (stream_is_aside(st) ? SERIES_ASIDE : 0));
     s->kind = st->kind;
     s->monotonic = st->monotonic;
     s->stream = st;

@@ -350,6 +350,30 @@ static void test_null_handles_do_nothing(void **state)
     assert_int_equal(tt_prometheus_render(NULL, NULL, NULL, 0, &n), TT_ERR_INVALID);
 }
 
+static void test_instrument_of_another_kind_takes_no_value_and_is_told(void **state)
+{
+    (void)state;
+    tt_counter *c = tt_counter_new(meter, "c", NULL);
+    tt_gauge *g = tt_gauge_new(meter, "g", NULL);
+    tt_double_counter *d = tt_double_counter_new(meter, "d", NULL);
+    tt_bound_counter *bound = tt_counter_bind(c, NULL, 0);
+    tt_counter_add(c, 1, NULL, 0);
+    tt_gauge_set(g, 5, NULL, 0);
+    tt_double_counter_add(d, 2, NULL, 0);
+    uint64_t before = misuses();
+    tt_counter_add((tt_counter *)(void *)g, -2, NULL, 0);
+    tt_gauge_set((tt_gauge *)(void *)c, 9, NULL, 0);
+    tt_counter_add((tt_counter *)(void *)d, 7, NULL, 0);
+    tt_double_counter_add((tt_double_counter *)(void *)c, 1.5, NULL, 0);
+    tt_histogram_record((tt_histogram *)(void *)c, 1.5, NULL, 0);
+    tt_bound_histogram_record((tt_bound_histogram *)(void *)bound, 3.5);
+    tt_bound_gauge_set((tt_bound_gauge *)(void *)bound, 3);
+    tt_bound_counter_add((tt_bound_counter *)(void *)tt_gauge_bind(g, NULL, 0), 3);
+    assert_int_equal(misuses() - before, 8);
+    check_text(render(), "# TYPE c_total counter\nc_total 1\n# TYPE d_total counter\nd_total 2\n"
+                         "# TYPE g gauge\ng 5\n");
+}
+
 static void test_names_are_checked(void **state)
 {
     (void)state;
@@ -584,6 +608,8 @@ int main(void)
                                         end),
         cmocka_unit_test_setup_teardown(test_many_sets_keep_their_values, begin, end),
         cmocka_unit_test_setup_teardown(test_null_handles_do_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(test_instrument_of_another_kind_takes_no_value_and_is_told,
+                                        begin, end),
         cmocka_unit_test_setup_teardown(test_names_are_checked, begin, end),
         cmocka_unit_test_setup_teardown(test_same_instrument_twice_is_one, begin, end),
         cmocka_unit_test_setup_teardown(test_same_name_with_another_kind_is_a_conflict, begin, end),
