@@ -1,9 +1,11 @@
 #include "otlp/sender.h"
 
+#include <stdio.h>
+
 #include "base/compiler.h"
 #include "otlp/body.h"
 
-enum { FIRST_WAIT_MS = 1000, WAIT_MAX_MS = 30000, TOLD_MAX_MS = 3600000 };
+enum { FIRST_WAIT_MS = 1000, WAIT_MAX_MS = 30000, TOLD_MAX_MS = 3600000, TOLD_BYTES = 512 };
 static const size_t BODY_BYTES_MAX = (size_t)1 << 30;
 
 void otlp_backoff_init(struct otlp_backoff *b, unsigned seed)
@@ -37,23 +39,40 @@ static void tell_delivered(const struct otlp_verdict *v)
                         v->message);
 }
 
-static int conclude(const struct otlp_verdict *v)
+/* Once for each signal: the texts are what has been told or not. */
+static void tell_failed(const struct otlp_config *c, const struct otlp_verdict *v)
+{
+    static const char *const refused[] = {[TT_SIGNAL_TRACES] = "the collector refused spans",
+                                          [TT_SIGNAL_METRICS] = "the collector refused metrics",
+                                          [TT_SIGNAL_LOGS] = "the collector refused log records"};
+    static const char *const late[] = {
+        [TT_SIGNAL_TRACES] = "the collector of spans could not be reached in time",
+        [TT_SIGNAL_METRICS] = "the collector of metrics could not be reached in time",
+        [TT_SIGNAL_LOGS] = "the collector of log records could not be reached in time"};
+    char detail[TOLD_BYTES];
+    struct str url = str_c(c->url);
+    size_t scheme = str_find(url, STR("://")), at = str_index(url, '@');
+    size_t from = at < url.n ? at + 1 : 0; // without user and password
+    (void)snprintf(detail, sizeof detail, "%.*s%s: %s", from ? (int)MIN(scheme + 3, url.n) : 0,
+                   c->url, c->url + from, v->message); // cut when too long
+    tt_problem_tell(TT_PROBLEM_EXPORT,
+                    v->fate == OTLP_REFUSED ? refused[c->signal] : late[c->signal], detail);
+}
+
+static int conclude(const struct otlp_config *c, const struct otlp_verdict *v)
 {
     if (v->fate == OTLP_DELIVERED) {
         tell_delivered(v);
         return TT_OK;
     }
-    tt_problem_tell(TT_PROBLEM_EXPORT,
-                    v->fate == OTLP_REFUSED ? "the collector refused a request"
-                                            : "the collector could not be reached in time",
-                    v->message);
+    tell_failed(c, v);
     return TT_ERR_IO;
 }
 
 /* --- sending --------------------------------------------------------------------------------- */
 
-static int deliver(const struct otlp_link *l, struct otlp_backoff *b, struct str body,
-                   int64_t timeout_ms)
+static int deliver(const struct otlp_config *c, const struct otlp_link *l, struct otlp_backoff *b,
+                   struct str body, int64_t timeout_ms)
 {
     struct otlp_verdict v;
     int64_t deadline = l->now_ms(l->arg) + timeout_ms;
@@ -64,21 +83,22 @@ static int deliver(const struct otlp_link *l, struct otlp_backoff *b, struct str
             return TT_ERR_TIMEOUT;
         l->post(l->arg, body.p, body.n, left, &v);
         if (v.fate != OTLP_LATER)
-            return conclude(&v);
+            return conclude(c, &v);
         int64_t pause = otlp_backoff_next(b, &v);
         if (pause >= deadline - l->now_ms(l->arg))
-            return l->wait(l->arg, 0) ? conclude(&v) : TT_ERR_SHUTDOWN;
+            return l->wait(l->arg, 0) ? conclude(c, &v) : TT_ERR_SHUTDOWN;
         if (!l->wait(l->arg, pause))
             return TT_ERR_SHUTDOWN;
     }
 }
 
-static int deliver_or_keep(const struct otlp_link *l, struct otlp_spool *spool, struct str request,
-                           struct str body, size_t items, int64_t timeout_ms)
+static int deliver_or_keep(const struct otlp_config *c, const struct otlp_link *l,
+                           struct otlp_spool *spool, struct str request, struct str body,
+                           size_t items, int64_t timeout_ms)
 {
     struct otlp_verdict v;
     l->post(l->arg, body.p, body.n, timeout_ms, &v);
-    return v.fate == OTLP_LATER ? otlp_spool_append(spool, request, items) : conclude(&v);
+    return v.fate == OTLP_LATER ? otlp_spool_append(spool, request, items) : conclude(c, &v);
 }
 
 static int make_body(struct buf *out, const struct otlp_config *c, struct str request)
@@ -102,9 +122,9 @@ int otlp_send(const struct otlp_config *c, const struct otlp_link *l, struct otl
     int rc = make_body(&body, c, request);
     timeout_ms = MIN(timeout_ms, c->timeout_ms);
     if (rc == TT_OK && spool)
-        rc = deliver_or_keep(l, spool, request, buf_str(&body), items, timeout_ms);
+        rc = deliver_or_keep(c, l, spool, request, buf_str(&body), items, timeout_ms);
     else if (rc == TT_OK)
-        rc = deliver(l, b, buf_str(&body), timeout_ms);
+        rc = deliver(c, l, b, buf_str(&body), timeout_ms);
     buf_done(&body);
     return rc;
 }
@@ -138,7 +158,7 @@ int64_t otlp_send_spooled(const struct otlp_config *c, const struct otlp_link *l
             pause = MIN(MAX(otlp_backoff_next(b, &v), 1), TOLD_MAX_MS);
             continue;
         }
-        otlp_spool_remove(spool, &first, conclude(&v) == TT_OK);
+        otlp_spool_remove(spool, &first, conclude(c, &v) == TT_OK);
         otlp_backoff_init(b, b->random);
     }
     return pause;

@@ -92,6 +92,8 @@ TT_API int tt_exporter_tee(const tt_exporter *exporters, size_t n, tt_exporter *
 /* Makes the global set and, once, has exit() flush and shut it down. When there is one already
  * nothing happens but TT_OK. Otherwise as tt_sdk_new.
  *
+ * What is made before it, by tt_meter_global and its like, is NULL for good and does nothing.
+ *
  * Unless a handler of problems is set, or OTEL_LOG_LEVEL is "none", the first of each problem is
  * written to stderr; with "error", only of those that lose data.
  *

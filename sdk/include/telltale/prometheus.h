@@ -15,11 +15,14 @@ TT_BEGIN
 
 typedef struct tt_prometheus_endpoint tt_prometheus_endpoint;
 
+#define TT_PROMETHEUS_PORT_DEFAULT (-1)
+
 typedef struct tt_prometheus_endpoint_options {
     size_t size; /* sizeof(tt_prometheus_endpoint_options) */
     /* NULL: OTEL_EXPORTER_PROMETHEUS_HOST, or else "localhost". A name or address. */
     const char *host;
-    /* -1 or less: OTEL_EXPORTER_PROMETHEUS_PORT, or else 9464. 0: any free one. */
+    /* TT_PROMETHEUS_PORT_DEFAULT: OTEL_EXPORTER_PROMETHEUS_PORT, or else 9464. Unlike elsewhere 0
+     * is not the default but any free port; begin with tt_prometheus_endpoint_defaults(). */
     int32_t port;
     enum tt_prometheus_names names;
     bool without_scope, without_target; /* see tt_prometheus_options */

@@ -40,9 +40,10 @@ typedef void (*tt_set_header)(void *carrier, const char *name, const char *value
 TT_API void tt_inject(unsigned propagators, const tt_context *c, tt_set_header set, void *carrier);
 
 /* `get` returns the value of a header, whose names do not depend on case, or NULL; it must be valid
- * until the next call of `get`. The first of W3C, B3, B3_MULTI, JAEGER and OTTRACE that finds a
- * valid span gives the span; what is malformed is as if it were not there. Never NULL but when out
- * of memory; free it by tt_context_free. */
+ * until the next call of `get`. Of several headers with one name, as tracestate and baggage may be
+ * sent, it returns the values in their order with a comma between. The first of W3C, B3, B3_MULTI,
+ * JAEGER and OTTRACE that finds a valid span gives the span; what is malformed is as if it were not
+ * there. Never NULL but when out of memory; free it by tt_context_free. */
 typedef const char *(*tt_get_header)(void *carrier, const char *name);
 TT_API tt_context *tt_extract(unsigned propagators, tt_get_header get, void *carrier);
 

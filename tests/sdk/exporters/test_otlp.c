@@ -56,13 +56,25 @@ static void test_busy_collector_is_asked_again(void **state)
     assert_int_equal(atomic_load(&collector.asked), 2);
 }
 
+static char told[512];
+
+static void hear(enum tt_problem kind, const char *text, void *arg)
+{
+    (void)kind, (void)arg;
+    (void)snprintf(told, sizeof told, "%s", text);
+}
+
 static void test_refused_request_is_not_sent_again(void **state)
 {
     (void)state;
     collector_start(REFUSED, OK_EMPTY);
     tt_exporter e = exporter_for(NULL);
+    tt_problem_set_handler(hear, NULL);
     assert_int_equal(send_text(e, 60000), TT_ERR_IO);
+    tt_problem_set_handler(NULL, NULL);
     e.close(e.arg);
+    assert_non_null(strstr(told, "the collector refused "));
+    assert_non_null(strstr(told, "http://127.0.0.1:"));
     collector_stop();
     assert_int_equal(atomic_load(&collector.asked), 1);
 }
