@@ -71,10 +71,11 @@ typedef struct tt_init_options {
  * With OTEL_SDK_DISABLED=true there are propagators and nothing else. */
 TT_API int tt_sdk_new(const tt_init_options *options, tt_sdk *out_sdk);
 
-/* Each waits for at most so long for all of it together, and returns the first failure: that some of
- * it was lost, too. Traces, logs and each reader of metrics, as far as they have an exporter, get
- * equal shares of the time, and what one leaves over goes to those after it. A shutdown may take half
- * a second longer for each whose exporter does not return (exporter.h). After a shutdown everything that is recorded goes nowhere; handles stay valid until tt_sdk_free. */
+/* Each waits for at most so long for all of it together, and returns the first failure: that some
+ * of it was lost, too. Traces, logs and each reader of metrics, as far as they have an exporter,
+ * get equal shares of the time, and what one leaves over goes to those after it. A shutdown may
+ * take half a second longer for each whose exporter does not return (exporter.h). After a shutdown
+ * everything that is recorded goes nowhere; handles stay valid until tt_sdk_free. */
 TT_API int tt_sdk_flush(tt_sdk *sdk, int64_t timeout_ms);
 TT_API int tt_sdk_shutdown(tt_sdk *sdk, int64_t timeout_ms);
 
@@ -99,14 +100,23 @@ TT_API int tt_exporter_tee(const tt_exporter *exporters, size_t n, tt_exporter *
  *
  * fork(): in a child traces and logs go on, from threads of its own; metrics are the parent's
  * alone, whoever wants them of the child calls tt_shutdown(0) and tt_init again in it. Signals: a
- * process that is killed loses what waits; call tt_shutdown where you leave your loop, no function
- * here may be called from a signal handler. */
+ * process that is killed loses what waits. Call tt_shutdown where you leave your loop, or
+ * tt_shutdown_on_signal at the start; no function here may be called from a signal handler. exit()
+ * in one comes to an end, but may send nothing, when what was interrupted has a lock. */
 TT_API int tt_init(const tt_init_options *options);
 
 /* As those of tt_sdk, of the global set. TT_OK without one. After tt_shutdown handles stay valid
  * and do nothing, and tt_init may be called again. */
 TT_API int tt_flush(int64_t timeout_ms);
 TT_API int tt_shutdown(int64_t timeout_ms);
+
+/* From now on the signal, SIGTERM for instance, shuts the global set down before it does what it
+ * does by default, which mostly ends the process: by a thread that waits for it, so it does not
+ * matter which code it interrupts; the program goes on meanwhile, and a second one ends it at once.
+ * Replaces a handler, but a signal that is ignored stays so. In a child after fork() the signal
+ * does what it does by default, until this is called again. TT_ERR_INVALID: not a signal that can
+ * be handled; TT_ERR_NOMEM: no thread. Call it from one thread at a time. */
+TT_API int tt_shutdown_on_signal(int sig, int64_t timeout_ms);
 
 /* Shuts down, and frees all sets that there have been: no thread may use a handle any more. For
  * programs that account for every byte at exit. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 
+#include "base/compiler.h"
 #include "core/clock.h"
 
 void worker_init(struct worker *w, int64_t interval_ns, void (*work)(void *arg), void *arg)
@@ -17,9 +18,9 @@ void worker_init(struct worker *w, int64_t interval_ns, void (*work)(void *arg),
     w->arg = arg;
 }
 
-static bool wait_ns(sem_t *s, int64_t ns)
+bool sem_wait_ns(sem_t *s, int64_t ns)
 {
-    int64_t until = clock_unix_ns() + ns;
+    int64_t until = clock_unix_ns() + MIN(ns, INT64_MAX / 2);
     struct timespec at = {.tv_sec = until / 1000000000, .tv_nsec = until % 1000000000};
     int rc;
     while ((rc = sem_timedwait(s, &at)) != 0 && errno == EINTR) {
@@ -29,8 +30,8 @@ static bool wait_ns(sem_t *s, int64_t ns)
 
 static void wait_for_work(struct worker *w)
 {
-    (void)wait_ns(&w->wake, w->interval_ns); // works in either case
-    while (sem_trywait(&w->wake) == 0) {     // several wishes are one
+    (void)sem_wait_ns(&w->wake, w->interval_ns); // works in either case
+    while (sem_trywait(&w->wake) == 0) {         // several wishes are one
     }
 }
 
@@ -48,13 +49,13 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* Under the lock. The host's signals are the host's threads' to handle. */
-static bool make_thread(struct worker *w)
+/* The host's signals are the host's threads' to handle. */
+bool worker_thread(pthread_t *out, void *(*main_of)(void *arg), void *arg)
 {
     sigset_t all, before;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_BLOCK, &all, &before); // cannot fail for these arguments
-    bool ok = pthread_create(&w->thread, NULL, run, w) == 0;
+    bool ok = pthread_create(out, NULL, main_of, arg) == 0;
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return ok;
 }
@@ -63,7 +64,7 @@ bool worker_start(struct worker *w)
 {
     mutex_lock(&w->lock);
     if (!w->running && !atomic_get_relaxed(&w->stopping))
-        w->running = make_thread(w);
+        w->running = worker_thread(&w->thread, run, w);
     bool here = w->running;
     mutex_unlock(&w->lock);
     return here;
@@ -89,7 +90,7 @@ bool worker_stop(struct worker *w, int64_t until_mono_ns)
     mutex_lock(&w->lock);
     if (w->running) {
         worker_wake(w);
-        ended = wait_ns(&w->ended, until_mono_ns - clock_mono_ns());
+        ended = sem_wait_ns(&w->ended, until_mono_ns - clock_mono_ns());
         if (ended)
             (void)pthread_join(w->thread, NULL);
         w->running = !ended;

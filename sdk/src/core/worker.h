@@ -39,4 +39,10 @@ void worker_restart(struct worker *w);
 bool worker_stop(struct worker *w, int64_t until_mono_ns);
 void worker_done(struct worker *w);
 
+/* A thread with all signals blocked; false when the system refuses. */
+bool worker_thread(pthread_t *out, void *(*main_of)(void *arg), void *arg);
+
+/* False when nobody posted in so many nanoseconds. */
+bool sem_wait_ns(sem_t *s, int64_t ns);
+
 #endif

@@ -13,6 +13,7 @@
 #include "core/problem.h"
 #include "init/component.h"
 #include "init/init.h"
+#include "init/last.h"
 
 enum { EXIT_TIMEOUT_MS = 2000 };
 
@@ -35,8 +36,8 @@ static struct {
 static void at_exit(void)
 {
     int64_t timeout_ms = atomic_get_relaxed(&global.exit_timeout_ms);
-    if (timeout_ms >= 0)
-        (void)tt_shutdown(timeout_ms); // nobody is left to be told
+    if (timeout_ms >= 0 && (atomic_get_relaxed(&global.current) || last_is_expected()))
+        last_shutdown(timeout_ms);
 }
 
 static void in_child(void *arg)

@@ -5,9 +5,8 @@
 
 #include "base/compiler.h"
 #include "core/clock.h"
-#include "logs/logger.h"
 #include "telltale/init.h"
-#include "trace/tracer.h"
+#include "telltale/watch.h"
 
 enum { FREE_TIMEOUT_MS = 5000 };
 
@@ -19,12 +18,18 @@ struct share {
 
 static bool traces_export(const tt_sdk *sdk)
 {
-    return sdk->tracers && sdk->tracers->batcher.options.exporter.send;
+    tt_pipeline p = {0};
+    if (sdk->tracers)
+        tt_tracer_provider_pipeline(sdk->tracers, &p);
+    return p.exports;
 }
 
 static bool logs_export(const tt_sdk *sdk)
 {
-    return sdk->loggers && sdk->loggers->batcher.options.exporter.send;
+    tt_pipeline p = {0};
+    if (sdk->loggers)
+        tt_logger_provider_pipeline(sdk->loggers, &p);
+    return p.exports;
 }
 
 static struct share share_of(const tt_sdk *sdk, int64_t timeout_ms)
