@@ -51,11 +51,15 @@ static void measure_all(const struct fan *f, const struct measurement *m)
     }
 }
 
+static void tell_other(const char *name)
+{
+    problem(TT_PROBLEM_MISUSE, "an instrument was used as one of another kind", name);
+}
+
 static void take(struct series *s, const struct measurement *m, enum series_kind kind)
 {
     if (((atomic_get_relaxed(&s->at) & ~SERIES_ASIDE) ^ series_tag(kind)) > SERIES_POSITION)
-        problem(TT_PROBLEM_MISUSE, "an instrument was used as one of another kind",
-                s->stream->name);
+        tell_other(s->stream->name);
     else if (s->kind == SERIES_FAN)
         measure_all(s->fan, m);
     else
@@ -85,26 +89,43 @@ static void record(struct instrument *i, const struct measurement *m)
     }
 }
 
-/* What the short way would have refused. */
-static bool is_allowed(const struct instrument *i, double v)
+/* Of the values that its calls take. */
+static enum series_kind kind_of(const struct instrument *i)
 {
+    switch (i->kind) {
+    case KIND_COUNTER:
+    case KIND_UPDOWNCOUNTER: return i->is_double ? SERIES_SUM_DOUBLE : SERIES_SUM;
+    case KIND_HISTOGRAM: return SERIES_HISTOGRAM;
+    default: return i->is_double ? SERIES_LAST_DOUBLE : SERIES_LAST;
+    }
+}
+
+/* What the short way would have refused. */
+static bool is_allowed(const struct instrument *i, enum series_kind kind, double v)
+{
+    if (kind_of(i) != kind) {
+        tell_other(i->name);
+        return false;
+    }
     bool ok = double_is_finite(v) && !(i->kind == KIND_COUNTER && v < 0);
     if (!ok && i->kind != KIND_GAUGE)
         problem(TT_PROBLEM_MISUSE, "a value that is not finite, or falls, was not kept", i->name);
     return ok || i->kind == KIND_GAUGE;
 }
 
-void aside_record_int(struct instrument *i, int64_t v, const tt_attr *attrs, size_t n)
+void aside_record_int(struct instrument *i, enum series_kind kind, int64_t v, const tt_attr *attrs,
+                      size_t n)
 {
     struct measurement m = {.integer = v, .number = (double)v, .attrs = attrs, .n = n};
-    if (i && i->aside && is_allowed(i, m.number))
+    if (i && i->aside && is_allowed(i, kind, m.number))
         record(i, &m);
 }
 
-void aside_record_double(struct instrument *i, double v, const tt_attr *attrs, size_t n)
+void aside_record_double(struct instrument *i, enum series_kind kind, double v,
+                         const tt_attr *attrs, size_t n)
 {
     struct measurement m = {.is_double = true, .number = v, .attrs = attrs, .n = n};
-    if (i && i->aside && is_allowed(i, v))
+    if (i && i->aside && is_allowed(i, kind, v))
         record(i, &m);
 }
 
@@ -123,17 +144,6 @@ static size_t count_streams(const struct instrument *i)
     for (const struct stream *st = i->streams; st; st = st->sibling)
         n++;
     return n;
-}
-
-/* Of the values that its calls take. */
-static enum series_kind kind_of(const struct instrument *i)
-{
-    switch (i->kind) {
-    case KIND_COUNTER:
-    case KIND_UPDOWNCOUNTER: return i->is_double ? SERIES_SUM_DOUBLE : SERIES_SUM;
-    case KIND_HISTOGRAM: return SERIES_HISTOGRAM;
-    default: return i->is_double ? SERIES_LAST_DOUBLE : SERIES_LAST;
-    }
 }
 
 /* Takes the attributes. */

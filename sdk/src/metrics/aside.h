@@ -30,9 +30,11 @@ struct fan {
 void aside_int(struct series *s, int64_t v, enum series_kind kind);
 void aside_double(struct series *s, double v, enum series_kind kind);
 
-/* Into an instrument that is aside. */
-void aside_record_int(struct instrument *i, int64_t v, const tt_attr *attrs, size_t n);
-void aside_record_double(struct instrument *i, double v, const tt_attr *attrs, size_t n);
+/* Into an instrument that is aside, and takes values of this kind. */
+void aside_record_int(struct instrument *i, enum series_kind kind, int64_t v, const tt_attr *attrs,
+                      size_t n);
+void aside_record_double(struct instrument *i, enum series_kind kind, double v,
+                         const tt_attr *attrs, size_t n);
 
 /* A handle of an instrument that is aside; the same for the same set. NULL when out of memory, and
  * when the instrument has no stream. */

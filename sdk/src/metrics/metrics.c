@@ -19,7 +19,7 @@ static COLD void *bound(void *instrument, const tt_attr *attrs, size_t n)
 }
 
 /* Everything that a kind of instrument with one verb has. */
-#define INSTRUMENT(name, kind, is_double, verb, type, record, record_aside)                        \
+#define INSTRUMENT(name, kind, is_double, values, verb, type, record, record_aside)                \
     COLD tt_##name *tt_##name##_new(tt_meter *meter, const char *n,                                \
                                     const tt_instrument_options *o)                                \
     {                                                                                              \
@@ -31,7 +31,7 @@ static COLD void *bound(void *instrument, const tt_attr *attrs, size_t n)
         if (UNLIKELY(!i))                                                                          \
             return;                                                                                \
         if (UNLIKELY(i->aside)) {                                                                  \
-            record_aside(i, v, attrs, attrs ? n : 0);                                              \
+            record_aside(i, values, v, attrs, attrs ? n : 0);                                      \
             return;                                                                                \
         }                                                                                          \
         struct series *s = instrument_find(i, attrs, n);                                           \
@@ -52,14 +52,18 @@ static COLD void *bound(void *instrument, const tt_attr *attrs, size_t n)
             record((struct series *)b, v);                                                         \
     }
 
-INSTRUMENT(counter, KIND_COUNTER, false, add, int64_t, series_add_int, aside_record_int)
-INSTRUMENT(double_counter, KIND_COUNTER, true, add, double, series_add_double, aside_record_double)
-INSTRUMENT(updowncounter, KIND_UPDOWNCOUNTER, false, add, int64_t, series_add_int, aside_record_int)
-INSTRUMENT(double_updowncounter, KIND_UPDOWNCOUNTER, true, add, double, series_add_double,
+INSTRUMENT(counter, KIND_COUNTER, false, SERIES_SUM, add, int64_t, series_add_int, aside_record_int)
+INSTRUMENT(double_counter, KIND_COUNTER, true, SERIES_SUM_DOUBLE, add, double, series_add_double,
            aside_record_double)
-INSTRUMENT(gauge, KIND_GAUGE, false, set, int64_t, series_set_int, aside_record_int)
-INSTRUMENT(double_gauge, KIND_GAUGE, true, set, double, series_set_double, aside_record_double)
-INSTRUMENT(histogram, KIND_HISTOGRAM, true, record, double, series_record, aside_record_double)
+INSTRUMENT(updowncounter, KIND_UPDOWNCOUNTER, false, SERIES_SUM, add, int64_t, series_add_int,
+           aside_record_int)
+INSTRUMENT(double_updowncounter, KIND_UPDOWNCOUNTER, true, SERIES_SUM_DOUBLE, add, double,
+           series_add_double, aside_record_double)
+INSTRUMENT(gauge, KIND_GAUGE, false, SERIES_LAST, set, int64_t, series_set_int, aside_record_int)
+INSTRUMENT(double_gauge, KIND_GAUGE, true, SERIES_LAST_DOUBLE, set, double, series_set_double,
+           aside_record_double)
+INSTRUMENT(histogram, KIND_HISTOGRAM, true, SERIES_HISTOGRAM, record, double, series_record,
+           aside_record_double)
 
 void tt_histogram_record_int(tt_histogram *histogram, int64_t v, const tt_attr *attrs, size_t n)
 {

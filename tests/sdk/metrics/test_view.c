@@ -389,6 +389,20 @@ static void test_meters_to_come_are_off_too(void **state)
     assert_int_equal(tt_meter_provider_switch(NULL, "*", true), TT_ERR_INVALID);
 }
 
+static void test_instrument_of_views_takes_no_value_of_another_kind(void **state)
+{
+    (void)state;
+    add_view((tt_view){.instrument = "g", .aggregation = TT_AGGREGATION_SUM});
+    tt_gauge *g = tt_gauge_new(meter, "g", NULL);
+    uint64_t before = tt_problem_count(TT_PROBLEM_MISUSE);
+    tt_counter_add((tt_counter *)(void *)g, 2, NULL, 0);
+    tt_histogram_record((tt_histogram *)(void *)g, 2, NULL, 0);
+    tt_bound_counter_add((tt_bound_counter *)(void *)tt_gauge_bind(g, NULL, 0), 2);
+    tt_gauge_set(g, 5, NULL, 0);
+    assert_int_equal(tt_problem_count(TT_PROBLEM_MISUSE) - before, 3);
+    check("# TYPE g gauge\ng 5\n");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -416,6 +430,7 @@ int main(void)
         TEST(test_exponential_histogram_has_as_many_buckets_as_asked_for),
         TEST(test_meter_is_switched_off_and_on),
         TEST(test_meters_to_come_are_off_too),
+        TEST(test_instrument_of_views_takes_no_value_of_another_kind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
