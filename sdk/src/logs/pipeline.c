@@ -71,9 +71,9 @@ static void append_missing(struct way *w, tt_attr a)
 
 bool tt_log_record_add(tt_log_record *record, tt_attr a)
 {
-    struct way *w = CONTAINER_OF(record, struct way, record);
     if (!record)
         return false;
+    struct way *w = CONTAINER_OF(record, struct way, record);
     if (record->attrs != w->attrs) { // a processor gave it others
         size_t n = MIN(record->attrs_n, LOG_ATTRS_MAX);
         memmove(w->attrs, record->attrs, n * sizeof a);

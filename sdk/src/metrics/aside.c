@@ -89,21 +89,10 @@ static void record(struct instrument *i, const struct measurement *m)
     }
 }
 
-/* Of the values that its calls take. */
-static enum series_kind kind_of(const struct instrument *i)
-{
-    switch (i->kind) {
-    case KIND_COUNTER:
-    case KIND_UPDOWNCOUNTER: return i->is_double ? SERIES_SUM_DOUBLE : SERIES_SUM;
-    case KIND_HISTOGRAM: return SERIES_HISTOGRAM;
-    default: return i->is_double ? SERIES_LAST_DOUBLE : SERIES_LAST;
-    }
-}
-
 /* What the short way would have refused. */
 static bool is_allowed(const struct instrument *i, enum series_kind kind, double v)
 {
-    if (kind_of(i) != kind) {
+    if (instrument_values(i) != kind) {
         tell_other(i->name);
         return false;
     }
@@ -159,7 +148,7 @@ static struct series *make_node(struct instrument *i, struct attr_set *set)
     }
     f->n = n;
     f->set = set;
-    atomic_set_relaxed(&s->at, SERIES_ASIDE | series_tag(kind_of(i)));
+    atomic_set_relaxed(&s->at, SERIES_ASIDE | series_tag(instrument_values(i)));
     s->kind = SERIES_FAN;
     s->monotonic = i->kind == KIND_COUNTER;
     s->stream = i->streams;

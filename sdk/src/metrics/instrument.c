@@ -165,18 +165,23 @@ static bool add_streams(struct instrument *i, const tt_instrument_options *o)
     return chosen ? ok : add_for_readers(i, o, &as_it_is);
 }
 
+enum series_kind instrument_values(const struct instrument *i)
+{
+    switch (i->kind) {
+    case KIND_COUNTER:
+    case KIND_UPDOWNCOUNTER: return i->is_double ? SERIES_SUM_DOUBLE : SERIES_SUM;
+    case KIND_HISTOGRAM: return SERIES_HISTOGRAM;
+    default: return i->is_double ? SERIES_LAST_DOUBLE : SERIES_LAST;
+    }
+}
+
 /* Whether the one stream is what the short way of recording takes for granted. */
 static bool is_plain(const struct instrument *i)
 {
     const struct stream *s = i->streams;
     if (!s || s->sibling || stream_filters(s))
         return false;
-    switch (i->kind) {
-    case KIND_COUNTER:
-    case KIND_UPDOWNCOUNTER: return s->kind == (i->is_double ? SERIES_SUM_DOUBLE : SERIES_SUM);
-    case KIND_HISTOGRAM: return s->kind == SERIES_HISTOGRAM || s->kind == SERIES_EXPONENTIAL;
-    default: return s->kind == (i->is_double ? SERIES_LAST_DOUBLE : SERIES_LAST);
-    }
+    return series_tag(s->kind) == series_tag(instrument_values(i));
 }
 
 /* Under the provider's lock. */

@@ -171,6 +171,9 @@ bool instrument_name_is_valid(const char *name);
 /* An id for an instrument or stream. */
 uint64_t instrument_next_id(void);
 
+/* The kind of the values that its calls take. */
+enum series_kind instrument_values(const struct instrument *i);
+
 static inline bool instrument_is_observable(const struct instrument *i)
 {
     return i->kind >= KIND_OBSERVABLE_COUNTER;
