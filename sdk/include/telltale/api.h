@@ -24,6 +24,16 @@
 #define TT_END
 #endif
 
+/* Declares options that are all zeros but for their size, in C++ without its warnings of what is
+ * left out of {.size = …}, too: TT_OPTIONS(tt_init_options, o); o.service_name = "shop"; */
+#ifdef __cplusplus
+#define TT_OPTIONS(type_, name_)                                                                   \
+    type_ name_ = {};                                                                              \
+    name_.size = sizeof(name_)
+#else
+#define TT_OPTIONS(type_, name_) type_ name_ = {.size = sizeof(type_)}
+#endif
+
 TT_BEGIN
 
 enum tt_status {

@@ -7,7 +7,9 @@
 static void test_program_runs_without_the_library(void **state)
 {
     (void)state;
-    assert_int_equal(tt_init(NULL), TT_OK);
+    TT_OPTIONS(tt_init_options, options);
+    assert_int_equal(options.size, sizeof options);
+    assert_int_equal(tt_init(&options), TT_OK);
     tt_meter *meter = tt_meter_global("m", "1.0");
     tt_counter *counter = tt_counter_new(meter, "c", NULL);
     tt_attr attrs[] = {tt_str("a", "b")};
