@@ -182,18 +182,20 @@ static void test_shutdown_keeps_its_deadline_between_slow_sends(void **state)
 static void test_exporter_that_does_not_return_does_not_hold_up_a_shutdown(void **state)
 {
     (void)state;
-    tt_exporter e = {.send = send_through, .close = close_gate, .arg = &gate};
+    static struct gate stuck; // a thread is in it for longer than this test
+    assert_int_equal(sem_init(&stuck.entered, 0, 0) || sem_init(&stuck.open, 0, 0), 0);
+    tt_exporter e = {.send = send_through, .close = close_gate, .arg = &stuck};
     start(e, 0);
-    atomic_store(&gate.wait, true);
+    atomic_store(&stuck.wait, true);
     make_spans(MANY);
-    (void)sem_wait(&gate.entered);
+    (void)sem_wait(&stuck.entered);
     assert_true(shutdown_takes_ms(1, TT_ERR_TIMEOUT) < 5000);
-    assert_int_equal(gate.closed, 0); // it is in use
+    assert_int_equal(stuck.closed, 0); // it is in use
     assert_int_equal(tt_tracer_provider_lost(provider), MANY);
     tt_tracer_provider_free(provider); // stays, since the call may use it
     provider = NULL;
-    atomic_store(&gate.wait, false);
-    (void)sem_post(&gate.open);
+    atomic_store(&stuck.wait, false);
+    (void)sem_post(&stuck.open);
 }
 
 static void *end_spans_for_long(void *arg)
