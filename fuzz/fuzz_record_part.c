@@ -74,9 +74,13 @@ static void read_group(struct record_part *p, const struct part_group *g, struct
                 (void)column_any(&c, k, arena);
     }
     (void)record_part_may_contain(p, g, FILTER_TRACE_ID, 1);
-    if (sources_of_part(p, arena, &sources) != 0 ||
-        rowset_of_group(&rows, p, g, &sources, zstd, arena) != 0)
+    if (sources_of_part(p, arena, &sources) != 0)
         return;
+    rowset_of_group(&rows, p, g, &sources, zstd, arena);
+    (void)rowset_may_match(&rows, &where); // by the filters alone
+    if (rowset_read_table(&rows) != 0)
+        return;
+    (void)rowset_may_match(&rows, &where);
     uint64_t *bits = arena_array(arena, rowset_words(&rows), sizeof *bits);
     if (bits && rowset_times(&rows) == 0 && rowset_sources(&rows) == 0)
         (void)rowset_match(&rows, &where, bits);
