@@ -329,7 +329,11 @@ static bool finish(struct batcher *b)
     if (!worker_stop(&b->worker, atomic_get_relaxed(&b->end_mono_ns)) && e->cancel)
         e->cancel(e->arg);
     int64_t until = clock_deadline_ns(GRACE_MS);
-    if (!worker_stop(&b->worker, until) || !mutex_lock_until(&b->sending, until))
+    if (!worker_stop(&b->worker, until)) {
+        (void)pthread_detach(b->worker.thread); // ends by itself, if it does
+        return false;
+    }
+    if (!mutex_lock_until(&b->sending, until))
         return false;
     drop_pending(b);
     mutex_unlock(&b->sending);
