@@ -234,7 +234,7 @@ static void test_bad_series_are_left_out_and_named(void **state)
     put_series(1, 1, "__name__", "a", "b", "\xff", NULL);
     expect(REMOTE_WRITE_1, "");
     assert_string_equal(result.message, "timeseries[0]: a label is not valid UTF-8 in series "
-                                        "a{b=\"\xff\"}");
+                                        "a{b=\"\\xff\"}");
 }
 
 static void test_metadata_and_exemplars_of_1_0_are_read(void **state)
