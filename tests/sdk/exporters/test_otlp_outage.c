@@ -131,7 +131,9 @@ static int end_day(void **state)
     return fs_remove_tree(fs_real(), folder, NULL);
 }
 
-static const struct otlp_config config = {.protocol = TT_OTLP_HTTP_PROTOBUF,
+static char url[] = "http://collector:4318/v1/traces";
+static const struct otlp_config config = {.url = url,
+                                          .protocol = TT_OTLP_HTTP_PROTOBUF,
                                           .compression = TT_OTLP_PLAIN,
                                           .timeout_ms = 10000,
                                           .request_max = 1 << 20};
