@@ -70,10 +70,11 @@ void prom_write_metadata(struct buf *out, struct prom_content content,
     }
 }
 
-/* {name="value",…} without the metric's name; `first` stands in front when not empty: the quoted
- * metric name. Nothing when there is nothing to put. */
-static void put_labels(struct buf *out, const struct labels *labels, struct str quoted_name,
-                       enum prom_escaping escaping)
+/* {name="value",…} without the metric's name; `quoted_name` stands in front when not empty: the quoted
+ * metric name. Nothing when there is nothing to put. Those of an exemplar (`metric` false) are all put,
+ * for none of them is the name of a metric. */
+static void put_labels(struct buf *out, const struct labels *labels, bool metric,
+                       struct str quoted_name, enum prom_escaping escaping)
 {
     const char *separator = "{";
     if (quoted_name.n) {
@@ -82,7 +83,7 @@ static void put_labels(struct buf *out, const struct labels *labels, struct str 
         separator = ",";
     }
     for (size_t i = 0; i < labels->n; i++) {
-        if (str_eq(labels->v[i].name, LABEL_NAME))
+        if (metric && str_eq(labels->v[i].name, LABEL_NAME))
             continue;
         buf_puts(out, separator);
         put_name(out, labels->v[i].name, false, escaping);
@@ -118,7 +119,7 @@ static void put_exemplar(struct buf *out, struct prom_content content, const str
 {
     buf_puts(out, " # ");
     if (e->labels.n)
-        put_labels(out, &e->labels, (struct str){0}, content.escaping);
+        put_labels(out, &e->labels, false, (struct str){0}, content.escaping);
     else
         buf_puts(out, "{}");
     buf_putc(out, ' ');
@@ -137,7 +138,7 @@ void prom_write_sample(struct buf *out, struct prom_content content, const struc
         quoted = name;
     else
         prom_escape_name(out, name, true, content.escaping);
-    put_labels(out, labels, quoted, content.escaping);
+    put_labels(out, labels, true, quoted, content.escaping);
     buf_putc(out, ' ');
     buf_put_double(out, value);
     if (t_unix_ms) {
