@@ -70,9 +70,9 @@ void prom_write_metadata(struct buf *out, struct prom_content content,
     }
 }
 
-/* {name="value",…} without the metric's name; `quoted_name` stands in front when not empty: the quoted
- * metric name. Nothing when there is nothing to put. Those of an exemplar (`metric` false) are all put,
- * for none of them is the name of a metric. */
+/* {name="value",…} without the metric's name; `quoted_name` stands in front when not empty: the
+ * quoted metric name. Nothing when there is nothing to put. Those of an exemplar (`metric` false)
+ * are all put, for none of them is the name of a metric. */
 static void put_labels(struct buf *out, const struct labels *labels, bool metric,
                        struct str quoted_name, enum prom_escaping escaping)
 {
