@@ -21,6 +21,7 @@ enum show {
     BYTES,  /* bytes, in base64 */
     BOOL,   /* varint */
     INT,    /* varint of 32 bits */
+    CODE,   /* of an enum: 32 bits with a sign */
     SINT,   /* the same, in zigzag */
     FLAGS,  /* fixed32 */
     I64,    /* varint, as text */
@@ -120,7 +121,7 @@ static const struct member span[] = {ONE(1, ID, "traceId"),
                                      ONE(4, ID, "parentSpanId"),
                                      ONE(16, FLAGS, "flags"),
                                      ONE(5, TEXT, "name"),
-                                     ONE(6, INT, "kind"),
+                                     ONE(6, CODE, "kind"),
                                      ONE(7, F64, "startTimeUnixNano"),
                                      ONE(8, F64, "endTimeUnixNano"),
                                      SUBS(9, OTLP_ATTRIBUTE, "attributes"),
@@ -143,7 +144,7 @@ static const struct member link[] = {ONE(1, ID, "traceId"),
                                      ONE(5, INT, "droppedAttributesCount"),
                                      ONE(6, FLAGS, "flags"),
                                      {0}};
-static const struct member status[] = {ONE(2, TEXT, "message"), ONE(3, INT, "code"), {0}};
+static const struct member status[] = {ONE(2, TEXT, "message"), ONE(3, CODE, "code"), {0}};
 
 static const struct member resource_logs[] = {SUB(1, OTLP_RESOURCE, "resource"),
                                               SUBS(2, SCOPE_LOGS, "scopeLogs"),
@@ -155,7 +156,7 @@ static const struct member scope_logs[] = {SUB(1, OTLP_SCOPE, "scope"),
                                            {0}};
 static const struct member log_record[] = {ONE(1, F64, "timeUnixNano"),
                                            ONE(11, F64, "observedTimeUnixNano"),
-                                           ONE(2, INT, "severityNumber"),
+                                           ONE(2, CODE, "severityNumber"),
                                            ONE(3, TEXT, "severityText"),
                                            SUB(5, OTLP_VALUE, "body"),
                                            SUBS(6, OTLP_ATTRIBUTE, "attributes"),
@@ -184,13 +185,13 @@ static const struct member metric[] = {ONE(1, TEXT, "name"),
                                        {0}};
 static const struct member gauge[] = {SUBS(1, POINT, "dataPoints"), {0}};
 static const struct member sum[] = {SUBS(1, POINT, "dataPoints"),
-                                    ONE(2, INT, "aggregationTemporality"),
+                                    ONE(2, CODE, "aggregationTemporality"),
                                     ONE(3, BOOL, "isMonotonic"),
                                     {0}};
 static const struct member histogram[] = {
-    SUBS(1, HISTOGRAM_POINT, "dataPoints"), ONE(2, INT, "aggregationTemporality"), {0}};
+    SUBS(1, HISTOGRAM_POINT, "dataPoints"), ONE(2, CODE, "aggregationTemporality"), {0}};
 static const struct member exponential[] = {
-    SUBS(1, EXPONENTIAL_POINT, "dataPoints"), ONE(2, INT, "aggregationTemporality"), {0}};
+    SUBS(1, EXPONENTIAL_POINT, "dataPoints"), ONE(2, CODE, "aggregationTemporality"), {0}};
 static const struct member summary[] = {SUBS(1, SUMMARY_POINT, "dataPoints"), {0}};
 static const struct member point[] = {SUBS(7, OTLP_ATTRIBUTE, "attributes"),
                                       ONE(2, F64, "startTimeUnixNano"),
@@ -386,6 +387,7 @@ static void put_number(struct buf *out, enum show show, uint64_t v)
     switch (show) {
     case BOOL: buf_puts(out, v ? "true" : "false"); break;
     case INT: buf_put_i64(out, v >> 63 ? (int32_t)low : (int64_t)low); break;
+    case CODE: buf_put_i64(out, (int32_t)low); break;
     case SINT: buf_put_i64(out, (int32_t)(low >> 1 ^ -(low & 1))); break;
     case FLAGS: buf_put_u64(out, low); break;
     case U64:
