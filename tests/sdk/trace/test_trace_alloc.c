@@ -116,7 +116,7 @@ static void test_spans_do_not_allocate(void **state)
     o.exporter.send = discard;
     tt_tracer_provider *p = tt_tracer_provider_new(&o);
     tt_tracer *t = tt_tracer_get(p, "t", NULL);
-    tt_span_end(tt_span_start(t, "first", NULL)); // makes the ring and the pool
+    tt_span_end(tt_span_start(t, "first", NULL));                // makes the ring and the pool
     assert_int_equal(tt_tracer_provider_flush(p, 10000), TT_OK); // the worker has what it needs
     (void)fail_alloc_count();
     for (int i = 0; i < 100; i++) {
