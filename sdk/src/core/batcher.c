@@ -190,8 +190,8 @@ static void work(void *arg)
 static void wake(void *arg)
 {
     struct batcher *b = arg;
-    if (!b->options.simple && worker_start(&b->worker))
-        worker_wake(&b->worker);
+    if (!b->options.simple)
+        worker_start_or_wake(&b->worker);
 }
 
 char *source_reserve(struct source *s, size_t n)

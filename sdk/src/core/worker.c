@@ -60,14 +60,29 @@ bool worker_thread(pthread_t *out, void *(*main_of)(void *arg), void *arg)
     return ok;
 }
 
-bool worker_start(struct worker *w)
+/* *out_ran: there was a thread before. */
+static bool start(struct worker *w, bool *out_ran)
 {
     mutex_lock(&w->lock);
+    *out_ran = w->running;
     if (!w->running && !atomic_get_relaxed(&w->stopping))
         w->running = worker_thread(&w->thread, run, w);
     bool here = w->running;
     mutex_unlock(&w->lock);
     return here;
+}
+
+bool worker_start(struct worker *w)
+{
+    bool ran;
+    return start(w, &ran);
+}
+
+void worker_start_or_wake(struct worker *w)
+{
+    bool ran;
+    if (start(w, &ran) && ran)
+        worker_wake(w);
 }
 
 void worker_wake(struct worker *w)

@@ -28,6 +28,9 @@ void worker_init(struct worker *w, int64_t interval_ns, void (*work)(void *arg),
  * worker_stop, and when the system refuses. */
 bool worker_start(struct worker *w);
 
+/* Starts it, which then waits its interval first; has it work now if it runs already. */
+void worker_start_or_wake(struct worker *w);
+
 /* Has it work now. Async-signal-safe when the thread runs. */
 void worker_wake(struct worker *w);
 

@@ -11,7 +11,8 @@
 #include "telltale/trace.h"
 #include "telltale/watch.h"
 
-enum { MANY = 20000 };
+/* SOME fill over a quarter of RING, which wakes the worker, and not all of it. */
+enum { MANY = 20000, RING = 1 << 16, SOME = 300 };
 
 /* An exporter that a test opens and shuts. */
 static struct gate {
@@ -115,10 +116,10 @@ static void test_flush_and_shutdown_return_the_failure_of_a_send(void **state)
 static void test_one_failure_among_several_requests_is_returned(void **state)
 {
     (void)state;
-    start(exporter(), 0);
+    start(exporter(), RING);
     atomic_store(&gate.wait, true);
-    make_spans(1);
-    (void)sem_wait(&gate.entered); // the worker sends the first record of a thread at once
+    make_spans(SOME);
+    (void)sem_wait(&gate.entered); // by the worker
     atomic_store(&gate.rc, TT_ERR_IO);
     atomic_store(&gate.wait, false);
     (void)sem_post(&gate.open);
@@ -126,7 +127,21 @@ static void test_one_failure_among_several_requests_is_returned(void **state)
     atomic_store(&gate.rc, TT_OK);
     make_spans(600);
     assert_int_equal(tt_tracer_provider_flush(provider, 60000), TT_OK);
-    assert_all_are_counted(601);
+    assert_all_are_counted(SOME + 600);
+}
+
+/* The worker begins with the first record, and waits for the delay like at any other. */
+static void test_few_records_are_one_request(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 200; round++) {
+        tt_tracer_provider_free(provider);
+        atomic_store(&gate.sends, 0);
+        start(exporter(), 0);
+        make_spans(50);
+        assert_int_equal(tt_tracer_provider_flush(provider, 60000), TT_OK);
+        assert_int_equal(atomic_load(&gate.sends), 1);
+    }
 }
 
 static void test_spans_in_the_rings_at_a_cancelled_shutdown_are_counted(void **state)
@@ -149,14 +164,14 @@ static void test_spans_in_the_rings_at_a_cancelled_shutdown_are_counted(void **s
 static void test_full_ring_failed_send_and_shutdown_are_counted_together(void **state)
 {
     (void)state;
-    start(exporter(), 1 << 16);
+    start(exporter(), RING);
     atomic_store(&gate.wait, true);
-    make_spans(1);
-    (void)sem_wait(&gate.entered); // the worker sends the first record of a thread at once
+    make_spans(SOME);
+    (void)sem_wait(&gate.entered); // by the worker
     make_spans(MANY);              // the ring holds some hundreds
     assert_true(tt_tracer_provider_lost(provider) > 0);
     assert_int_equal(tt_tracer_provider_shutdown(provider, 1), TT_ERR_TIMEOUT);
-    assert_all_are_counted(MANY + 1);
+    assert_all_are_counted(SOME + MANY);
 }
 
 static int sleep_and_send(void *arg, enum tt_signal signal, const void *request, size_t n,
@@ -266,6 +281,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_flush_and_shutdown_return_the_failure_of_a_send),
         TEST(test_one_failure_among_several_requests_is_returned),
+        TEST(test_few_records_are_one_request),
         TEST(test_spans_in_the_rings_at_a_cancelled_shutdown_are_counted),
         TEST(test_full_ring_failed_send_and_shutdown_are_counted_together),
         TEST(test_shutdown_keeps_its_deadline_between_slow_sends),
