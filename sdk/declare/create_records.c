@@ -7,20 +7,24 @@
 #include "base/str.h"
 #include "declare/create.h"
 
-enum { EXPORTERS_MAX = TT_SDK_READERS_MAX, BYTES_A_RECORD = 1024, ATTRS_MAX = 128 };
+enum { EXPORTERS_MAX = TT_SDK_READERS_MAX, ATTRS_MAX = 128 };
 
 /* --- processors ------------------------------------------------------------------------------ */
 
 struct processing {
     tt_exporter exporter; /* of all processors */
     bool simple;          /* all are */
-    int64_t queue_bytes, batch_items, delay_ms, timeout_ms;
+    size_t queue_records;
+    int64_t batch_items, delay_ms, timeout_ms;
 };
 
 static void take_batch(struct create *c, const tt_value *p, struct processing *out)
 {
-    int64_t queue = create_count(c, p, "max_queue_size", 2048);
-    out->queue_bytes = MIN(queue, INT32_MAX) * BYTES_A_RECORD;
+    int64_t queue = create_count(c, p, "max_queue_size", -1);
+    if (queue == 0)
+        create_complain(c, TT_ERR_INVALID, "in a configuration: a queue of 1 or more was expected",
+                        "max_queue_size");
+    out->queue_records = queue > 0 ? (size_t)queue : SIZE_MAX;
     out->batch_items = create_count(c, p, "max_export_batch_size", 512);
     out->delay_ms = create_count(c, p, "schedule_delay", out->delay_ms);
     out->timeout_ms = create_count(c, p, "export_timeout", 30000);
@@ -49,7 +53,9 @@ static bool take_processor(struct create *c, enum tt_signal signal, const tt_val
 static struct processing take_processors(struct create *c, enum tt_signal signal,
                                          const tt_value *provider)
 {
-    struct processing p = {.simple = true, .delay_ms = signal == TT_SIGNAL_TRACES ? 5000 : 1000};
+    struct processing p = {.simple = true,
+                           .queue_records = SIZE_MAX,
+                           .delay_ms = signal == TT_SIGNAL_TRACES ? 5000 : 1000};
     const tt_value *list = tt_property(provider, "processors");
     tt_exporter exporters[EXPORTERS_MAX];
     size_t n = 0;
@@ -100,7 +106,7 @@ void create_tracers(struct create *c, const tt_value *provider)
         .sampler = create_sampler(c, tt_property(provider, "sampler"), 0),
         .exporter = p.exporter,
         .simple = p.simple,
-        .queue_bytes = (size_t)p.queue_bytes,
+        .queue_spans = p.queue_records,
         .batch_spans = (size_t)p.batch_items,
         .delay_ms = p.delay_ms,
         .send_timeout_ms = p.timeout_ms,
@@ -181,7 +187,7 @@ void create_loggers(struct create *c, const tt_value *provider)
         .resource = c->resource,
         .exporter = p.exporter,
         .simple = p.simple,
-        .queue_bytes = (size_t)p.queue_bytes,
+        .queue_records = p.queue_records,
         .batch_records = (size_t)p.batch_items,
         .delay_ms = p.delay_ms,
         .send_timeout_ms = p.timeout_ms,

@@ -149,12 +149,13 @@ static void observe_processed(tt_observation *o, tt_observable *of, tt_attr attr
         tt_observe_int(o, of, (int64_t)n, attrs, error ? 3 : 2);
 }
 
-/* In bytes it has one; in records it depends on their size. */
+/* In bytes it has one; in records it depends on their size, unless they are limited, too. */
 static int64_t capacity(const tt_pipeline *p)
 {
     enum { RECORD_BYTES = 1024 }; // as long as there was none
     uint64_t each = p->queued_ever ? MAX(p->bytes_ever / p->queued_ever, 1) : RECORD_BYTES;
-    return (int64_t)(p->bytes_max / each);
+    uint64_t fit = p->bytes_max / each;
+    return (int64_t)(p->queued_max ? MIN(fit, p->queued_max) : fit);
 }
 
 static void observe_processor(tt_observation *o, const tt_self *s, const struct processor *is,

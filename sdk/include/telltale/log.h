@@ -124,6 +124,7 @@ typedef struct tt_logger_provider_options {
     /* More keys that hide what stands under them, with commas between: "iban,*.tax_id,customer.*",
      * * for any text and ? for any character, in any case; copied. NULL: none. */
     const char *mask_keys;
+    size_t queue_records; /* as queue_spans of tracer providers; OTEL_BLRP_MAX_QUEUE_SIZE */
 } tt_logger_provider_options;
 
 /* As their namesakes of tracer providers. */

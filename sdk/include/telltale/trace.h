@@ -181,10 +181,11 @@ typedef struct tt_tracer_provider_options {
     tt_resource *resource; /* borrowed, copied; NULL: tt_resource_default() */
     tt_sampler *sampler;   /* taken; NULL: tt_sampler_from_environment() */
     tt_exporter exporter;  /* taken; without `send`, and without processors, nothing is recorded */
-    /* Spans wait in a ring of each thread; what does not fit is dropped and counted. 0: 4 MiB. */
+    /* Spans wait in a ring of each thread; what does not fit is dropped and counted. 0: 4 MiB,
+     * or as queue_spans has it. */
     size_t queue_bytes;
     /* 0: by the environment's OTEL_BSP_…, OTEL_SPAN_…_LIMIT and OTEL_ATTRIBUTE_…_LIMIT, or else: */
-    size_t batch_spans;      /* of a request at most: 512 */
+    size_t batch_spans;      /* of a request at most, and no more than the queue's: 512 */
     int64_t delay_ms;        /* before spans are sent: 5000 */
     int64_t send_timeout_ms; /* 30000 */
     bool simple;             /* each span is sent at its end, by the thread that ends it */
@@ -196,6 +197,12 @@ typedef struct tt_tracer_provider_options {
     const tt_span_processor *processors;              /* copied */
     size_t processors_n;
     tt_id_generator ids;
+    /* The limit of spans that wait, of all threads together, besides that of the bytes; a thread
+     * has a 64th of what is left of it in hand at most. What is beyond is dropped and counted. 0:
+     * by OTEL_BSP_MAX_QUEUE_SIZE, or else none, as of SIZE_MAX: the specification's 2048 are what a
+     * busy program ends in two milliseconds. With a limit, queue_bytes is 1 kB for each by default,
+     * 4 to 64 MiB. */
+    size_t queue_spans;
 } tt_tracer_provider_options;
 
 /* Starts its thread unless `simple`. NULL when out of memory. */

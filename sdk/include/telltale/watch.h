@@ -21,8 +21,9 @@ enum tt_origin { TT_ORIGIN_NONE, TT_ORIGIN_LOCAL, TT_ORIGIN_REMOTE };
 
 /* Since the provider was made, but for spans. */
 typedef struct tt_pipeline {
-    bool exports; /* there is an exporter */
-    bool simple;  /* each record is exported by its thread */
+    bool exports;        /* there is an exporter */
+    bool simple;         /* each record is exported by its thread */
+    uint32_t queued_max; /* records in the queue at most; 0: its bytes alone are the limit */
     /* The queue, a ring for each thread: records in it, and that came to it; their bytes, with what
      * they take besides; and how many bytes there are. */
     uint64_t queued, queued_ever, bytes_ever, bytes_max;

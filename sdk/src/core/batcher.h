@@ -28,7 +28,8 @@ struct batcher_options {
     enum tt_signal signal;
     tt_exporter exporter; /* taken */
     size_t queue_bytes, batch_items;
-    int64_t delay_ms, send_timeout_ms; /* as queue_bytes and batch_items, 0: the default */
+    size_t queue_records;              /* SIZE_MAX: any number */
+    int64_t delay_ms, send_timeout_ms; /* as all of these, 0: the default */
     bool simple;                       /* each record is sent at once, by its thread */
 };
 

@@ -9,6 +9,7 @@
 #include "core/mutex.h"
 
 enum { HEAD = 8, MARK = -1, RINGS_KNOWN = 4, RING_MIN = 1 << 12, RING_MAX = 1 << 30 };
+enum { SHARES = 64 }; // the part of the records that are left which a writer takes at a time
 
 struct ring {
     struct ring *next;                           /* guarded by the list's lock */
@@ -19,14 +20,18 @@ struct ring {
     uint64_t room_at;                            /* where the reserved record begins */
     uint64_t wake_at;                            /* the head at which to look for the reader */
     _Atomic(uint64_t) written;                   /* records; counted by the writer */
+    uint64_t granted;                            /* the number of them that the writer may reach */
+    bool due;                                    /* the reader is to be woken, however full it is */
     _Alignas(CACHE_LINE) _Atomic(uint64_t) tail; /* stored by the reader */
     _Atomic(uint64_t) read;                      /* records; counted by the reader */
 };
 
 struct relay {
     struct relay *next;
-    uint64_t id; /* never used again */
-    size_t cap;  /* of each ring, a power of two */
+    uint64_t id;            /* never used again */
+    size_t cap;             /* of each ring, a power of two */
+    size_t records;         /* of all rings at most, or RELAY_RECORDS_ANY */
+    _Atomic(uint64_t) left; /* of these: neither in a ring nor granted to a writer */
     struct ring *rings;
     void (*wake)(void *arg);
     void *arg;
@@ -51,6 +56,16 @@ static bool usable; /* set by prepare, once */
 
 /* --- threads and processes that come and go -------------------------------------------------- */
 
+/* What the ring's writer has in hand of the limit. */
+static COLD void give_back(struct relay *q, struct ring *r)
+{
+    if (q->records == RELAY_RECORDS_ANY)
+        return;
+    uint64_t written = atomic_get_relaxed(&r->written);
+    atomic_add_relaxed(&q->left, r->granted - written);
+    r->granted = written;
+}
+
 /* Under the lock. NULL when it was freed. */
 static COLD struct relay *find_relay(uint64_t id)
 {
@@ -62,8 +77,11 @@ static COLD struct relay *find_relay(uint64_t id)
 
 static COLD void leave_ring(struct known *k)
 {
-    if (k->ring && find_relay(k->id))
+    struct relay *q = k->ring ? find_relay(k->id) : NULL;
+    if (q) {
+        give_back(q, k->ring);
         k->ring->owned = false;
+    }
     *k = (struct known){0};
 }
 
@@ -93,7 +111,10 @@ static COLD void after_fork_in_child(void)
             atomic_set_relaxed(&r->tail, atomic_get_relaxed(&r->head));
             atomic_set_relaxed(&r->read, atomic_get_relaxed(&r->written));
             r->owned = false;
+            if (q->records != RELAY_RECORDS_ANY)
+                r->granted = atomic_get_relaxed(&r->written);
         }
+        atomic_set_relaxed(&q->left, q->records);
     }
     memset(known, 0, sizeof known);
     mutex_unlock(&all.lock);
@@ -107,7 +128,7 @@ static COLD void prepare(void)
 
 /* --- relays ---------------------------------------------------------------------------------- */
 
-COLD struct relay *relay_new(size_t bytes, void (*wake)(void *arg), void *arg)
+COLD struct relay *relay_new(size_t bytes, size_t records, void (*wake)(void *arg), void *arg)
 {
     (void)pthread_once(&once, prepare);
     struct relay *q = usable ? calloc(1, sizeof *q) : NULL;
@@ -116,6 +137,8 @@ COLD struct relay *relay_new(size_t bytes, void (*wake)(void *arg), void *arg)
     q->cap = RING_MIN;
     while (q->cap < bytes && q->cap < RING_MAX)
         q->cap *= 2;
+    q->records = records;
+    q->left = records;
     q->wake = wake;
     q->arg = arg;
     mutex_lock(&all.lock);
@@ -146,13 +169,14 @@ COLD void relay_free(struct relay *q)
 
 /* --- rings ----------------------------------------------------------------------------------- */
 
-static COLD struct ring *ring_new(size_t cap)
+static COLD struct ring *ring_new(const struct relay *q)
 {
     struct ring *r = aligned_alloc(CACHE_LINE, sizeof *r);
     if (!r)
         return NULL;
     memset(r, 0, sizeof *r);
-    r->bytes = malloc(cap);
+    r->granted = q->records == RELAY_RECORDS_ANY ? UINT64_MAX : 0;
+    r->bytes = malloc(q->cap);
     if (r->bytes)
         return r;
     free(r);
@@ -165,7 +189,7 @@ static COLD struct ring *take_ring(struct relay *q)
     struct ring *r = q->rings;
     while (r && r->owned)
         r = r->next;
-    if (!r && (r = ring_new(q->cap))) {
+    if (!r && (r = ring_new(q))) {
         r->next = q->rings;
         q->rings = r;
     }
@@ -212,11 +236,31 @@ static void put_size(struct ring *r, size_t cap, uint64_t at, int64_t size)
     memcpy(r->bytes + (at & (cap - 1)), &size, sizeof size);
 }
 
+/* For the writer, which has none in hand: some of the records that are left. False: none are. Each
+ * quarter of the limit that is reached has the reader woken. */
+static COLD bool take_share(struct relay *q, struct ring *r)
+{
+    uint64_t left = atomic_get_relaxed(&q->left), share;
+    do {
+        if (!left)
+            return false;
+        share = MAX(left / SHARES, 1);
+    } while (!atomic_compare_exchange_weak_explicit(&q->left, &left, left - share,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    r->granted += share;
+    uint64_t quarter = MAX(q->records / 4, 1), used = q->records - left;
+    if (used / quarter != (used + share) / quarter)
+        r->due = true, r->wake_at = 0; // when the record is there
+    return true;
+}
+
 char *relay_reserve(struct relay *q, size_t n)
 {
     struct ring *r = own_ring(q);
     size_t need = padded(n);
     if (!r || n > q->cap / 2)
+        return NULL;
+    if (UNLIKELY(atomic_get_relaxed(&r->written) >= r->granted) && !take_share(q, r))
         return NULL;
     uint64_t head = atomic_get_relaxed(&r->head), at = head;
     size_t before_end = q->cap - (size_t)(head & (q->cap - 1));
@@ -239,7 +283,8 @@ static COLD void wake_reader(struct relay *q, struct ring *r, uint64_t head)
 {
     size_t quarter = q->cap / 4;                 // so that three are left until the reader has come
     r->seen_tail = atomic_get_acquire(&r->tail); // as in relay_reserve
-    bool behind = head - r->seen_tail >= quarter;
+    bool behind = head - r->seen_tail >= quarter || r->due;
+    r->due = false;
     r->wake_at = (behind ? head : r->seen_tail) + quarter;
     if (behind)
         q->wake(q->arg);
@@ -273,6 +318,8 @@ static bool drain_ring(struct relay *q, struct ring *r,
             continue;
         }
         atomic_set_release(&r->read, atomic_get_relaxed(&r->read) + 1); // pairs with relay_read
+        if (q->records != RELAY_RECORDS_ANY)
+            atomic_add_relaxed(&q->left, 1);
         more = visit(arg, r->bytes + at + HEAD, (size_t)size);
         tail += padded((size_t)size);
         atomic_set_release(&r->tail, tail); // pairs with relay_reserve
@@ -308,4 +355,5 @@ COLD void relay_read(struct relay *q, tt_pipeline *p)
         p->bytes_ever += atomic_get_relaxed(&r->head);
     }
     p->bytes_max = MAX(rings, 1) * q->cap;
+    p->queued_max = (uint32_t)MIN(q->records, UINT32_MAX);
 }

@@ -7,6 +7,10 @@
  * head and tail count bytes for ever; the place is their remainder. A record that does not fit
  * before the end of the ring goes to its beginning, and a mark tells the reader to go there, too.
  *
+ * There may be a limit of records besides, of all rings together. A writer takes some of what is
+ * left of it at a time, a 64th at most, so that a record costs a comparison; what it has in hand
+ * and does not need, other threads cannot use, and gets back when it ends.
+ *
  * Rings of threads that ended are emptied as the others are, and given to the next that start. In a
  * child after fork() all rings are empty. */
 #ifndef TELLTALE_CORE_RELAY_H
@@ -20,9 +24,12 @@
 
 struct relay;
 
-/* `bytes` of each ring (rounded up to a power of two). `wake` is called by a writer when its ring
- * becomes a quarter full, and when it writes its first record after a fork. */
-struct relay *relay_new(size_t bytes, void (*wake)(void *arg), void *arg);
+enum { RELAY_RECORDS_ANY = 0 };
+
+/* `bytes` of each ring (rounded up to a power of two), and how many records there may be in all of
+ * them together. `wake` is called by a writer when its ring, or the number of records, comes to a
+ * quarter more, and when it writes its first record after a fork. */
+struct relay *relay_new(size_t bytes, size_t records, void (*wake)(void *arg), void *arg);
 
 /* No thread may write any more. NULL is fine. */
 void relay_free(struct relay *q);

@@ -115,6 +115,7 @@ tt_logger_provider *tt_logger_provider_new(const tt_logger_provider_options *opt
         .signal = TT_SIGNAL_LOGS,
         .exporter = o.exporter,
         .queue_bytes = o.queue_bytes,
+        .queue_records = o.queue_records,
         .batch_items = o.batch_records,
         .delay_ms = o.delay_ms,
         .send_timeout_ms = o.send_timeout_ms,

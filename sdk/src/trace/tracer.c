@@ -79,6 +79,7 @@ tt_tracer_provider *tt_tracer_provider_new(const tt_tracer_provider_options *opt
         .signal = TT_SIGNAL_TRACES,
         .exporter = o->exporter,
         .queue_bytes = o->queue_bytes,
+        .queue_records = o->queue_spans,
         .batch_items = o->batch_spans,
         .delay_ms = o->delay_ms,
         .send_timeout_ms = o->send_timeout_ms,

@@ -274,6 +274,95 @@ static void test_environment_sets_the_time_of_an_export(void **state)
     tt_logger_provider_free(loggers);
 }
 
+/* Providers of both signals with a limit of 40, whose worker is in the exporter. */
+static void test_environment_limits_how_many_records_wait(void **state)
+{
+    (void)state;
+    enum { WAIT = 40, MORE = 7 };
+    assert_int_equal(setenv("OTEL_BSP_MAX_QUEUE_SIZE", "40", 1), 0);
+    assert_int_equal(setenv("OTEL_BLRP_MAX_QUEUE_SIZE", "40", 1), 0);
+    tt_logger_provider_options o = {.size = sizeof o, .exporter = exporter(), .delay_ms = 3600000};
+    tt_logger_provider *loggers = tt_logger_provider_new(&o);
+    start(exporter(), 0);
+    assert_int_equal(unsetenv("OTEL_BSP_MAX_QUEUE_SIZE"), 0);
+    assert_int_equal(unsetenv("OTEL_BLRP_MAX_QUEUE_SIZE"), 0);
+    atomic_store(&gate.wait, true);
+    tt_logger *logger = tt_logger_get(loggers, "lib", "1");
+    make_spans(WAIT / 4); // wakes the worker, which takes them out
+    (void)sem_wait(&gate.entered);
+    make_spans(WAIT + MORE);
+    for (int i = 0; i < WAIT / 4; i++)
+        tt_log(logger, TT_SEVERITY_ERROR, "x", NULL, 0);
+    (void)sem_wait(&gate.entered);
+    for (int i = 0; i < WAIT + MORE; i++)
+        tt_log(logger, TT_SEVERITY_ERROR, "x", NULL, 0);
+    assert_int_equal(tt_tracer_provider_lost(provider), MORE);
+    assert_int_equal(tt_logger_provider_lost(loggers), MORE);
+    tt_pipeline p;
+    tt_tracer_provider_pipeline(provider, &p);
+    assert_int_equal(p.queued, WAIT);
+    assert_int_equal(p.queued_max, WAIT);
+    atomic_store(&gate.wait, false);
+    (void)sem_post(&gate.open);
+    (void)sem_post(&gate.open);
+    assert_int_equal(tt_tracer_provider_flush(provider, 60000), TT_OK);
+    assert_int_equal(tt_logger_provider_flush(loggers, 60000), TT_OK);
+    assert_int_equal(atomic_load(&gate.delivered), 2 * (WAIT / 4 + WAIT));
+    tt_logger_provider_free(loggers);
+}
+
+static uint64_t queue_of(const char *variable, size_t given)
+{
+    assert_int_equal(setenv("OTEL_BSP_MAX_QUEUE_SIZE", variable, 1), 0);
+    tt_tracer_provider_options o = {.size = sizeof o, .exporter = exporter(), .queue_spans = given};
+    tt_tracer_provider *made = tt_tracer_provider_new(&o);
+    assert_int_equal(unsetenv("OTEL_BSP_MAX_QUEUE_SIZE"), 0);
+    tt_pipeline p;
+    tt_tracer_provider_pipeline(made, &p);
+    tt_tracer_provider_free(made);
+    return p.queued_max;
+}
+
+static void test_bytes_alone_are_the_limit_of_who_asks_for_no_other(void **state)
+{
+    (void)state;
+    assert_int_equal(queue_of("", 0), 0);
+    assert_int_equal(queue_of("7", 0), 7);
+    assert_int_equal(queue_of("7", 5), 5);
+    assert_int_equal(queue_of("7", SIZE_MAX), 0);
+    assert_int_equal(queue_of("99999999999", 0), UINT32_MAX); // as far as it is told
+    uint64_t before = tt_problem_count(TT_PROBLEM_MISUSE);
+    static const char *const garbage[] = {"0", "-1", "x", "1e3", "99999999999999999999"};
+    for (size_t i = 0; i < sizeof garbage / sizeof *garbage; i++) {
+        assert_int_equal(queue_of(garbage[i], 0), 0);
+        assert_int_equal(tt_problem_count(TT_PROBLEM_MISUSE), before + i + 1);
+    }
+}
+
+static void test_many_threads_keep_the_limit_and_all_is_counted(void **state)
+{
+    (void)state;
+    tt_tracer_provider_options o = {
+        .size = sizeof o, .exporter = exporter(), .queue_spans = 100, .delay_ms = 3600000};
+    provider = tt_tracer_provider_new(&o);
+    tracer = tt_tracer_get(provider, "lib", "1");
+    pthread_t threads[4];
+    atomic_bool stop = false;
+    uint64_t made = 0;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, end_spans_for_long, &stop), 0);
+    while (atomic_load(&gate.delivered) < 10000)
+        (void)tt_tracer_provider_flush(provider, 1000);
+    atomic_store(&stop, true);
+    for (int i = 0; i < 4; i++) {
+        void *n;
+        (void)pthread_join(threads[i], &n);
+        made += (uintptr_t)n;
+    }
+    assert_int_equal(tt_tracer_provider_flush(provider, 60000), TT_OK);
+    assert_all_are_counted(made);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -288,6 +377,9 @@ int main(void)
         TEST(test_exporter_that_does_not_return_does_not_hold_up_a_shutdown),
         TEST(test_spans_that_end_during_a_shutdown_are_counted),
         TEST(test_environment_sets_the_time_of_an_export),
+        TEST(test_environment_limits_how_many_records_wait),
+        TEST(test_bytes_alone_are_the_limit_of_who_asks_for_no_other),
+        TEST(test_many_threads_keep_the_limit_and_all_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

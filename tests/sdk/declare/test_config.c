@@ -14,6 +14,7 @@
 #include "telltale/otlp.h"
 #include "telltale/prometheus.h"
 #include "telltale/sampling.h"
+#include "telltale/watch.h"
 
 static struct otlp_sink sink;
 static char seen[256]; /* the properties the exporter was made with */
@@ -255,6 +256,35 @@ static void test_providers_are_made_with_their_exporters(void **state)
     otlp_sink_has(&sink, "telemetry.sdk.name");
     otlp_sink_has(&sink, "https://example.org/schema");
     tt_sdk_free(&sdk);
+}
+
+static tt_pipeline queues_of(const char *batch, tt_pipeline *out_logs)
+{
+    char text[512];
+    tt_sdk sdk;
+    tt_pipeline spans;
+    (void)snprintf(text, sizeof text,
+                   "file_format: \"1.0\"\n"
+                   "tracer_provider: {processors: [{batch: {%s exporter: {sink: }}}]}\n"
+                   "logger_provider: {processors: [{batch: {%s exporter: {sink: }}}]}\n",
+                   batch, batch);
+    assert_int_equal(create(text, &sdk), TT_OK);
+    tt_tracer_provider_pipeline(sdk.tracers, &spans);
+    tt_logger_provider_pipeline(sdk.loggers, out_logs);
+    tt_sdk_free(&sdk);
+    return spans;
+}
+
+static void test_queues_have_the_size_of_the_file(void **state)
+{
+    (void)state;
+    tt_pipeline logs;
+    assert_int_equal(setenv("OTEL_BSP_MAX_QUEUE_SIZE", "5", 1), 0); // is not asked
+    assert_int_equal(queues_of("max_queue_size: 70,", &logs).queued_max, 70);
+    assert_int_equal(logs.queued_max, 70);
+    assert_int_equal(queues_of("", &logs).queued_max, 0);
+    assert_int_equal(logs.queued_max, 0);
+    assert_int_equal(unsetenv("OTEL_BSP_MAX_QUEUE_SIZE"), 0);
 }
 
 static void test_what_is_left_out_is_not_there(void **state)
@@ -680,6 +710,8 @@ static void test_what_is_not_known_is_told_and_left_out(void **state)
         "tracer_provider: {processors: [{batch: {exporter: {nothing: }}}]}",
         "tracer_provider: {processors: [{batch: }]}",
         "tracer_provider: {processors: [{other: }]}",
+        "tracer_provider: {processors: [{batch: {max_queue_size: 0, exporter: {sink: }}}]}",
+        "logger_provider: {processors: [{batch: {max_queue_size: -1, exporter: {sink: }}}]}",
         "tracer_provider: {processors: [5]}",
         "tracer_provider: {sampler: {nothing: }}",
         "tracer_provider: {sampler: {a: , b: }}",
@@ -781,6 +813,7 @@ int main(void)
         TEST(file_that_is_not_there_is_told),
         TEST(pipe_is_no_file),
         TEST(providers_are_made_with_their_exporters),
+        TEST(queues_have_the_size_of_the_file),
         TEST(what_is_left_out_is_not_there),
         TEST(samplers_are_nested),
         TEST(readers_have_limits_and_aggregations_of_their_own),

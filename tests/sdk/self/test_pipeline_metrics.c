@@ -289,6 +289,17 @@ static void test_capacity_is_what_the_queue_holds_before_it_is_full(void **state
     tt_sdk_free(&w.sdk);
 }
 
+static void test_capacity_is_the_limit_of_spans_where_there_is_one(void **state)
+{
+    (void)state;
+    tt_tracer_provider_options t = traces();
+    tt_logger_provider_options l = {.size = sizeof l};
+    t.queue_spans = 300;
+    start(&t, &l);
+    shows("otel_sdk_processor_span_queue_capacity{" SPANS "} 300");
+    tt_sdk_free(&w.sdk);
+}
+
 static void test_what_finds_no_place_is_processed_with_an_error(void **state)
 {
     (void)state;
@@ -415,6 +426,7 @@ int main(void)
         cmocka_unit_test(test_processors_of_the_program_do_not_disturb_the_count),
         TEST(test_queue_has_the_spans_that_wait),
         cmocka_unit_test(test_capacity_is_what_the_queue_holds_before_it_is_full),
+        cmocka_unit_test(test_capacity_is_the_limit_of_spans_where_there_is_one),
         cmocka_unit_test(test_what_finds_no_place_is_processed_with_an_error),
         TEST(test_what_comes_after_the_shutdown_is_processed_with_another),
         TEST(test_spans_that_are_only_recorded_are_processed),
