@@ -16,6 +16,7 @@
 
 #include "base/atomic.h"
 #include "base/compiler.h"
+#include "base/word.h"
 
 enum {
     POWER_MIN = -292,
@@ -152,8 +153,7 @@ static struct shortest pick(const struct interval *in, int k)
 
 struct shortest shortest_decimal(double v)
 {
-    uint64_t bits;
-    memcpy(&bits, &v, sizeof bits);
+    uint64_t bits = double_bits(v);
     uint64_t fraction = bits & ((UINT64_C(1) << FRACTION_BITS) - 1);
     int biased = (int)(bits >> FRACTION_BITS & EXPONENT_MASK);
     uint64_t c = biased ? fraction | UINT64_C(1) << FRACTION_BITS : fraction;
@@ -209,8 +209,7 @@ static bool round_place(const struct place *p, struct shortest_wide *out)
 
 bool shortest_wide(double v, struct shortest_wide *out)
 {
-    uint64_t bits;
-    memcpy(&bits, &v, sizeof bits);
+    uint64_t bits = double_bits(v);
     uint64_t fraction = bits & ((UINT64_C(1) << FRACTION_BITS) - 1);
     int biased = (int)(bits >> FRACTION_BITS & EXPONENT_MASK);
     if (UNLIKELY(biased == 0 || fraction == 0))

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/compiler.h"
+#include "base/word.h"
 
 static char lower(char c)
 {
@@ -91,13 +92,9 @@ bool str_is_utf8(struct str s)
     const unsigned char *p = (const unsigned char *)s.p;
     size_t i = 0;
     while (i < s.n) {
-        uint64_t eight;
-        if (s.n - i >= 8) {
-            memcpy(&eight, p + i, 8);
-            if (!(eight & 0x8080808080808080u)) {
-                i += 8;
-                continue;
-            }
+        if (s.n - i >= 8 && !(load64(p + i) & 0x8080808080808080u)) {
+            i += 8;
+            continue;
         }
         if (p[i] < 0x80) {
             i++;

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/num.h"
+#include "base/word.h"
 
 static void before_value(struct json *j)
 {
@@ -118,13 +119,10 @@ static bool any_special(uint64_t v)
 /* True when the text can be copied as it is: nearly always. */
 static bool is_plain(struct str s)
 {
-    uint64_t v;
     size_t i = 0;
-    for (; i + sizeof v <= s.n; i += sizeof v) {
-        memcpy(&v, s.p + i, sizeof v);
-        if (any_special(v))
+    for (; i + 8 <= s.n; i += 8)
+        if (any_special(load64(s.p + i)))
             return false;
-    }
     for (; i < s.n; i++)
         if (escape_of((unsigned char)s.p[i]) != 0)
             return false;

@@ -3,6 +3,7 @@
 
 #include "codec/native_histogram.h"
 #include "codec/prom_proto.h"
+#include "model/sample.h"
 
 /* Fields of Metric. */
 enum { LABEL = 1, GAUGE, COUNTER, SUMMARY, UNTYPED, TIMESTAMP_MS, HISTOGRAM };
@@ -16,10 +17,7 @@ static void note_damage(struct pb_reader *outer, const struct pb_reader *inner)
 /* What Prometheus makes of any NaN that it scrapes: a stale marker is not for targets to give. */
 static double scraped(double v)
 {
-    uint64_t bits = UINT64_C(0x7ff8000000000001);
-    if (isnan(v))
-        memcpy(&v, &bits, sizeof v);
-    return v;
+    return isnan(v) ? plain_nan() : v;
 }
 
 /* ---- Times and labels ---- */

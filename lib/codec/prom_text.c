@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "codec/prom_labels.h"
 #include "codec/prom_proto.h"
+#include "model/sample.h"
 
 void prom_parser_init(struct prom_parser *p, struct str body, enum prom_format format,
                       struct arena *arena)
@@ -66,15 +67,6 @@ static const char *skip_blanks(const char *at, const char *end)
 }
 
 /* ---- Numbers ---- */
-
-/* What Prometheus makes of any NaN that it reads as text. */
-static double quiet_nan(void)
-{
-    uint64_t bits = UINT64_C(0x7ff8000000000001);
-    double v;
-    memcpy(&v, &bits, sizeof v);
-    return v;
-}
 
 static bool is_digit(char c)
 {
@@ -137,7 +129,7 @@ static const char *number(const char *at, const char *end, double *out, const ch
     else if (rc != 0)
         *reason = text.n ? "expected a number" : "expected a value";
     else if (isnan(*out))
-        *out = quiet_nan();
+        *out = plain_nan();
     return rc == 0 ? after : NULL;
 }
 

@@ -1,5 +1,7 @@
 #include "codec/protobuf.h"
 
+#include "base/word.h"
+
 void pb_damage(struct pb_reader *r, const char *what)
 {
     if (!r->damage) {
@@ -140,9 +142,7 @@ void pb_put_fixed64(struct buf *out, uint32_t number, uint64_t v)
 
 void pb_put_double(struct buf *out, uint32_t number, double v)
 {
-    uint64_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    pb_put_fixed64(out, number, bits);
+    pb_put_fixed64(out, number, double_bits(v));
 }
 
 void pb_put_str(struct buf *out, uint32_t number, struct str s)

@@ -23,12 +23,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "base/word.h"
 
 enum pb_wire { PB_VARINT = 0, PB_I64 = 1, PB_LEN = 2, PB_I32 = 5 };
 
@@ -116,10 +116,7 @@ static inline uint32_t pb_fixed32(struct pb_reader *r)
 
 static inline double pb_double(struct pb_reader *r)
 {
-    uint64_t bits = pb_fixed64(r);
-    double v;
-    memcpy(&v, &bits, sizeof v);
-    return v;
+    return bits_double(pb_fixed64(r));
 }
 
 /* The bytes of a length-delimited field, borrowed. */

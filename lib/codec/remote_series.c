@@ -1,5 +1,6 @@
 #include "codec/remote_series.h"
 
+#include "base/word.h"
 #include "codec/protobuf.h"
 #include "model/histogram.h"
 
@@ -37,9 +38,8 @@ static void put_doubles(struct buf *out, uint32_t number, const double *v, size_
 {
     size_t begun = pb_begin(out, number);
     for (size_t i = 0; i < n; i++) {
-        uint64_t bits;
+        uint64_t bits = double_bits(v[i]);
         unsigned char bytes[8];
-        memcpy(&bits, &v[i], sizeof bits);
         for (size_t k = 0; k < sizeof bytes; k++)
             bytes[k] = (unsigned char)(bits >> 8 * k);
         buf_put(out, bytes, sizeof bytes);

@@ -8,26 +8,20 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "base/word.h"
 #include "codec/remote_write_histogram.h"
 #include "model/batch.h"
 #include "model/histogram.h"
 
 enum { REASON_MAX = 192 };
 
-static uint64_t eight_at(const uint8_t *p)
-{
-    uint64_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
 static bool is_ascii(const uint8_t *p, const uint8_t *end)
 {
     uint64_t high = 0;
     if (LIKELY(end - p >= 8)) {
-        high = eight_at(end - 8);
+        high = load64(end - 8);
         for (; end - p > 8; p += 8)
-            high |= eight_at(p);
+            high |= load64(p);
     } else {
         for (; p < end; p++)
             high |= (uint64_t)*p;

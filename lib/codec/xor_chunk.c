@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "base/compiler.h"
+#include "base/word.h"
 #include "model/histogram.h"
 
 /* --- bits ------------------------------------------------------------------------------------- */
@@ -67,16 +68,9 @@ static void put_varint(struct bits *b, int64_t v)
     put_uvarint(b, (uint64_t)v << 1 ^ (uint64_t)(v >> 63));
 }
 
-static uint64_t bits_of(double v)
-{
-    uint64_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    return bits;
-}
-
 static void put_double(struct bits *b, double v)
 {
-    put_bits(b, bits_of(v), 64);
+    put_bits(b, double_bits(v), 64);
 }
 
 /* In two's complement of n bits, of which the value with the sign bit alone counts as positive. */
@@ -97,7 +91,7 @@ struct window {
 static void put_xor(struct bits *b, struct window *w, double v)
 {
     enum { LEADING_MAX = 31 };
-    uint64_t now = bits_of(v), changed = now ^ w->last;
+    uint64_t now = double_bits(v), changed = now ^ w->last;
     w->last = now;
     put_bit(b, changed != 0);
     if (changed == 0)
@@ -146,7 +140,7 @@ void xor_chunk_encode(struct buf *out, const struct sample *v, size_t n)
         if (i == 0) {
             put_varint(&b, v[i].t_unix_ms);
             put_double(&b, v[i].value);
-            w.last = bits_of(v[i].value);
+            w.last = double_bits(v[i].value);
             continue;
         }
         if (i == 1)

@@ -6,8 +6,8 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 
+#include "base/word.h"
 #include "model/labels.h"
 
 struct histogram;
@@ -17,17 +17,18 @@ struct histogram;
 
 static inline double stale_nan(void)
 {
-    uint64_t bits = STALE_NAN_BITS;
-    double v;
-    memcpy(&v, &bits, sizeof v);
-    return v;
+    return bits_double(STALE_NAN_BITS);
 }
 
 static inline bool is_stale_nan(double v)
 {
-    uint64_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    return bits == STALE_NAN_BITS;
+    return double_bits(v) == STALE_NAN_BITS;
+}
+
+/* What Prometheus makes of any NaN that it reads. */
+static inline double plain_nan(void)
+{
+    return bits_double(UINT64_C(0x7ff8000000000001));
 }
 
 struct sample {

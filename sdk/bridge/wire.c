@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "base/word.h"
 
 enum { LENGTH_BYTES = 5, DEPTH_MAX = 8 };
 enum { VARINT = 0, FIXED64 = 1, BYTES = 2 };
@@ -54,9 +55,7 @@ void wire_fixed(struct buf *out, unsigned field, uint64_t v)
 
 void wire_double(struct buf *out, unsigned field, double v)
 {
-    uint64_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    wire_fixed(out, field, bits);
+    wire_fixed(out, field, double_bits(v));
 }
 
 void wire_bytes(struct buf *out, unsigned field, const void *p, size_t n)

@@ -5,6 +5,7 @@
 
 #include "base/compiler.h"
 #include "base/num.h"
+#include "base/word.h"
 #include "sampling/composable.h"
 
 enum { TRACESTATE_MAX = 512, OT_MAX = 256, DIGITS = 14 };
@@ -102,9 +103,7 @@ static uint64_t randomness(const tt_sampling *sampling)
 static uint64_t chance(const uint8_t *trace_id)
 {
     static _Thread_local uint64_t state;
-    uint64_t seed;
-    memcpy(&seed, trace_id, sizeof seed);
-    uint64_t z = state += seed | 1;
+    uint64_t z = state += load64(trace_id) | 1;
     z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
     return (z ^ z >> 31) >> 8;

@@ -7,6 +7,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include "base/atomic.h"
+#include "base/grpc_status.h"
 #include "base/time.h"
 #include "self/self.h"
 
@@ -96,7 +97,7 @@ static void call_leave(struct grpc_call *c)
 static void count_call(const struct grpc_call *c, enum grpc_status status)
 {
     const char *method = c->method ? c->method->path : "none";
-    self_add(&requests, 1, method, grpc_status_name(status));
+    self_add(&requests, 1, method, grpc_status_name((int)status));
     self_observe(&durations, (double)(time_now_mono_ns() - c->begun_mono_ns) / (double)NS_PER_S,
                  method);
 }

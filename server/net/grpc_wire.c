@@ -3,29 +3,6 @@
 #include "base/compiler.h"
 #include "base/time.h"
 
-const char *grpc_status_name(enum grpc_status status)
-{
-    /* by code, from 0 on */
-    static const char *const names[] = {"OK",
-                                        "CANCELLED",
-                                        "UNKNOWN",
-                                        "INVALID_ARGUMENT",
-                                        "DEADLINE_EXCEEDED",
-                                        "NOT_FOUND",
-                                        "ALREADY_EXISTS",
-                                        "PERMISSION_DENIED",
-                                        "RESOURCE_EXHAUSTED",
-                                        "FAILED_PRECONDITION",
-                                        "ABORTED",
-                                        "OUT_OF_RANGE",
-                                        "UNIMPLEMENTED",
-                                        "INTERNAL",
-                                        "UNAVAILABLE",
-                                        "DATA_LOSS",
-                                        "UNAUTHENTICATED"};
-    return (size_t)status < ARRAY_LEN(names) ? names[status] : "UNKNOWN";
-}
-
 bool grpc_content_type_ok(struct str value)
 {
     struct str type = str_trim(str_cut(&value, ';'));

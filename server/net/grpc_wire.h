@@ -12,9 +12,6 @@
 
 enum { GRPC_PREFIX_BYTES = 5 }; /* compressed flag, length of the message */
 
-/* "OK", "UNAVAILABLE", …; for metrics. */
-const char *grpc_status_name(enum grpc_status status);
-
 /* "application/grpc" or with "+proto" and parameters behind it: what our handlers can read. */
 bool grpc_content_type_ok(struct str value);
 

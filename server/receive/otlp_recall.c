@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "base/compiler.h"
+#include "base/word.h"
 #include "codec/field_path.h"
 
 struct recaller {
@@ -72,11 +73,8 @@ static size_t spread_histogram(const struct otlp_histogram_point *p, struct hash
 
 static size_t spread_summary(const struct otlp_summary_point *p, struct hash128 *h)
 {
-    for (size_t i = 0; i < p->n_quantiles; i++) {
-        uint64_t bits;
-        memcpy(&bits, &p->quantiles[i].quantile, sizeof bits);
-        *h = join_number(*h, bits);
-    }
+    for (size_t i = 0; i < p->n_quantiles; i++)
+        *h = join_number(*h, double_bits(p->quantiles[i].quantile));
     return p->n_quantiles + 2;
 }
 

@@ -22,6 +22,7 @@
 #include "base/lock.h"
 #include "base/num.h"
 #include "base/str.h"
+#include "base/word.h"
 #include "self/process.h"
 
 enum { CELLS = 8, SLOTS = 2 * SELF_SERIES_MAX };
@@ -194,10 +195,8 @@ void self_set(struct self_metric *gauge, double value, ...)
     va_start(args, value);
     struct series *s = find(gauge, args);
     va_end(args);
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
     if (s)
-        atomic_set_relaxed(&s->gauge_bits, bits);
+        atomic_set_relaxed(&s->gauge_bits, double_bits(value));
 }
 
 void self_observe(struct self_metric *histogram, double seconds, ...)
@@ -342,10 +341,7 @@ static void put_counter(struct buf *out, const struct self_state *st, struct ser
 
 static void put_gauge(struct buf *out, const struct self_state *st, struct series *s)
 {
-    uint64_t bits = atomic_get_relaxed(&s->gauge_bits);
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    put_line(out, st, s, "", NULL, value);
+    put_line(out, st, s, "", NULL, bits_double(atomic_get_relaxed(&s->gauge_bits)));
 }
 
 static void put_histogram(struct buf *out, const struct self_state *st, struct series *s)

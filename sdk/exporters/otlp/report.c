@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "base/grpc_status.h"
 #include "base/num.h"
 
 /* --- before ---------------------------------------------------------------------------------- */
@@ -65,37 +66,11 @@ void otlp_report_begin(tt_export_report *r, const struct otlp_config *c, char *h
 
 /* --- after ----------------------------------------------------------------------------------- */
 
-static const char *grpc_name(int code)
-{
-    static const char *const names[] = {
-        "OK",
-        "CANCELLED",
-        "UNKNOWN",
-        "INVALID_ARGUMENT",
-        "DEADLINE_EXCEEDED",
-        "NOT_FOUND",
-        "ALREADY_EXISTS",
-        "PERMISSION_DENIED",
-        "RESOURCE_EXHAUSTED",
-        "FAILED_PRECONDITION",
-        "ABORTED",
-        "OUT_OF_RANGE",
-        "UNIMPLEMENTED",
-        "INTERNAL",
-        "UNAVAILABLE",
-        "DATA_LOSS",
-        "UNAUTHENTICATED",
-    };
-    if (code < 0)
-        return NULL;
-    return code < (int)ARRAY_LEN(names) ? names[code] : "UNKNOWN";
-}
-
 void otlp_report_end(tt_export_report *r, int rc, const struct otlp_verdict *last,
                      char error[OTLP_ERROR_MAX])
 {
     r->http_status = last->http_status;
-    r->grpc_status = grpc_name(last->grpc_code);
+    r->grpc_status = last->grpc_code < 0 ? NULL : grpc_status_name(last->grpc_code);
     r->rejected = rc == TT_OK && last->fate == OTLP_DELIVERED ? last->rejected : 0;
     if (rc == TT_OK || rc == TT_ERR_TIMEOUT || rc == TT_ERR_SHUTDOWN)
         return;

@@ -10,6 +10,7 @@
 
 #include "base/compiler.h"
 #include "base/num.h"
+#include "base/word.h"
 #include "wire/field.h"
 
 enum { DEPTH_MAX = 100, NUMBER_MAX = 32 };
@@ -363,8 +364,7 @@ void json_put_text(struct buf *out, struct str text)
 
 static void put_double(struct buf *out, uint64_t bits)
 {
-    double v;
-    memcpy(&v, &bits, sizeof v);
+    double v = bits_double(bits);
     char text[NUM_DOUBLE_MAX];
     if (isnan(v))
         buf_puts(out, "\"NaN\"");

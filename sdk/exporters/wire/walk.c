@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/num.h"
+#include "base/word.h"
 #include "wire/field.h"
 #include "wire/otlp_json.h"
 
@@ -114,8 +115,7 @@ static void put_items(struct buf *out, struct str message, bool list, unsigned d
 static void put_double(struct buf *out, uint64_t bits, bool quoted)
 {
     char text[NUM_DOUBLE_MAX];
-    double v;
-    memcpy(&v, &bits, sizeof v);
+    double v = bits_double(bits);
     bool odd = quoted && !isfinite(v); // JSON has no such number
     buf_puts(out, odd ? "\"" : "");
     buf_put(out, text, num_format_json(text, v));

@@ -6,28 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
-static inline uint64_t load64(const char *p)
-{
-    uint64_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
-static inline uint32_t load32(const char *p)
-{
-    uint32_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
-static inline uint32_t load16(const char *p)
-{
-    uint16_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
+#include "base/word.h"
 
 /* All of 0 to 7 bytes in one word; reads overlap rather than branch for each byte. */
 static inline uint64_t load_short(const char *p, size_t n)
@@ -35,7 +15,7 @@ static inline uint64_t load_short(const char *p, size_t n)
     if (n >= 4)
         return (uint64_t)load32(p) << 32 | load32(p + n - 4);
     if (n >= 2)
-        return load16(p) << 16 | load16(p + n - 2);
+        return (uint32_t)load16(p) << 16 | load16(p + n - 2);
     return n ? (unsigned char)*p : 0;
 }
 

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/word.h"
 #include "core/attr_set.h"
 #include "core/bytes.h"
 #include "telltale/attribute.h"
@@ -67,9 +68,7 @@ static inline char *put_fixed64_field(char *to, unsigned field, uint64_t v)
 
 static inline char *put_double_field(char *to, unsigned field, double v)
 {
-    uint64_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    return put_fixed64_field(to, field, bits);
+    return put_fixed64_field(to, field, double_bits(v));
 }
 
 static inline char *put_varint_field(char *to, unsigned field, uint64_t v)

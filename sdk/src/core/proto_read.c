@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/word.h"
 #include "core/proto.h"
 
 enum { ANY_STRING = 1, ANY_BOOL, ANY_INT, ANY_DOUBLE, ANY_ARRAY, ANY_MAP, ANY_BYTES };
@@ -55,13 +56,11 @@ tt_value proto_read_value(const char *p, size_t n)
     const char *end = p + n;
     if (!proto_next(&p, end, &f))
         return tt_value_of(TT_TYPE_EMPTY, 0);
-    double number;
-    memcpy(&number, &f.number, sizeof number);
     switch (f.field) {
     case ANY_STRING: return tt_value_text(f.p, f.n);
     case ANY_BOOL: return tt_value_bool(f.number != 0);
     case ANY_INT: return tt_value_int((int64_t)f.number);
-    case ANY_DOUBLE: return tt_value_double(number);
+    case ANY_DOUBLE: return tt_value_double(bits_double(f.number));
     case ANY_ARRAY: return tt_value_of(TT_TYPE_ARRAY, 0);
     case ANY_MAP: return tt_value_of(TT_TYPE_MAP, 0);
     default: return tt_value_bytes(f.p, f.n);

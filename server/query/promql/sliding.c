@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/word.h"
 #include "query/promql/quantile.h"
 
 /* --- maximum ---------------------------------------------------------------------------------- */
@@ -40,21 +41,17 @@ double sliding_max_move(struct sliding_max *m, const double *v, size_t from, siz
 /* Bits of a double that order as the number does. NaNs, of either sign, come first. */
 static uint64_t key_of(double v)
 {
-    uint64_t bits;
+    uint64_t bits = double_bits(v);
     if (isnan(v))
         return 0;
-    memcpy(&bits, &v, sizeof bits);
     return bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
 }
 
 static double value_of(uint64_t key)
 {
-    uint64_t bits = key >> 63 ? key & ~(UINT64_C(1) << 63) : ~key;
-    double v;
     if (key == 0)
         return NAN;
-    memcpy(&v, &bits, sizeof v);
-    return v;
+    return bits_double(key >> 63 ? key & ~(UINT64_C(1) << 63) : ~key);
 }
 
 struct sliding_sorted *sliding_sorted_new(struct arena *a, size_t n)

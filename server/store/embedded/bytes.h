@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "base/word.h"
 
 enum { VARINT_MAX = 10 };
 
@@ -80,16 +81,12 @@ static inline void write_u64(void *p, uint64_t v)
 
 static inline uint32_t read_u32(const void *p)
 {
-    uint32_t v;
-    memcpy(&v, p, sizeof v);
-    return le32(v);
+    return le32(load32(p));
 }
 
 static inline uint64_t read_u64(const void *p)
 {
-    uint64_t v;
-    memcpy(&v, p, sizeof v);
-    return le64(v);
+    return le64(load64(p));
 }
 
 static inline void put_u32(struct buf *b, uint32_t v)
@@ -115,20 +112,6 @@ static inline void put_text(struct buf *b, struct str s)
 {
     put_varint(b, s.n);
     buf_put_str(b, s);
-}
-
-static inline uint64_t double_bits(double v)
-{
-    uint64_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    return bits;
-}
-
-static inline double bits_double(uint64_t bits)
-{
-    double v;
-    memcpy(&v, &bits, sizeof v);
-    return v;
 }
 
 struct reader {

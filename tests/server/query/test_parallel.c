@@ -6,13 +6,13 @@
 #include "base/compiler.h"
 #include "base/thread.h"
 #include "base/time.h"
-#include "model/batch.h"
+#include "base/word.h"
 #include "model/histogram.h"
 #include "query/exec/pool.h"
 #include "query/query.h"
-#include "query/script/script.h"
 #include "store/store.h"
 #include "support/check.h"
+#include "support/loaded_store.h"
 
 /* --- the pool --------------------------------------------------------------------------------- */
 
@@ -113,26 +113,11 @@ struct fixture {
     struct query_engine *alone, *helped;
 };
 
-static int reset(void *self, struct err *err)
-{
-    (void)self;
-    (void)err;
-    return 0;
-}
-
-static int load(void *self, const struct batch *b, struct err *err)
-{
-    struct sink_result result;
-    return store_append(self, b, &result, err);
-}
-
 enum { SERIES = 700 };
 
-static void load_series(struct store *store)
+static struct store *store_of_many_series(void)
 {
     struct buf text = BUF_MAX(4 << 20);
-    struct script_driver driver = {.reset = reset, .load = load, .self = store};
-    struct script_report report;
     buf_puts(&text, "load 1m\n");
     for (int i = 0; i < SERIES; i++) {
         buf_printf(&text, "  requests_total{i=\"%d\", job=\"j%d\"} %d+%dx50\n", i, i % 7, i,
@@ -143,19 +128,18 @@ static void load_series(struct store *store)
         buf_printf(&text, "  native{i=\"%d\"} {{schema:0 sum:5 count:4 buckets:[1 2 1]}}x%d\n", i,
                    10 + i);
     buf_puts(&text, "  lossy{damaged_blocks=\"xx\"} 1x50\n\n");
-    assert_int_equal(script_run(buf_str(&text), &driver, &report, NULL), 0);
+    struct store *store = loaded_store(buf_str(&text));
     buf_done(&text);
+    return store;
 }
 
 static int set_up(void **state)
 {
     static struct fixture f;
-    struct store_options options = {.retention_ms = STORE_RETENTION_FOREVER};
     struct query_options alone = {.threads = 1, .features = QUERY_ALL_FEATURES};
     struct query_options helped = {
         .threads = 5, .parallel_from = 1, .features = QUERY_ALL_FEATURES};
-    assert_int_equal(store_open(&options, &f.store, NULL), 0);
-    load_series(f.store);
+    f.store = store_of_many_series();
     assert_int_equal(query_engine_new(f.store, &alone, &f.alone, NULL), 0);
     assert_int_equal(query_engine_new(f.store, &helped, &f.helped, NULL), 0);
     *state = &f;
@@ -172,9 +156,7 @@ static int tear_down(void **state)
 
 static void put_bits(struct buf *out, double v)
 {
-    uint64_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    buf_printf(out, "%llx ", (unsigned long long)bits);
+    buf_printf(out, "%llx ", (unsigned long long)double_bits(v));
 }
 
 static void put_series(struct buf *out, const struct query_series *s)
