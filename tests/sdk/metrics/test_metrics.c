@@ -7,36 +7,15 @@
 #include <unistd.h>
 
 #include "support/check.h"
+#include "support/test_meter.h"
 #include "telltale/metrics.h"
 #include "telltale/prometheus_text.h"
-
-static tt_meter_provider *provider;
-static tt_meter *meter;
-
-static int begin(void **state)
-{
-    (void)state;
-    provider = tt_meter_provider_new(NULL);
-    meter = tt_meter_get(provider, "test", NULL);
-    return meter ? 0 : -1;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    tt_meter_provider_free(provider);
-    return 0;
-}
 
 static char *render_as(enum tt_prometheus_format format, enum tt_prometheus_names names)
 {
     tt_prometheus_options o = {.size = sizeof o, .format = format, .names = names};
     o.without_scope = o.without_target = true;
-    char *text = NULL;
-    size_t n = 0;
-    assert_int_equal(tt_prometheus_render_new(provider, &o, 1 << 24, &text, &n), TT_OK);
-    assert_int_equal(strlen(text), n);
-    return text;
+    return render_with(&o);
 }
 
 static char *render(void)

@@ -5,26 +5,15 @@
 #include "metrics/provider.h"
 #include "support/check.h"
 #include "support/metrics_text.h"
+#include "support/test_meter.h"
 #include "telltale/metrics.h"
 #include "telltale/view.h"
 
-static tt_meter_provider *provider;
-static tt_meter *meter;
-
-static int begin(void **state)
+static int begin_limited(void **state)
 {
     (void)state;
     tt_meter_provider_options o = {.size = sizeof o, .cardinality_limit = 4};
-    provider = tt_meter_provider_new(&o);
-    meter = tt_meter_get(provider, "test", NULL);
-    return meter ? 0 : -1;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    tt_meter_provider_free(provider);
-    return 0;
+    return begin_with(&o);
 }
 
 static void check(const char *expected)
@@ -192,7 +181,7 @@ static void test_idle_sets_are_removed_at_the_second_call(void **state)
     assert_false(tt_counter_remove(NULL, NULL, 0));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin_limited, end)
 
 int main(void)
 {

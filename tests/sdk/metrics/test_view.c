@@ -6,24 +6,7 @@
 #include "metrics/provider.h"
 #include "support/check.h"
 #include "support/metrics_text.h"
-
-static tt_meter_provider *provider;
-static tt_meter *meter;
-
-static int begin(void **state)
-{
-    (void)state;
-    provider = tt_meter_provider_new(NULL);
-    meter = tt_meter_get(provider, "test", "1");
-    return meter ? 0 : -1;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    tt_meter_provider_free(provider);
-    return 0;
-}
+#include "support/test_meter.h"
 
 static void check(const char *expected)
 {

@@ -4,28 +4,11 @@
 
 #include "support/check.h"
 #include "support/metric_family.h"
+#include "support/test_meter.h"
 #include "telltale/metrics.h"
 #include "telltale/prometheus_text.h"
 #include "telltale/trace.h"
 #include "telltale/view.h"
-
-static tt_meter_provider *provider;
-static tt_meter *meter;
-
-static int begin(void **state)
-{
-    (void)state;
-    provider = tt_meter_provider_new(NULL);
-    meter = tt_meter_get(provider, "test", NULL);
-    return meter ? 0 : -1;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    tt_meter_provider_free(provider);
-    return 0;
-}
 
 static char *render_of(tt_meter_provider *p, const tt_prometheus_options *o)
 {

@@ -3,35 +3,15 @@
 #include <string.h>
 
 #include "support/check.h"
+#include "support/test_meter.h"
 #include "telltale/metrics.h"
 #include "telltale/prometheus_text.h"
-
-static tt_meter_provider *provider;
-static tt_meter *meter;
-
-static int begin(void **state)
-{
-    (void)state;
-    provider = tt_meter_provider_new(NULL);
-    meter = tt_meter_get(provider, "test", NULL);
-    return meter ? 0 : -1;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    tt_meter_provider_free(provider);
-    return 0;
-}
 
 static void check_as(enum tt_prometheus_names names, bool with_scope, const char *expected)
 {
     tt_prometheus_options o = {.size = sizeof o, .names = names, .without_target = true};
     o.without_scope = !with_scope;
-    char *text = NULL;
-    size_t n = 0;
-    assert_int_equal(tt_prometheus_render_new(provider, &o, 1 << 20, &text, &n), TT_OK);
-    assert_int_equal(strlen(text), n);
+    char *text = render_with(&o);
     assert_string_equal(text, expected);
     free(text);
 }

@@ -9,12 +9,11 @@
 #include "base/lock.h"
 #include "base/thread.h"
 #include "base/time.h"
-#include "model/batch.h"
 #include "query/exec/gate.h"
 #include "query/exec/limits.h"
-#include "query/script/script.h"
 #include "store/store.h"
 #include "support/check.h"
+#include "support/loaded_store.h"
 
 struct fixture {
     struct store *store;
@@ -22,19 +21,6 @@ struct fixture {
 };
 
 /* --- a store with what the tests ask for ------------------------------------------------------ */
-
-static int reset(void *self, struct err *err)
-{
-    (void)self;
-    (void)err;
-    return 0;
-}
-
-static int load(void *self, const struct batch *b, struct err *err)
-{
-    struct sink_result result;
-    return store_append(self, b, &result, err);
-}
 
 static const char data[] = "load 1m\n"
                            "  up{job=\"a\", instance=\"1\"} 1x60\n"
@@ -49,12 +35,8 @@ static const char data[] = "load 1m\n"
 static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
-    struct store_options options = {.retention_ms = STORE_RETENTION_FOREVER};
-    assert_int_equal(store_open(&options, &f->store, NULL), 0);
-    struct script_driver driver = {.reset = reset, .load = load, .self = f->store};
-    struct script_report report;
-    assert_int_equal(script_run(str_c(data), &driver, &report, NULL), 0);
     struct query_options query = {0};
+    f->store = loaded_store(str_c(data));
     assert_int_equal(query_engine_new(f->store, &query, &f->engine, NULL), 0);
     *state = f;
     return 0;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/time.h"
 #include "harness.h"
 #include "query/logs/logs.h"
 #include "query/records/facets.h"
@@ -22,7 +23,6 @@ enum {
     ROUNDS = 60,
     DEPTH = 3
 };
-#define NS INT64_C(1000000)
 
 static const char *const names[NAMES] = {"alpha run", "Beta call", "gamma", "delta call"};
 
@@ -87,7 +87,8 @@ static struct any mixed_value(struct arena *a, int64_t number)
 static struct row random_row(struct model *m)
 {
     return (struct row){
-        .t_unix_ns = m->now_ms * NS - (int64_t)below(m, 200) * NS * (below(m, 9) ? 1 : 100000),
+        .t_unix_ns =
+            m->now_ms * NS_PER_MS - (int64_t)below(m, 200) * NS_PER_MS * (below(m, 9) ? 1 : 100000),
         .duration_ns = (int64_t)below(m, 50),
         .trace = (int)below(m, TRACES),
         .service = (int)below(m, SERVICES),
@@ -294,8 +295,8 @@ static void begin(struct round *r, struct model *m, enum record_table table)
     if (record_filter_parse(table, str_c(r->words), &r->arena, &r->where, &err) != 0)
         fail_msg("%s: %s", r->words, err.message);
     if (below(m, 2)) {
-        r->min_ns = m->now_ms * NS - (int64_t)below(m, 100) * NS;
-        r->max_ns = r->min_ns + (int64_t)below(m, 100) * NS;
+        r->min_ns = m->now_ms * NS_PER_MS - (int64_t)below(m, 100) * NS_PER_MS;
+        r->max_ns = r->min_ns + (int64_t)below(m, 100) * NS_PER_MS;
     }
 }
 
@@ -441,7 +442,8 @@ static void check_logs(struct round *r)
 static void check_histogram(struct round *r)
 {
     struct log_histogram h;
-    int64_t min = r->m->now_ms * NS - 150 * NS, max = r->m->now_ms * NS + NS, step = 7 * NS;
+    int64_t min = r->m->now_ms * NS_PER_MS - 150 * NS_PER_MS,
+            max = r->m->now_ms * NS_PER_MS + NS_PER_MS, step = 7 * NS_PER_MS;
     r->min_ns = min;
     r->max_ns = max;
     assert_int_equal(logs_histogram(&r->q, &r->where.where, min, max, step, &h, NULL), 0);

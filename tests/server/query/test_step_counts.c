@@ -2,27 +2,13 @@
 #include <stdlib.h>
 
 #include "base/time.h"
-#include "model/batch.h"
 #include "query/query.h"
-#include "query/script/script.h"
 #include "store/store.h"
 #include "support/check.h"
+#include "support/loaded_store.h"
 
 static struct store *store;
 static struct query_engine *engine;
-
-static int reset(void *self, struct err *err)
-{
-    (void)self;
-    (void)err;
-    return 0;
-}
-
-static int load(void *self, const struct batch *b, struct err *err)
-{
-    struct sink_result result;
-    return store_append(self, b, &result, err);
-}
 
 static const char data[] = "load 10s\n"
                            "  one 1+1x100\n"
@@ -35,12 +21,8 @@ static const char data[] = "load 10s\n"
 static int set_up(void **state)
 {
     (void)state;
-    struct store_options options = {.retention_ms = STORE_RETENTION_FOREVER};
     struct query_options query = {.threads = 4, .parallel_from = 1};
-    struct script_report report;
-    assert_int_equal(store_open(&options, &store, NULL), 0);
-    struct script_driver driver = {.reset = reset, .load = load, .self = store};
-    assert_int_equal(script_run(str_c(data), &driver, &report, NULL), 0);
+    store = loaded_store(str_c(data));
     assert_int_equal(query_engine_new(store, &query, &engine, NULL), 0);
     return 0;
 }

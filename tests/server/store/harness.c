@@ -4,9 +4,11 @@
 
 #include "base/buf.h"
 #include "base/num.h"
+#include "base/time.h"
 #include "model/histogram.h"
 #include "model/matcher.h"
 #include "store/inspect.h"
+#include "store/records.h"
 
 static int64_t now = NOON;
 static char *kept_note, *kept_text, *kept_check;
@@ -227,6 +229,19 @@ struct histogram *harness_histogram(struct arena *a, uint64_t seed)
     return h;
 }
 
+void harness_put_log(struct harness *h, int64_t t_unix_ms)
+{
+    struct record_batch b;
+    struct sink_result result;
+    record_batch_init(&b, RECORD_LOGS, 1 << 20);
+    struct record *r = record_batch_add(&b, record_batch_add_group(&b));
+    r->t_unix_ns = t_unix_ms * NS_PER_MS;
+    r->fields[LOG_BODY] = any_string(STR("hello"));
+    assert_int_equal(store_append_records(h->store, &b, &result, NULL), 0);
+    assert_int_equal(result.accepted, 1);
+    record_batch_done(&b);
+}
+
 /* --- reading ---------------------------------------------------------------------------------- */
 
 static struct str cut_operator(struct str text, enum match_op *op, struct str *value)
@@ -355,4 +370,24 @@ const char *harness_values(struct harness *h, const char *name, const char *matc
     arena_done(&arena);
     harness_matchers_done(m, n);
     return keep(&text);
+}
+
+static int count_rows(void *arg, const struct record_block *b)
+{
+    *(size_t *)arg += b->n;
+    return 0;
+}
+
+size_t harness_count_logs(struct harness *h, int64_t min_ms, int64_t max_ms, uint64_t *out_damaged)
+{
+    size_t rows = 0;
+    struct record_scan_stats stats;
+    const struct record_scan scan = {.table = RECORD_LOGS,
+                                     .min_unix_ns = min_ms * NS_PER_MS,
+                                     .max_unix_ns = max_ms * NS_PER_MS,
+                                     .each = count_rows,
+                                     .arg = &rows};
+    assert_int_equal(store_scan(h->store, &scan, &stats, NULL), 0);
+    *out_damaged = stats.damaged;
+    return rows;
 }

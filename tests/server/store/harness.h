@@ -69,6 +69,12 @@ int harness_append(struct harness *h, struct sink_result *out, struct err *err);
 /* Appends one row; fails the test when it is not accepted. */
 void harness_put(struct harness *h, const char *labels, int64_t t, double v);
 
+/* Appends a log record with the body "hello". */
+void harness_put_log(struct harness *h, int64_t t_unix_ms);
+
+/* How many log records there are from `min_ms` to `max_ms`; `out_damaged` as store_scan says. */
+size_t harness_count_logs(struct harness *h, int64_t min_ms, int64_t max_ms, uint64_t *out_damaged);
+
 /* "a=x", "a!=x", "a=~x", "a!~x" separated by spaces, as matchers; harness_matchers_done. */
 size_t harness_matchers(const char *text, struct matcher *out, size_t max);
 void harness_matchers_done(struct matcher *v, size_t n);

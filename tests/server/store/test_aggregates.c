@@ -56,6 +56,26 @@ static void maintain(struct harness *h)
         fail_msg("maintain: %s", err.message);
 }
 
+/* Fills the days from `first` to `last` and rolls up those that are over. */
+static void roll_up(struct harness *h, int first, int last)
+{
+    for (int day = first; day <= last; day++)
+        fill_day(h, day, 0);
+    maintain(h);
+}
+
+static void reconfigure(struct harness *h)
+{
+    assert_int_equal(store_reconfigure(h->store, &h->options, NULL), 0);
+}
+
+static void keep_samples(struct harness *h, int64_t keep_ms)
+{
+    h->options.retention_ms = keep_ms;
+    reconfigure(h);
+    maintain(h);
+}
+
 static size_t files(struct harness *h, const char *directory)
 {
     size_t n = 0;
@@ -128,9 +148,7 @@ static void test_days_that_are_over_are_rolled_up(void **state)
     (void)state;
     struct harness h;
     begin(&h);
-    for (int day = 0; day < 4; day++)
-        fill_day(&h, day, 0);
-    maintain(&h);
+    roll_up(&h, 0, 3);
     assert_int_equal(files(&h, "/aggregates/5m/"), 3);
     assert_int_equal(files(&h, "/aggregates/1h/"), 3);
     assert_string_equal(summary_of_day(&h, 2), "206 samples, sum 147805, 2 rolled up, 0 expired");
@@ -148,14 +166,12 @@ static void test_a_day_is_rolled_up_after_the_time_set(void **state)
     struct harness h;
     begin(&h);
     h.options.aggregates.after_ms = 2 * DAY;
-    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
-    for (int day = 0; day < 5; day++)
-        fill_day(&h, day, 0);
-    maintain(&h);
+    reconfigure(&h);
+    roll_up(&h, 0, 4);
     assert_int_equal(files(&h, "/aggregates/1h/"), 2); // 3 and 4 days ago: over for 2 days
     h.options.aggregates.enabled = false;
     h.options.aggregates.after_ms = 1;
-    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
+    reconfigure(&h);
     maintain(&h);
     assert_int_equal(files(&h, "/aggregates/1h/"), 2);
     harness_done(&h);
@@ -166,13 +182,10 @@ static void test_aggregates_survive_a_restart(void **state)
     (void)state;
     struct harness h;
     begin(&h);
-    fill_day(&h, 1, 0);
-    fill_day(&h, 2, 0);
-    maintain(&h);
-    uint64_t before = crash_fs_operations(h.disk);
+    roll_up(&h, 1, 2);
     harness_reopen(&h);
     assert_string_equal(summary_of_day(&h, 1), "205 samples, sum 147805, 1 rolled up, 0 expired");
-    before = crash_fs_operations(h.disk);
+    uint64_t before = crash_fs_operations(h.disk);
     maintain(&h);
     harness_close(&h);
     assert_true(crash_fs_operations(h.disk) - before < 20); // nothing is rolled up again
@@ -230,8 +243,7 @@ static void test_late_rows_are_seen_at_once_and_rolled_up_later(void **state)
     (void)state;
     struct harness h;
     begin(&h);
-    fill_day(&h, 2, 0);
-    maintain(&h);
+    roll_up(&h, 2, 2);
     harness_put(&h, "a{s=1}", day_start(2) + 1, 1000000);
     assert_string_equal(summary_of_day(&h, 2), "206 samples, sum 1147805, 0 rolled up, 0 expired");
     assert_int_equal(store_flush(h.store, NULL), 0);
@@ -248,8 +260,7 @@ static void test_a_day_with_late_rows_is_not_rolled_up_at_each_flush(void **stat
     struct harness h;
     struct err err = {0};
     begin(&h);
-    fill_day(&h, 2, 0);
-    maintain(&h);
+    roll_up(&h, 2, 2);
     harness_put(&h, "a{s=1}", day_start(2) + 1, 1);
     assert_int_equal(store_flush(h.store, NULL), 0);
     for (int flushes = 0; flushes < 4; flushes++) {
@@ -269,12 +280,8 @@ static void test_aggregates_stay_when_samples_expire(void **state)
     (void)state;
     struct harness h;
     begin(&h);
-    for (int day = 0; day < 6; day++)
-        fill_day(&h, day, 0);
-    maintain(&h);
-    h.options.retention_ms = 3 * DAY;
-    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
-    maintain(&h);
+    roll_up(&h, 0, 5);
+    keep_samples(&h, 3 * DAY);
     assert_int_equal(files(&h, "/metrics/2026-11-16/"), 0);
     assert_string_equal(summary(&h, day_start(5), NOON + DAY, false),
                         "1236 samples, sum 886830, 3 rolled up, 3 expired");
@@ -299,16 +306,14 @@ static void test_a_limit_of_bytes_takes_aggregates_too_the_oldest_first(void **s
     (void)state;
     struct harness h;
     begin(&h);
-    for (int day = 0; day < 6; day++)
-        fill_day(&h, day, 0);
-    maintain(&h);
+    roll_up(&h, 0, 5);
     h.options.retention_ms = 3 * DAY;
     h.options.max_bytes = (uint64_t)1 << 40;
-    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
+    reconfigure(&h);
     maintain(&h);
     assert_int_equal(files(&h, "/aggregates/"), 10);
     h.options.max_bytes = 1;
-    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
+    reconfigure(&h);
     maintain(&h);
     assert_int_equal(files(&h, "/aggregates/"), 0);
     assert_int_equal(files(&h, "/metrics/"), 1); // today
@@ -323,13 +328,11 @@ static void test_rules_of_streams_choose_between_samples_and_aggregates(void **s
     struct harness h;
     struct harness_rules rules = {0};
     begin(&h);
-    for (int day = 0; day < 6; day++)
-        fill_day(&h, day, 0);
-    maintain(&h);
+    roll_up(&h, 0, 5);
     h.options.retention_ms = 3 * DAY;
-    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
+    reconfigure(&h);
     harness_keep(&rules, &h.options.retention_rules, "s=2", STORE_RETENTION_FOREVER);
-    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
+    reconfigure(&h);
     maintain(&h);
     assert_int_equal(files(&h, "/metrics/2026-11-16/"), 1); // of a{s=2} alone
     for (int restarts = 0; restarts < 2; restarts++) {
@@ -356,7 +359,7 @@ static void test_rules_of_streams_choose_between_samples_and_aggregates(void **s
         harness_reopen(&h);
     }
     harness_keep(&rules, &h.options.retention_rules, "s=1", 2 * DAY);
-    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
+    reconfigure(&h);
     assert_string_equal(summary(&h, day_start(5), day_start(3) - 1, false),
                         "0 samples, sum 0, 3 rolled up, 3 expired");
     harness_done(&h);
@@ -368,14 +371,11 @@ static void test_what_is_left_of_an_expired_day_does_not_replace_its_aggregates(
     (void)state;
     struct harness h;
     begin(&h);
-    fill_day(&h, 5, 0);
-    maintain(&h);
-    h.options.retention_ms = 3 * DAY;
-    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
-    maintain(&h);
+    roll_up(&h, 5, 5);
+    keep_samples(&h, 3 * DAY);
     harness_reopen(&h);
     h.options.retention_ms = 30 * DAY;
-    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
+    reconfigure(&h);
     harness_put(&h, "a{s=1}", day_start(5) + 1, 77);
     maintain(&h);
     assert_int_equal(files(&h, "/metrics/2026-11-16/"), 1);
@@ -395,15 +395,12 @@ static void test_a_day_is_rolled_up_before_it_expires(void **state)
     struct harness h;
     begin(&h);
     h.options.aggregates.enabled = false;
-    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
-    fill_day(&h, 9, 0);
-    maintain(&h);
+    reconfigure(&h);
+    roll_up(&h, 9, 9);
     assert_int_equal(files(&h, "/aggregates/"), 0);
     h.options.aggregates.enabled = true;
     h.options.aggregates.after_ms = 20 * DAY;
-    h.options.retention_ms = 3 * DAY;
-    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
-    maintain(&h);
+    keep_samples(&h, 3 * DAY);
     assert_int_equal(files(&h, "/metrics/"), 0);
     assert_int_equal(files(&h, "/aggregates/"), 2);
     harness_done(&h);
@@ -414,12 +411,10 @@ static void test_aggregates_expire_after_their_own_retention(void **state)
     (void)state;
     struct harness h;
     begin(&h);
-    for (int day = 1; day < 6; day++)
-        fill_day(&h, day, 0);
-    maintain(&h);
+    roll_up(&h, 1, 5);
     h.options.retention_ms = DAY;
     h.options.aggregates.retention_ms = 3 * DAY;
-    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
+    reconfigure(&h);
     assert_string_equal(summary(&h, day_start(5), NOON + DAY, true),
                         "523 samples, sum 412160, 3 rolled up, 3 expired");
     maintain(&h);
@@ -434,10 +429,8 @@ static void test_damaged_aggregates_are_set_aside_and_made_again(void **state)
     (void)state;
     struct harness h;
     begin(&h);
-    fill_day(&h, 2, 0);
-    maintain(&h);
-    char path[256];
-    (void)snprintf(path, sizeof path, "%s/aggregates/1h/2026-11-19.part", h.options.dir);
+    roll_up(&h, 2, 2);
+    const char *path = "root/data/aggregates/1h/2026-11-19.part";
     harness_close(&h);
     uint64_t size = crash_fs_size(h.disk, path);
     assert_true(size > 0);
@@ -456,10 +449,8 @@ static void test_a_damaged_block_is_counted(void **state)
     struct harness h;
     struct reading r;
     begin(&h);
-    fill_day(&h, 2, 0);
-    maintain(&h);
-    char path[256];
-    (void)snprintf(path, sizeof path, "%s/aggregates/1h/2026-11-19.part", h.options.dir);
+    roll_up(&h, 2, 2);
+    const char *path = "root/data/aggregates/1h/2026-11-19.part";
     harness_close(&h);
     assert_true(crash_fs_damage(h.disk, path, 40, 1));
     harness_open(&h);
@@ -474,12 +465,8 @@ static void test_a_damaged_block_is_counted(void **state)
 static void begin_with_expired_days(struct harness *h)
 {
     begin(h);
-    for (int day = 1; day < 6; day++)
-        fill_day(h, day, 0);
-    maintain(h);
-    h->options.retention_ms = 3 * DAY;
-    assert_int_equal(store_reconfigure(h->store, &h->options, NULL), 0);
-    maintain(h);
+    roll_up(h, 1, 5);
+    keep_samples(h, 3 * DAY);
 }
 
 static bool has_day(struct harness *h, int days_ago, const char *samples)
@@ -508,11 +495,8 @@ static void test_streams_of_expired_days_are_listed(void **state)
     size_t count = 0;
     begin(&h);
     harness_put(&h, "old{s=9,once=upon}", day_start(4) + HOUR, 1);
-    fill_day(&h, 4, 0);
-    maintain(&h);
-    h.options.retention_ms = 2 * DAY;
-    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
-    maintain(&h);
+    roll_up(&h, 4, 4);
+    keep_samples(&h, 2 * DAY);
     arena_init(&arena, 1 << 20);
     size_t n = harness_matchers("s=9", m, 2);
     assert_int_equal(store_select_known(h.store, m, n, 0, NOON, 0, NULL, &sel, NULL), 0);
@@ -543,9 +527,7 @@ static void test_days_that_were_dropped_are_stood_in_for(void **state)
     struct harness h;
     struct aggregates_view v;
     begin(&h);
-    for (int day = 1; day < 5; day++)
-        fill_day(&h, day, 0);
-    maintain(&h);
+    roll_up(&h, 1, 4);
     assert_int_equal(partition_drop(h.store, day_of(day_start(3)), NULL), 0);
     store_aggregates_view(h.store, day_start(4), NOON, &v);
     assert_int_equal(v.raw_min_ms, day_start(2));
@@ -614,9 +596,8 @@ static void test_the_view_names_resolutions_of_the_range(void **state)
     begin(&h);
     h.options.aggregates.n_resolutions = 1;
     h.options.aggregates.resolutions_ms[0] = 10 * MINUTE;
-    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
-    fill_day(&h, 3, 0);
-    maintain(&h);
+    reconfigure(&h);
+    roll_up(&h, 3, 3);
     assert_int_equal(files(&h, "/aggregates/10m/"), 1);
     store_aggregates_view(h.store, day_start(3), NOON, &v);
     assert_int_equal(v.n, 1);
@@ -633,12 +614,11 @@ static void test_too_many_resolutions_are_an_error(void **state)
     struct harness h;
     struct err err = {0};
     begin(&h);
-    fill_day(&h, 2, 0);
-    maintain(&h);
+    roll_up(&h, 2, 2);
     h.options.aggregates.n_resolutions = STORE_RESOLUTIONS_MAX;
     for (int i = 0; i < STORE_RESOLUTIONS_MAX; i++)
         h.options.aggregates.resolutions_ms[i] = (i + 1) * 10 * SECOND;
-    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
+    reconfigure(&h);
     assert_int_equal(store_maintain(h.store, true, &err), ERR_TOO_BIG);
     assert_string_equal(err.message, "aggregates: more than 8 resolutions");
     harness_done(&h);
@@ -695,12 +675,8 @@ static bool crash_in_deletion_at(uint64_t at)
     struct matcher m[2];
     struct err ignored;
     begin_with(&h, STORE_DURABILITY_DISK);
-    for (int day = 1; day < 5; day++)
-        fill_day(&h, day, 0);
-    maintain(&h);
-    h.options.retention_ms = 2 * DAY;
-    assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
-    maintain(&h);
+    roll_up(&h, 1, 4);
+    keep_samples(&h, 2 * DAY);
     size_t n = harness_matchers("s=1", m, 2);
     crash_fs_lose_power_at(h.disk, at);
     bool done = store_delete(h.store, m, n, 0, NOON, &ignored) == 0;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/time.h"
 #include "harness.h"
 #include "store/aggregates.h"
 #include "store/inspect.h"
@@ -11,7 +12,6 @@
 #include "support/fail_alloc.h"
 
 enum { ROWS = 3 };
-#define NS INT64_C(1000000)
 
 static struct fs quick; /* the real file system, without waiting for the disk */
 static char dir[] = "/tmp/telltale-alloc-XXXXXX";
@@ -65,7 +65,7 @@ static int append_spans(struct life *l)
         struct record *r = record_batch_add(&b, g);
         if (!r)
             goto done;
-        r->t_unix_ns = (NOON + k) * NS;
+        r->t_unix_ns = (NOON + k) * NS_PER_MS;
         r->fields[SPAN_NAME] = any_string(STR("agent.run"));
         r->fields[SPAN_TRACE_ID] = any_bytes(STR("0123456789abcdef"));
         r->attributes = &name;

@@ -1,8 +1,6 @@
 /* Loss of power at every n-th operation on the disk: afterwards every acknowledged batch is there
  * whole, and no batch is there by half. */
-#include "harness.h"
-
-#include <stdlib.h>
+#include "crash_lives.h"
 
 #include "base/buf.h"
 
@@ -47,113 +45,39 @@ static int streams_with(struct harness *h, int i)
     return count;
 }
 
-/* Appends, flushes, merges and reopens until the power goes; returns how many batches were
- * acknowledged. */
-static int work(struct harness *h, bool acknowledged[BATCHES])
+static void count_rows(struct harness *h, int rows[CRASH_BATCHES_MAX], int n)
 {
-    int i = 0;
-    for (; i < BATCHES && !crash_fs_has_lost_power(h->disk); i++) {
-        acknowledged[i] = append_batch(h, i) == 0;
-        struct err ignored;
-        if (i % 5 == 4)
-            (void)store_flush(h->store, &ignored);
-        if (i % 13 == 12)
-            (void)store_maintain(h->store, true, &ignored);
-    }
-    return i;
+    for (int i = 0; i < n; i++)
+        rows[i] = streams_with(h, i);
 }
 
-static void check_after(struct harness *h, const bool acknowledged[BATCHES], int n)
+static void upkeep(struct harness *h, int i)
 {
-    for (int i = 0; i < n; i++) {
-        int found = streams_with(h, i);
-        if (acknowledged[i])
-            assert_int_equal(found, BATCH_ROWS);
-        else
-            assert_true(found == 0 || found == BATCH_ROWS);
-    }
+    struct err ignored;
+    if (i % 5 == 4)
+        (void)store_flush(h->store, &ignored);
+    if (i % 13 == 12)
+        (void)store_maintain(h->store, true, &ignored);
 }
 
-/* One life that ends at operation `at`; false when the work was done before. */
-static bool crash_at(uint64_t at, uint64_t seed)
-{
-    struct harness h;
-    bool acknowledged[BATCHES] = {false};
-    harness_init(&h);
-    crash_fs_free(h.disk);
-    h.disk = crash_fs_new(seed);
-    h.options.fs = crash_fs_vtable(h.disk);
-    h.options.durability = STORE_DURABILITY_DISK;
-    (void)harness_open(&h);
-    crash_fs_lose_power_at(h.disk, at);
-    int n = work(&h, acknowledged);
-    bool lost = crash_fs_has_lost_power(h.disk);
-    harness_power_loss(&h);
-    check_after(&h, acknowledged, n);
-    /* And it goes on: write, flush, once more. */
-    assert_int_equal(append_batch(&h, n), 0);
-    assert_int_equal(streams_with(&h, n), BATCH_ROWS);
-    harness_reopen(&h);
-    check_after(&h, acknowledged, n);
-    harness_done(&h);
-    return lost;
-}
+static const struct crash_work samples = {BATCHES, BATCH_ROWS, append_batch, upkeep, count_rows};
 
 static void test_power_loss_at_any_operation_keeps_what_was_acknowledged(void **state)
 {
     (void)state;
-    uint64_t at = 0;
-    while (crash_at(at, at + 1))
-        at++;
-    assert_true(at > 100);
+    crash_at_any_operation(&samples, 100);
 }
 
 static void test_power_loss_during_recovery_keeps_it_too(void **state)
 {
     (void)state;
-    for (uint64_t at = 0; at < 60; at++) {
-        struct harness h;
-        bool acknowledged[BATCHES] = {false};
-        harness_init(&h);
-        h.options.durability = STORE_DURABILITY_DISK;
-        (void)harness_open(&h);
-        crash_fs_lose_power_at(h.disk, 150);
-        int n = work(&h, acknowledged);
-        store_abandon(h.store);
-        crash_fs_reboot(h.disk);
-        /* The second crash comes while opening, replaying or flushing. */
-        crash_fs_lose_power_at(h.disk, at);
-        struct err err = {0};
-        h.store = NULL;
-        if (store_open(&h.options, &h.store, &err) == 0) {
-            if (store_replay(h.store, NULL, &err) == 0)
-                (void)store_flush(h.store, &err);
-            store_abandon(h.store);
-        }
-        crash_fs_reboot(h.disk);
-        (void)harness_open(&h);
-        check_after(&h, acknowledged, n);
-        harness_done(&h);
-    }
+    crash_during_recovery(&samples, 150, 60);
 }
 
 static void test_death_of_the_process_keeps_what_was_acknowledged(void **state)
 {
     (void)state;
-    struct harness h;
-    bool acknowledged[BATCHES] = {false};
-    harness_init(&h);
-    (void)harness_open(&h);
-    for (int i = 0; i < BATCHES; i++) {
-        acknowledged[i] = append_batch(&h, i) == 0;
-        assert_true(acknowledged[i]);
-        if (i % 4 == 0)
-            harness_kill(&h);
-        if (i % 7 == 6)
-            assert_int_equal(store_flush(h.store, NULL), 0);
-        check_after(&h, acknowledged, i + 1);
-    }
-    harness_done(&h);
+    crash_of_the_process(&samples);
 }
 
 int main(void)

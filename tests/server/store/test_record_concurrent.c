@@ -5,10 +5,10 @@
 #include <stdlib.h>
 
 #include "base/thread.h"
+#include "base/time.h"
 #include "store/records.h"
 
 enum { WRITERS = 3, ROUNDS = 60, ROWS = 20, KEPT = WRITERS * ROUNDS * ROWS };
-#define NS INT64_C(1000000)
 
 struct worker {
     struct harness *h;
@@ -30,7 +30,7 @@ static void append_round(struct worker *w, int round)
     g->source.scope_name = w->number ? STR("one") : STR("two");
     for (int i = 0; i < 2 * ROWS; i++) {
         struct record *r = record_batch_add(&b, g);
-        r->t_unix_ns = (NOON + round) * NS - (round % 5 == 0 ? DAY * NS : 0) + i;
+        r->t_unix_ns = (NOON + round) * NS_PER_MS - (round % 5 == 0 ? DAY * NS_PER_MS : 0) + i;
         r->fields[LOG_BODY] = any_string(STR("cache miss"));
         r->attributes = &mark;
         r->n_attributes = 1;

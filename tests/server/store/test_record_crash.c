@@ -1,17 +1,16 @@
 /* Loss of power at every n-th operation on the disk under spans: afterwards every acknowledged
  * batch is there whole and once, and no batch is there by half. */
-#include "harness.h"
+#include "crash_lives.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
+#include "base/time.h"
 #include "store/records.h"
 
 enum { BATCH_ROWS = 6, BATCHES = 24 };
-#define NS INT64_C(1000000)
 
 /* Batch i: rows with the attribute batch=i, in two sources; every third batch is of two days. */
-static int append_batch(struct harness *h, int64_t i)
+static int append_batch(struct harness *h, int i)
 {
     struct record_batch b;
     struct sink_result result;
@@ -24,7 +23,7 @@ static int append_batch(struct harness *h, int64_t i)
         if (k % 3 == 0)
             g->source = (struct record_source){.resource = &service, .n_resource = k ? 1 : 0};
         struct record *r = record_batch_add(&b, g);
-        r->t_unix_ns = (NOON + i - (i % 3 == 0 && k % 2 ? DAY : 0)) * NS;
+        r->t_unix_ns = (NOON + i - (i % 3 == 0 && k % 2 ? DAY : 0)) * NS_PER_MS;
         r->fields[SPAN_TRACE_ID] = any_bytes(STR("0123456789abcdef"));
         r->fields[SPAN_NAME] = any_string(STR("agent.run"));
         r->attributes = &batch;
@@ -47,7 +46,7 @@ static int count(void *arg, const struct record_block *b)
     return 0;
 }
 
-static void count_rows(struct harness *h, int rows[BATCHES + 1])
+static void count_rows(struct harness *h, int rows[CRASH_BATCHES_MAX], int n)
 {
     const struct column_ref column = {.origin = COLUMN_ATTRIBUTE, .name = STR("batch")};
     const struct record_scan scan = {.table = RECORD_SPANS,
@@ -57,140 +56,71 @@ static void count_rows(struct harness *h, int rows[BATCHES + 1])
                                      .n_columns = 1,
                                      .each = count,
                                      .arg = rows};
-    memset(rows, 0, (BATCHES + 1) * sizeof *rows);
+    (void)n; // a scan finds those of all batches
+    memset(rows, 0, CRASH_BATCHES_MAX * sizeof *rows);
     assert_int_equal(store_scan(h->store, &scan, NULL, NULL), 0);
 }
 
-static int work(struct harness *h, bool acknowledged[BATCHES])
+static void upkeep(struct harness *h, int i)
 {
-    int i = 0;
-    for (; i < BATCHES && !crash_fs_has_lost_power(h->disk); i++) {
-        acknowledged[i] = append_batch(h, i) == 0;
-        struct err ignored;
-        if (i % 5 == 4)
-            (void)store_flush(h->store, &ignored);
-        if (i % 11 == 10)
-            (void)store_maintain(h->store, true, &ignored);
-        if (i % 13 == 12) {
-            uint64_t rows;
-            (void)store_delete_records(h->store, RECORD_SPANS, NULL, 0, 1, &rows, &ignored);
-        }
-    }
-    return i;
+    struct err ignored;
+    uint64_t rows;
+    if (i % 5 == 4)
+        (void)store_flush(h->store, &ignored);
+    if (i % 11 == 10)
+        (void)store_maintain(h->store, true, &ignored);
+    if (i % 13 == 12)
+        (void)store_delete_records(h->store, RECORD_SPANS, NULL, 0, 1, &rows, &ignored);
 }
 
-static void check_after(struct harness *h, const bool acknowledged[BATCHES], int n)
-{
-    int rows[BATCHES + 1];
-    count_rows(h, rows);
-    for (int i = 0; i < n; i++) {
-        if (acknowledged[i])
-            assert_int_equal(rows[i], BATCH_ROWS);
-        else
-            assert_true(rows[i] == 0 || rows[i] == BATCH_ROWS);
-    }
-}
-
-/* One life that ends at operation `at`; false when the work was done before. */
-static bool crash_at(uint64_t at, uint64_t seed)
-{
-    struct harness h;
-    bool acknowledged[BATCHES] = {false};
-    harness_init(&h);
-    crash_fs_free(h.disk);
-    h.disk = crash_fs_new(seed);
-    h.options.fs = crash_fs_vtable(h.disk);
-    h.options.durability = STORE_DURABILITY_DISK;
-    (void)harness_open(&h);
-    crash_fs_lose_power_at(h.disk, at);
-    int n = work(&h, acknowledged);
-    bool lost = crash_fs_has_lost_power(h.disk);
-    harness_power_loss(&h);
-    check_after(&h, acknowledged, n);
-    assert_int_equal(append_batch(&h, BATCHES), 0); // and it goes on
-    harness_reopen(&h);
-    check_after(&h, acknowledged, n);
-    harness_done(&h);
-    return lost;
-}
+static const struct crash_work spans = {BATCHES, BATCH_ROWS, append_batch, upkeep, count_rows};
 
 static void test_power_loss_at_any_operation_keeps_what_was_acknowledged(void **state)
 {
     (void)state;
-    uint64_t at = 0;
-    while (crash_at(at, at + 1))
-        at++;
-    assert_true(at > 80);
+    crash_at_any_operation(&spans, 80);
 }
 
 static void test_power_loss_during_recovery_keeps_it_too(void **state)
 {
     (void)state;
-    for (uint64_t at = 0; at < 50; at++) {
-        struct harness h;
-        bool acknowledged[BATCHES] = {false};
-        harness_init(&h);
-        h.options.durability = STORE_DURABILITY_DISK;
-        (void)harness_open(&h);
-        crash_fs_lose_power_at(h.disk, 100);
-        int n = work(&h, acknowledged);
-        store_abandon(h.store);
-        crash_fs_reboot(h.disk);
-        crash_fs_lose_power_at(h.disk, at);
-        struct err err = {0};
-        h.store = NULL;
-        if (store_open(&h.options, &h.store, &err) == 0) {
-            if (store_replay(h.store, NULL, &err) == 0)
-                (void)store_flush(h.store, &err);
-            store_abandon(h.store);
-        }
-        crash_fs_reboot(h.disk);
-        (void)harness_open(&h);
-        check_after(&h, acknowledged, n);
-        harness_done(&h);
-    }
+    crash_during_recovery(&spans, 100, 50);
 }
 
 static void test_death_of_the_process_keeps_what_was_acknowledged(void **state)
 {
     (void)state;
-    struct harness h;
-    bool acknowledged[BATCHES] = {false};
-    harness_init(&h);
-    (void)harness_open(&h);
-    for (int i = 0; i < BATCHES; i++) {
-        acknowledged[i] = append_batch(&h, i) == 0;
-        assert_true(acknowledged[i]);
-        if (i % 4 == 0)
-            harness_kill(&h);
-        if (i % 7 == 6)
-            assert_int_equal(store_flush(h.store, NULL), 0);
-        check_after(&h, acknowledged, i + 1);
-    }
-    harness_done(&h);
+    crash_of_the_process(&spans);
 }
 
 /* --- disks that fail -------------------------------------------------------------------------- */
+
+/* Of the first `n` batches those in `whole` ("02": 0 and 2) are there, each once, and no other. */
+static void check_batches(struct harness *h, int n, const char *whole)
+{
+    int rows[CRASH_BATCHES_MAX];
+    count_rows(h, rows, n);
+    for (int i = 0; i < n; i++)
+        assert_int_equal(rows[i], strchr(whole, '0' + i) ? BATCH_ROWS : 0);
+}
 
 static void test_a_full_disk_refuses_whole_batches_and_recovers(void **state)
 {
     (void)state;
     struct harness h;
-    bool acknowledged[BATCHES] = {true};
     harness_init(&h);
     (void)harness_open(&h);
     assert_int_equal(append_batch(&h, 0), 0);
     crash_fs_set_space(h.disk, crash_fs_used(h.disk) + 100);
     assert_int_equal(append_batch(&h, 1), ERR_BUSY);
     assert_int_not_equal(store_flush(h.store, NULL), 0);
-    check_after(&h, acknowledged, 2);
+    check_batches(&h, 2, "0");
     crash_fs_set_space(h.disk, UINT64_MAX);
     assert_int_equal(append_batch(&h, 2), 0);
-    acknowledged[2] = true;
     assert_int_equal(store_flush(h.store, NULL), 0);
-    check_after(&h, acknowledged, 3);
+    check_batches(&h, 3, "02");
     harness_kill(&h);
-    check_after(&h, acknowledged, 3);
+    check_batches(&h, 3, "02");
     harness_done(&h);
 }
 
@@ -198,18 +128,17 @@ static void test_a_disk_that_cannot_be_written_refuses_and_keeps_answering(void 
 {
     (void)state;
     struct harness h;
-    bool acknowledged[BATCHES] = {true};
     harness_init(&h);
     (void)harness_open(&h);
     assert_int_equal(append_batch(&h, 0), 0);
     crash_fs_fail_writes(h.disk, EROFS);
     assert_int_equal(append_batch(&h, 1), ERR_IO);
     assert_int_not_equal(store_flush(h.store, NULL), 0);
-    check_after(&h, acknowledged, 2);
+    check_batches(&h, 2, "0");
     crash_fs_fail_writes(h.disk, 0);
     assert_int_equal(store_flush(h.store, NULL), 0);
     harness_kill(&h);
-    check_after(&h, acknowledged, 1);
+    check_batches(&h, 2, "0");
     harness_done(&h);
 }
 
@@ -220,7 +149,7 @@ static void test_damage_anywhere_in_a_part_loses_rows_at_most(void **state)
     uint64_t lost = 0, size = 1;
     for (uint64_t at = 0; at < size; at += 13) {
         struct harness h;
-        int rows[BATCHES + 1];
+        int rows[CRASH_BATCHES_MAX];
         harness_init(&h);
         (void)harness_open(&h);
         assert_int_equal(append_batch(&h, 1), 0);
@@ -232,7 +161,7 @@ static void test_damage_anywhere_in_a_part_loses_rows_at_most(void **state)
         struct err err = {0};
         assert_int_equal(store_open(&h.options, &h.store, &err), 0);
         assert_int_equal(store_replay(h.store, NULL, &err), 0);
-        count_rows(&h, rows);
+        count_rows(&h, rows, 2);
         assert_true(rows[1] == 0 || rows[1] == BATCH_ROWS);
         lost += rows[1] == 0;
         assert_int_equal(append_batch(&h, 2), 0);

@@ -7,41 +7,10 @@
 #include "store/inspect.h"
 #include "store/records.h"
 
-#define NS INT64_C(1000000)
-
 static void append_and_flush(struct harness *h, int64_t at_ms)
 {
-    struct record_batch b;
-    struct sink_result result;
-    record_batch_init(&b, RECORD_LOGS, 1 << 20);
-    struct record *r = record_batch_add(&b, record_batch_add_group(&b));
-    r->t_unix_ns = at_ms * NS;
-    r->fields[LOG_BODY] = any_string(STR("hello"));
-    assert_int_equal(store_append_records(h->store, &b, &result, NULL), 0);
-    assert_int_equal(result.accepted, 1);
-    record_batch_done(&b);
+    harness_put_log(h, at_ms);
     assert_int_equal(store_flush(h->store, NULL), 0);
-}
-
-static int count(void *arg, const struct record_block *b)
-{
-    *(size_t *)arg += b->n;
-    return 0;
-}
-
-/* The rows of [min, max] ms; *out_damaged as the scan says. */
-static size_t scan(struct harness *h, int64_t min_ms, int64_t max_ms, uint64_t *out_damaged)
-{
-    size_t rows = 0;
-    struct record_scan_stats stats;
-    const struct record_scan wanted = {.table = RECORD_LOGS,
-                                       .min_unix_ns = min_ms * NS,
-                                       .max_unix_ns = max_ms * NS,
-                                       .each = count,
-                                       .arg = &rows};
-    assert_int_equal(store_scan(h->store, &wanted, &stats, NULL), 0);
-    *out_damaged = stats.damaged;
-    return rows;
 }
 
 static struct store_record_stats numbers(struct harness *h)
@@ -57,12 +26,8 @@ static struct store_record_stats numbers(struct harness *h)
 /* Without the check that harness_reopen makes. */
 static void reopen(struct harness *h)
 {
-    struct err err = {0};
-    if (h->store)
-        assert_int_equal(store_close(h->store, &err), 0);
-    h->store = NULL;
-    assert_int_equal(store_open(&h->options, &h->store, &err), 0);
-    assert_int_equal(store_replay(h->store, NULL, &err), 0);
+    harness_close(h);
+    (void)harness_open(h);
 }
 
 /* Two parts of one day; a byte of the first one's column is flipped. */
@@ -72,11 +37,10 @@ static void fill(struct harness *h)
     (void)harness_open(h);
     append_and_flush(h, NOON);
     append_and_flush(h, NOON + 1);
-    assert_int_equal(store_close(h->store, NULL), 0);
-    h->store = NULL;
+    harness_close(h);
     assert_true(crash_fs_damage(
         h->disk, "root/data/logs/2026-11-21/0000000000000001-0000000000000001.part", 40, 1));
-    reopen(h);
+    (void)harness_open(h);
 }
 
 static void test_a_damaged_group_is_told_by_every_scan_that_meets_it(void **state)
@@ -85,11 +49,11 @@ static void test_a_damaged_group_is_told_by_every_scan_that_meets_it(void **stat
     struct harness h;
     uint64_t damaged;
     fill(&h);
-    assert_int_equal(scan(&h, NOON - 9, NOON + 9, &damaged), 1);
+    assert_int_equal(harness_count_logs(&h, NOON - 9, NOON + 9, &damaged), 1);
     assert_int_equal(damaged, 1);
-    assert_int_equal(scan(&h, NOON + 1, NOON + 9, &damaged), 1);
+    assert_int_equal(harness_count_logs(&h, NOON + 1, NOON + 9, &damaged), 1);
     assert_int_equal(damaged, 0); // of another time
-    assert_int_equal(scan(&h, NOON - 9, NOON + 9, &damaged), 1);
+    assert_int_equal(harness_count_logs(&h, NOON - 9, NOON + 9, &damaged), 1);
     assert_int_equal(damaged, 1);
     assert_int_equal(numbers(&h).damaged_groups, 2);
     harness_done(&h);
@@ -105,9 +69,9 @@ static void test_a_merge_keeps_the_damaged_file_aside(void **state)
     assert_int_equal(numbers(&h).parts, 1);
     assert_non_null(crash_fs_path(h.disk, "0000000000000001-0000000000000001.part.damaged", 0));
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(scan(&h, NOON - 9, NOON + 9, &damaged), 1);
+        assert_int_equal(harness_count_logs(&h, NOON - 9, NOON + 9, &damaged), 1);
         assert_int_equal(damaged, 1); // the day that lacks something
-        assert_int_equal(scan(&h, NOON - 2 * DAY, NOON - DAY, &damaged), 0);
+        assert_int_equal(harness_count_logs(&h, NOON - 2 * DAY, NOON - DAY, &damaged), 0);
         assert_int_equal(damaged, 0);
         reopen(&h);
     }
@@ -122,20 +86,19 @@ static void test_what_was_set_aside_goes_with_the_retention(void **state)
     harness_init(&h);
     (void)harness_open(&h);
     append_and_flush(&h, NOON);
-    assert_int_equal(store_close(h.store, NULL), 0);
-    h.store = NULL;
+    harness_close(&h);
     const char *part = crash_fs_path(h.disk, "1.part", 0);
     assert_true(crash_fs_damage(h.disk, part, crash_fs_size(h.disk, part) - 1, 1));
-    reopen(&h);
+    (void)harness_open(&h);
     assert_int_equal(numbers(&h).damaged_parts, 1);
-    assert_int_equal(scan(&h, NOON - 9, NOON + 9, &damaged), 0);
+    assert_int_equal(harness_count_logs(&h, NOON - 9, NOON + 9, &damaged), 0);
     assert_int_equal(damaged, 1);
     h.options.retention_records_ms[RECORD_LOGS] = 2 * DAY;
     assert_int_equal(store_reconfigure(h.store, &h.options, NULL), 0);
     harness_set_now(NOON + 5 * DAY);
     assert_int_equal(store_maintain(h.store, true, NULL), 0);
     assert_null(crash_fs_path(h.disk, ".damaged", 0));
-    assert_int_equal(scan(&h, NOON - 9, NOON + 9, &damaged), 0);
+    assert_int_equal(harness_count_logs(&h, NOON - 9, NOON + 9, &damaged), 0);
     assert_int_equal(damaged, 0);
     harness_set_now(NOON);
     harness_done(&h);

@@ -4,11 +4,11 @@
 
 #include <stdlib.h>
 
+#include "base/time.h"
 #include "store/inspect.h"
 #include "store/records.h"
 
 enum { ROWS = 200 };
-#define NS INT64_C(1000000)
 
 static const char dir[] = "root/data";
 
@@ -28,7 +28,7 @@ static void add_row(struct record_batch *b, int64_t i)
     struct record_group *g = record_batch_add_group(b);
     g->source = (struct record_source){.resource = service, .n_resource = 1};
     struct record *r = record_batch_add(b, g);
-    r->t_unix_ns = (NOON + i) * NS;
+    r->t_unix_ns = (NOON + i) * NS_PER_MS;
     r->attributes = v;
     r->n_attributes = i % 20 ? 2 : 3;
     r->fields[b->table == RECORD_SPANS ? (int)SPAN_TRACE_ID : (int)LOG_TRACE_ID] =
@@ -143,8 +143,8 @@ static void check_measure(const struct store_record_measure *m)
     assert_true(m->files.log_bytes > 0);
     assert_int_equal(m->files.unreadable, 0);
     assert_int_equal(m->sources, 2);
-    assert_int_equal(m->min_unix_ns, NOON * NS);
-    assert_int_equal(m->max_unix_ns, (NOON + ROWS - 1) * NS);
+    assert_int_equal(m->min_unix_ns, NOON * NS_PER_MS);
+    assert_int_equal(m->max_unix_ns, (NOON + ROWS - 1) * NS_PER_MS);
     assert_true(m->filter_bytes > 0 && m->index_bytes > 0);
     assert_int_equal(m->column_bytes + m->filter_bytes + m->index_bytes, m->files.bytes);
     assert_int_equal(m->columns[0].values, ROWS);

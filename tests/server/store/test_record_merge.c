@@ -1,9 +1,8 @@
 /* When days of spans become one part, and what retention and deletion leave. */
 #include "harness.h"
 
+#include "base/time.h"
 #include "store/records.h"
-
-#define NS INT64_C(1000000)
 
 static void put(struct harness *h, int64_t t_ms)
 {
@@ -12,7 +11,7 @@ static void put(struct harness *h, int64_t t_ms)
     record_batch_init(&b, RECORD_SPANS, 1 << 20);
     struct record_group *g = record_batch_add_group(&b);
     struct record *r = record_batch_add(&b, g);
-    r->t_unix_ns = t_ms * NS;
+    r->t_unix_ns = t_ms * NS_PER_MS;
     r->fields[SPAN_NAME] = any_string(STR("agent.run"));
     assert_int_equal(store_append_records(h->store, &b, &result, NULL), 0);
     record_batch_done(&b);
@@ -99,9 +98,9 @@ static void test_a_part_that_lost_all_its_rows_stays_gone_after_a_restart(void *
     (void)harness_open(&h);
     put(&h, NOON);
     put(&h, NOON + 1);
-    assert_int_equal(
-        store_delete_records(h.store, RECORD_SPANS, NULL, INT64_MIN, (NOON + 1) * NS, &gone, NULL),
-        0);
+    assert_int_equal(store_delete_records(h.store, RECORD_SPANS, NULL, INT64_MIN,
+                                          (NOON + 1) * NS_PER_MS, &gone, NULL),
+                     0);
     assert_int_equal(gone, 2);
     assert_int_equal(rows(&h), 0);
     harness_kill(&h);
@@ -124,7 +123,7 @@ static void put_of_user(struct harness *h, const char *user, int64_t t_ms)
     struct record_group *g = record_batch_add_group(&b);
     g->source = (struct record_source){.resource = &resource, .n_resource = 1};
     struct record *r = record_batch_add(&b, g);
-    r->t_unix_ns = t_ms * NS;
+    r->t_unix_ns = t_ms * NS_PER_MS;
     r->fields[SPAN_NAME] = any_string(str_c(user));
     assert_int_equal(store_append_records(h->store, &b, &result, NULL), 0);
     record_batch_done(&b);

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/regex.h"
+#include "base/time.h"
 #include "harness.h"
 #include "store/embedded/records/any_bytes.h"
 #include "store/embedded/records/predicate.h"
@@ -14,7 +15,6 @@
 #include "store/records.h"
 
 enum { REGEXES = 4, STEPS = 500, ROWS_MAX = 60000, SOURCES = 9, NAMES = 400 };
-#define NS INT64_C(1000000)
 
 struct model {
     struct harness h;
@@ -77,9 +77,9 @@ static struct any random_value(struct model *m, int depth)
 
 static int64_t random_time(struct model *m)
 {
-    int64_t now = m->now_ms * NS;
+    int64_t now = m->now_ms * NS_PER_MS;
     switch (below(m, 10)) {
-    case 0: return now - (int64_t)below(m, 3 * (uint64_t)DAY) * NS;
+    case 0: return now - (int64_t)below(m, 3 * (uint64_t)DAY) * NS_PER_MS;
     case 1: return now - (int64_t)below(m, 100);
     default: return now + (int64_t)below(m, 5000000);
     }
@@ -165,7 +165,7 @@ static bool is_over(const struct model *m, size_t row)
 {
     int64_t keep_ms = m->keep_ms[m->row_sources[row]];
     return m->rules.n && keep_ms != STORE_RETENTION_FOREVER &&
-           m->rows[row].t_unix_ns < (m->now_ms - keep_ms) * NS;
+           m->rows[row].t_unix_ns < (m->now_ms - keep_ms) * NS_PER_MS;
 }
 
 static void expire(struct model *m)
@@ -274,7 +274,7 @@ static struct predicate random_leaf(struct model *m)
     case 5:
         p.column = column("time");
         p.op = below(m, 2) ? PREDICATE_GE : PREDICATE_LT;
-        p.value = any_int(m->now_ms * NS - (int64_t)below(m, (uint64_t)DAY) * NS);
+        p.value = any_int(m->now_ms * NS_PER_MS - (int64_t)below(m, (uint64_t)DAY) * NS_PER_MS);
         return p;
     case 6:
         p.column = column("status_code");
@@ -487,8 +487,8 @@ static void random_times(struct model *m, int64_t *out_min, int64_t *out_max)
     *out_min = INT64_MIN;
     *out_max = INT64_MAX;
     if (below(m, 2)) {
-        *out_min = m->now_ms * NS - (int64_t)below(m, 3 * (uint64_t)DAY) * NS;
-        *out_max = *out_min + (int64_t)below(m, 2 * (uint64_t)DAY) * NS;
+        *out_min = m->now_ms * NS_PER_MS - (int64_t)below(m, 3 * (uint64_t)DAY) * NS_PER_MS;
+        *out_max = *out_min + (int64_t)below(m, 2 * (uint64_t)DAY) * NS_PER_MS;
     }
 }
 

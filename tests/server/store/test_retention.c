@@ -4,9 +4,8 @@
 
 #include <string.h>
 
+#include "base/time.h"
 #include "store/records.h"
-
-#define NS INT64_C(1000000)
 
 static struct store_stats stats_of(struct harness *h)
 {
@@ -157,7 +156,7 @@ static void put_log(struct harness *h, const char *service, int64_t t_unix_ms, u
     g->source.resource = &name;
     g->source.n_resource = 1;
     struct record *r = record_batch_add(&b, g);
-    r->t_unix_ns = t_unix_ms * NS;
+    r->t_unix_ns = t_unix_ms * NS_PER_MS;
     r->fields[LOG_BODY] = any_string(STR("text"));
     assert_int_equal(store_append_records(h->store, &b, &result, NULL), 0);
     assert_int_equal(result.accepted, accepted);
