@@ -11,20 +11,28 @@
 
 /* --- names ----------------------------------------------------------------------------------- */
 
-static void begins_as(enum tt_signal signal, enum tt_otlp_protocol protocol, const char *url,
-                      const char *type, const char *server, int64_t port)
+/* The report of an exporter of these options; `host`: room for its `server`. */
+static tt_export_report report_of(enum tt_signal signal, enum tt_otlp_protocol protocol,
+                                  const char *url, char *host, size_t host_n)
 {
-    char host[64];
     const char *problem;
     struct otlp_config c;
     tt_export_report r;
     tt_otlp_options o = {.size = sizeof o, .url = url, .protocol = protocol};
     assert_int_equal(otlp_config_init(&c, signal, &o, &problem), TT_OK);
-    otlp_report_begin(&r, &c, host, sizeof host);
+    otlp_report_begin(&r, &c, host, host_n);
+    otlp_config_done(&c);
+    return r;
+}
+
+static void begins_as(enum tt_signal signal, enum tt_otlp_protocol protocol, const char *url,
+                      const char *type, const char *server, int64_t port)
+{
+    char host[64];
+    tt_export_report r = report_of(signal, protocol, url, host, sizeof host);
     assert_string_equal(r.type, type);
     assert_string_equal(r.server, server);
     assert_int_equal(r.port, port);
-    otlp_config_done(&c);
 }
 
 static void test_exporter_has_the_name_of_its_protocol_and_signal(void **state)
@@ -44,14 +52,9 @@ static void test_server_that_does_not_fit_is_left_out(void **state)
 {
     (void)state;
     char host[8];
-    const char *problem;
-    struct otlp_config c;
-    tt_export_report r;
-    tt_otlp_options o = {.size = sizeof o, .url = "http://a-long-name.example.org:4318/"};
-    assert_int_equal(otlp_config_init(&c, TT_SIGNAL_TRACES, &o, &problem), TT_OK);
-    otlp_report_begin(&r, &c, host, sizeof host);
+    tt_export_report r = report_of(TT_SIGNAL_TRACES, TT_OTLP_HTTP_PROTOBUF,
+                                   "http://a-long-name.example.org:4318/", host, sizeof host);
     assert_null(r.server);
-    otlp_config_done(&c);
 }
 
 static tt_export_report ended(int rc, struct otlp_verdict last)
@@ -95,9 +98,11 @@ static void test_failure_has_the_name_of_the_last_answer(void **state)
 static tt_tracer *tracer;
 static char server[200]; /* the labels of the exporter */
 
-static void start(const char *buffer)
+/* A watched exporter to a collector that gives these answers. */
+static void start(const char *first, const char *later, const char *buffer)
 {
     char url[64];
+    collector_start(first, later);
     (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/v1/traces", collector.port);
     (void)snprintf(server, sizeof server,
                    "otel_component_name=\"otlp_http_span_exporter/0\","
@@ -116,10 +121,17 @@ static void start(const char *buffer)
     tracer = tt_tracer_get(w.sdk.tracers, "lib", NULL);
 }
 
-static void export_one(void)
+/* Ends a span and sends it; what the flush gave. */
+static int export_one(void)
 {
     tt_span_end(tt_span_start(tracer, "a", NULL));
-    assert_int_equal(tt_tracer_provider_flush(w.sdk.tracers, 60000), TT_OK);
+    return tt_tracer_provider_flush(w.sdk.tracers, 60000);
+}
+
+static void stop(void)
+{
+    tt_sdk_free(&w.sdk);
+    collector_stop();
 }
 
 static void shows_of(const char *metric, const char *before, const char *after)
@@ -132,40 +144,33 @@ static void shows_of(const char *metric, const char *before, const char *after)
 static void test_export_that_is_tried_again_counts_once(void **state)
 {
     (void)state;
-    collector_start(LATER, OK_EMPTY);
-    start(NULL);
-    export_one();
+    start(LATER, OK_EMPTY, NULL);
+    assert_int_equal(export_one(), TT_OK);
     shows_of(EXPORTED, "", "} 1");
     shows_of(DURATIONS, "http_response_status_code=\"200\",", "} 1");
-    tt_sdk_free(&w.sdk);
-    collector_stop();
+    stop();
     assert_int_equal(atomic_load(&collector.asked), 2);
 }
 
 static void test_refused_export_has_failed_with_the_status(void **state)
 {
     (void)state;
-    collector_start(REFUSED, REFUSED);
-    start(NULL);
-    tt_span_end(tt_span_start(tracer, "a", NULL));
-    assert_int_equal(tt_tracer_provider_flush(w.sdk.tracers, 60000), TT_ERR_IO);
+    start(REFUSED, REFUSED, NULL);
+    assert_int_equal(export_one(), TT_ERR_IO);
     shows_of(EXPORTED, "error_type=\"400\",", "} 1");
     shows_of(DURATIONS, "error_type=\"400\",http_response_status_code=\"400\",", "} 1");
-    tt_sdk_free(&w.sdk);
-    collector_stop();
+    stop();
 }
 
 static void test_rejected_spans_have_failed(void **state)
 {
     (void)state;
-    collector_start(PARTIAL, PARTIAL);
-    start(NULL);
-    export_one();
+    start(PARTIAL, PARTIAL, NULL);
+    assert_int_equal(export_one(), TT_OK);
     shows_of(EXPORTED, "error_type=\"rejected\",", "} 1");
     shows_of(EXPORTED, "", "} 0");
     shows_of(DURATIONS, "error_type=\"rejected\",http_response_status_code=\"200\",", "} 1");
-    tt_sdk_free(&w.sdk);
-    collector_stop();
+    stop();
 }
 
 static void test_buffered_spans_are_in_flight_until_the_collector_has_them(void **state)
@@ -173,15 +178,12 @@ static void test_buffered_spans_are_in_flight_until_the_collector_has_them(void 
     (void)state;
     char folder[] = "/tmp/test_report_XXXXXX";
     assert_non_null(mkdtemp(folder));
-    collector_start(LATER, OK_EMPTY);
-    start(folder);
-    tt_span_end(tt_span_start(tracer, "a", NULL));
+    start(LATER, OK_EMPTY, folder);
     // It comes back from a flush once the exporter's thread has been through its buffer.
-    assert_int_equal(tt_tracer_provider_flush(w.sdk.tracers, 60000), TT_OK);
+    assert_int_equal(export_one(), TT_OK);
     shows_of(EXPORTED, "", "} 1");
     shows_of("otel_sdk_exporter_span_inflight{", "", "} 0");
-    tt_sdk_free(&w.sdk);
-    collector_stop();
+    stop();
     assert_int_equal(fs_remove_tree(fs_real(), folder, NULL), 0);
 }
 
@@ -190,14 +192,11 @@ static void test_buffer_keeps_what_the_collector_does_not_take(void **state)
     (void)state;
     char folder[] = "/tmp/test_report_XXXXXX";
     assert_non_null(mkdtemp(folder));
-    collector_start(LATER, LATER);
-    start(folder);
-    tt_span_end(tt_span_start(tracer, "a", NULL));
-    assert_int_not_equal(tt_tracer_provider_flush(w.sdk.tracers, 60000), TT_ERR_TIMEOUT);
+    start(LATER, LATER, folder);
+    assert_int_not_equal(export_one(), TT_ERR_TIMEOUT);
     shows_of(EXPORTED, "", "} 0");
     shows_of("otel_sdk_exporter_span_inflight{", "", "} 1");
-    tt_sdk_free(&w.sdk);
-    collector_stop();
+    stop();
     assert_int_equal(fs_remove_tree(fs_real(), folder, NULL), 0);
 }
 
