@@ -12,9 +12,8 @@ static void list(void)
                "Usage: telltale COMMAND [OPTIONS]\n\nCommands:");
     for (size_t i = 0; i < cli_commands_n; i++)
         (void)printf("  %-15s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
-    (void)puts(
-        "\n\"telltale help COMMAND\" tells more of one; \"telltale help config\" lists every "
-        "option of\nthe configuration file. Start with: telltale serve");
+    (void)puts("\n\"telltale help COMMAND\" explains one; \"telltale help config\" lists every "
+               "option of\nthe configuration file. Start with: telltale serve");
 }
 
 static int config_page(const char *only, bool markdown)

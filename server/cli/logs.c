@@ -116,6 +116,8 @@ static int show_page(const json_t *data)
     const json_t *logs = json_object_get(data, "logs");
     struct buf text = BUF_MAX(TEXT_MAX);
     bool colours = terminal_has_colours();
+    if (json_array_size(logs) == 0)
+        buf_puts(&text, "no log records\n");
     for (size_t i = json_array_size(logs); i-- > 0;)
         put_record(&text, json_array_get(logs, i), colours);
     return print(&text);

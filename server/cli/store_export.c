@@ -356,7 +356,7 @@ const struct cli_command cli_store_export = {
         "\n"
         "Writes samples, spans or log records to standard output, from a data directory\n"
         "that no server has open, or from a running server. \"telltale store import\" reads\n"
-        "them back to the same.\n"
+        "them back unchanged.\n"
         "\n"
         "  --data DIR         the data directory\n"
         "  --url URL          the server\n"

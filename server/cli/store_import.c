@@ -196,7 +196,7 @@ static int import_file(struct import *m, struct err *err)
 static void tell(const struct import *m)
 {
     (void)fprintf(stderr, "%" PRIu64 " %s imported", m->totals.samples,
-                  m->format == IMPORT_OTLP_JSON ? "samples, spans and log records" : "samples");
+                  m->format == IMPORT_OTLP_JSON ? "rows" : "samples");
     if (m->totals.rejected)
         (void)fprintf(stderr, ", %" PRIu64 " rejected; first: %s", m->totals.rejected,
                       m->totals.message);
@@ -250,7 +250,7 @@ const struct cli_command cli_store_import = {
         "\n"
         "Reads a file of any length, or standard input, into a data directory that no\n"
         "server has open, or into a running server. Importing samples twice changes nothing;\n"
-        "spans and log records are there twice then, for nothing tells them apart.\n"
+        "spans and log records are then there twice, for nothing identifies them.\n"
         "\n"
         "  --data DIR         the data directory; made when there is none\n"
         "  --url URL          the server\n"

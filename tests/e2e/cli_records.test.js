@@ -73,6 +73,7 @@ describe("telltale", () => {
       `${time(NOW + 1)} error shop  second\\nline  trace=${TRACE}`,
     ]);
     assert.equal((await lines("logs", "--limit", "1", "severity < error")).length, 1);
+    assert.deepEqual(await lines("logs", "nothing"), ["no log records"]);
     assert.equal(JSON.parse((await lines("logs", "--json", "ada or first"))[0]).data.logs.length, 1);
   });
 

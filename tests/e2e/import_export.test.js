@@ -107,7 +107,7 @@ describe("export and import", () => {
 
   it("is the same again by way of a directory, in OTLP", async () => {
     const data = join(temporaryDirectory(), "data");
-    assert.match(await imported(["--data", data], "otlp-json", otlp), /^3022 samples, spans and log records imported$/m);
+    assert.match(await imported(["--data", data], "otlp-json", otlp), /^3022 rows imported$/m);
     await imported(["--data", data], "otlp-json", otlp); // a second time changes nothing
     assertSame(await exported(["--data", data], "otlp-json"), otlp);
     assert.equal((await telltale(["check", data])).code, 0);
@@ -274,7 +274,7 @@ describe("export and import of spans and logs", () => {
       const data = join(temporaryDirectory(), "data");
       const where = other ? ["--url", other.url] : ["--data", data];
       try {
-        assert.match(await imported(where, "otlp-json", text.spans + text.logs), /^2800 samples, spans and log records imported$/m);
+        assert.match(await imported(where, "otlp-json", text.spans + text.logs), /^2800 rows imported$/m);
         for (const table of ["spans", "logs"]) assert.deepEqual(rows(await from(where, table)), rows(text[table]));
         if (!other) assert.equal((await telltale(["check", data])).code, 0);
       } finally {

@@ -1,4 +1,5 @@
-"""Links between the project's pages lead somewhere, and sources that pages name exist."""
+"""Links between the project's pages lead somewhere, each page of docs/ is linked from another, and
+sources that pages name exist."""
 
 import os
 import re
@@ -27,7 +28,8 @@ def _anchors(tree, path):
     return {_anchor(heading) for heading in _HEADING.findall(prose)}
 
 
-def _dead_links(tree, page):
+def _links(tree, page):
+    """For each link to a file: where it stands, its text, the file, the heading."""
     prose = _INLINE.sub(_blank, _FENCED.sub(_blank, tree.text(page)))
     for match in _LINK.finditer(prose):
         link = match.group(1)
@@ -35,7 +37,11 @@ def _dead_links(tree, page):
             continue
         path, _, anchor = link.partition("#")
         target = os.path.normpath(os.path.join(os.path.dirname(page), path)) if path else page
-        where = f"{page}:{line_of(prose, match.start())}"
+        yield f"{page}:{line_of(prose, match.start())}", link, target, anchor
+
+
+def _dead_links(tree, page):
+    for where, link, target, anchor in _links(tree, page):
         if not (ROOT / target).exists():
             yield f"{where}: {link}: no such file"
         elif anchor and target.endswith(".md") and anchor not in _anchors(tree, target):
@@ -52,13 +58,21 @@ def _unknown_sources(tree, page, names):
             yield f"{page}:{line_of(prose, match.start())}: {path}: no such source"
 
 
+def _orphans(tree, pages):
+    linked = {target for page in pages for _, _, target, _ in _links(tree, page) if target != page}
+    for page in pages:
+        if page.startswith("docs/") and page not in linked:
+            yield f"{page}: no page links to it"
+
+
 def check(tree):
     names = set()  # each path from each of its folders on: /c.h /b/c.h /a/b/c.h
     for path in tree.files:
         parts = path.split("/")
         names.update("/" + "/".join(parts[i:]) for i in range(len(parts)))
-    for page in tree.files:
-        if page.endswith(".md"):
-            yield from _dead_links(tree, page)
-            if page.startswith("docs/design/"):
-                yield from _unknown_sources(tree, page, names)
+    pages = [path for path in tree.files if path.endswith(".md")]
+    for page in pages:
+        yield from _dead_links(tree, page)
+        if page.startswith("docs/design/"):
+            yield from _unknown_sources(tree, page, names)
+    yield from _orphans(tree, pages)
