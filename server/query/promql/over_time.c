@@ -9,6 +9,7 @@
 #include "query/promql/quantile.h"
 #include "query/promql/range.h"
 #include "query/promql/rollup.h"
+#include "query/promql/slide_row.h"
 #include "query/promql/sliding.h"
 
 static bool mixed(struct range_call *c, const struct range_window *w)
@@ -127,14 +128,16 @@ static int kernel_avg(struct range_call *c, const struct range_window *w, struct
     return 1;
 }
 
-static bool row_sum(struct range_call *c, const struct timeline *t, double *v)
+static int row_sum(struct range_call *c, const struct timeline *t, double *v)
 {
-    return sum_row(c, t, false, kernel_sum, v);
+    int rc = slide_row(c, t, SLIDE_SUM, kernel_sum, v);
+    return rc ? rc : sum_row(c, t, false, kernel_sum, v);
 }
 
-static bool row_avg(struct range_call *c, const struct timeline *t, double *v)
+static int row_avg(struct range_call *c, const struct timeline *t, double *v)
 {
-    return sum_row(c, t, true, kernel_avg, v);
+    int rc = slide_row(c, t, SLIDE_AVERAGE, kernel_avg, v);
+    return rc ? rc : sum_row(c, t, true, kernel_avg, v);
 }
 
 /* --- counting and picking --------------------------------------------------------------------- */
@@ -199,21 +202,16 @@ static int kernel_ts_of_last(struct range_call *c, const struct range_window *w,
     return 1;
 }
 
-/* The index of the extreme value, NaNs aside; of equal ones the last. */
-static size_t last_extreme(const double *v, size_t n, double sign)
-{
-    size_t best = 0;
-    for (size_t i = 1; i < n; i++) {
-        double a = sign * v[i], b = sign * v[best];
-        if (a >= b || isnan(b))
-            best = i;
-    }
-    return best;
-}
-
 static int prepare_extreme(struct range_call *c)
 {
-    c->state = sliding_max_new(c->kept, c->all->nf);
+    c->state = sliding_max_new(c->kept, c->all->nf, false);
+    return c->state ? 0 : eval_memory_error(c->ev);
+}
+
+/* The time is that of the last of equal values. */
+static int prepare_last_extreme(struct range_call *c)
+{
+    c->state = sliding_max_new(c->kept, c->all->nf, true);
     return c->state ? 0 : eval_memory_error(c->ev);
 }
 
@@ -223,7 +221,8 @@ static int extreme_kernel(struct range_call *c, const struct range_window *w, do
     if (w->samples.nf == 0)
         return 0;
     range_note_ignored(c, w);
-    out->v = sliding_max_move(c->state, c->all->fv, w->f_from, w->f_from + w->samples.nf, sign);
+    size_t to = w->f_from + w->samples.nf;
+    out->v = c->all->fv[sliding_max_move(c->state, c->all->fv, w->f_from, to, sign)];
     return 1;
 }
 
@@ -240,11 +239,12 @@ static int kernel_min(struct range_call *c, const struct range_window *w, struct
 static int time_kernel(struct range_call *c, const struct range_window *w, double sign,
                        struct range_value *out)
 {
-    const struct samples *s = &w->samples;
-    if (s->nf == 0)
+    if (w->samples.nf == 0)
         return 0;
     range_note_ignored(c, w);
-    out->v = (double)s->ft[last_extreme(s->fv, s->nf, sign)] / 1000;
+    size_t to = w->f_from + w->samples.nf;
+    size_t i = sliding_max_move(c->state, c->all->fv, w->f_from, to, sign);
+    out->v = (double)c->all->ft[i] / 1000;
     return 1;
 }
 
@@ -319,6 +319,16 @@ static int kernel_stddev(struct range_call *c, const struct range_window *w,
     return rc;
 }
 
+static int row_stdvar(struct range_call *c, const struct timeline *t, double *v)
+{
+    return slide_row(c, t, SLIDE_VARIANCE, variance_kernel, v);
+}
+
+static int row_stddev(struct range_call *c, const struct timeline *t, double *v)
+{
+    return slide_row(c, t, SLIDE_DEVIATION, kernel_stddev, v);
+}
+
 static int prepare_sorted(struct range_call *c)
 {
     c->state = sliding_sorted_new(c->kept, c->all->nf);
@@ -338,29 +348,12 @@ static int kernel_quantile(struct range_call *c, const struct range_window *w,
     return 1;
 }
 
-/* One buffer for the windows of a series, as large as the largest can be. */
-static int prepare_buffer(struct range_call *c)
-{
-    c->state = arena_array(c->kept, c->all->nf + 1, sizeof(double));
-    return c->state ? 0 : eval_memory_error(c->ev);
-}
-
 static int kernel_mad(struct range_call *c, const struct range_window *w, struct range_value *out)
 {
-    const struct samples *s = &w->samples;
-    double *v = c->state;
-    if (s->nf == 0)
+    if (w->samples.nf == 0)
         return 0;
     range_note_ignored(c, w);
-    memcpy(v, s->fv, s->nf * sizeof *v);
-    out->v = NAN;
-    for (size_t i = 0; i < s->nf; i++)
-        if (isnan(v[i]))
-            return 1;
-    double median = quantile_of(0.5, v, s->nf);
-    for (size_t i = 0; i < s->nf; i++)
-        v[i] = fabs(v[i] - median);
-    out->v = quantile_of(0.5, v, s->nf);
+    out->v = sliding_deviation(c->state, c->all->fv, w->f_from, w->f_from + w->samples.nf);
     return 1;
 }
 
@@ -420,6 +413,16 @@ static int kernel_predict_linear(struct range_call *c, const struct range_window
     return 1;
 }
 
+static int row_deriv(struct range_call *c, const struct timeline *t, double *v)
+{
+    return slide_row(c, t, SLIDE_SLOPE, kernel_deriv, v);
+}
+
+static int row_predict_linear(struct range_call *c, const struct timeline *t, double *v)
+{
+    return slide_row(c, t, SLIDE_PREDICTION, kernel_predict_linear, v);
+}
+
 static int bad_factor(struct range_call *c, const char *name, const char *sign, double v)
 {
     return err_set(c->ev->err, ERR_UNSUPPORTED, "invalid %s factor. Expected: 0 < %s < 1, got: %f",
@@ -459,14 +462,15 @@ const struct range_function range_last = {kernel_last, .keeps_name = true, .roll
 const struct range_function range_first = {kernel_first, .keeps_name = true,
                                            .rolled = &rolled_first};
 const struct range_function range_present = {kernel_present, .rolled = &rolled_present};
-const struct range_function range_stddev = {kernel_stddev};
-const struct range_function range_stdvar = {variance_kernel};
-const struct range_function range_mad = {kernel_mad, prepare_buffer};
+const struct range_function range_stddev = {kernel_stddev, .row = row_stddev};
+const struct range_function range_stdvar = {variance_kernel, .row = row_stdvar};
+const struct range_function range_mad = {kernel_mad, prepare_sorted};
 const struct range_function range_quantile = {kernel_quantile, prepare_sorted};
 const struct range_function range_ts_of_first = {kernel_ts_of_first, .rolled = &rolled_ts_of_first};
 const struct range_function range_ts_of_last = {kernel_ts_of_last, .rolled = &rolled_ts_of_last};
-const struct range_function range_ts_of_min = {kernel_ts_of_min};
-const struct range_function range_ts_of_max = {kernel_ts_of_max};
-const struct range_function range_deriv = {kernel_deriv};
-const struct range_function range_predict_linear = {kernel_predict_linear};
+const struct range_function range_ts_of_min = {kernel_ts_of_min, prepare_last_extreme};
+const struct range_function range_ts_of_max = {kernel_ts_of_max, prepare_last_extreme};
+const struct range_function range_deriv = {kernel_deriv, .row = row_deriv};
+const struct range_function range_predict_linear = {kernel_predict_linear,
+                                                    .row = row_predict_linear};
 const struct range_function range_double_exponential_smoothing = {kernel_smoothing};

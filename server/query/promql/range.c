@@ -174,8 +174,9 @@ static int eval_samples(struct range_op *r, const struct samples *samples, bool 
     int rc = r->function->prepare ? r->function->prepare(&r->call) : 0;
     if (rc != 0)
         return rc;
-    if (!r->function->row || samples->nh || !r->function->row(&r->call, &r->op.t, r->v))
-        return eval_steps(r, samples, out_floats);
+    rc = r->function->row && !samples->nh ? r->function->row(&r->call, &r->op.t, r->v) : 0;
+    if (rc <= 0)
+        return rc ? rc : eval_steps(r, samples, out_floats);
     *out_floats = !row_is_empty(&(struct row){.v = r->v}, r->op.t.n);
     return tick(r, samples->nf + r->op.t.n);
 }

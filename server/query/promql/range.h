@@ -42,9 +42,9 @@ typedef int range_kernel(struct range_call *c, const struct range_window *w,
 struct range_function {
     range_kernel *kernel;
     int (*prepare)(struct range_call *c); /* once a series; may be NULL */
-    /* All steps of a series of floats at once, after `prepare`: values, or holes. False: not this
-     * one, ask the kernel. May be NULL. */
-    bool (*row)(struct range_call *c, const struct timeline *t, double *v);
+    /* All steps of a series of floats at once, after `prepare`: 1, values or holes; 0: not this
+     * one, ask the kernel; or an error. May be NULL. */
+    int (*row)(struct range_call *c, const struct timeline *t, double *v);
     bool keeps_name, anchored, smoothed;
     bool counter;                         /* tells when floats do not look like a counter's */
     const struct rolled_function *rolled; /* on samples rolled up (rollup.h); NULL: needs samples */
@@ -58,8 +58,8 @@ extern const struct range_function range_rate, range_increase, range_delta, rang
 
 /* A row of sums or averages of a series of floats; `kernel`: for windows that are not finite. As
  * range_function.row. */
-bool sum_row(struct range_call *c, const struct timeline *t, bool average, range_kernel *kernel,
-             double *v);
+int sum_row(struct range_call *c, const struct timeline *t, bool average, range_kernel *kernel,
+            double *v);
 
 /* Says once a step that histograms beside floats were left out. */
 void range_note_ignored(struct range_call *c, const struct range_window *w);

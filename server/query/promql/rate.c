@@ -1,4 +1,4 @@
-/* rate, increase, delta, irate, idelta, resets, changes.
+/* rate, increase, delta, irate, idelta.
  *
  * For floats the positions of counter resets are found once per series; a window only visits those
  * inside it, so a step costs the same however long its range is. The sums are those of a straight
@@ -476,17 +476,17 @@ static int kernel_delta(struct range_call *c, const struct range_window *w, stru
     return rate_kernel(c, w, false, false, out);
 }
 
-static bool row_rate(struct range_call *c, const struct timeline *t, double *v)
+static int row_rate(struct range_call *c, const struct timeline *t, double *v)
 {
     return rate_row(c, t, true, true, v);
 }
 
-static bool row_increase(struct range_call *c, const struct timeline *t, double *v)
+static int row_increase(struct range_call *c, const struct timeline *t, double *v)
 {
     return rate_row(c, t, true, false, v);
 }
 
-static bool row_delta(struct range_call *c, const struct timeline *t, double *v)
+static int row_delta(struct range_call *c, const struct timeline *t, double *v)
 {
     return rate_row(c, t, false, false, v);
 }
@@ -574,106 +574,6 @@ static int kernel_idelta(struct range_call *c, const struct range_window *w,
     return instant_kernel(c, w, false, out);
 }
 
-/* --- resets, changes -------------------------------------------------------------------------- */
-
-/* Walks floats and histograms by time. */
-struct walker {
-    const struct samples *s;
-    size_t f, h;
-};
-
-struct walked {
-    int64_t t, start;
-    double v;
-    const struct histogram *h;
-};
-
-static bool walk(struct walker *w, struct walked *out)
-{
-    const struct samples *s = w->s;
-    bool floats = w->f < s->nf, histograms = w->h < s->nh;
-    if (!floats && !histograms)
-        return false;
-    if (floats && (!histograms || s->ft[w->f] < s->ht[w->h])) {
-        *out = (struct walked){s->ft[w->f], s->fst ? s->fst[w->f] : 0, s->fv[w->f], NULL};
-        w->f++;
-    } else {
-        *out = (struct walked){s->ht[w->h], s->hst ? s->hst[w->h] : 0, 0, s->hh[w->h]};
-        w->h++;
-    }
-    return true;
-}
-
-/* Where to begin: anchored, at the newest sample at or before the start. False: nothing after. */
-static bool walk_start(struct range_call *c, const struct range_window *w, struct walker *out)
-{
-    const struct samples *s = &w->samples;
-    size_t f = 0, h = 0;
-    *out = (struct walker){.s = s};
-    if (!c->window.anchored)
-        return true;
-    while (f < s->nf && s->ft[f] <= w->start_ms)
-        f++;
-    while (h < s->nh && s->ht[h] <= w->start_ms)
-        h++;
-    if (f == s->nf && h == s->nh)
-        return false;
-    if (f && (!h || s->ft[f - 1] >= s->ht[h - 1]))
-        f--;
-    else if (h)
-        h--;
-    out->f = f;
-    out->h = h;
-    return true;
-}
-
-static bool was_reset(struct range_call *c, const struct walked *before, const struct walked *now)
-{
-    if (!before->h != !now->h)
-        return true;
-    if (range_start_reset(before->start, before->t, now->start, now->t))
-        return true;
-    return now->h ? hist_detect_reset(c->scratch, now->h, before->h) : now->v < before->v;
-}
-
-static bool was_changed(struct range_call *c, const struct walked *before, const struct walked *now)
-{
-    (void)c;
-    if (!before->h != !now->h)
-        return true;
-    if (now->h)
-        return !hist_equals(now->h, before->h);
-    return now->v != before->v && !(isnan(now->v) && isnan(before->v));
-}
-
-static int count_pairs(struct range_call *c, const struct range_window *w,
-                       bool (*differs)(struct range_call *, const struct walked *,
-                                       const struct walked *),
-                       struct range_value *out)
-{
-    struct walker walker;
-    struct walked before, now;
-    double n = 0;
-    if (!walk_start(c, w, &walker) || !walk(&walker, &before))
-        return 0;
-    for (; walk(&walker, &now); before = now)
-        n += differs(c, &before, &now);
-    out->v = n;
-    return 1;
-}
-
-static int kernel_resets(struct range_call *c, const struct range_window *w,
-                         struct range_value *out)
-{
-    return count_pairs(c, w, was_reset, out);
-}
-
-static int kernel_changes(struct range_call *c, const struct range_window *w,
-                          struct range_value *out)
-{
-    return count_pairs(c, w, was_changed, out);
-}
-
 const struct range_function range_rate = {kernel_rate,           find_resets,      row_rate,
                                           .anchored = true,      .smoothed = true, .counter = true,
                                           .rolled = &rolled_rate};
@@ -685,7 +585,3 @@ const struct range_function range_delta = {
     kernel_delta, NULL, row_delta, .anchored = true, .smoothed = true, .rolled = &rolled_delta};
 const struct range_function range_irate = {kernel_irate};
 const struct range_function range_idelta = {kernel_idelta};
-const struct range_function range_resets = {kernel_resets, .anchored = true,
-                                            .rolled = &rolled_resets};
-const struct range_function range_changes = {kernel_changes, .anchored = true,
-                                             .rolled = &rolled_changes};

@@ -14,10 +14,10 @@ struct rate_state {
 /* What was lost in the resets of the samples [from, to). */
 double rate_lost(struct rate_state *state, const struct samples *all, size_t from, size_t to);
 
-/* All steps of the series at once. False: it is not one of plain floats, or asked for in another
+/* All steps of the series at once: 1. 0: it is not one of plain floats, or asked for in another
  * way; nothing was done. */
-bool rate_row(struct range_call *c, const struct timeline *t, bool counter, bool per_second,
-              double *v);
+int rate_row(struct range_call *c, const struct timeline *t, bool counter, bool per_second,
+             double *v);
 
 /* How a series grew within a window. */
 struct growth {

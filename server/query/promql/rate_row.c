@@ -120,13 +120,13 @@ static void extrapolate(struct block *b, bool counter, double per)
 
 #endif
 
-bool rate_row(struct range_call *c, const struct timeline *t, bool counter, bool per_second,
-              double *v)
+int rate_row(struct range_call *c, const struct timeline *t, bool counter, bool per_second,
+             double *v)
 {
     const struct window_spec *spec = &c->window;
     const struct samples *s = c->all;
     if (s->nh || s->fst || spec->anchored || spec->smoothed || s->nf == 0)
-        return false;
+        return 0;
     struct walk w = {.t = s->ft, .v = s->fv, .n = s->nf, .resets = counter ? c->state : NULL};
     w.next_reset = next_reset(&w);
     double per = per_second ? (double)spec->range_ms / 1000 : 1;
@@ -140,5 +140,5 @@ bool rate_row(struct range_call *c, const struct timeline *t, bool counter, bool
         extrapolate(&b, counter, per);
         memcpy(v + at, b.rate, n * sizeof *v);
     }
-    return true;
+    return 1;
 }

@@ -4,20 +4,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/compiler.h"
 #include "base/word.h"
 #include "query/promql/quantile.h"
 
 /* --- maximum ---------------------------------------------------------------------------------- */
 
-struct sliding_max *sliding_max_new(struct arena *a, size_t n)
+struct sliding_max *sliding_max_new(struct arena *a, size_t n, bool last)
 {
     struct sliding_max *m = arena_zalloc(a, sizeof *m);
     if (!m || !(m->queue = arena_array(a, n + 1, sizeof *m->queue)))
         return NULL;
+    m->last = last;
     return m;
 }
 
-double sliding_max_move(struct sliding_max *m, const double *v, size_t from, size_t to, double sign)
+static bool outdone(const struct sliding_max *m, double before, double x)
+{
+    return m->last ? before <= x : before < x;
+}
+
+size_t sliding_max_move(struct sliding_max *m, const double *v, size_t from, size_t to, double sign)
 {
     if (m->to < from) { // nothing of the window before is in this one
         m->head = m->tail = 0;
@@ -27,13 +34,15 @@ double sliding_max_move(struct sliding_max *m, const double *v, size_t from, siz
         double x = sign * v[m->to];
         if (isnan(x))
             continue;
-        while (m->tail > m->head && sign * v[m->queue[m->tail - 1]] < x)
+        while (m->tail > m->head && outdone(m, sign * v[m->queue[m->tail - 1]], x))
             m->tail--;
         m->queue[m->tail++] = m->to;
     }
     while (m->head < m->tail && m->queue[m->head] < from)
         m->head++;
-    return m->head < m->tail ? v[m->queue[m->head]] : v[from];
+    if (m->head < m->tail)
+        return m->queue[m->head];
+    return m->last ? to - 1 : from;
 }
 
 /* --- order ------------------------------------------------------------------------------------ */
@@ -57,7 +66,8 @@ static double value_of(uint64_t key)
 struct sliding_sorted *sliding_sorted_new(struct arena *a, size_t n)
 {
     struct sliding_sorted *s = arena_zalloc(a, sizeof *s);
-    if (!s || !(s->keys = arena_array(a, n + 1, sizeof *s->keys)))
+    if (!s || !(s->keys = arena_array(a, n + 1, sizeof *s->keys)) ||
+        !(s->copy = arena_alloc(a, n * sizeof *s->copy)))
         return NULL;
     return s;
 }
@@ -127,16 +137,123 @@ static int worth_moving(const struct sliding_sorted *s, size_t from, size_t to)
            (from - s->from) + (to - s->to) < 256;
 }
 
-double sliding_quantile(struct sliding_sorted *s, const double *v, size_t from, size_t to, double q)
+static void move_to(struct sliding_sorted *s, const double *v, size_t from, size_t to)
 {
-    if (to == from || !(q >= 0 && q <= 1))
-        return quantile_of(q, NULL, to - from);
     if (worth_moving(s, from, to))
         move(s, v, from, to);
     else
         fill(s, v, from, to);
     s->from = from;
     s->to = to;
-    struct quantile_place p = quantile_place(q, to - from);
+}
+
+static double quantile_of_keys(const struct sliding_sorted *s, size_t n, double q)
+{
+    struct quantile_place p = quantile_place(q, n);
     return value_of(s->keys[p.lower]) * (1 - p.weight) + value_of(s->keys[p.upper]) * p.weight;
+}
+
+/* A window that shares nothing with the one before need not be sorted. */
+static bool stands_apart(struct sliding_sorted *s, size_t from, size_t to)
+{
+    bool apart = from >= s->seen;
+    s->seen = to;
+    return apart;
+}
+
+static double quantile_of_copy(const struct sliding_sorted *s, const double *v, size_t n, double q)
+{
+    memcpy(s->copy, v, n * sizeof *v);
+    return quantile_of(q, s->copy, n);
+}
+
+double sliding_quantile(struct sliding_sorted *s, const double *v, size_t from, size_t to, double q)
+{
+    if (to == from || !(q >= 0 && q <= 1))
+        return quantile_of(q, NULL, to - from);
+    if (stands_apart(s, from, to))
+        return quantile_of_copy(s, v + from, to - from, q);
+    move_to(s, v, from, to);
+    return quantile_of_keys(s, to - from, q);
+}
+
+/* --- median of deviations --------------------------------------------------------------------- */
+
+/* Sorted values around one of them: deviations rise to both sides of `middle`. */
+struct deviations {
+    const uint64_t *keys;
+    size_t n, middle; /* the first value that is not below the median */
+    double median;
+};
+
+/* The k-th deviation of the values below the median, or of the others. */
+static double below(const struct deviations *d, size_t k)
+{
+    return fabs(value_of(d->keys[d->middle - 1 - k]) - d->median);
+}
+
+static double above(const struct deviations *d, size_t k)
+{
+    return fabs(value_of(d->keys[d->middle + k]) - d->median);
+}
+
+/* How many of the `rank` smallest deviations are of values below the median. */
+static size_t share_below(const struct deviations *d, size_t rank)
+{
+    size_t n_above = d->n - d->middle;
+    size_t low = rank > n_above ? rank - n_above : 0, high = MIN(rank, d->middle);
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (below(d, mid) < above(d, rank - mid - 1))
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+static double deviation_of_rank(const struct deviations *d, size_t rank)
+{
+    size_t i = share_below(d, rank), k = rank - i;
+    double a = i < d->middle ? below(d, i) : INFINITY;
+    double b = d->middle + k < d->n ? above(d, k) : INFINITY;
+    return a < b ? a : b;
+}
+
+static double deviation_of_copy(const struct sliding_sorted *s, const double *v, size_t n,
+                                double median)
+{
+    for (size_t i = 0; i < n; i++)
+        s->copy[i] = fabs(v[i] - median);
+    return quantile_of(0.5, s->copy, n);
+}
+
+static bool any_nan(const double *v, size_t n)
+{
+    bool any = false;
+    for (size_t i = 0; i < n; i++)
+        any |= isnan(v[i]);
+    return any;
+}
+
+double sliding_deviation(struct sliding_sorted *s, const double *v, size_t from, size_t to)
+{
+    size_t n = to - from;
+    if (n == 0)
+        return NAN;
+    if (stands_apart(s, from, to)) {
+        double median = quantile_of_copy(s, v + from, n, 0.5);
+        return any_nan(v + from, n) ? NAN : deviation_of_copy(s, v + from, n, median);
+    }
+    move_to(s, v, from, to);
+    double least = value_of(s->keys[0]), greatest = value_of(s->keys[n - 1]);
+    double median = quantile_of_keys(s, n, 0.5);
+    if (isnan(least))
+        return NAN;
+    if (isinf(least) || isinf(greatest) || isinf(median)) // deviations may be no numbers
+        return deviation_of_copy(s, v + from, n, median);
+    struct deviations d = {s->keys, n, lower_bound(s->keys, n, key_of(median)), median};
+    struct quantile_place p = quantile_place(0.5, n);
+    return deviation_of_rank(&d, p.lower) * (1 - p.weight) +
+           deviation_of_rank(&d, p.upper) * p.weight;
 }

@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "query/promql/range.h"
+#include "query/promql/window_walk.h"
 #include "query/query.h"
 
 enum { CHAINS = 4 };
@@ -45,19 +46,6 @@ static void add_windows(const double *v, const struct windows *w, struct chains 
             add_to(c, k, p[k][i]);
 }
 
-struct walk {
-    const struct samples *s;
-    size_t from, to;
-};
-
-static void move(struct walk *w, int64_t start, int64_t end)
-{
-    while (w->to < w->s->nf && w->s->ft[w->to] <= end)
-        w->to++;
-    while (w->from < w->to && w->s->ft[w->from] <= start)
-        w->from++;
-}
-
 static double finish(const struct chains *c, size_t k, size_t n, bool average)
 {
     if (!average)
@@ -75,20 +63,19 @@ static double careful(struct range_call *c, range_kernel *kernel, const struct w
     return kernel(c, &window, &value) == 1 ? value.v : HOLE;
 }
 
-bool sum_row(struct range_call *c, const struct timeline *t, bool average, range_kernel *kernel,
-             double *v)
+int sum_row(struct range_call *c, const struct timeline *t, bool average, range_kernel *kernel,
+            double *v)
 {
     const struct window_spec *spec = &c->window;
     if (c->all->nh || spec->anchored || spec->smoothed || c->all->nf == 0)
-        return false;
-    struct walk at = {.s = c->all};
+        return 0;
+    struct window_walk at = {.s = c->all};
     for (size_t step = 0; step < t->n; step += CHAINS) {
         struct windows w = {0};
         struct chains sums;
         size_t n = MIN(t->n - step, (size_t)CHAINS);
         for (size_t k = 0; k < n; k++) {
-            int64_t end = window_end(spec, timeline_at(t, step + k));
-            move(&at, end - spec->range_ms, end);
+            window_walk_to(&at, spec, timeline_at(t, step + k));
             w.from[k] = at.from;
             w.n[k] = at.to - at.from;
         }
@@ -98,5 +85,5 @@ bool sum_row(struct range_call *c, const struct timeline *t, bool average, range
             v[step + k] = w.n[k] && !isfinite(sum) ? careful(c, kernel, &w, k) : sum;
         }
     }
-    return true;
+    return 1;
 }
