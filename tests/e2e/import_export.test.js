@@ -301,7 +301,7 @@ describe("export and import of spans and logs", () => {
     const wrong = `${text.logs.trimEnd()}\n{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"timeUnixNano":7,"traceId":5}]}]}]}\n`;
     const { code, stderr } = await telltale(["import", "--data", data, "--format", "otlp-json", "-"], wrong);
     assert.equal(code, 1);
-    assert.match(stderr, new RegExp(`^300 samples.*\n.*<stdin>: line ${wrong.trimEnd().split("\n").length}: `, "m"));
+    assert.match(stderr, new RegExp(`^300 rows imported\n.*<stdin>: line ${wrong.trimEnd().split("\n").length}: `, "m"));
     assert.equal(rows(await from(["--data", data], "logs")).length, 300);
   });
 
