@@ -350,6 +350,52 @@ static void test_otlp_has_them_once(void **state)
     otlp_sink_done(&sink);
 }
 
+static size_t exemplars_of_a_hundred(void (*record)(void))
+{
+    otlp_sink_init(&sink);
+    start(TT_EXEMPLARS_DEFAULT);
+    tt_metric_reader_options o = {.size = sizeof o, .interval_ms = 3600000};
+    o.exporter = otlp_sink_exporter(&sink);
+    tt_metric_reader *reader = tt_metric_reader_start(provider, &o);
+    tt_token token = tt_context_enter(sampled);
+    for (int i = 0; i < 100; i++)
+        record();
+    tt_leave(token);
+    assert_int_equal(tt_metric_reader_flush(reader, 10000), TT_OK);
+    size_t n = 0;
+    for (const char *p = sink.json.p; (p = strstr(p, "\"spanId\"")); p++)
+        n++;
+    assert_int_equal(tt_metric_reader_stop(reader, 1000), TT_OK);
+    otlp_sink_done(&sink);
+    return n;
+}
+
+static void count(void)
+{
+    tt_counter_add(tt_counter_new(meter, "c", NULL), 1, NULL, 0);
+}
+
+static void record_in_two_buckets(void)
+{
+    tt_histogram *h = tt_histogram_new(meter, "h", NULL);
+    tt_histogram_record(h, 1, NULL, 0);
+    tt_histogram_record(h, 7, NULL, 0);
+}
+
+static void record_exponentially(void)
+{
+    tt_instrument_options o = {.size = sizeof o, .exponential = true};
+    tt_histogram_record(tt_histogram_new(meter, "e", &o), 1, NULL, 0);
+}
+
+static void test_reservoirs_are_those_of_the_aggregations(void **state)
+{
+    (void)state;
+    assert_int_equal(exemplars_of_a_hundred(count), 1);
+    assert_int_equal(exemplars_of_a_hundred(record_in_two_buckets), 2);
+    assert_int_equal(exemplars_of_a_hundred(record_exponentially), 20);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -367,6 +413,7 @@ int main(void)
         TEST(test_view_chooses_the_reservoir),
         TEST(test_program_chooses_the_exemplars),
         TEST(test_values_of_a_handle_are_offered_with_its_attributes),
+        TEST(test_reservoirs_are_those_of_the_aggregations),
         TEST(test_otlp_has_them_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -155,6 +155,22 @@ static void test_meter_of_any_name_works(void **state)
     otlp_sink_has(&sink, "\"scope\":{\"name\":\"\",\"version\":\"\"");
 }
 
+static void test_conflicting_instruments_work_and_are_told(void **state)
+{
+    (void)state;
+    uint64_t before = tt_problem_count(TT_PROBLEM_CONFLICT);
+    tt_instrument_options o = {.size = sizeof o, .unit = "By"};
+    tt_counter_add(tt_counter_new(meter, "same", NULL), 11, NULL, 0);
+    tt_gauge_set(tt_gauge_new(meter, "same", NULL), 22, NULL, 0);
+    tt_counter_add(tt_counter_new(meter, "same", &o), 33, NULL, 0);
+    assert_int_equal(tt_problem_count(TT_PROBLEM_CONFLICT) - before, 2);
+    flush();
+    assert_int_equal(sink.items, 3);
+    otlp_sink_has(&sink, "\"asInt\":\"11\"");
+    otlp_sink_has(&sink, "\"asInt\":\"22\"");
+    otlp_sink_has(&sink, "\"asInt\":\"33\"");
+}
+
 static void test_units_are_checked_and_descriptions_are_not(void **state)
 {
     (void)state;
@@ -243,6 +259,8 @@ int main(void)
         TEST(test_many_series_are_sent_in_one_request),
         TEST(test_reader_needs_an_exporter),
         TEST(test_meter_of_any_name_works),
+        TEST(test_conflicting_instruments_work_and_are_told),
+        TEST(test_conflicting_instruments_work_and_are_told),
         TEST(test_units_are_checked_and_descriptions_are_not),
         TEST(test_providers_share_no_configuration),
         TEST(test_environment_sets_interval_and_timeout),
