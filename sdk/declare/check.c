@@ -44,6 +44,7 @@ static const struct {
     {"producers", LIST},
     {"loggers", LIST},
     {"meters", LIST},
+    {"tracers", LIST},
     {"boundaries", LIST},
     {"attributes", LIST | MAP},
     {"detectors", LIST | MAP}, // a map in format 0.4
@@ -59,6 +60,7 @@ static const struct {
     {"cardinality_limits", MAP},
     {"meter_configurator/development", MAP},
     {"logger_configurator/development", MAP},
+    {"tracer_configurator/development", MAP},
     {"default_config", MAP},
     {"config", MAP},
     {"selector", MAP},
@@ -82,6 +84,10 @@ static const struct {
     {"local_parent_not_sampled", MAP},
     {"telltale", MAP},
     {"self_metrics", TRUTH},
+    {"logs", MAP},
+    {"masks", LIST},
+    {"mask_keys", LIST},
+    {"enrich", LIST},
 };
 
 static const char *wanted(unsigned types)

@@ -44,6 +44,27 @@ int64_t create_count(struct create *c, const tt_value *map, const char *name, in
     return otherwise;
 }
 
+/* --- switches -------------------------------------------------------------------------------- */
+
+bool create_is_on(const tt_value *config)
+{
+    return !tt_property_bool(config, "disabled", !tt_property_bool(config, "enabled", true));
+}
+
+void create_switches(struct create *c, const tt_value *configurator, const char *key,
+                     int (*put)(struct create *c, const char *pattern, bool on))
+{
+    const tt_value *list = tt_property(configurator, key);
+    bool all = create_is_on(tt_property(configurator, "default_config"));
+    int rc = all ? TT_OK : put(c, "*", false);
+    for (size_t i = list && list->type == TT_TYPE_ARRAY ? list->n : 0; i > 0 && rc == TT_OK; i--) {
+        const tt_value *item = &list->as.items[i - 1];
+        rc = put(c, tt_property_text(item, "name"), create_is_on(tt_property(item, "config")));
+    }
+    if (rc != TT_OK)
+        create_complain(c, rc, "a configurator names what is on or off", key);
+}
+
 /* --- propagators ----------------------------------------------------------------------------- */
 
 static unsigned propagator_bit(struct create *c, struct str name)

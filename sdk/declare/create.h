@@ -25,6 +25,14 @@ bool create_component_of(struct create *c, const tt_value *v, const char **out_n
 /* As tt_property_int, but told and left out when it is below 0. `otherwise` for null. */
 int64_t create_count(struct create *c, const tt_value *map, const char *name, int64_t otherwise);
 
+/* {enabled: false}, or as older formats have it {disabled: true}, is off. */
+bool create_is_on(const tt_value *config);
+
+/* {default_config: …, meters: [{name: a*, config: …}]}: calls `put` so that of the list the first
+ * that fits a name holds, where the last call does. `list`: the list's key. */
+void create_switches(struct create *c, const tt_value *configurator, const char *list,
+                     int (*put)(struct create *c, const char *pattern, bool on));
+
 /* Complains of each value of another type than its key has; what reads it takes it as left out. */
 void create_check_types(struct create *c);
 

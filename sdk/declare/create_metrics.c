@@ -194,25 +194,9 @@ static enum tt_view_matching matching_of(struct create *c, const char *mode)
     return TT_VIEWS_INDEPENDENT;
 }
 
-/* {disabled: true}, or as newer formats have it {enabled: false}. */
-static bool is_on(const tt_value *config, bool otherwise)
+static int switch_meters(struct create *c, const char *pattern, bool on)
 {
-    return !tt_property_bool(config, "disabled", !tt_property_bool(config, "enabled", otherwise));
-}
-
-/* Of several calls the last that fits holds, and of the list the first. */
-static void switch_meters(struct create *c, const tt_value *configurator)
-{
-    const tt_value *list = tt_property(configurator, "meters");
-    bool all = is_on(tt_property(configurator, "default_config"), true);
-    int rc = all ? TT_OK : tt_meter_provider_switch(c->sdk->meters, "*", false);
-    for (size_t i = list && list->type == TT_TYPE_ARRAY ? list->n : 0; i > 0 && rc == TT_OK; i--) {
-        const tt_value *item = &list->as.items[i - 1];
-        bool on = is_on(tt_property(item, "config"), true);
-        rc = tt_meter_provider_switch(c->sdk->meters, tt_property_text(item, "name"), on);
-    }
-    if (rc != TT_OK)
-        create_complain(c, rc, "a meter_configurator names meters, which are on or off", NULL);
+    return tt_meter_provider_switch(c->sdk->meters, pattern, on);
 }
 
 void create_meters(struct create *c, const tt_value *provider)
@@ -234,7 +218,8 @@ void create_meters(struct create *c, const tt_value *provider)
         create_complain(c, TT_ERR_NOMEM, NULL, NULL);
         return;
     }
-    switch_meters(c, tt_property(provider, "meter_configurator/development"));
+    create_switches(c, tt_property(provider, "meter_configurator/development"), "meters",
+                    switch_meters);
     create_views(c, tt_property(provider, "views")); // they hold for what is made after them
     for (size_t i = 0; readers && readers->type == TT_TYPE_ARRAY && i < readers->n; i++)
         add_reader(c, &readers->as.items[i]);

@@ -134,12 +134,14 @@ static struct str key_of(const struct buf *keys, const struct label *l)
     return l->n && !buf_failed(keys) ? str_of(keys->p + l->at, l->n) : (struct str){0};
 }
 
-static size_t read_labels(struct label *labels, struct buf *keys, const struct attr_set *attrs,
-                          enum prometheus_labels_of of, struct prometheus_form form)
+/* Behind the `n` that are there; how many there are then. */
+static size_t read_labels(struct label *labels, size_t n, struct buf *keys,
+                          const struct attr_set *attrs, enum prometheus_labels_of of,
+                          struct prometheus_form form)
 {
-    size_t n = 0;
+    size_t max = n + ATTRS_MAX;
     const char *p = attrs->packed, *end = p + attrs->bytes;
-    for (; n < ATTRS_MAX && attr_next(&p, end, &labels[n].attr); n++) {
+    for (; n < max && attr_next(&p, end, &labels[n].attr); n++) {
         labels[n].at = keys->n;
         put_key(keys, str_of(labels[n].attr.key, labels[n].attr.key_n), of, form);
         labels[n].n = keys->n - labels[n].at;
@@ -207,12 +209,30 @@ static void put_label(struct buf *out, struct label *labels, size_t i, size_t n,
     buf_done(&value);
 }
 
+/* What the series has a label of its own for is left out. */
+static size_t read_constants(struct label *labels, size_t n, struct buf *keys,
+                             enum prometheus_labels_of of, struct prometheus_form form)
+{
+    size_t all = read_labels(labels, n, keys, form.constants, of, form), kept = n;
+    for (size_t i = n; i < all; i++) {
+        struct str key = key_of(keys, &labels[i]);
+        size_t k = 0;
+        while (k < n && !str_eq(key, key_of(keys, &labels[k])))
+            k++;
+        if (k == n)
+            labels[kept++] = labels[i];
+    }
+    return kept;
+}
+
 void prometheus_labels(struct buf *out, const struct attr_set *attrs, enum prometheus_labels_of of,
                        struct prometheus_form form)
 {
-    struct label labels[ATTRS_MAX];
-    struct buf keys = BUF_MAX(2 * ATTR_SET_BYTES_MAX);
-    size_t n = read_labels(labels, &keys, attrs, of, form);
+    struct label labels[2 * ATTRS_MAX];
+    struct buf keys = BUF_MAX(4 * ATTR_SET_BYTES_MAX);
+    size_t n = read_labels(labels, 0, &keys, attrs, of, form);
+    if (form.constants && (of == LABELS_OF_SERIES || of == LABELS_OF_HISTOGRAM))
+        n = read_constants(labels, n, &keys, of, form);
     for (size_t i = 0; i < n && !buf_failed(&keys); i++) {
         if (!labels[i].joined)
             put_label(out, labels, i, n, &keys, form);

@@ -14,9 +14,11 @@ struct prometheus_form {
     bool proto;         /* labels as messages, not as text */
     bool without_scope; /* the scope has no labels that those of a series could be taken for */
     bool total;         /* counters end in _total, whatever `names` say */
+    /* Attributes that a series has unless it has others of their names; NULL: none. */
+    const struct attr_set *constants;
 };
 
-/* Above 0, and another for each form. */
+/* Above 0, and another for each form, whatever its constants. */
 static inline uint8_t prometheus_form_id(struct prometheus_form f)
 {
     return (uint8_t)(1 + f.names + 4 * f.escaping + 16 * f.proto + 32 * f.without_scope +

@@ -277,10 +277,12 @@ static int render(tt_meter_provider *p, const tt_prometheus_options *options, st
     if (!w.point)
         return TT_ERR_NOMEM;
     int64_t began = w.inside->collect_begin(p);
+    int rc = constants_prepare(&w);
     w.target = !w.options.without_target && p->resource->set->n;
     if (w.target)
         w.format->target(&w, p->resource->set);
-    int rc = put_streams(&w);
+    if (rc == TT_OK)
+        rc = put_streams(&w);
     w.inside->collect_end(p);
     w.format->end(&w);
     out->failed |= buf_failed(&w.part);

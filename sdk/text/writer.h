@@ -49,6 +49,10 @@ struct writer {
     struct buf part;     /* protobuf: scratch */
 };
 
+/* Has the form say what the options say of the resource's attributes. Under the collect lock.
+ * TT_ERR_NOMEM; TT_ERR_LIMIT when the provider was asked for more than 127 such forms. */
+int constants_prepare(struct writer *w);
+
 /* "counter", "gauge" or "histogram". */
 const char *prometheus_type(const struct stream *s);
 

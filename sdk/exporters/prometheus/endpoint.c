@@ -24,8 +24,9 @@ static const size_t ANSWER_MAX = (size_t)64 << 20;
 struct tt_prometheus_endpoint {
     tt_meter_provider *provider; /* borrowed */
     tt_prometheus_endpoint_options options;
-    char *token;             /* owned; NULL: none */
-    char *certificate, *key; /* owned; PEM, NULL: HTTP */
+    char *token;                                     /* owned; NULL: none */
+    char *resource_labels, *without_resource_labels; /* owned; NULL: none */
+    char *certificate, *key;                         /* owned; PEM, NULL: HTTP */
     struct MHD_Daemon *daemon;
     struct connections connections; /* the daemon's thread's */
     uint16_t port;
@@ -152,6 +153,8 @@ static enum MHD_Result answer_metrics(tt_prometheus_endpoint *e, struct MHD_Conn
         .escaping = accepted.escaping,
         .without_scope = e->options.without_scope,
         .without_target = e->options.without_target,
+        .resource_labels = e->resource_labels,
+        .without_resource_labels = e->without_resource_labels,
     };
     char *text;
     size_t n;
@@ -356,6 +359,20 @@ static int listen_on(tt_prometheus_endpoint *e, const char *host, uint16_t port)
     return TT_OK;
 }
 
+static bool copy_text(const char *given, char **out)
+{
+    *out = given ? str_dup(str_c(given)) : NULL;
+    return !given || *out;
+}
+
+static bool copy_texts(tt_prometheus_endpoint *e)
+{
+    const tt_prometheus_endpoint_options *o = &e->options;
+    return copy_text(o->bearer_token, &e->token) &&
+           copy_text(o->resource_labels, &e->resource_labels) &&
+           copy_text(o->without_resource_labels, &e->without_resource_labels);
+}
+
 int tt_prometheus_endpoint_start(tt_meter_provider *provider,
                                  const tt_prometheus_endpoint_options *options,
                                  tt_prometheus_endpoint **out)
@@ -371,8 +388,7 @@ int tt_prometheus_endpoint_start(tt_meter_provider *provider,
         return TT_ERR_NOMEM;
     e->provider = provider;
     e->options = o;
-    e->token = o.bearer_token ? str_dup(str_c(o.bearer_token)) : NULL;
-    int rc = o.bearer_token && !e->token ? TT_ERR_NOMEM : read_tls(e);
+    int rc = copy_texts(e) ? read_tls(e) : TT_ERR_NOMEM;
     if (rc == TT_OK)
         rc = listen_on(e, choose_host(&o), port);
     if (rc == TT_OK) {
@@ -397,6 +413,8 @@ void tt_prometheus_endpoint_stop(tt_prometheus_endpoint *e)
     if (e->daemon)
         MHD_stop_daemon(e->daemon);
     free(e->token);
+    free(e->resource_labels);
+    free(e->without_resource_labels);
     free(e->certificate);
     free(e->key);
     free(e);

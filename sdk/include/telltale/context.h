@@ -70,7 +70,7 @@ typedef struct tt_token {
 } tt_token;
 
 /* Makes a span, or a context, current in this thread until tt_leave gives back the token. Pairs
- * nest; both are of one thread. The context must live until then. */
+ * nest; both are of one thread. The context must live until then. A span {0} changes nothing. */
 TT_API tt_token tt_span_enter(tt_span span);
 TT_API tt_token tt_context_enter(tt_context *c);
 TT_API void tt_leave(tt_token token);

@@ -60,7 +60,7 @@ typedef struct tt_init_options {
     const char *traces_exporter;  /* OTEL_TRACES_EXPORTER; otlp */
     const char *metrics_exporter; /* OTEL_METRICS_EXPORTER; prometheus */
     const char *logs_exporter;    /* OTEL_LOGS_EXPORTER; otlp */
-    unsigned log_masks;           /* of enum tt_mask */
+    unsigned log_masks;           /* of enum tt_mask; beside those of a configuration file */
     int64_t exit_timeout_ms;      /* how long exit() may be held up: 2000; below 0: not at all */
     bool quiet;                   /* tt_init does not have problems written to stderr, see there */
     bool self_metrics; /* metrics of the SDK itself (self.h). OTEL_C_SELF_METRICS; false */

@@ -134,6 +134,9 @@ TT_API int tt_logger_provider_shutdown(tt_logger_provider *provider, int64_t tim
 TT_API void tt_logger_provider_free(tt_logger_provider *provider);
 TT_API uint64_t tt_logger_provider_lost(const tt_logger_provider *provider);
 
+/* Has it hide these as well, of enum tt_mask. Not while a thread logs. */
+TT_API void tt_logger_provider_mask(tt_logger_provider *provider, unsigned masks);
+
 TT_API tt_logger *tt_logger_get(tt_logger_provider *provider, const char *name,
                                 const char *version);
 TT_API tt_logger *tt_logger_get_scope(tt_logger_provider *provider, const tt_scope *scope);
@@ -148,8 +151,8 @@ typedef struct tt_logger_config {
     bool trace_based;       /* records of a span that is not sampled are left out */
 } tt_logger_config;
 
-/* For loggers of this name, or with "http*" of names that begin so: those there are and those to
- * come; a later call holds over an earlier one. */
+/* For loggers whose name fits the pattern (* is any text, ? any character): those there are and
+ * those to come; a later call holds over an earlier one. */
 TT_API int tt_logger_provider_configure(tt_logger_provider *provider, const char *name,
                                         const tt_logger_config *config);
 

@@ -31,6 +31,7 @@ typedef struct tt_prometheus_endpoint_options {
     /* Files with a certificate (and what leads to its root) and its key, in PEM: then it serves
      * HTTPS alone. NULL: HTTP. Read at the start; the key must not be encrypted. */
     const char *tls_certificate, *tls_key;
+    const char *resource_labels, *without_resource_labels; /* see tt_prometheus_options; copied */
 } tt_prometheus_endpoint_options;
 
 /* The options with their defaults, to be changed. */

@@ -41,6 +41,10 @@ typedef struct tt_prometheus_options {
     bool without_scope;  /* leaves the labels otel_scope_name and otel_scope_version out */
     bool without_target; /* leaves the metric target_info out */
     enum tt_prometheus_escaping escaping;
+    /* Attributes of the resource that become labels of every series, too, unless it has one of that
+     * name itself: patterns of names with commas between, "service.*,host.name", * for any text and
+     * ? for any character. NULL: none. And those which do not although they fit; NULL: none. */
+    const char *resource_labels, *without_resource_labels;
 } tt_prometheus_options;
 
 /* The value of Content-Type for a format. */

@@ -229,6 +229,15 @@ TT_API tt_tracer *tt_tracer_get(tt_tracer_provider *provider, const char *name,
                                 const char *version);
 TT_API tt_tracer *tt_tracer_get_scope(tt_tracer_provider *provider, const tt_scope *scope);
 
+/* Switches the tracers off or on whose name fits the pattern (* is any text, ? any character),
+ * those to come included; of several calls the last that fits holds. Spans of a tracer that is off
+ * are not recorded, and what begins within them belongs to their parent. TT_ERR_NOMEM. */
+TT_API int tt_tracer_provider_switch(tt_tracer_provider *provider, const char *tracer, bool on);
+
+/* Whether spans of the tracer may go anywhere: it is on, its provider has an exporter or processor
+ * and was not shut down. */
+TT_API bool tt_tracer_is_enabled(const tt_tracer *tracer);
+
 /* --- spans --- */
 
 typedef struct tt_span_options {

@@ -10,7 +10,7 @@
 #include "core/options.h"
 #include "core/problem.h"
 #include "init/init.h"
-#include "telltale/init.h"
+#include "telltale//init.h"
 
 enum { EXPORTERS_MAX = TT_SDK_READERS_MAX, NAME_BYTES = 64 };
 
@@ -242,11 +242,13 @@ static int make_all(tt_sdk *sdk, const tt_init_options *o)
 static int make_from_file(tt_sdk *sdk, const tt_init_options *o, const char *path)
 {
     tt_component c;
-    (void)o;
-    if (tt_component_find(TT_COMPONENT_CONFIGURATION, "file", &c) == TT_OK)
-        return c.make.configuration(c.arg, path, sdk);
-    problem(TT_PROBLEM_MISUSE, "a configuration file needs libtelltale-config", path);
-    return TT_ERR_INVALID;
+    if (tt_component_find(TT_COMPONENT_CONFIGURATION, "file", &c) != TT_OK) {
+        problem(TT_PROBLEM_MISUSE, "a configuration file needs libtelltale-config", path);
+        return TT_ERR_INVALID;
+    }
+    int rc = c.make.configuration(c.arg, path, sdk);
+    tt_logger_provider_mask(sdk->loggers, o->log_masks);
+    return rc;
 }
 
 int tt_sdk_new(const tt_init_options *options, tt_sdk *out)

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "core/clock.h"
 #include "core/env.h"
+#include "core/glob.h"
 #include "core/options.h"
 #include "core/problem.h"
 #include "core/text.h"
@@ -73,13 +74,20 @@ static tt_resource *resource_of(const tt_logger_provider_options *o)
     return all;
 }
 
+void tt_logger_provider_mask(tt_logger_provider *p, unsigned masks)
+{
+    if (!p)
+        return;
+    p->masks.kinds |= masks;
+    p->masked = p->masks.kinds || p->masks.keys;
+    p->plain = !p->masked && !p->enrich && !p->processors_n && !p->value_bytes_max;
+}
+
 static bool fill(tt_logger_provider *p, const tt_logger_provider_options *o)
 {
     p->level = o->exporter.send || o->processors_n ? choose_level(o, p->batcher.resource)
                                                    : (int)TT_SEVERITY_OFF;
-    p->masks.kinds = o->masks;
     p->masks.keys = o->mask_keys ? text_dup(o->mask_keys) : NULL;
-    p->masked = o->masks || o->mask_keys;
     p->enrich = o->enrich;
     p->trace_based = o->trace_based;
     p->attributes_max = env_limit(o->attributes_max, "OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT",
@@ -96,7 +104,7 @@ static bool fill(tt_logger_provider *p, const tt_logger_provider_options *o)
         memcpy(p->processors, o->processors, n * sizeof *p->processors);
     p->processors_n = n;
     prepare_enrichment(p);
-    p->plain = !p->masked && !p->enrich && !p->processors_n && !p->value_bytes_max;
+    tt_logger_provider_mask(p, o->masks);
     return true;
 }
 
@@ -206,10 +214,7 @@ void tt_logger_provider_pipeline(tt_logger_provider *p, tt_pipeline *out)
 
 static bool rule_is_for(const struct logger_rule *r, const struct logger *l)
 {
-    struct str pattern = str_c(r->name), name = str_c(l->source.scope.name);
-    if (str_ends(pattern, STR("*")))
-        return str_starts(name, str_sub(pattern, 0, pattern.n - 1));
-    return str_eq(pattern, name);
+    return glob_fits(str_c(r->name), str_c(l->source.scope.name));
 }
 
 static void apply(const tt_logger_provider *p, struct logger *l, const tt_logger_config *c)

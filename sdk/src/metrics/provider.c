@@ -205,6 +205,11 @@ void tt_meter_provider_free(tt_meter_provider *p)
         free(s);
     }
     view_free_all(p);
+    for (struct text_form *f = p->text_forms, *next; f; f = next) {
+        next = f->next;
+        free(f->constants);
+        free(f);
+    }
     tt_resource_free(p->resource);
     mutex_done(&p->collect);
     mutex_done(&p->lock);

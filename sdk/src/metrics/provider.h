@@ -26,6 +26,14 @@ struct tt_meter {
     uint8_t text_form;
 };
 
+/* How labels are written that have some of the resource's among them; libtelltale-text's. */
+struct text_form {
+    struct text_form *next;     /* the last made first */
+    struct attr_set *constants; /* owned */
+    uint8_t plain;              /* the form they are added to */
+    uint8_t id;
+};
+
 /* Series stand in blocks of whole cache lines. */
 enum { SLAB_SERIES = 63 };
 struct series_slab {
@@ -40,6 +48,7 @@ struct tt_meter_provider {
     struct mutex collect; /* one collection at a time; callbacks run and are freed under it */
     uint32_t collection;  /* its number */
     const tt_collection_watch *watch; /* borrowed; NULL: none */
+    struct text_form *text_forms;     /* owned; guarded by it, too */
 
     struct mutex lock; /* guards all lists and the tables of streams */
     struct callback *callbacks, **callbacks_end;
@@ -49,7 +58,7 @@ struct tt_meter_provider {
 
     struct view *views;
     struct reader_defaults *readers;
-    struct meter_switch *switches;
+    struct scope_switch *switches;
     struct series_slab *slabs;
 
     /* never changed */

@@ -7,6 +7,7 @@
 #include "core/glob.h"
 #include "core/options.h"
 #include "core/problem.h"
+#include "core/switches.h"
 #include "core/text.h"
 #include "metrics/provider.h"
 #include "metrics/stream.h"
@@ -203,10 +204,7 @@ void view_free_all(tt_meter_provider *p)
         next = v->next;
         view_free(v);
     }
-    for (struct meter_switch *s = p->switches, *next; s; s = next) {
-        next = s->next;
-        free(s);
-    }
+    switches_free(p->switches);
     for (struct reader_defaults *r = p->readers, *next; r; r = next) {
         next = r->next;
         free(r);
@@ -323,10 +321,7 @@ unsigned view_add_reader(tt_meter_provider *p, const tt_stream_defaults *given)
 
 bool view_meter_is_on(const tt_meter_provider *p, const char *name)
 {
-    const struct meter_switch *s = p->switches;
-    while (s && !glob_fits(str_c(s->pattern), str_c(name)))
-        s = s->next;
-    return !s || s->on;
+    return switches_say(p->switches, name);
 }
 
 /* Handles lead straight to their series, so each is told. */
@@ -340,33 +335,15 @@ static void steer(struct stream *st)
     }
 }
 
-/* In front of the others, in the place of an older one of its pattern. */
-static void put_first(tt_meter_provider *p, struct meter_switch *s)
-{
-    struct meter_switch **at = &p->switches;
-    while (*at && strcmp((*at)->pattern, s->pattern) != 0)
-        at = &(*at)->next;
-    struct meter_switch *old = *at;
-    if (old) {
-        *at = old->next;
-        free(old);
-    }
-    s->next = p->switches;
-    p->switches = s;
-}
-
 int tt_meter_provider_switch(tt_meter_provider *p, const char *pattern, bool on)
 {
     if (!p || !pattern)
         return TT_ERR_INVALID;
-    size_t n = strlen(pattern) + 1;
-    struct meter_switch *s = malloc(sizeof *s + n);
+    struct scope_switch *s = switch_new(pattern, on);
     if (!s)
         return TT_ERR_NOMEM;
-    s->on = on;
-    memcpy(s->pattern, pattern, n);
     mutex_lock(&p->lock);
-    put_first(p, s);
+    switches_put(&p->switches, s);
     for (tt_meter *m = p->meters; m; m = m->next)
         atomic_set_relaxed(&m->on, view_meter_is_on(p, m->scope.name));
     for (struct stream *st = p->streams; st; st = st->next)

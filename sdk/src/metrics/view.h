@@ -17,13 +17,6 @@ struct view {
     tt_view is;        /* its texts and lists are owned */
 };
 
-/* A switch of meters, see tt_meter_provider_switch. */
-struct meter_switch {
-    struct meter_switch *next; /* the last set first */
-    bool on;
-    char pattern[];
-};
-
 /* Whether the view chooses the instrument. Under the provider's lock. */
 bool view_matches(const struct view *v, const struct instrument *i);
 

@@ -165,7 +165,8 @@ static inline void set_current(tt_token now)
 tt_token tt_span_enter(tt_span span)
 {
     tt_token before = current_context;
-    set_current((tt_token){span, before.context});
+    if (span.memory)
+        set_current((tt_token){span, before.context});
     return before;
 }
 

@@ -278,6 +278,22 @@ static NO_INLINE tt_span start_child(tt_tracer *t, const char *name, const tt_sp
     return start_full(t, &parent, &own, name, o, decision, &sampled.more);
 }
 
+/* Of a tracer that is off: no span of its own, but one that stands for its parent, so that those
+ * which begin within it are the parent's children. */
+static COLD NO_INLINE tt_span start_off(tt_tracer *t, const char *name, const tt_span_options *o)
+{
+    static const tt_sampled none;
+    struct parent parent;
+    uint64_t ids[3];
+    if (!find_parent(&parent, o))
+        return (tt_span){0};
+    if (parent.state_n)
+        return start_full(t, &parent, &parent.span, name, o, TT_DROP, &none);
+    memcpy(ids, parent.span.trace_id, sizeof parent.span.trace_id);
+    memcpy(ids + 2, parent.span.span_id, sizeof parent.span.span_id);
+    return light_start(ids[0], ids[1], ids[2], parent.span.flags);
+}
+
 static inline bool is_root(const tt_span_options *o)
 {
     return o->root || (!o->parent && !current_context.span.memory && !current_context.context);
@@ -302,6 +318,8 @@ tt_span tt_span_start(tt_tracer *t, const char *name, const tt_span_options *opt
         return (tt_span){0};
     if (UNLIKELY(options && o->size != sizeof *o))
         return start_with_copy(t, name, o);
+    if (UNLIKELY(atomic_get_relaxed(&t->off)))
+        return start_off(t, name, o);
     name = name ? name : "";
     if (LIKELY(tracer_provider(t)->root_is_quick && random_state.seeded && is_root(o)))
         return start_root(t, name, o);

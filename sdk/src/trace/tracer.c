@@ -152,6 +152,7 @@ void tt_tracer_provider_free(tt_tracer_provider *p)
     if (!batcher_done(&p->batcher))
         return;
     tt_sampler_free(p->options.sampler);
+    switches_free(p->switches);
     free(p->processors);
     free(p);
 }
@@ -175,11 +176,20 @@ static void make_view(tt_tracer *t, const tt_scope *scope)
     mutex_unlock(lock);
 }
 
+static void ask_switches(tt_tracer_provider *p, tt_tracer *t)
+{
+    mutex_lock(&p->batcher.lock);
+    atomic_set_relaxed(&t->off, !switches_say(p->switches, t->source.scope.name));
+    mutex_unlock(&p->batcher.lock);
+}
+
 tt_tracer *tt_tracer_get_scope(tt_tracer_provider *p, const tt_scope *scope)
 {
     tt_tracer *t = p && scope ? batcher_source(&p->batcher, scope, sizeof *t) : NULL;
     if (t && p->options.processors_n)
         make_view(t, scope);
+    if (t)
+        ask_switches(p, t);
     return t;
 }
 
@@ -187,4 +197,28 @@ tt_tracer *tt_tracer_get(tt_tracer_provider *p, const char *name, const char *ve
 {
     tt_scope scope = {.name = name, .version = version};
     return tt_tracer_get_scope(p, &scope);
+}
+
+int tt_tracer_provider_switch(tt_tracer_provider *p, const char *pattern, bool on)
+{
+    if (!p || !pattern)
+        return TT_ERR_INVALID;
+    struct scope_switch *s = switch_new(pattern, on);
+    if (!s)
+        return TT_ERR_NOMEM;
+    mutex_lock(&p->batcher.lock);
+    switches_put(&p->switches, s);
+    for (struct source *at = p->batcher.sources; at; at = at->next)
+        atomic_set_relaxed(&CONTAINER_OF(at, tt_tracer, source)->off,
+                           !switches_say(p->switches, at->scope.name));
+    mutex_unlock(&p->batcher.lock);
+    return TT_OK;
+}
+
+bool tt_tracer_is_enabled(const tt_tracer *t)
+{
+    if (!t || atomic_get_relaxed(&t->off))
+        return false;
+    tt_tracer_provider *p = tracer_provider(t);
+    return p->records && !atomic_get_relaxed(&p->shut_down);
 }

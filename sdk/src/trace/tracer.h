@@ -4,10 +4,12 @@
 
 #include "base/compiler.h"
 #include "core/batcher.h"
+#include "core/switches.h"
 #include "telltale/trace.h"
 
 struct tt_tracer {
     struct source source; /* first: tracers are made as sources */
+    atomic_bool off;      /* its spans only hand on their parents' context */
     /* For processors, when there are any: the scope once more, as programs know it. */
     tt_scope view;
     tt_resource *view_attrs; /* owned */
@@ -22,6 +24,7 @@ struct tt_tracer_provider {
     uint64_t root_threshold; /* sampled from here on */
     const char *root_state;  /* their tracestate; NULL: none */
     atomic_bool shut_down;
+    struct scope_switch *switches; /* owned; guarded by the batcher's lock */
     struct batcher batcher;
 };
 

@@ -443,6 +443,68 @@ static void test_meters_are_switched(void **state)
     tt_sdk_free(&sdk);
 }
 
+static void test_tracers_are_switched(void **state)
+{
+    (void)state;
+    tt_sdk sdk;
+    assert_int_equal(create("file_format: \"1.0\"\n"
+                            "tracer_provider:\n"
+                            "  processors: [{simple: {exporter: {sink: }}}]\n"
+                            "  tracer_configurator/development:\n"
+                            "    default_config: {enabled: false}\n"
+                            "    tracers: [{name: one.off, config: {disabled: true}},\n"
+                            "              {name: one.*, config: {disabled: false}}]\n",
+                            &sdk),
+                     TT_OK);
+    assert_true(tt_tracer_is_enabled(tt_tracer_get(sdk.tracers, "one.on", NULL)));
+    assert_false(tt_tracer_is_enabled(tt_tracer_get(sdk.tracers, "one.off", NULL)));
+    assert_false(tt_tracer_is_enabled(tt_tracer_get(sdk.tracers, "two", NULL)));
+    tt_sdk_free(&sdk);
+}
+
+static void test_logs_are_masked_and_enriched(void **state)
+{
+    (void)state;
+    tt_sdk sdk;
+    assert_int_equal(create("file_format: \"1.0\"\n"
+                            "resource: {attributes: [{name: service.name, value: shop}]}\n"
+                            "logger_provider: {processors: [{simple: {exporter: {sink: }}}]}\n"
+                            "distribution: {telltale: {logs: {masks: [emails, tokens],\n"
+                            "  mask_keys: [iban, \"*.tax_id\"], enrich: [application]}}}\n",
+                            &sdk),
+                     TT_OK);
+    tt_attr attrs[] = {tt_str("iban", "DE02"), tt_str("user.tax_id", "77"), tt_str("kept", "66")};
+    tt_log(tt_logger_get(sdk.loggers, "l", NULL), TT_SEVERITY_ERROR, "ann@example.org +49301234567",
+           attrs, 3);
+    assert_int_equal(tt_sdk_flush(&sdk, 10000), TT_OK);
+    otlp_sink_has(&sink, "\"*** +49301234567\"");
+    otlp_sink_lacks(&sink, "DE02");
+    otlp_sink_lacks(&sink, "77");
+    otlp_sink_has(&sink, "66");
+    otlp_sink_has(&sink, "{\"key\":\"service.name\",\"value\":{\"stringValue\":\"shop\"}}]");
+    tt_sdk_free(&sdk);
+}
+
+static void test_too_many_keys_hide_all(void **state)
+{
+    (void)state;
+    static char long_key[40000], text[90000];
+    tt_sdk sdk;
+    memset(long_key, 'k', sizeof long_key - 1);
+    (void)snprintf(text, sizeof text,
+                   "file_format: \"1.0\"\n"
+                   "logger_provider: {processors: [{simple: {exporter: {sink: }}}]}\n"
+                   "distribution: {telltale: {logs: {mask_keys: [iban, %s, %s]}}}\n",
+                   long_key, long_key);
+    assert_int_equal(create(text, &sdk), TT_ERR_LIMIT);
+    tt_attr attr = tt_str("iban", "DE02");
+    tt_log(tt_logger_get(sdk.loggers, "l", NULL), TT_SEVERITY_ERROR, "m", &attr, 1);
+    assert_int_equal(tt_sdk_flush(&sdk, 10000), TT_OK);
+    otlp_sink_has(&sink, "\"key\":\"iban\"");
+    otlp_sink_lacks(&sink, "DE02");
+    tt_sdk_free(&sdk);
+}
+
 static void test_loggers_are_configured_by_name(void **state)
 {
     (void)state;
@@ -720,8 +782,10 @@ static void test_what_is_not_known_is_told_and_left_out(void **state)
         pulled,
         "tracer_provider: {sampler: {composite/development: {rule_based: {rules: [{}]}}}}",
         "tracer_provider: {limits: {event_count_limit: -1}}",
-        "tracer_provider: {tracer_configurator/development: {}}",
-        "logger_provider: {logger_configurator/development: {loggers: [{name: \"a*b\"}]}}",
+        "tracer_provider: {tracer_configurator/development: {tracers: [{}]}}",
+        "logger_provider: {logger_configurator/development: {loggers: [{}]}}",
+        "logger_provider: {}\ndistribution: {telltale: {logs: {masks: [everything]}}}",
+        "logger_provider: {}\ndistribution: {telltale: {logs: {mask_keys: [5]}}}",
         "meter_provider: {readers: [], meter_configurator/development: {meters: [{}]}}",
         "tracer_provider: {limits: {event_count_limit: many}}",
         "meter_provider: {readers: [{pull: {exporter: {nothing: }}}]}",
@@ -776,17 +840,42 @@ static void test_what_is_not_known_is_told_and_left_out(void **state)
     assert_int_equal(tt_config_create(NULL, &sdk), TT_ERR_INVALID);
 }
 
-static void test_init_takes_the_file_that_the_environment_names(void **state)
+/* To be removed by the caller. */
+static void name_a_file_of(const char *text, char path[sizeof "/tmp/otel-XXXXXX"])
 {
-    (void)state;
-    char path[] = "/tmp/otel-XXXXXX";
-    static const char text[] = "file_format: \"1.0\"\n"
-                               "tracer_provider: {processors: [{batch: {exporter: {sink: }}}]}\n";
+    memcpy(path, "/tmp/otel-XXXXXX", sizeof "/tmp/otel-XXXXXX");
     int fd = mkstemp(path);
-    assert_true(fd >= 0 && write(fd, text, sizeof text - 1) == sizeof text - 1);
+    assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
     (void)close(fd);
     assert_int_equal(tt_config_register(), TT_OK);
     assert_int_equal(setenv("OTEL_CONFIG_FILE", path, 1), 0);
+}
+
+static void test_masks_of_the_program_hold_beside_a_file(void **state)
+{
+    (void)state;
+    char path[sizeof "/tmp/otel-XXXXXX"];
+    name_a_file_of("file_format: \"1.0\"\n"
+                   "logger_provider: {processors: [{simple: {exporter: {sink: }}}]}\n"
+                   "distribution: {telltale: {logs: {masks: [phones]}}}\n",
+                   path);
+    tt_init_options o = {.size = sizeof o, .log_masks = TT_MASK_EMAILS};
+    assert_int_equal(tt_init(&o), TT_OK);
+    tt_log(tt_logger_global("l", NULL), TT_SEVERITY_ERROR, "ann@example.org +49301234567", NULL, 0);
+    assert_int_equal(tt_shutdown(10000), TT_OK);
+    otlp_sink_has(&sink, "\"*** ***\"");
+    tt_cleanup();
+    (void)unsetenv("OTEL_CONFIG_FILE");
+    (void)unlink(path);
+}
+
+static void test_init_takes_the_file_that_the_environment_names(void **state)
+{
+    (void)state;
+    char path[sizeof "/tmp/otel-XXXXXX"];
+    name_a_file_of("file_format: \"1.0\"\n"
+                   "tracer_provider: {processors: [{batch: {exporter: {sink: }}}]}\n",
+                   path);
     assert_int_equal(tt_init(NULL), TT_OK);
     tt_span_end(tt_span_start(tt_tracer_global("t", NULL), "by file", NULL));
     assert_null(tt_meter_provider_global());
@@ -821,6 +910,9 @@ int main(void)
         TEST(readers_have_producers),
         TEST(newer_format_is_read_and_told),
         TEST(meters_are_switched),
+        TEST(tracers_are_switched),
+        TEST(logs_are_masked_and_enriched),
+        TEST(too_many_keys_hide_all),
         TEST(limits_hold_for_logs),
         TEST(loggers_are_configured_by_name),
         TEST(limits_hold_for_events_and_links),
@@ -831,6 +923,7 @@ int main(void)
         TEST(views_say_what_becomes_of_instruments),
         TEST(endpoint_is_started_and_stopped),
         TEST(what_is_not_known_is_told_and_left_out),
+        TEST(masks_of_the_program_hold_beside_a_file),
         TEST(init_takes_the_file_that_the_environment_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include "prometheus/connections.h"
 #include "support/certs.h"
 #include "support/check.h"
+#include "telltale/component.h"
 #include "telltale/prometheus.h"
 
 static tt_meter_provider *provider;
@@ -402,9 +403,65 @@ static void test_protobuf_is_served_to_those_who_prefer_it(void **state)
     assert_memory_equal(body + length_bytes, name, sizeof name - 1);
 }
 
+/* --- by its name in a configuration --- */
+
+/* One served with the properties, of a provider with the attributes a and b. */
+static const char *ask_configured(tt_attr *properties, size_t n)
+{
+    tt_component c;
+    tt_pull pull;
+    tt_attr of_resource[] = {tt_str("a", "1"), tt_str("b", "2")};
+    tt_meter_provider_options o = {.size = sizeof o};
+    tt_resource *resource = tt_resource_new(of_resource, 2, NULL);
+    o.resource = resource;
+    provider = tt_meter_provider_new(&o);
+    tt_resource_free(resource);
+    tt_counter_add(tt_counter_new(tt_meter_get(provider, "t", NULL), "c.d", NULL), 7, NULL, 0);
+    assert_int_equal(tt_prometheus_register(), TT_OK);
+    assert_int_equal(tt_component_find(TT_COMPONENT_PULL, "prometheus/development", &c), TT_OK);
+    tt_value map = tt_value_map(properties, n);
+    assert_int_equal(c.make.pull(c.arg, provider, &map, &pull), TT_OK);
+    endpoint = pull.arg;
+    const char *answer = ask("GET /metrics", "");
+    pull.stop(pull.arg);
+    tt_meter_provider_free(provider);
+    return answer;
+}
+
+static void test_configuration_names_attributes_of_the_resource(void **state)
+{
+    (void)state;
+    tt_value all[] = {tt_value_str("*")}, b[] = {tt_value_str("b")};
+    tt_attr filter[] = {tt_attr_of("included", tt_value_array(all, 1)),
+                        tt_attr_of("excluded", tt_value_array(b, 1))};
+    tt_attr p[] = {tt_int("port", 0), tt_str("host", "127.0.0.1"),
+                   tt_attr_of("with_resource_constant_labels", tt_value_map(filter, 2))};
+    check_has(ask_configured(p, 3), "\nc_d_total{otel_scope_name=\"t\",a=\"1\"} 7\n");
+    p[2] = tt_attr_of("resource_constant_labels", tt_value_map(filter + 1, 1));
+    check_has(ask_configured(p, 3), "\nc_d_total{otel_scope_name=\"t\",a=\"1\"} 7\n");
+    check_has(ask_configured(p, 2), "\nc_d_total{otel_scope_name=\"t\"} 7\n");
+}
+
+static void test_configuration_of_older_and_newer_formats_is_read(void **state)
+{
+    (void)state;
+    tt_attr old[] = {tt_int("port", 0), tt_str("host", "127.0.0.1"),
+                     tt_bool("without_scope_info", true),
+                     tt_bool("without_target_info/development", true),
+                     tt_str("translation_strategy", "UnderscoreEscapingWithoutSuffixes")};
+    tt_attr new[] = {
+        tt_int("port", 0), tt_str("host", "127.0.0.1"), tt_bool("scope_info_enabled", false),
+        tt_bool("target_info_enabled/development", false),
+        tt_str("translation_strategy", "underscore_escaping_without_suffixes/development")};
+    check_has(ask_configured(old, 5), "\r\n\r\n# TYPE c_d counter\nc_d 7\n");
+    check_has(ask_configured(new, 5), "\r\n\r\n# TYPE c_d counter\nc_d 7\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_configuration_names_attributes_of_the_resource),
+        cmocka_unit_test(test_configuration_of_older_and_newer_formats_is_read),
         cmocka_unit_test_setup_teardown(test_metrics_are_served_as_text, begin, end),
         cmocka_unit_test_setup_teardown(test_openmetrics_is_served_to_those_who_prefer_it, begin,
                                         end),

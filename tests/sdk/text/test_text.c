@@ -1,4 +1,5 @@
 /* Pages that scrapers would refuse as a whole for one text or one series. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,6 +98,93 @@ static void test_series_that_become_the_same_are_told_and_shown_once(void **stat
     check("# TYPE a_b_total counter\na_b_total 1\na_b_total{k=\"v\"} 3\n");
 }
 
+/* --- attributes of the resource --- */
+
+static void with_resource(const tt_attr *attrs, size_t n)
+{
+    tt_meter_provider_options o = {.size = sizeof o, .resource = tt_resource_new(attrs, n, NULL)};
+    tt_meter_provider_free(provider);
+    provider = tt_meter_provider_new(&o);
+    meter = tt_meter_get(provider, "test", NULL);
+    tt_resource_free((tt_resource *)(uintptr_t)o.resource);
+}
+
+static void check_constants(const char *labels, const char *without, const char *expected)
+{
+    tt_prometheus_options o = {.size = sizeof o, .without_scope = true, .without_target = true};
+    o.resource_labels = labels;
+    o.without_resource_labels = without;
+    char *text = NULL;
+    size_t n = 0;
+    assert_int_equal(tt_prometheus_render_new(provider, &o, 1 << 20, &text, &n), TT_OK);
+    assert_string_equal(text, expected);
+    free(text);
+}
+
+#define HEAD "# TYPE c_total counter\nc_total"
+
+static void test_attributes_of_the_resource_become_labels(void **state)
+{
+    (void)state;
+    tt_attr attrs[] = {tt_str("service.name", "shop"), tt_str("service.version", "1"),
+                       tt_int("cpus", 4), tt_str("host.name", "h\"1")};
+    with_resource(attrs, 4);
+    tt_counter_add(tt_counter_new(meter, "c", NULL), 1, NULL, 0);
+    check_constants("service.*", "*.version", HEAD "{service_name=\"shop\"} 1\n");
+    check_constants("host.name, cpus", NULL, HEAD "{cpus=\"4\",host_name=\"h\\\"1\"} 1\n");
+    check_constants("nothing", NULL, HEAD " 1\n");
+    check_constants(NULL, NULL, HEAD " 1\n");
+    check_constants("service.name", NULL, HEAD "{service_name=\"shop\"} 1\n");
+}
+
+static void test_labels_of_a_series_hold_over_the_resources(void **state)
+{
+    (void)state;
+    tt_attr of_resource[] = {tt_str("le", "2"), tt_str("zone.id", "a"), tt_str("zone_id", "b")};
+    tt_attr own = tt_str("zone.id", "own");
+    with_resource(of_resource, 3);
+    tt_counter *c = tt_counter_new(meter, "c", NULL);
+    tt_counter_add(c, 1, NULL, 0);
+    tt_counter_add(c, 2, &own, 1);
+    check_constants("zone*", NULL, HEAD "{zone_id=\"a;b\"} 1\nc_total{zone_id=\"own\"} 2\n");
+}
+
+static void test_histograms_have_no_le_of_the_resource(void **state)
+{
+    (void)state;
+    tt_attr of_resource[] = {tt_str("le", "2"), tt_str("a", "b")};
+    const double bound = 1;
+    tt_instrument_options o = {.size = sizeof o, .bounds = &bound, .bounds_n = 1};
+    with_resource(of_resource, 2);
+    tt_histogram_record(tt_histogram_new(meter, "h", &o), 0.5, NULL, 0);
+    check_constants("*", NULL,
+                    "# TYPE h histogram\nh_bucket{a=\"b\",le=\"1\"} 1\n"
+                    "h_bucket{a=\"b\",le=\"+Inf\"} 1\nh_sum{a=\"b\"} 0.5\nh_count{a=\"b\"} 1\n");
+}
+
+static void test_forms_with_constants_have_a_limit(void **state)
+{
+    (void)state;
+    tt_attr attrs[128];
+    char names[128][8];
+    for (int i = 0; i < 128; i++) {
+        (void)snprintf(names[i], sizeof names[i], "n%d", i);
+        attrs[i] = tt_str(names[i], "v");
+    }
+    with_resource(attrs, 128);
+    tt_counter_add(tt_counter_new(meter, "c", NULL), 1, NULL, 0);
+    tt_prometheus_options o = {.size = sizeof o};
+    char *text;
+    size_t n;
+    for (int i = 0; i < 128; i++) {
+        o.resource_labels = names[i];
+        int rc = tt_prometheus_render_new(provider, &o, 1 << 20, &text, &n);
+        assert_int_equal(rc, i < 127 ? TT_OK : TT_ERR_LIMIT);
+        if (rc == TT_OK)
+            free(text);
+    }
+}
+
 static void test_same_name_with_another_description_is_one_family(void **state)
 {
     (void)state;
@@ -106,19 +194,22 @@ static void test_same_name_with_another_description_is_one_family(void **state)
     check("# TYPE c_total counter\nc_total 1\n");
 }
 
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_values_that_are_not_utf8_are_replaced, begin, end),
-        cmocka_unit_test_setup_teardown(test_values_within_others_are_replaced, begin, end),
-        cmocka_unit_test_setup_teardown(test_names_descriptions_and_scopes_are_replaced, begin,
-                                        end),
-        cmocka_unit_test_setup_teardown(test_bytes_are_base64, begin, end),
-        cmocka_unit_test_setup_teardown(test_labels_of_the_scope_may_be_left_out, begin, end),
-        cmocka_unit_test_setup_teardown(test_series_that_become_the_same_are_told_and_shown_once,
-                                        begin, end),
-        cmocka_unit_test_setup_teardown(test_same_name_with_another_description_is_one_family,
-                                        begin, end),
+        TEST(test_values_that_are_not_utf8_are_replaced),
+        TEST(test_values_within_others_are_replaced),
+        TEST(test_names_descriptions_and_scopes_are_replaced),
+        TEST(test_bytes_are_base64),
+        TEST(test_labels_of_the_scope_may_be_left_out),
+        TEST(test_series_that_become_the_same_are_told_and_shown_once),
+        TEST(test_attributes_of_the_resource_become_labels),
+        TEST(test_labels_of_a_series_hold_over_the_resources),
+        TEST(test_histograms_have_no_le_of_the_resource),
+        TEST(test_forms_with_constants_have_a_limit),
+        TEST(test_same_name_with_another_description_is_one_family),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
