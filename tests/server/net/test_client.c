@@ -33,9 +33,12 @@ static void handle_zeros(void *self, const struct http_request *q, struct http_r
     buf_advance(&r->body, 10 << 20);
 }
 
+static atomic_int under_way; // calls of the handler so far that ends with its client
+
 static void handle_until_gone(void *self, const struct http_request *q, struct http_response *r)
 {
     (void)self, (void)r;
+    atomic_add_relaxed(&under_way, 1);
     while (!http_client_gone(q))
         (void)usleep(1000);
 }
@@ -187,9 +190,10 @@ static void test_answers_too_big_too_late_or_none_are_told_apart(void **state)
     http_server_stop(s, 1000);
 }
 
-static void stop_soon(void *arg)
+static void stop_while_under_way(void *arg)
 {
-    (void)usleep(50000); // while the call is under way
+    while (atomic_get_relaxed(&under_way) == 0)
+        (void)usleep(1000);
     atomic_set_relaxed((atomic_bool *)arg, true);
 }
 
@@ -201,7 +205,8 @@ static void test_a_call_can_be_stopped(void **state)
     atomic_bool stop = false;
     struct thread stopper;
     (void)snprintf(url, sizeof url, "http://%s/wait", http_server_address(s));
-    assert_int_equal(thread_start(&stopper, "stopper", stop_soon, &stop, NULL), 0);
+    atomic_set_relaxed(&under_way, 0);
+    assert_int_equal(thread_start(&stopper, "stopper", stop_while_under_way, &stop, NULL), 0);
     int64_t began = time_now_mono_ns();
     check_fails(&(struct http_client_options){0},
                 (struct http_call){.url = url, .timeout_ms = 60000, .stop = &stop}, ERR_CANCELLED,
