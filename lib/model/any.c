@@ -2,16 +2,6 @@
 
 #include "base/compiler.h"
 
-const char *any_type_name(enum any_type t)
-{
-    static const char *const names[ANY_TYPES] = {
-        [ANY_NONE] = "none",   [ANY_EMPTY] = "empty", [ANY_STRING] = "string",
-        [ANY_BOOL] = "bool",   [ANY_INT] = "int",     [ANY_DOUBLE] = "double",
-        [ANY_BYTES] = "bytes", [ANY_ARRAY] = "array", [ANY_MAP] = "map",
-    };
-    return t < ANY_TYPES ? names[t] : "unknown";
-}
-
 static bool items_eq(const struct any *a, const struct any *b)
 {
     for (uint32_t i = 0; i < a->n; i++)

@@ -86,9 +86,6 @@ static inline struct str any_text(const struct any *v)
                                                          : (struct str){0};
 }
 
-/* "string", "int", …: as messages and the API name the types. */
-const char *any_type_name(enum any_type t);
-
 /* The same type and value: doubles by their bits, maps in the same order. */
 bool any_eq(const struct any *a, const struct any *b);
 

@@ -175,18 +175,6 @@ const struct histogram *hist_compact(struct arena *arena, const struct histogram
     return f ? hist_unflatten(arena, f, true) : NULL;
 }
 
-const struct histogram *hist_to_schema(struct arena *arena, const struct histogram *h,
-                                       int32_t schema)
-{
-    if (h->schema <= schema || hist_is_custom(h))
-        return h;
-    struct hist_flat *f = hist_flatten(arena, h);
-    if (!f)
-        return NULL;
-    hist_flat_reduce(f, schema);
-    return hist_unflatten(arena, f, false);
-}
-
 const struct histogram *hist_with_reset(struct arena *arena, const struct histogram *h,
                                         enum histogram_reset reset)
 {

@@ -36,10 +36,6 @@ const struct histogram *hist_div(struct arena *arena, const struct histogram *h,
 /* Without empty buckets. */
 const struct histogram *hist_compact(struct arena *arena, const struct histogram *h);
 
-/* In a lower resolution. */
-const struct histogram *hist_to_schema(struct arena *arena, const struct histogram *h,
-                                       int32_t schema);
-
 /* A copy with another hint, buckets shared. */
 const struct histogram *hist_with_reset(struct arena *arena, const struct histogram *h,
                                         enum histogram_reset reset);

@@ -17,11 +17,3 @@ const char *metric_type_name(enum metric_type t)
 {
     return (size_t)t < ARRAY_LEN(type_names) ? type_names[t] : type_names[METRIC_UNKNOWN];
 }
-
-enum metric_type metric_type_parse(struct str word)
-{
-    for (size_t i = 0; i < ARRAY_LEN(type_names); i++)
-        if (str_eq(word, str_c(type_names[i])))
-            return (enum metric_type)i;
-    return METRIC_UNKNOWN;
-}

@@ -55,9 +55,8 @@ enum metric_type {
     METRIC_STATESET
 };
 
-/* "counter", "gauge", …, "unknown"; and back (METRIC_UNKNOWN for any other word). */
+/* "counter", "gauge", …, "unknown". */
 const char *metric_type_name(enum metric_type t);
-enum metric_type metric_type_parse(struct str word);
 
 /* What is known of a metric family. */
 struct metric_metadata {

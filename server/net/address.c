@@ -65,18 +65,6 @@ int address_parse(const char *text, struct address *out, struct err *err)
     return resolve(text, host_text, port_text, out, err);
 }
 
-bool address_is_loopback(const struct address *a)
-{
-    if (a->sa.ss_family == AF_INET) {
-        const struct sockaddr_in *v4 = (const void *)&a->sa;
-        return (ntohl(v4->sin_addr.s_addr) >> 24) == 127;
-    }
-    const struct sockaddr_in6 *v6 = (const void *)&a->sa;
-    if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
-        return v6->sin6_addr.s6_addr[12] == 127;
-    return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
-}
-
 void address_format(const struct address *a, char out[ADDRESS_TEXT_MAX])
 {
     char host[INET6_ADDRSTRLEN] = "?";

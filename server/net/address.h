@@ -17,9 +17,6 @@ struct address {
 /* "127.0.0.1:9090", "[::1]:9090", "localhost:9090", ":9090" (all interfaces). ERR_INVALID. */
 int address_parse(const char *text, struct address *out, struct err *err);
 
-/* True when only this machine can reach it. */
-bool address_is_loopback(const struct address *a);
-
 /* The numeric form, IPv6 in brackets. */
 void address_format(const struct address *a, char out[ADDRESS_TEXT_MAX]);
 

@@ -29,11 +29,6 @@ static const char *const protocol_names[] = {
 };
 _Static_assert(ARRAY_LEN(protocol_names) == INTAKE_PROTOCOLS, "a name for each protocol");
 
-const char *intake_protocol_name(enum intake_protocol p)
-{
-    return protocol_names[p];
-}
-
 static const char *outcome(int rc, const struct sink_result *result)
 {
     switch (rc) {

@@ -23,9 +23,6 @@ enum intake_protocol {
     INTAKE_PROTOCOLS /* their number */
 };
 
-/* "otlp_http", …: the label's value. */
-const char *intake_protocol_name(enum intake_protocol p);
-
 /* One request (or scrape) whose body had `bytes`; `rc` is what became of it: 0 or ERR_…; `result`
  * is what the sink said (NULL when it was not reached). */
 void intake_count(enum intake_protocol p, size_t bytes, int rc, const struct sink_result *result);

@@ -215,14 +215,6 @@ void self_observe(struct self_metric *histogram, double seconds, ...)
         atomic_add_relaxed(&s->sum_ns, (uint64_t)(seconds * 1e9));
 }
 
-void self_declare(struct self_metric *m)
-{
-    static const char *const none[SELF_LABELS_MAX] = {NULL};
-    struct self_state *st = state_of(m);
-    if (st && st->n_labels == 0)
-        (void)series_publish(st, none); // out of memory: it shows up with its first event
-}
-
 /* --- collecting ------------------------------------------------------------------------------- */
 
 static struct cond collector_left; // signalled under registry_lock

@@ -58,9 +58,6 @@ void self_add(struct self_metric *counter, uint64_t n, ...);
 void self_set(struct self_metric *gauge, double value, ...);
 void self_observe(struct self_metric *histogram, double seconds, ...);
 
-/* Shows a metric without labels as 0 before its first event. */
-void self_declare(struct self_metric *m);
-
 /* A function that is asked at each collection and writes families with the two functions below; for
  * numbers that live elsewhere (store statistics, queues). It runs on the thread that renders, under
  * none of our locks. Unregistering waits until no thread runs it, so it must not do that itself. At

@@ -1,19 +1,15 @@
 #include "support/certs.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 
 #include "base/time.h"
+#include "support/check.h"
 
 struct pair {
     gnutls_x509_crt_t crt;

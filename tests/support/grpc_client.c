@@ -4,15 +4,12 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <nghttp2/nghttp2.h>
@@ -20,6 +17,7 @@
 #include "base/compiler.h"
 #include "base/time.h"
 #include "net/address.h"
+#include "support/check.h"
 
 enum { PATIENCE_S = 10 };
 

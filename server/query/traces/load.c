@@ -234,11 +234,3 @@ int traces_load(struct record_query *q, const struct trace_load *wanted, struct 
         *out = l.traces;
     return rc;
 }
-
-const struct any *span_attribute(const struct span *s, struct str key)
-{
-    const struct any *v = attribute_get(s->attributes, s->n_attributes, key);
-    if (!v && s->source)
-        v = attribute_get(s->source->resource, s->source->n_resource, key);
-    return v;
-}

@@ -75,9 +75,6 @@ struct trace_load {
 int traces_load(struct record_query *q, const struct trace_load *wanted, struct trace **out,
                 struct err *err);
 
-/* The attribute of the span, else of its resource; NULL when neither has it. */
-const struct any *span_attribute(const struct span *s, struct str key);
-
 /* --- names ------------------------------------------------------------------------------------ */
 
 /* Names of services, sorted. */

@@ -87,34 +87,6 @@ int columns_add(struct columns *c, int64_t t, double v, const struct histogram *
     return 0;
 }
 
-/* Copies into an optional column from one that may be absent. */
-static void copy_optional(void *to, size_t at, const void *from, size_t from_at, size_t n,
-                          size_t size)
-{
-    if (!to || n == 0)
-        return;
-    char *p = (char *)to + at * size;
-    if (from)
-        memcpy(p, (const char *)from + from_at * size, n * size);
-    else
-        memset(p, 0, n * size);
-}
-
-int columns_append(struct columns *c, const struct columns *other, size_t from, size_t n)
-{
-    int rc = columns_reserve(c, n, other->histogram != NULL, other->start_unix_ms != NULL);
-    if (rc != 0)
-        return rc;
-    if (n) {
-        memcpy(c->t_unix_ms + c->n, other->t_unix_ms + from, n * sizeof *c->t_unix_ms);
-        memcpy(c->value + c->n, other->value + from, n * sizeof *c->value);
-    }
-    copy_optional(c->histogram, c->n, other->histogram, from, n, sizeof *c->histogram);
-    copy_optional(c->start_unix_ms, c->n, other->start_unix_ms, from, n, sizeof *c->start_unix_ms);
-    c->n += n;
-    return 0;
-}
-
 static size_t first_not_below(const struct columns *c, size_t from, int64_t t)
 {
     size_t low = from, high = c->n;

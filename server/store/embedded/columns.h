@@ -15,9 +15,6 @@ int columns_reserve(struct columns *c, size_t more, bool histograms, bool starts
 /* One row behind the last; `h` borrowed. ERR_NOMEM. */
 int columns_add(struct columns *c, int64_t t, double v, const struct histogram *h, int64_t start);
 
-/* Rows [from, from + n) of `other` behind the last. ERR_NOMEM. */
-int columns_append(struct columns *c, const struct columns *other, size_t from, size_t n);
-
 /* Drops the rows outside [min, max] of those from row `from` on, which rise by time. */
 void columns_trim(struct columns *c, size_t from, int64_t min_ms, int64_t max_ms);
 

@@ -346,14 +346,3 @@ size_t streams_evict_set(struct streams *s, size_t shard, const roaring_bitmap_t
 {
     return evict_each(s, shard, is_in_set, ids);
 }
-
-void streams_measure(struct streams *s, uint64_t *out_count, uint64_t *out_bytes)
-{
-    uint64_t count = atomic_get_relaxed(&s->count);
-    rwlock_take_read(&s->index.lock);
-    uint64_t bytes = s->index.text_bytes + (uint64_t)s->index.n_pairs * sizeof(struct pair) +
-                     (uint64_t)s->index.n_slots * sizeof(uint32_t);
-    rwlock_give(&s->index.lock);
-    *out_count = count;
-    *out_bytes = bytes + count * (sizeof(struct stream) + 10 * sizeof(uint32_t) + 32);
-}

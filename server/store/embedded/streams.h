@@ -155,7 +155,4 @@ size_t streams_evict(struct streams *s, size_t shard, uint32_t before_s);
 /* The same for the streams of one shard in `ids`, however young. */
 size_t streams_evict_set(struct streams *s, size_t shard, const struct roaring_bitmap_s *ids);
 
-/* Number of streams and roughly their memory. */
-void streams_measure(struct streams *s, uint64_t *out_count, uint64_t *out_bytes);
-
 #endif

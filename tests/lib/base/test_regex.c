@@ -1,15 +1,10 @@
 #include "base/regex.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 #include "base/buf.h"
 #include "base/compiler.h"
+#include "support/check.h"
 
 static int match(const char *pattern, const char *subject)
 {

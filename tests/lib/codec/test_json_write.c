@@ -1,12 +1,8 @@
 #include "codec/json_write.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 
-#include <cmocka.h>
+#include "support/check.h"
 
 static void check(struct buf *out, const char *expected)
 {
@@ -37,7 +33,7 @@ static void test_commas_stand_between_values_only(void **state)
     check(&out, "{\"a\":\"x\",\"b\":[[],-1,true,null],\"c\":{}}");
 }
 
-static void check_str(struct str s, const char *expected)
+static void check_text(struct str s, const char *expected)
 {
     struct buf out = BUF_MAX(1024);
     struct json j = json_to(&out);
@@ -48,14 +44,14 @@ static void check_str(struct str s, const char *expected)
 static void test_strings_are_always_valid_json(void **state)
 {
     (void)state;
-    check_str(STR(""), "\"\"");
-    check_str(STR("a\"b\\c\n\r\t\x01"), "\"a\\\"b\\\\c\\n\\r\\t\\u0001\"");
-    check_str(STR("gr\xc3\xbc\xc3\x9f"), "\"gr\xc3\xbc\xc3\x9f\"");
-    check_str(STR("a\xff"
-                  "b\xe2\x82"),
-              "\"a\xef\xbf\xbd"
-              "b\xef\xbf\xbd\xef\xbf\xbd\"");
-    check_str(STR("\xed\xa0\x80"), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""); // a surrogate
+    check_text(STR(""), "\"\"");
+    check_text(STR("a\"b\\c\n\r\t\x01"), "\"a\\\"b\\\\c\\n\\r\\t\\u0001\"");
+    check_text(STR("gr\xc3\xbc\xc3\x9f"), "\"gr\xc3\xbc\xc3\x9f\"");
+    check_text(STR("a\xff"
+                   "b\xe2\x82"),
+               "\"a\xef\xbf\xbd"
+               "b\xef\xbf\xbd\xef\xbf\xbd\"");
+    check_text(STR("\xed\xa0\x80"), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""); // a surrogate
 }
 
 static void test_numbers_are_written_as_prometheus_does(void **state)

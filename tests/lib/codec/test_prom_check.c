@@ -1,14 +1,10 @@
 #include "codec/prom_check.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "base/compiler.h"
+#include "support/check.h"
 
 static int check(const char *text, enum prom_format format, struct err *err)
 {

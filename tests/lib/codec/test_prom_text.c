@@ -1,16 +1,12 @@
 #include "codec/prom_text.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "base/num.h"
+#include "support/check.h"
 #include "support/test_arena.h"
 
 static void put_plain(struct buf *out, double v)

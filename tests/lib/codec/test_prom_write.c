@@ -1,12 +1,7 @@
 #include "codec/prom_write.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
 #include "base/compiler.h"
+#include "support/check.h"
 
 static const struct prom_content text_utf8 = {PROM_TEXT, PROM_ALLOW_UTF8};
 static const struct prom_content text_plain = {PROM_TEXT, PROM_ESCAPE_UNDERSCORES};

@@ -1,11 +1,8 @@
 #include "codec/protobuf.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
+#include "support/check.h"
 
 static struct pb_reader reader(const char *bytes, size_t n)
 {

@@ -1,12 +1,8 @@
 #include "codec/remote_write.h"
 
-#include <setjmp.h>
 #include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 #include "base/num.h"
 #include "codec/protobuf.h"
@@ -14,6 +10,7 @@
 #include "model/batch.h"
 #include "model/histogram.h"
 #include "model/sink.h"
+#include "support/check.h"
 
 /* ---- A body in the making ---- */
 

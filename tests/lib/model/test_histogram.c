@@ -2,16 +2,11 @@
 
 #include <float.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/compiler.h"
 #include "model/sample.h"
+#include "support/check.h"
 
 static const struct histogram_span two_spans[] = {{-2, 1}, {3, 2}};
 static const double three[] = {1, 0, 2.5};

@@ -1,16 +1,11 @@
 #include "model/labels.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
-
 #include "base/buf.h"
 #include "base/compiler.h"
+#include "support/check.h"
 
 static struct labels of(struct label *v, size_t n)
 {

@@ -1,15 +1,9 @@
 #include "model/matcher.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "model/labels.h"
+#include "support/check.h"
 
 static int matches(enum match_op op, const char *pattern, const char *value)
 {

@@ -1,11 +1,6 @@
 #include "api/prometheus/label_name.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "support/check.h"
 
 static void check(const char *text, const char *expected)
 {

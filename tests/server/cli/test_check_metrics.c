@@ -1,15 +1,11 @@
 #include "cli/cli.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "base/compiler.h"
+#include "support/check.h"
 
 static char path[] = "/tmp/telltale-check-metrics-XXXXXX";
 

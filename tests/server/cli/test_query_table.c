@@ -1,11 +1,8 @@
 #include "cli/query_table.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <string.h>
 
-#include <cmocka.h>
+#include "support/check.h"
 
 static void expect(const char *body, const char *wanted)
 {

@@ -1,14 +1,10 @@
 #include "cli/retention.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "model/matcher.h"
+#include "support/check.h"
 
 static struct config *load(const char *text)
 {

@@ -1,14 +1,9 @@
 #include "config/scrape_config.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/compiler.h"
+#include "support/check.h"
 
 /* A job with something in every key, so that a key that copy or encode forgot shows. */
 struct full {

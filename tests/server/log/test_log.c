@@ -1,15 +1,11 @@
 #include "log/log.h"
 
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
+#include "support/check.h"
 
 static int pipe_fds[2];
 static char text[64 << 10];

@@ -10,19 +10,18 @@ static void test_addresses_are_read_and_written(void **state)
     (void)state;
     static const struct {
         const char *text, *format;
-        bool loopback;
     } cases[] = {
-        {"127.0.0.1:9090", "127.0.0.1:9090", true},
-        {"127.1.2.3:1", "127.1.2.3:1", true},
-        {"localhost:80", "127.0.0.1:80", true},
-        {"[::1]:0", "[::1]:0", true},
-        {"[::ffff:127.0.0.1]:9", "[::ffff:127.0.0.1]:9", true},
-        {"0.0.0.0:9090", "0.0.0.0:9090", false},
-        {":9090", "0.0.0.0:9090", false},
-        {"[::]:9090", "[::]:9090", false},
-        {"192.0.2.1:65535", "192.0.2.1:65535", false},
-        {"[2001:db8::1]:443", "[2001:db8::1]:443", false},
-        {"[::ffff:192.0.2.1]:9", "[::ffff:192.0.2.1]:9", false},
+        {"127.0.0.1:9090", "127.0.0.1:9090"},
+        {"127.1.2.3:1", "127.1.2.3:1"},
+        {"localhost:80", "127.0.0.1:80"},
+        {"[::1]:0", "[::1]:0"},
+        {"[::ffff:127.0.0.1]:9", "[::ffff:127.0.0.1]:9"},
+        {"0.0.0.0:9090", "0.0.0.0:9090"},
+        {":9090", "0.0.0.0:9090"},
+        {"[::]:9090", "[::]:9090"},
+        {"192.0.2.1:65535", "192.0.2.1:65535"},
+        {"[2001:db8::1]:443", "[2001:db8::1]:443"},
+        {"[::ffff:192.0.2.1]:9", "[::ffff:192.0.2.1]:9"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct address a;
@@ -32,8 +31,6 @@ static void test_addresses_are_read_and_written(void **state)
             fail_msg("%s", err.message);
         address_format(&a, text);
         assert_string_equal(text, cases[i].format);
-        if (address_is_loopback(&a) != cases[i].loopback)
-            fail_msg("%s", cases[i].text);
     }
 }
 

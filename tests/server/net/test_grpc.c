@@ -1,16 +1,10 @@
 #include "net/grpc.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/atomic.h"
 #include "base/lock.h"
@@ -19,6 +13,7 @@
 #include "net/address.h"
 #include "net/tls.h"
 #include "support/certs.h"
+#include "support/check.h"
 #include "support/grpc_client.h"
 
 /* Lets a handler wait until the test says go. */

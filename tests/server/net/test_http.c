@@ -2,23 +2,18 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "base/atomic.h"
 #include "base/lock.h"
 #include "base/thread.h"
 #include "net/address.h"
 #include "net/client.h"
+#include "support/check.h"
 
 /* Lets a handler wait until the test says go. */
 static struct lock gate_lock = LOCK_INIT(LOCK_LEAF);

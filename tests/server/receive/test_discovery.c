@@ -1,16 +1,12 @@
 #include "receive/discovery.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "base/buf.h"
 #include "base/compiler.h"
+#include "support/check.h"
 #include "support/test_arena.h"
 
 /* "a:1,b:2{x=y}" for each group, or the error's text. */

@@ -1,14 +1,10 @@
 /* The cases are those that the tests and documents of Prometheus's own translator agree on. */
 #include "receive/otlp_name.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 
-#include <cmocka.h>
-
 #include "base/compiler.h"
+#include "support/check.h"
 #include "support/test_arena.h"
 
 struct metric_case {

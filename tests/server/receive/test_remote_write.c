@@ -1,8 +1,5 @@
 #include "receive/remote_write.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,8 +7,6 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/buf.h"
 #include "base/compiler.h"
@@ -21,6 +16,7 @@
 #include "model/sink.h"
 #include "net/client.h"
 #include "net/http.h"
+#include "support/check.h"
 
 /* ---- A sink that keeps what it was given and answers as told ---- */
 

@@ -1,15 +1,10 @@
 #include "receive/schedule.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
 #include "base/atomic.h"
 #include "base/compiler.h"
 #include "base/lock.h"
 #include "base/time.h"
+#include "support/check.h"
 
 /* A task that counts its runs and tells when it has run often enough. */
 struct counted {

@@ -1,14 +1,9 @@
 #include "receive/scrape.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/buf.h"
 #include "base/compiler.h"
@@ -19,6 +14,7 @@
 #include "model/sink.h"
 #include "net/http.h"
 #include "self/self.h"
+#include "support/check.h"
 
 /* ---- A sink that remembers each series's last sample and wakes who waits for one ---- */
 

@@ -1,11 +1,6 @@
 #include "receive/scrape_ingest.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
@@ -16,6 +11,7 @@
 #include "receive/scrape_buckets.h"
 #include "receive/scrape_settings.h"
 #include "receive/target.h"
+#include "support/check.h"
 #include "support/metric_family.h"
 
 /* A target with the labels job="j", instance="i" and what it remembers. */

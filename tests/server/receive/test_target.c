@@ -1,17 +1,12 @@
 #include "receive/target.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "base/time.h"
 #include "receive/relabel.h"
 #include "receive/scrape_loop.h"
+#include "support/check.h"
 #include "support/test_arena.h"
 
 static struct scrape_config job(void)

@@ -1,25 +1,19 @@
 #include "self/self.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "base/buf.h"
 #include "base/lock.h"
 #include "base/thread.h"
+#include "support/check.h"
 
 static struct self_metric plain = SELF_COUNTER("test_plain_total", "Plain.");
 static struct self_metric labelled = SELF_COUNTER("test_labelled_total", "Labelled.", "a", "b");
 static struct self_metric gauge = SELF_GAUGE("test_gauge", "A gauge.");
 static struct self_metric latency = SELF_HISTOGRAM("test_seconds", "Latency.", "handler");
 static struct self_metric wide = SELF_COUNTER("test_wide_total", "Many values.", "v");
-static struct self_metric declared = SELF_COUNTER("test_declared_total", "Not used yet.");
 static struct self_metric shared = SELF_COUNTER("test_shared_total", "By threads.", "t");
 
 static char *render(void)
@@ -69,13 +63,6 @@ static void test_too_many_label_sets_fold_into_other(void **state)
     }
     check_shows("test_wide_total{v=\"v0\"} 1\n");
     check_shows("test_wide_total{v=\"other\"} 9745\n"); // 10000 less the 255 that have their own
-}
-
-static void test_a_declared_counter_shows_as_zero(void **state)
-{
-    (void)state;
-    self_declare(&declared);
-    check_shows("test_declared_total 0\n");
 }
 
 static void test_process_metrics_are_there(void **state)
@@ -200,7 +187,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counters_gauges_and_histograms_are_shown),
         cmocka_unit_test(test_too_many_label_sets_fold_into_other),
-        cmocka_unit_test(test_a_declared_counter_shows_as_zero),
         cmocka_unit_test(test_process_metrics_are_there),
         cmocka_unit_test(test_collectors_are_asked_until_they_leave),
         cmocka_unit_test(test_a_collector_leaves_only_when_nobody_runs_it),

@@ -94,11 +94,6 @@ void record_writer_free(struct record_writer *w)
     free(w);
 }
 
-uint64_t record_writer_rows(const struct record_writer *w)
-{
-    return w->footer.rows;
-}
-
 /* --- names ------------------------------------------------------------------------------------ */
 
 static bool grow_names(struct record_writer *w)

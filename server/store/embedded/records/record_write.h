@@ -43,6 +43,4 @@ int record_write_group(struct record_writer *w, const struct group_rows *g, stru
 int record_writer_finish(struct record_writer *w, const struct str *sources, uint32_t n,
                          struct record_part **out, struct err *err);
 
-uint64_t record_writer_rows(const struct record_writer *w);
-
 #endif
