@@ -111,6 +111,7 @@ struct query_trace {
     uint64_t steps, series; /* evaluated, and given to the part around it */
     uint64_t samples;       /* read */
     int64_t ns;
+    bool shared; /* its rows were those of an equal part, evaluated before */
     struct query_trace *children, *next, *parent;
 };
 

@@ -174,6 +174,10 @@ static void write_trace(struct json *j, const struct query_trace *t)
     json_u64(j, t->series);
     json_key(j, "steps");
     json_u64(j, t->steps);
+    if (t->shared) {
+        json_key(j, "shared");
+        json_bool(j, true);
+    }
     json_key(j, "children");
     json_array(j);
     for (const struct query_trace *c = t->children; c; c = c->next)

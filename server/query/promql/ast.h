@@ -15,6 +15,7 @@ struct function;
 struct json;
 struct matcher;
 struct node;
+struct shared;
 
 enum value_type { VALUE_NONE, VALUE_SCALAR, VALUE_VECTOR, VALUE_MATRIX, VALUE_STRING };
 
@@ -153,8 +154,10 @@ struct node {
     enum node_kind kind;
     enum value_type type;
     struct span span;
-    uint32_t depth; /* of the tree below, 1 for a leaf */
-    bool once;      /* the same at every step: evaluated for one and repeated */
+    uint32_t depth;        /* of the tree below, 1 for a leaf */
+    bool once;             /* the same at every step: evaluated for one and repeated */
+    uint64_t hash;         /* equal.h */
+    struct shared *shared; /* with the parts that are equal (share.h); NULL: there are none */
     union {
         struct number_node number;
         struct string_node string;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "query/promql/functions.h"
+#include "query/promql/share.h"
 #include "query/promql/step_counts.h"
 #include "query/promql/trace.h"
 
@@ -61,7 +62,7 @@ static int open_call(struct eval *ev, const struct node *n, struct timeline t, s
     return f->open(ev, n, t, out);
 }
 
-static int open_node(struct eval *ev, const struct node *n, struct timeline t, struct op **out)
+int open_node(struct eval *ev, const struct node *n, struct timeline t, struct op **out)
 {
     switch (n->kind) {
     case NODE_SELECTOR: return open_selector(ev, n, t, SELECT_VALUE, out);
@@ -79,12 +80,19 @@ static int open_node(struct eval *ev, const struct node *n, struct timeline t, s
     return err_set(ev->err, ERR_INTERNAL, "an instant vector was expected");
 }
 
+/* What stands in one place of the expression. Samples by step are counted for each place, so then
+ * each is evaluated. */
+static int open_place(struct eval *ev, const struct node *n, struct timeline t, struct op **out)
+{
+    return n->shared && !ev->counts ? open_shared(ev, n, t, out) : open_node(ev, n, t, out);
+}
+
 static int open_traced(struct eval *ev, const struct node *n, struct timeline t, struct op **out)
 {
     struct query_trace *at = trace_enter(ev, n, t);
     if (!at)
         return ERR_TOO_BIG;
-    int rc = open_node(ev, n, t, out);
+    int rc = open_place(ev, n, t, out);
     int traced = trace_leave(ev, at, rc == 0 ? out : NULL);
     return rc ? rc : traced;
 }
@@ -96,5 +104,5 @@ int op_open(struct eval *ev, const struct node *n, struct timeline t, struct op 
         return rc;
     if (n->once && t.n > 1)
         return open_repeat(ev, n, t, out);
-    return ev->trace ? open_traced(ev, n, t, out) : open_node(ev, n, t, out);
+    return ev->trace ? open_traced(ev, n, t, out) : open_place(ev, n, t, out);
 }
