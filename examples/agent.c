@@ -5,7 +5,6 @@
  *     OTEL_SERVICE_NAME=agent agent ["a task"]
  *
  * OTEL_EXPORTER_OTLP_ENDPOINT says where to; the default is http://localhost:4318. */
-#include <stdio.h>
 #include <string.h>
 
 #include "telltale/catalog.h"

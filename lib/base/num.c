@@ -9,7 +9,6 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #ifdef __x86_64__
 #include <emmintrin.h>

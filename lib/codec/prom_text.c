@@ -4,7 +4,6 @@
 
 #include "base/compiler.h"
 #include "base/num.h"
-#include "base/time.h"
 #include "codec/prom_labels.h"
 #include "codec/prom_proto.h"
 #include "model/sample.h"

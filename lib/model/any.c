@@ -1,7 +1,5 @@
 #include "model/any.h"
 
-#include "base/compiler.h"
-
 static bool items_eq(const struct any *a, const struct any *b)
 {
     for (uint32_t i = 0; i < a->n; i++)

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "base/compiler.h"
 #include "base/word.h"
 
 enum { LENGTH_BYTES = 5, DEPTH_MAX = 8 };

@@ -1,7 +1,6 @@
 /* From a model to providers. */
 #include "declare/create.h"
 
-#include <string.h>
 #include <unistd.h>
 
 #include "base/compiler.h"

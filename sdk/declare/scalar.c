@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 
-#include "base/compiler.h"
 #include "base/num.h"
 
 enum { NAME_MAX_BYTES = 256 };

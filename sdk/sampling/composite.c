@@ -1,6 +1,5 @@
 /* The composite sampler: one decision from what a composable one wants, and a tracestate that tells
  * the threshold by which it was made, as OpenTelemetry's probability sampling has it. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/compiler.h"

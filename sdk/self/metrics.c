@@ -1,6 +1,5 @@
 /* The instruments, and the callback that observes them. */
 #include <stdio.h>
-#include <string.h>
 
 #include "base/compiler.h"
 #include "self/self.h"

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "core/glob.h"
-#include "core/resource.h"
 #include "text/writer.h"
 
 enum { FIRST_ID = 129, LAST_ID = UINT8_MAX };

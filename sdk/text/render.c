@@ -4,7 +4,6 @@
  * stream of another type than the first of its family is left out and told as a conflict. */
 #include <stdlib.h>
 
-#include "core/resource.h"
 #include "core/version.h"
 #include "text/writer.h"
 

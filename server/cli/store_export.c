@@ -1,7 +1,6 @@
 /* telltale store export: a selection of a directory or a server as a file.
  *
  * A server is asked metric by metric, and step by step of time where the answer is too large. */
-#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>

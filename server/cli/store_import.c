@@ -1,5 +1,4 @@
 /* telltale store import: a file of samples, piece by piece, into a directory or a server. */
-#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>

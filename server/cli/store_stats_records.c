@@ -2,7 +2,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "base/num.h"
 #include "base/time.h"
 #include "cli/store_stats.h"
 

@@ -1,7 +1,6 @@
 #include "cli/trace_tree.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "cli/remote.h"
 #include "cli/terminal.h"

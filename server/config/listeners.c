@@ -7,9 +7,6 @@
  */
 #include "config/listeners.h"
 
-#include <stdio.h>
-
-#include "base/compiler.h"
 #include "config/config.h"
 #include "config/loader.h"
 

@@ -1,6 +1,5 @@
 /* From a struct back to YAML: what is really in force, in the order of the table. Options with
  * dotted keys become nested maps; options without a value are left out. */
-#include <stdlib.h>
 
 #include "base/buf.h"
 #include "base/time.h"

@@ -1,7 +1,6 @@
 /* The keys of a scrape job, as Prometheus has them. */
 
 #include "base/regex.h"
-#include "base/time.h"
 #include "config/config.h"
 #include "config/loader.h"
 #include "config/options.h"

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 
-#include "base/atomic.h"
 #include "base/compiler.h"
 #include "base/thread.h"
 #include "base/time.h"

@@ -1,7 +1,6 @@
 #include "receive/import_records.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/time.h"
 #include "codec/json_read.h"

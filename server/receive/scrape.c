@@ -4,7 +4,6 @@
 #include "receive/scrape.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/lock.h"
 #include "base/time.h"

@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/err.h"
-
 void scrape_cache_init(struct scrape_cache *c)
 {
     *c = (struct scrape_cache){0};

@@ -1,6 +1,5 @@
 #include "receive/scrape_http.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,6 @@
 #include "receive/scrape_pool.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/buf.h"
 #include "base/compiler.h"

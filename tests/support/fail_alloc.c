@@ -1,7 +1,5 @@
 #include "support/fail_alloc.h"
 
-#include <stdlib.h>
-
 static size_t seen, failing;
 static bool armed, happened;
 

@@ -1,7 +1,6 @@
 #include "support/otlp_sink.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/arena.h"
 #include "codec/otlp_records.h"

@@ -1,8 +1,5 @@
 #include "support/otlp_tree.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "base/compiler.h"
 #include "base/num.h"
 #include "codec/base64.h"

@@ -1,6 +1,5 @@
 /* The textfile mode: a file that is always whole. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

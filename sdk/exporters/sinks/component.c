@@ -1,10 +1,8 @@
 /* The exporters by their names in the configuration. */
-#include <stdlib.h>
-#include <string.h>
 
+#include "telltale/component.h"
 #include "base/compiler.h"
 #include "base/str.h"
-#include "telltale/component.h"
 #include "telltale/sinks.h"
 
 static int make_console(void *arg, enum tt_signal signal, const tt_value *properties,

@@ -2,8 +2,6 @@
  * granted: no read goes beyond the message, whatever its lengths say. */
 #include "wire/field.h"
 
-#include <string.h>
-
 static bool read_varint(struct str *in, uint64_t *out)
 {
     *out = 0;

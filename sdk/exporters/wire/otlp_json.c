@@ -8,7 +8,6 @@
 
 #include <math.h>
 
-#include "base/compiler.h"
 #include "base/num.h"
 #include "base/word.h"
 #include "wire/field.h"

@@ -1,6 +1,5 @@
 #include "core/resource.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "base/str.h"

@@ -9,7 +9,6 @@
 #include "core/env.h"
 #include "core/options.h"
 #include "core/problem.h"
-#include "init/init.h"
 #include "telltale//init.h"
 
 enum { EXPORTERS_MAX = TT_SDK_READERS_MAX, NAME_BYTES = 64 };

@@ -3,7 +3,6 @@
  * per word at most, so that long keys cost no more than their length. */
 #include "logs/mask_keys.h"
 
-#include "base/compiler.h"
 #include "core/glob.h"
 
 /* How words end, backwards: password, passwd, passphrase, passcode, pwd, secret, credential,

@@ -7,7 +7,6 @@
 #include "core/options.h"
 #include "core/problem.h"
 #include "core/text.h"
-#include "metrics/aside.h"
 #include "metrics/provider.h"
 #include "metrics/series_table.h"
 #include "metrics/stream.h"

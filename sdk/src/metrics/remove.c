@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 
-#include "core/problem.h"
 #include "metrics/provider.h"
 #include "metrics/record.h"
 #include "metrics/stream.h"

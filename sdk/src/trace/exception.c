@@ -3,7 +3,6 @@
 #define _GNU_SOURCE // strerrorname_np
 #include "trace/exception.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #if __has_include(<execinfo.h>)
@@ -15,7 +14,6 @@
 
 #include "base/compiler.h"
 #include "core/options.h"
-#include "core/problem.h"
 
 enum { FRAMES_MAX = 64, TRACE_BYTES = 8192, GIVEN_MAX = 60 };
 

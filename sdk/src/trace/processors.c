@@ -7,7 +7,6 @@
 
 #include "core/problem.h"
 #include "core/proto_read.h"
-#include "core/resource.h"
 #include "telltale/watch.h"
 #include "trace/tracer.h"
 

@@ -11,7 +11,6 @@
 #include "core/bytes.h"
 #include "core/clock.h"
 #include "core/options.h"
-#include "core/problem.h"
 #include "core/proto.h"
 #include "core/random.h"
 #include "telltale/watch.h"

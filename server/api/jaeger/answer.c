@@ -1,7 +1,5 @@
 #include "api/jaeger/answer.h"
 
-#include "base/compiler.h"
-
 struct json jaeger_begin(struct http_response *r)
 {
     r->content_type = "application/json";

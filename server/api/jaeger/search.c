@@ -3,7 +3,6 @@
  * object, as "key:value", or not at all. */
 #include "api/jaeger/search.h"
 
-#include "api/records/request.h"
 #include "base/compiler.h"
 #include "base/num.h"
 #include "base/time.h"

@@ -1,5 +1,4 @@
 /* /api/v1/traces, traces/{id}, service_map. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "api/records/handle.h"

@@ -7,7 +7,6 @@
  * per step. group_right is group_left with the sides exchanged. */
 #include "query/promql/binary.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/buf.h"

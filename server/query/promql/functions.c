@@ -1,7 +1,6 @@
 #include "query/promql/functions.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "base/time.h"
 #include "query/promql/hist.h"

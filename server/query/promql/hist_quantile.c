@@ -5,7 +5,6 @@
 
 #include <math.h>
 
-#include "model/histogram_flat.h"
 #include "model/kahan.h"
 
 /* Where there are buckets of one sign only, the zero bucket ends at zero. */

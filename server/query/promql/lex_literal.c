@@ -1,6 +1,5 @@
 /* Literals: numbers, durations and strings. What is accepted here need not be right; the parser
  * converts it. */
-#include "base/compiler.h"
 #include "query/promql/lexer.h"
 
 /* --- numbers and durations -------------------------------------------------------------------- */

@@ -1,8 +1,6 @@
 /* From nodes to operators. */
 #include "query/promql/open.h"
 
-#include <string.h>
-
 #include "query/promql/functions.h"
 #include "query/promql/share.h"
 #include "query/promql/step_counts.h"

@@ -12,7 +12,6 @@
 
 #include "base/atomic.h"
 #include "base/compiler.h"
-#include "model/histogram.h"
 #include "query/exec/pool.h"
 
 enum {

@@ -1,5 +1,4 @@
 /* Numbers, durations as numbers, and strings with Go's escapes. */
-#include <math.h>
 
 #include "base/buf.h"
 #include "base/num.h"

@@ -4,7 +4,6 @@
 #include "query/promql/parse.h"
 
 #include <stdarg.h>
-#include <string.h>
 
 #include "base/buf.h"
 #include "query/promql/functions.h"

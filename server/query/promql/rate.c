@@ -6,11 +6,9 @@
  *
  * Extrapolation is Prometheus's: to the border of the window if a sample would be expected there
  * (within 1.1 average distances), else by half a distance; a counter not below zero. */
-#include <math.h>
 
-#include "query/promql/hist.h"
-#include "query/promql/interpolate.h"
 #include "query/promql/rate.h"
+#include "query/promql/interpolate.h"
 #include "query/promql/rollup.h"
 
 /* --- resets of floats, found once ------------------------------------------------------------- */

@@ -1,6 +1,4 @@
 /* Instant selectors: at each step the newest sample of the last `lookback` (open on the left). */
-#include <math.h>
-#include <stdlib.h>
 
 #include "model/histogram.h"
 #include "query/promql/interpolate.h"

@@ -1,11 +1,7 @@
 #include "query/promql/source.h"
 
-#include <string.h>
-
 #include "model/histogram.h"
-#include "query/promql/hist.h"
 #include "query/promql/interpolate.h"
-#include "query/promql/parser.h"
 #include "query/promql/rollup.h"
 #include "query/promql/step_counts.h"
 #include "query/query.h"

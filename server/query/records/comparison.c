@@ -3,7 +3,6 @@
 #include "base/compiler.h"
 #include "base/num.h"
 #include "base/regex.h"
-#include "base/time.h"
 #include "query/traces/traces.h"
 
 enum { TRACE_ID_BYTES = 16, SPAN_ID_BYTES = 8 };

@@ -2,7 +2,6 @@
  * depends on whether a field or a value is due. */
 #include "query/records/filter.h"
 
-#include "base/num.h"
 #include "base/regex.h"
 #include "query/records/comparison.h"
 

@@ -1,7 +1,5 @@
 #include "query/script/script.h"
 
-#include <stdio.h>
-
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/compiler.h"

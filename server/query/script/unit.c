@@ -1,6 +1,5 @@
 #include "query/script/unit.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"

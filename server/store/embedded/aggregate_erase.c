@@ -9,9 +9,6 @@
 #include <stdlib.h>
 
 #include "base/compiler.h"
-#include "base/time.h"
-#include "store/embedded/aggregate.h"
-#include "store/embedded/aggregate_block.h"
 #include "store/embedded/aggregate_table.h"
 #include "store/embedded/damage.h"
 #include "store/embedded/part_format.h"

@@ -11,7 +11,6 @@
 #include "store/embedded/aggregate.h"
 #include "store/embedded/aggregate_block.h"
 #include "store/embedded/aggregate_table.h"
-#include "store/embedded/columns.h"
 #include "store/embedded/damage.h"
 #include "store/embedded/part_format.h"
 #include "store/embedded/partitions.h"

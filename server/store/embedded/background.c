@@ -1,6 +1,5 @@
 /* The thread of the metrics table ("store"): flushes when the head is full or old, merges, applies
  * the retention, and, when the log has failed, tries to get going again. */
-#include "base/compiler.h"
 #include "base/time.h"
 #include "log/log.h"
 #include "store/embedded/aggregate_table.h"

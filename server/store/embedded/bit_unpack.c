@@ -7,8 +7,6 @@
  * at any of the eight positions within a byte up to 25 bits. */
 #include "store/embedded/bit_unpack.h"
 
-#include <stdbool.h>
-
 #include "base/compiler.h"
 #include "store/embedded/bytes.h"
 

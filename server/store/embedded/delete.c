@@ -6,7 +6,6 @@
 #include <roaring/roaring.h>
 #include <stdlib.h>
 
-#include "base/compiler.h"
 #include "log/log.h"
 #include "self/self.h"
 #include "store/embedded/aggregate_table.h"
@@ -14,7 +13,6 @@
 #include "store/embedded/erase.h"
 #include "store/embedded/merge.h"
 #include "store/embedded/partitions.h"
-#include "store/embedded/selection.h"
 
 static struct self_metric deletions_total =
     SELF_COUNTER("telltale_store_deletions_total", "Deletions of series that were accepted.");

@@ -1,6 +1,5 @@
 #include "store/embedded/float_column.h"
 
-#include "base/compiler.h"
 #include "store/embedded/decimal.h"
 #include "store/embedded/int_column.h"
 

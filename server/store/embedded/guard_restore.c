@@ -6,7 +6,6 @@
 #include "log/log.h"
 #include "store/embedded/engine.h"
 #include "store/embedded/part_view.h"
-#include "store/embedded/partitions.h"
 #include "store/embedded/selection.h"
 
 enum { ACTIVE_MS = 600 * MS_PER_S, VIEW_MEMORY = 1 << 30 };

@@ -17,7 +17,6 @@
 #include "store/embedded/part_view.h"
 #include "store/embedded/part_write.h"
 #include "store/embedded/partitions.h"
-#include "store/embedded/selection.h"
 #include "store/embedded/survivors.h"
 
 static struct self_metric merge_seconds =

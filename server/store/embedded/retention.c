@@ -7,7 +7,6 @@
 #include <roaring/roaring.h>
 #include <stdlib.h>
 
-#include "base/compiler.h"
 #include "base/time.h"
 #include "self/self.h"
 #include "store/embedded/damage.h"

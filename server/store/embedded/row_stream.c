@@ -1,6 +1,5 @@
 #include "store/embedded/row_stream.h"
 
-#include "base/compiler.h"
 #include "store/embedded/decimal.h"
 
 enum value_kind { SAME, DECIMAL, XOR = DECIMAL + 4, HISTOGRAM };

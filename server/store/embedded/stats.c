@@ -1,7 +1,6 @@
 /* Numbers about the store: for /api/v1/status/tsdb, /-/ready and /metrics. */
 #include <roaring/roaring.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/compiler.h"
 #include "base/map_guard.h"

@@ -5,7 +5,6 @@
  * the processor's caches, and waiting for one at a time is what a look-up would cost. */
 #include <stdlib.h>
 
-#include "base/atomic.h"
 #include "base/compiler.h"
 #include "store/embedded/streams.h"
 

@@ -1,7 +1,5 @@
 #include "codec/protobuf.h"
 
-#include <stdlib.h>
-
 #include "support/check.h"
 
 static struct pb_reader reader(const char *bytes, size_t n)

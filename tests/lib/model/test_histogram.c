@@ -4,7 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/compiler.h"
 #include "model/sample.h"
 #include "support/check.h"
 

@@ -1,7 +1,6 @@
 #include "model/matcher.h"
 
 #include "base/buf.h"
-#include "base/compiler.h"
 #include "model/labels.h"
 #include "support/check.h"
 

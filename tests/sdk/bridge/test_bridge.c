@@ -1,6 +1,5 @@
 #include "telltale/bridge.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "support/check.h"

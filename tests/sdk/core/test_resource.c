@@ -1,6 +1,5 @@
 #include "telltale/resource.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/fs.h"
-#include "otlp/body.h"
 #include "otlp/sender.h"
 #include "support/check.h"
 #include "support/fail_alloc.h"

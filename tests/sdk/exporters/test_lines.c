@@ -1,5 +1,3 @@
-#include <stdlib.h>
-
 #include "sinks/text.h"
 #include "support/check.h"
 #include "telltale/log.h"

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/atomic.h"
 #include "otlp/config.h"
 #include "support/check.h"
 #include "support/collector.h"

@@ -1,7 +1,5 @@
 #include "otlp/report.h"
 
-#include <string.h>
-
 #include "base/fs.h"
 #include "otlp/config.h"
 #include "support/collector.h"

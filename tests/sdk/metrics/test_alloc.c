@@ -1,6 +1,5 @@
 /* Each allocation fails once: nothing crashes, nothing leaks, and what was counted before stays. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "metrics/otlp_metrics.h"
 #include "metrics/split.h"

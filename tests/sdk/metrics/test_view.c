@@ -1,7 +1,6 @@
 #include "telltale/view.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "metrics/provider.h"
 #include "support/check.h"

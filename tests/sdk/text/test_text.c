@@ -1,7 +1,6 @@
 /* Pages that scrapers would refuse as a whole for one text or one series. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "support/check.h"
 #include "support/test_meter.h"

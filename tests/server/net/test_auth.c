@@ -1,10 +1,7 @@
 #include "net/auth.h"
 
-#include <stdio.h>
-
 #include "base/atomic.h"
 #include "base/thread.h"
-#include "base/time.h"
 #include "support/check.h"
 
 /* All hashes are of "pass". */

@@ -6,10 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/atomic.h"
 #include "base/lock.h"
 #include "base/thread.h"
-#include "base/time.h"
 #include "net/address.h"
 #include "net/tls.h"
 #include "support/certs.h"

@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/atomic.h"
 #include "base/thread.h"
 #include "base/time.h"
 #include "net/address.h"

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/num.h"
-#include "base/time.h"
 #include "codec/json_read.h"
 #include "codec/protobuf.h"
 #include "codec/remote_series.h"

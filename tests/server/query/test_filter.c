@@ -1,5 +1,4 @@
 /* The language of searches: what each text means, as a tree in brackets. */
-#include <stdio.h>
 
 #include "base/buf.h"
 #include "model/record.h"

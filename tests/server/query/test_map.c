@@ -1,6 +1,5 @@
 /* Who calls whom, held against a naive walk from each span to its ancestors: spans of a trace come
  * in several requests, lie in heads and parts, and have agents, models and tools in them. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 

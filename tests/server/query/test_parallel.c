@@ -1,5 +1,4 @@
 /* What helpers do changes nothing but the time a query takes. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"

@@ -2,7 +2,6 @@
  * in the last place of the exact result, whatever the values were that have left the window. */
 #include <float.h>
 #include <math.h>
-#include <string.h>
 
 #include "base/compiler.h"
 #include "query/promql/range.h"

@@ -1,7 +1,5 @@
 /* Samples by step, as Prometheus tells them with promql-per-step-stats. */
-#include <stdlib.h>
 
-#include "base/time.h"
 #include "query/query.h"
 #include "store/store.h"
 #include "support/check.h"

@@ -1,5 +1,4 @@
 /* Trees of traces: links, times, sums, and traces that are no trees. */
-#include <stdio.h>
 
 #include "query/traces/tree.h"
 #include "support/check.h"

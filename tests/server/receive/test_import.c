@@ -1,8 +1,6 @@
 /* Importing text and OTLP/JSON piece by piece. */
 #include "receive/import.h"
 
-#include <stdlib.h>
-
 #include "base/buf.h"
 #include "base/num.h"
 #include "base/time.h"

@@ -2,7 +2,6 @@
 
 #include "base/thread.h"
 #include "base/time.h"
-#include "receive/otlp_buckets.h"
 #include "support/check.h"
 
 static struct otlp_delta *make(size_t max_streams, int64_t idle_ms)

@@ -1,8 +1,6 @@
 /* The cases are those that the tests and documents of Prometheus's own translator agree on. */
 #include "receive/otlp_name.h"
 
-#include <stdio.h>
-
 #include "base/compiler.h"
 #include "support/check.h"
 #include "support/test_arena.h"

@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "base/num.h"
-#include "base/time.h"
 #include "model/histogram.h"
 #include "support/check.h"
 

@@ -1,6 +1,5 @@
 #include "receive/schedule.h"
 
-#include "base/atomic.h"
 #include "base/compiler.h"
 #include "base/lock.h"
 #include "base/time.h"

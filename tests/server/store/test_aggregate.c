@@ -2,7 +2,6 @@
 #include "store/embedded/aggregate.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "harness.h"
 #include "model/histogram.h"

@@ -3,12 +3,10 @@
 #include "harness.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/compiler.h"
 #include "store/aggregates.h"
 #include "store/embedded/aggregate_table.h"
-#include "store/embedded/columns.h"
 #include "store/embedded/head.h"
 #include "store/embedded/partitions.h"
 

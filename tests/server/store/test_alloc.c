@@ -1,7 +1,6 @@
 /* Every allocation from opening a store to closing it may fail. Whatever came of it: what was
  * acknowledged is there when the store is opened again, nothing is there by half, and nothing leaks
  * (which AddressSanitizer watches). */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/time.h"

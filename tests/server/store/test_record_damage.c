@@ -2,8 +2,6 @@
  * what is damaged is kept aside. */
 #include "harness.h"
 
-#include <stdlib.h>
-
 #include "store/inspect.h"
 #include "store/records.h"
 

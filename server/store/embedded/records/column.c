@@ -1,6 +1,5 @@
 #include "store/embedded/records/column.h"
 
-#include <stdlib.h>
 #include <zstd.h>
 
 #include "base/compiler.h"

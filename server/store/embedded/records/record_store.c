@@ -1,11 +1,9 @@
 /* Opening and closing a record table, and its lists of heads and parts. */
 #include "store/embedded/records/record_store.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/compiler.h"
-#include "base/num.h"
 #include "base/time.h"
 #include "log/log.h"
 #include "store/embedded/part.h"

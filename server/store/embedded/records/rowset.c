@@ -1,8 +1,6 @@
 /* Reading rows and their columns; what a predicate says of them stands in rowset_match.c. */
 #include "store/embedded/records/rowset.h"
 
-#include <string.h>
-
 #include "base/compiler.h"
 #include "base/err.h"
 #include "store/embedded/records/source.h"
