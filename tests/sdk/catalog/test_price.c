@@ -1,7 +1,7 @@
 #include "support/check.h"
 #include "telltale/catalog.h"
 
-enum { Y2024 = 1704067200, Y2025 = 1735689600, LATE_2025 = 1764547200 };
+enum { Y2024 = 1704067200, Y2025 = 1735689600, LATE_2025 = 1764547200, LATE_2026 = 1795219200 };
 
 static double cost(const tt_catalog *c, const char *provider, const char *model, tt_tokens tokens,
                    int64_t at)
@@ -48,6 +48,16 @@ static void test_a_price_holds_from_its_date(void **state)
     tt_tokens t = {.input = 1000000};
     check_near(cost(NULL, "openai", "gpt-4o", t, 1719792000), 5);
     check_near(cost(NULL, "openai", "gpt-4o", t, LATE_2025), 2.5);
+}
+
+static void test_a_cut_of_one_price_leaves_the_others(void **state)
+{
+    (void)state;
+    tt_tokens t = {.input = 1000000, .cached_input = 1000000};
+    check_near(cost(NULL, "anthropic", "claude-sonnet-5-5", t, 1790812800), 0.2); // 2026-10-01
+    check_near(cost(NULL, "anthropic", "claude-sonnet-5-5", t, LATE_2026), 0.1);
+    t.cached_input = 0;
+    check_near(cost(NULL, "anthropic", "claude-sonnet-5-5", t, LATE_2026), 2);
 }
 
 static void test_cached_written_and_reasoning_tokens_have_prices_of_their_own(void **state)
@@ -97,6 +107,8 @@ static void test_large_requests_have_the_price_of_their_tier(void **state)
     tt_tokens small = {.input = 128000}, large = {.input = 128001};
     check_near(cost(NULL, "gcp.gemini", "gemini-1.5-pro", small, LATE_2025), 0.128 * 1.25);
     check_near(cost(NULL, "gcp.gemini", "gemini-1.5-pro", large, LATE_2025), 0.128001 * 2.5);
+    tt_tokens cached = {.input = 200001, .cached_input = 200001};
+    check_near(cost(NULL, "gcp.gemini", "gemini-2.5-pro", cached, LATE_2025), 0.200001 * 0.25);
 }
 
 static void test_own_prices_go_before_those_of_the_library(void **state)
@@ -116,6 +128,7 @@ int main(void)
         cmocka_unit_test(test_known_models_cost_what_their_providers_ask),
         cmocka_unit_test(test_unknown_models_have_no_cost),
         cmocka_unit_test(test_a_price_holds_from_its_date),
+        cmocka_unit_test(test_a_cut_of_one_price_leaves_the_others),
         cmocka_unit_test(test_cached_written_and_reasoning_tokens_have_prices_of_their_own),
         cmocka_unit_test(test_parts_that_exceed_their_whole_are_cut),
         cmocka_unit_test(test_exact_names_go_before_patterns_and_longer_ones_before_shorter),
