@@ -4,6 +4,9 @@
  *     OTEL_SERVICE_NAME=greeter http_server [PORT [SECONDS]]          GET /hello/NAME
  *
  * Prometheus finds its metrics at http://localhost:9464/metrics; spans and logs go by OTLP. */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L /* clock_gettime */
+#endif
 #include <microhttpd.h>
 #include <poll.h>
 #include <stdio.h>

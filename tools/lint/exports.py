@@ -1,7 +1,7 @@
 """The program exports no symbol of its own, and a library's names are its module's.
 
 libtelltale shows the names of its public headers and no others, needs the C library alone, and stays
-small.
+small. Each static library of the SDK is linked whole, with those that its shared twin needs.
 
 Every global function or object of libFOLDER.a stands in a header (the compiler checks functions by
 -Wmissing-prototypes; here the objects are checked, too), and no name is defined twice.
@@ -68,9 +68,13 @@ def check_libraries(tree):
                 yield f"{library.name}: {name} is global but stands in no header: make it static"
 
 
-def needed(shared):
+def needed_files(shared):
     done = subprocess.run(["readelf", "-d", shared], capture_output=True, text=True, check=True)
-    return set(re.findall(r"NEEDED.*\[(.*?)\.so", done.stdout))
+    return re.findall(r"NEEDED.*\[(.*?)\]", done.stdout)
+
+
+def needed(shared):
+    return {name.split(".so")[0] for name in needed_files(shared)}
 
 
 def check_sdk_library(declared, folder, name):
@@ -85,6 +89,21 @@ def check_sdk_library(declared, folder, name):
         yield f"lib{name}.so needs {library}"
 
 
+def check_archive(folder, name):
+    """What an archive uses and does not have shows only in a program that it is linked into."""
+    ours = [name, *(lib[3:] for lib in sorted(SDK_LIBRARIES[name]) if lib.startswith("libtelltale-")), "telltale"]
+    others = [f for f in needed_files(folder / f"lib{name}.so") if not f.startswith(("libtelltale", "ld-"))]
+    first, *rest = [str(folder / f"lib{lib}.a") for lib in dict.fromkeys(ours)]
+    whole = ["-Wl,--whole-archive", first, "-Wl,--no-whole-archive", *rest]
+    libraries = [*whole, *(f"-l:{file}" for file in others), "-pthread"]
+    command = ["cc", "-x", "c", "-", "-o", "/dev/null", "-x", "none", *libraries]
+    done = subprocess.run(command, input="int main(void) { return 0; }", capture_output=True, text=True)
+    for missing in sorted(set(re.findall(r"undefined reference to `(\w+)'", done.stderr))):
+        yield f"lib{name}.a needs {missing}"
+    if done.returncode and "undefined reference" not in done.stderr:
+        yield f"lib{name}.a: {done.stderr}"
+
+
 def check_sdk(tree):
     folder = ROOT / "build/release/sdk"
     public = [h for h in tree.headers() if h.startswith("sdk/include/")]
@@ -92,6 +111,7 @@ def check_sdk(tree):
     declared = set(re.findall(r"\btt_\w+", "\n".join(texts)))
     for name in SDK_LIBRARIES:
         yield from check_sdk_library(declared, folder, name)
+        yield from check_archive(folder, name)
     with tempfile.NamedTemporaryFile() as stripped:
         subprocess.run(["strip", "-o", stripped.name, folder / "libtelltale.so"], check=True)
         size = Path(stripped.name).stat().st_size

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""The first program of docs/sdk/README.md compiles without a warning, and needs nothing of its own.
+"""The first program of docs/sdk/README.md and the examples compile without a warning as strict C11, the
+program as C++17, too, and it needs nothing of its own.
 
-    test_quick_start.py CC README INCLUDE NOOP_INCLUDE      prints TAP
+    test_quick_start.py CC CXX README INCLUDE NOOP_INCLUDE CATALOG_INCLUDE EXAMPLE.c...     prints TAP
 """
 
 import re
@@ -9,19 +10,24 @@ import subprocess
 import sys
 from pathlib import Path
 
-compiler, readme, include, noop = sys.argv[1:]
+compiler, cxx, readme, include, noop, catalog, *examples = sys.argv[1:]
 program = re.search(r"^```c\n(.*?)^```", Path(readme).read_text(encoding="utf-8"), re.M | re.S).group(1)
-strict = [compiler, "-std=c17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-x", "c", "-", "-o", "/dev/null"]
+warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-o", "/dev/null"]
+c = [compiler, "-std=c11", *warnings]
+cpp = [cxx, "-std=c++17", *warnings]
 
 # The headers that do nothing are linked with no library: what is left undeclared would be missing.
 CASES = {
-    "the quick start compiles": [f"-I{include}", "-c"],
-    "the quick start links with what it declares": [f"-I{noop}"],
+    "the quick start compiles": [*c, f"-I{include}", "-c", "-x", "c", "-"],
+    "the quick start compiles as C++": [*cpp, f"-I{include}", "-c", "-x", "c++", "-"],
+    "the quick start links with what it declares": [*c, f"-I{noop}", "-x", "c", "-"],
 }
+for path in examples:
+    CASES[f"the example {Path(path).name} compiles"] = [*c, f"-I{include}", f"-I{catalog}", "-c", path]
 print(f"1..{len(CASES)}")
 failed = 0
-for number, (what, arguments) in enumerate(CASES.items(), 1):
-    result = subprocess.run([*strict, *arguments], input=program, text=True, capture_output=True, check=False)
+for number, (what, command) in enumerate(CASES.items(), 1):
+    result = subprocess.run(command, input=program, text=True, capture_output=True, check=False)
     failed += result.returncode != 0
     print(f"{'not ok' if result.returncode else 'ok'} {number} - {what}")
     print("".join(f"# {line}\n" for line in result.stderr.splitlines()), end="")
