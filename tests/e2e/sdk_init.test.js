@@ -264,6 +264,11 @@ describe("W3C trace context, as the test harness asks", () => {
     assert.equal(new Set(sent.map(({ parts }) => parts[2])).size, 3);
   });
 
+  it("a caller that is sampled stays so, though nothing is exported here", async () => {
+    const [{ parts }] = await calledWith([VALID]);
+    assert.equal(Number.parseInt(parts[3], 16) & 1, 1);
+  });
+
   it("a caller that is not sampled stays so", async () => {
     const [{ parts }] = await calledWith([parent(`00-${TRACE}-${PARENT}-00`)]);
     assert.equal(parts[1], TRACE);

@@ -261,9 +261,12 @@ static NO_INLINE tt_span start_child(tt_tracer *t, const char *name, const tt_sp
     set_ids(&own, &parent.span, has_parent, &provider->options.ids);
     enum tt_decision decision = TT_DROP;
     sampled.more = (tt_sampled){0};
-    if (LIKELY(provider->records) &&
-        !sampler_quick(provider->options.sampler, &parent.span, &decision))
+    if (!sampler_quick(provider->options.sampler, &parent.span, &decision))
         decision = ask_sampler(t, &parent, own.trace_id, name, o, &sampled);
+    if (UNLIKELY(!provider->records)) { // others in the trace go by the decision all the same
+        own.flags |= decision == TT_RECORD_AND_SAMPLE ? TT_FLAG_SAMPLED : 0;
+        decision = TT_DROP;
+    }
     const char *state = sampled.more.tracestate ? sampled.more.tracestate : parent.state;
     if (decision == TT_DROP && *state == '\0') {
         uint64_t ids[3];

@@ -51,7 +51,9 @@ static void prepare_roots(tt_tracer_provider *p)
         s = s->children[ROOT];
     enum sampler_kind kind = s ? s->kind : ALWAYS_ON;
     p->root_is_quick = kind <= RATIO && !ids->trace_id && !ids->span_id;
-    if (!p->records || kind == ALWAYS_OFF)
+    if (!p->records) // what is sampled is not recorded
+        p->root_is_quick = p->root_is_quick && kind == ALWAYS_OFF;
+    if (kind == ALWAYS_OFF)
         p->root_threshold = THRESHOLD_ALL;
     else if (kind == RATIO)
         p->root_threshold = s->threshold;

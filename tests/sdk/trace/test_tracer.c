@@ -96,6 +96,39 @@ static void test_no_span_leaves_the_current_one_alone(void **state)
     tt_span_end(outer);
 }
 
+/* The flags of a span that nobody is told of. */
+static uint8_t flags_without_exporter(tt_sampler *sampler, const tt_context *parent)
+{
+    tt_tracer_provider_options o = {.size = sizeof o, .sampler = sampler};
+    tt_tracer_provider *alone = tt_tracer_provider_new(&o);
+    tt_tracer *t = tt_tracer_get(alone, "t", NULL);
+    tt_span_options with_parent = {.size = sizeof with_parent, .parent = parent};
+    tt_span span = tt_span_start(t, "s", &with_parent);
+    uint8_t flags = tt_span_context_of(span).flags;
+    assert_false(tt_span_is_recording(span));
+    assert_false(tt_tracer_is_enabled(t));
+    tt_span_end(span);
+    tt_tracer_provider_free(alone);
+    return flags & TT_FLAG_SAMPLED;
+}
+
+static void test_decision_travels_without_an_exporter(void **state)
+{
+    (void)state;
+    tt_span_context remote = {.trace_id = {7}, .span_id = {8}, .flags = TT_FLAG_SAMPLED};
+    tt_context *sampled = tt_context_remote(&remote, "a=b");
+    remote.flags = 0;
+    tt_context *unsampled = tt_context_remote(&remote, NULL);
+    assert_int_equal(flags_without_exporter(NULL, NULL), TT_FLAG_SAMPLED);
+    assert_int_equal(flags_without_exporter(NULL, sampled), TT_FLAG_SAMPLED);
+    assert_int_equal(flags_without_exporter(NULL, unsampled), 0);
+    assert_int_equal(flags_without_exporter(tt_sampler_always_off(), NULL), 0);
+    assert_int_equal(flags_without_exporter(tt_sampler_ratio(1), NULL), TT_FLAG_SAMPLED);
+    assert_int_equal(flags_without_exporter(tt_sampler_ratio(0), NULL), 0);
+    tt_context_free(sampled);
+    tt_context_free(unsampled);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, begin, end)
 
 int main(void)
@@ -103,6 +136,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(tracer_is_switched_off_and_on),
         TEST(tracer_that_is_off_hands_its_parent_on),
+        TEST(decision_travels_without_an_exporter),
         TEST(no_span_leaves_the_current_one_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
