@@ -8,8 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -19,62 +17,20 @@
 
 #include "telltale/api.h"
 
-enum { PATH_BYTES = 4096, BUSY_MS = 1000 };
-
-/* --- writing --------------------------------------------------------------------------------- */
-
-/* A pipe whose reader is gone is a failure like others: the signal of it is taken back, unless it
- * waited before. */
-struct quiet {
-    sigset_t pipe, before;
-    bool waited;
-};
-
-static void begin_quiet(struct quiet *q)
-{
-    sigset_t pending;
-    (void)sigemptyset(&q->pipe);
-    (void)sigaddset(&q->pipe, SIGPIPE); // neither can fail
-    (void)sigpending(&pending);
-    q->waited = sigismember(&pending, SIGPIPE) == 1;
-    (void)pthread_sigmask(SIG_BLOCK, &q->pipe, &q->before);
-}
-
-static void end_quiet(struct quiet *q)
-{
-    struct timespec at_once = {0};
-    while (!q->waited && sigtimedwait(&q->pipe, NULL, &at_once) < 0 && errno == EINTR) {
-    }
-    (void)pthread_sigmask(SIG_SETMASK, &q->before, NULL);
-}
-
-static bool may_go_on(int fd)
-{
-    struct pollfd p = {.fd = fd, .events = POLLOUT};
-    return errno == EINTR || (errno == EAGAIN && poll(&p, 1, BUSY_MS) == 1);
-}
-
-static bool write_all(int fd, struct str bytes)
-{
-    while (bytes.n) {
-        ssize_t n = write(fd, bytes.p, bytes.n);
-        if (n < 0 && !may_go_on(fd))
-            return false;
-        bytes = str_sub(bytes, n > 0 ? (size_t)n : 0, bytes.n);
-    }
-    return true;
-}
+enum { PATH_BYTES = 4096 };
 
 /* --- the file -------------------------------------------------------------------------------- */
 
 static bool open_file(struct output *o)
 {
-    int fd = open(o->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+    // Without waiting: it may be a pipe that nobody reads.
+    int fd = open(o->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
     if (fd < 0)
         return false;
     if (o->fd >= 0)
         (void)close(o->fd); // what it had to say, write said
     o->fd = fd;
+    o->stream.torn = false;
     return true;
 }
 
@@ -133,14 +89,11 @@ static bool prepare(struct output *o, size_t n, int64_t now_unix_s)
     return !is_due(o, &st, n, now_unix_s) || rotate(o);
 }
 
-int output_write(struct output *o, struct str lines, int64_t now_unix_s)
+int output_write(struct output *o, struct str lines, int64_t now_unix_s, int64_t timeout_ms)
 {
-    struct quiet q;
     if (o->path && !prepare(o, lines.n, now_unix_s))
         return TT_ERR_IO;
-    begin_quiet(&q);
-    bool ok = write_all(o->fd, lines);
-    end_quiet(&q);
+    bool ok = stream_write(&o->stream, o->fd, lines, timeout_ms);
     return ok && (!o->sync || output_flush(o) == TT_OK) ? TT_OK : TT_ERR_IO;
 }
 

@@ -4,15 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include "base/compiler.h"
+#include "base/time.h"
+#include "sinks/stream.h"
 #include "sinks/syslog_message.h"
 
 static const char journal_path[] = "/run/systemd/journal/socket";
-enum { DATAGRAM_MAX = 4 << 20 };
+enum { DATAGRAM_MAX = 4 << 20, TURN_US = 50000 };
 
 struct syslog_exporter {
     int fd;
@@ -20,13 +23,31 @@ struct syslog_exporter {
     int facility;
     char *name; /* owned; NULL: the record's service */
     struct sockaddr_un to;
+    struct stream stream; /* to be cancelled */
 };
 
 struct sending {
     const struct syslog_exporter *exporter;
     struct syslog_names names;
+    int64_t deadline_mono_ns;
     size_t failed;
 };
+
+/* A daemon that does not read is waited for in short turns, as set_up has it. */
+static bool send_datagram(const struct sending *s, const struct buf *datagram)
+{
+    const struct syslog_exporter *e = s->exporter;
+    const struct sockaddr *to = (const struct sockaddr *)&e->to;
+    bool may_wait, again;
+    ssize_t n;
+    do {
+        may_wait = stream_may_wait(&e->stream, s->deadline_mono_ns);
+        int flags = MSG_NOSIGNAL | (may_wait ? 0 : MSG_DONTWAIT);
+        n = sendto(e->fd, datagram->p, datagram->n, flags, to, sizeof e->to);
+        again = n < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK);
+    } while (again && may_wait);
+    return n >= 0;
+}
 
 static bool send_record(void *arg, const struct wire_item *record)
 {
@@ -34,14 +55,7 @@ static bool send_record(void *arg, const struct wire_item *record)
     const struct syslog_exporter *e = s->exporter;
     struct buf datagram = BUF_MAX(DATAGRAM_MAX);
     (e->journal ? journal_put : syslog_put)(&datagram, &s->names, record);
-    ssize_t n = -1;
-    if (!buf_failed(&datagram)) {
-        do {
-            n = sendto(e->fd, datagram.p, datagram.n, MSG_NOSIGNAL, (const struct sockaddr *)&e->to,
-                       sizeof e->to);
-        } while (n < 0 && errno == EINTR);
-    }
-    s->failed += n < 0;
+    s->failed += buf_failed(&datagram) || !send_datagram(s, &datagram);
     buf_done(&datagram);
     return true;
 }
@@ -49,13 +63,20 @@ static bool send_record(void *arg, const struct wire_item *record)
 static int send_records(void *arg, enum tt_signal signal, const void *request, size_t n,
                         size_t items, int64_t timeout_ms)
 {
-    (void)items, (void)timeout_ms;
+    (void)items;
     const struct syslog_exporter *e = arg;
     struct sending s = {.exporter = e, .names = {str_c(e->name), e->facility, (int)getpid()}};
+    s.deadline_mono_ns = time_now_mono_ns() + MIN(MAX(timeout_ms, 0), INT32_MAX) * NS_PER_MS;
     if (signal != TT_SIGNAL_LOGS)
         return TT_ERR_INVALID;
     bool ok = wire_walk(str_of(request, n), send_record, &s);
     return !ok ? TT_ERR_INVALID : s.failed ? TT_ERR_IO : TT_OK;
+}
+
+static void cancel(void *arg)
+{
+    struct syslog_exporter *e = arg;
+    stream_cancel(&e->stream);
 }
 
 static void close_syslog(void *arg)
@@ -80,7 +101,10 @@ static int set_up(struct syslog_exporter *e, const tt_syslog_options *o)
     if (o->name && !e->name)
         return TT_ERR_NOMEM;
     e->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    return e->fd >= 0 ? TT_OK : TT_ERR_IO;
+    struct timeval turn = {.tv_usec = TURN_US};
+    return e->fd >= 0 && setsockopt(e->fd, SOL_SOCKET, SO_SNDTIMEO, &turn, sizeof turn) == 0
+               ? TT_OK
+               : TT_ERR_IO;
 }
 
 int tt_syslog_exporter_new(const tt_syslog_options *options, tt_exporter *out)
@@ -98,6 +122,6 @@ int tt_syslog_exporter_new(const tt_syslog_options *options, tt_exporter *out)
         close_syslog(e);
         return rc;
     }
-    *out = (tt_exporter){.send = send_records, .close = close_syslog, .arg = e};
+    *out = (tt_exporter){.send = send_records, .cancel = cancel, .close = close_syslog, .arg = e};
     return TT_OK;
 }

@@ -54,14 +54,14 @@ int text_put_request(struct buf *out, const struct line_style *s, enum tt_signal
 static int send_text(void *arg, enum tt_signal signal, const void *request, size_t n, size_t items,
                      int64_t timeout_ms)
 {
-    (void)items, (void)timeout_ms;
+    (void)items;
     struct text_exporter *e = arg;
     struct timespec now;
     struct buf lines = BUF_MAX(LINES_MAX);
     (void)clock_gettime(CLOCK_REALTIME, &now); // cannot fail for this clock
     int rc = text_put_request(&lines, &e->style, signal, str_of(request, n));
     if (rc == TT_OK)
-        rc = output_write(&e->output, buf_str(&lines), now.tv_sec);
+        rc = output_write(&e->output, buf_str(&lines), now.tv_sec, timeout_ms);
     buf_done(&lines);
     return rc;
 }
@@ -73,6 +73,12 @@ static int flush(void *arg, int64_t timeout_ms)
     return output_flush(&e->output);
 }
 
+static void cancel(void *arg)
+{
+    struct text_exporter *e = arg;
+    stream_cancel(&e->output.stream);
+}
+
 static void close_text(void *arg)
 {
     struct text_exporter *e = arg;
@@ -82,7 +88,8 @@ static void close_text(void *arg)
 
 static int give(struct text_exporter *made, tt_exporter *out)
 {
-    *out = (tt_exporter){.send = send_text, .flush = flush, .close = close_text, .arg = made};
+    *out = (tt_exporter){
+        .send = send_text, .flush = flush, .cancel = cancel, .close = close_text, .arg = made};
     return TT_OK;
 }
 

@@ -68,9 +68,9 @@ static void test_file_is_renamed_when_its_hour_is_over(void **state)
     (void)state;
     struct output o = open_output((struct output){.period_s = 3600, .keep = 2});
     int64_t begin = now_s() / 3600 * 3600 + 3600; // a file written now belongs to the hour before
-    assert_int_equal(output_write(&o, STR("one\n"), begin - 1), TT_OK);
-    assert_int_equal(output_write(&o, STR("two\n"), begin - 1), TT_OK);
-    assert_int_equal(output_write(&o, STR("three\n"), begin), TT_OK);
+    assert_int_equal(output_write(&o, STR("one\n"), begin - 1, 1000), TT_OK);
+    assert_int_equal(output_write(&o, STR("two\n"), begin - 1, 1000), TT_OK);
+    assert_int_equal(output_write(&o, STR("three\n"), begin, 1000), TT_OK);
     assert_string_equal(content(1), "one\ntwo\n");
     assert_string_equal(content(0), "three\n");
     output_close(&o);
@@ -82,7 +82,7 @@ static void test_file_is_renamed_before_it_becomes_too_large(void **state)
     struct output o = open_output((struct output){.bytes_max = 8, .keep = 2});
     static const char *const lines[] = {"a\n", "bcdef\n", "g\n", "a long line\n", "h\n", "i\n"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
-        assert_int_equal(output_write(&o, str_c(lines[i]), now_s()), TT_OK);
+        assert_int_equal(output_write(&o, str_c(lines[i]), now_s(), 1000), TT_OK);
     assert_string_equal(content(0), "h\ni\n");
     assert_string_equal(content(1), "a long line\n");
     assert_string_equal(content(2), "g\n");
@@ -94,11 +94,11 @@ static void test_file_goes_on_after_a_restart(void **state)
 {
     (void)state;
     struct output o = open_output((struct output){.bytes_max = 8, .keep = 1});
-    assert_int_equal(output_write(&o, STR("one\n"), now_s()), TT_OK);
+    assert_int_equal(output_write(&o, STR("one\n"), now_s(), 1000), TT_OK);
     output_close(&o);
     o = open_output((struct output){.bytes_max = 8, .keep = 1});
-    assert_int_equal(output_write(&o, STR("two\n"), now_s()), TT_OK);
-    assert_int_equal(output_write(&o, STR("three\n"), now_s()), TT_OK);
+    assert_int_equal(output_write(&o, STR("two\n"), now_s(), 1000), TT_OK);
+    assert_int_equal(output_write(&o, STR("three\n"), now_s(), 1000), TT_OK);
     assert_string_equal(content(1), "one\ntwo\n");
     assert_string_equal(content(0), "three\n");
     output_close(&o);
@@ -108,8 +108,8 @@ static void test_nothing_is_kept_when_nothing_is_to_be(void **state)
 {
     (void)state;
     struct output o = open_output((struct output){.bytes_max = 4});
-    assert_int_equal(output_write(&o, STR("one\n"), now_s()), TT_OK);
-    assert_int_equal(output_write(&o, STR("two\n"), now_s()), TT_OK);
+    assert_int_equal(output_write(&o, STR("one\n"), now_s(), 1000), TT_OK);
+    assert_int_equal(output_write(&o, STR("two\n"), now_s(), 1000), TT_OK);
     assert_string_equal(content(0), "two\n");
     assert_string_equal(content(1), "");
     output_close(&o);
@@ -122,15 +122,15 @@ static void test_file_that_logrotate_moved_is_made_anew(void **state)
     (void)snprintf(moved, sizeof moved, "%s.old", path);
     struct output o = open_output((struct output){.keep = 1});
     int64_t now = now_s();
-    assert_int_equal(output_write(&o, STR("one\n"), now), TT_OK);
+    assert_int_equal(output_write(&o, STR("one\n"), now, 1000), TT_OK);
     assert_int_equal(rename(path, moved), 0);
-    assert_int_equal(output_write(&o, STR("two\n"), now), TT_OK);
+    assert_int_equal(output_write(&o, STR("two\n"), now, 1000), TT_OK);
     assert_string_equal(content(0), "two\n");
     assert_int_equal(unlink(path), 0);
-    assert_int_equal(output_write(&o, STR("three\n"), now), TT_OK);
+    assert_int_equal(output_write(&o, STR("three\n"), now, 1000), TT_OK);
     assert_string_equal(content(0), "three\n");
     assert_int_equal(truncate(path, 0), 0); // copytruncate
-    assert_int_equal(output_write(&o, STR("four\n"), now), TT_OK);
+    assert_int_equal(output_write(&o, STR("four\n"), now, 1000), TT_OK);
     assert_string_equal(content(0), "four\n");
     output_close(&o);
 }
@@ -140,9 +140,9 @@ static void test_two_writers_share_a_file_and_its_rotation(void **state)
     (void)state;
     struct output a = open_output((struct output){.bytes_max = 8, .keep = 3});
     struct output b = open_output((struct output){.bytes_max = 8, .keep = 3});
-    assert_int_equal(output_write(&a, STR("of a\n"), now_s()), TT_OK);
-    assert_int_equal(output_write(&b, STR("of b\n"), now_s()), TT_OK);
-    assert_int_equal(output_write(&a, STR("a\n"), now_s()), TT_OK);
+    assert_int_equal(output_write(&a, STR("of a\n"), now_s(), 1000), TT_OK);
+    assert_int_equal(output_write(&b, STR("of b\n"), now_s(), 1000), TT_OK);
+    assert_int_equal(output_write(&a, STR("a\n"), now_s(), 1000), TT_OK);
     assert_string_equal(content(1), "of a\n");
     assert_string_equal(content(0), "of b\na\n");
     output_close(&a);
@@ -156,7 +156,7 @@ static void test_pipe_without_a_reader_fails_and_no_signal_comes(void **state)
     assert_int_equal(pipe(ends), 0);
     struct output o = {.fd = ends[1]};
     (void)close(ends[0]);
-    assert_int_equal(output_write(&o, STR("one\n"), 0), TT_ERR_IO);
+    assert_int_equal(output_write(&o, STR("one\n"), 0, 1000), TT_ERR_IO);
     (void)close(ends[1]);
 }
 
@@ -165,7 +165,7 @@ static void test_full_disk_is_a_failure(void **state)
     (void)state;
     struct output o = {.period_s = 3600, .keep = 1};
     assert_int_equal(output_open(&o, "/dev/full"), TT_OK);
-    assert_int_equal(output_write(&o, STR("one\n"), 0), TT_ERR_IO);
+    assert_int_equal(output_write(&o, STR("one\n"), 0, 1000), TT_ERR_IO);
     output_close(&o);
 }
 

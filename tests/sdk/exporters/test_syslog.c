@@ -129,6 +129,22 @@ static void test_records_without_a_daemon_are_lost_and_counted(void **state)
     tt_logger_provider_free(p);
 }
 
+static void test_daemon_that_does_not_read_is_waited_for_in_vain(void **state)
+{
+    (void)state;
+    enum { MANY = 5000 };
+    tt_syslog_options so = {.size = sizeof so, .path = daemon_socket.path, .syslog = true};
+    tt_logger_provider_options o = {.size = sizeof o, .send_timeout_ms = 20};
+    assert_int_equal(tt_syslog_exporter_new(&so, &o.exporter), TT_OK);
+    tt_logger_provider *p = tt_logger_provider_new(&o);
+    for (size_t i = 0; i < MANY; i++)
+        tt_log(tt_logger_get(p, "l", NULL), TT_SEVERITY_ERROR, "x", NULL, 0);
+    assert_int_equal(tt_logger_provider_flush(p, 60000), TT_ERR_IO);
+    assert_true(tt_logger_provider_lost(p) > 0);
+    assert_int_equal(tt_logger_provider_shutdown(p, 60000), TT_OK);
+    tt_logger_provider_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -137,6 +153,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_journald_gets_lines_with_their_length, begin, end),
         cmocka_unit_test_setup_teardown(test_long_messages_are_cut_between_characters, begin, end),
         cmocka_unit_test(test_records_without_a_daemon_are_lost_and_counted),
+        cmocka_unit_test_setup_teardown(test_daemon_that_does_not_read_is_waited_for_in_vain, begin,
+                                        end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
