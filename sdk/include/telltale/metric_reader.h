@@ -51,8 +51,10 @@ TT_API tt_metric_reader *tt_metric_reader_start(tt_meter_provider *provider,
  * exporter says. */
 TT_API int tt_metric_reader_flush(tt_metric_reader *reader, int64_t timeout_ms);
 
-/* Flushes, ends the thread, closes the exporter and frees the reader. Returns what the flush did.
- * NULL is fine. */
+/* Flushes by the reader's thread, ends that, closes the exporter and frees the reader. Returns what
+ * the flush did; TT_ERR_TIMEOUT at most half a second after its time, even when the exporter, a
+ * callback or a producer does not return: then nothing is closed or freed, neither the reader nor,
+ * by tt_meter_provider_free, the provider, since that call may use them. NULL is fine. */
 TT_API int tt_metric_reader_stop(tt_metric_reader *reader, int64_t timeout_ms);
 
 TT_END

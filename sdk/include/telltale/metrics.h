@@ -72,7 +72,8 @@ typedef struct tt_meter_provider_options {
 TT_API tt_meter_provider *tt_meter_provider_new(const tt_meter_provider_options *options);
 
 /* Frees it with all its meters, instruments and bound handles, none of which may be in use or be
- * used afterwards. NULL is fine. */
+ * used afterwards. A reader that was not stopped, or did not return, keeps it: that is told. NULL
+ * is fine. */
 TT_API void tt_meter_provider_free(tt_meter_provider *provider);
 
 /* The meter of an instrumentation scope: the same one for the same scope. NULL when out of memory.

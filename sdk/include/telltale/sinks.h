@@ -4,9 +4,9 @@
  * Each constructor makes an exporter to be given to one provider or reader, which closes it, and
  * returns TT_OK, TT_ERR_INVALID, TT_ERR_NOMEM or TT_ERR_IO, told by tt_problem_tell. All texts are
  * borrowed during the call; `options` may be NULL. What fails to be written is lost and counted by
- * the provider. A pipe, terminal or daemon that does not take it is waited for within the time of the
- * export (send_timeout_ms), by the provider's thread unless that is `simple`, and not beyond the
- * deadline of a shutdown. SIGPIPE does not reach the program. */
+ * the provider. A pipe, terminal or daemon that does not take it is waited for within the time of
+ * the export (send_timeout_ms), by the provider's thread unless that is `simple`, and not beyond
+ * the deadline of a shutdown. SIGPIPE does not reach the program. */
 #ifndef TELLTALE_SINKS_H
 #define TELLTALE_SINKS_H
 

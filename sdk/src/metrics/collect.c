@@ -130,15 +130,22 @@ void tt_observe_double(tt_observation *o, tt_observable *instrument, double v, c
 
 /* --- walking --------------------------------------------------------------------------------- */
 
-int64_t provider_collect_begin(tt_meter_provider *p)
+bool provider_collect_begin_until(tt_meter_provider *p, int64_t deadline_mono_ns)
 {
-    int64_t began = clock_mono_ns();
-    mutex_lock(&p->collect);
+    if (!mutex_lock_until(&p->collect, deadline_mono_ns))
+        return false;
     p->collection++;
     tt_observation o = {p};
     const struct callback *c = NULL;
     while ((c = next_callback(p, c)))
         c->call(&o, c->arg);
+    return true;
+}
+
+int64_t provider_collect_begin(tt_meter_provider *p)
+{
+    int64_t began = clock_mono_ns();
+    (void)provider_collect_begin_until(p, INT64_MAX);
     return began;
 }
 

@@ -272,12 +272,17 @@ static int put_produced(struct writer *w)
     return first;
 }
 
-int otlp_metrics_collect(tt_meter_provider *p, struct delta *d, struct buf *out, size_t *out_points)
+int otlp_metrics_collect(tt_meter_provider *p, struct delta *d, int64_t deadline_mono_ns,
+                         struct buf *out, size_t *out_points)
 {
     struct writer w = {.provider = p, .out = out, .delta = d, .point = malloc(sizeof *w.point)};
     if (!w.point)
         return TT_ERR_NOMEM;
-    int64_t began = provider_collect_begin(p);
+    int64_t began = clock_mono_ns();
+    if (!provider_collect_begin_until(p, deadline_mono_ns)) {
+        free(w.point);
+        return TT_ERR_TIMEOUT;
+    }
     w.now_unix_ns = (uint64_t)clock_unix_ns();
     size_t at = message_open(out, RESOURCE_METRICS);
     otlp_put_resource(out, RESOURCE, p->resource);

@@ -187,6 +187,10 @@ void tt_meter_provider_free(tt_meter_provider *p)
 {
     if (!p)
         return;
+    if (atomic_get_acquire(&p->readers_n)) { // pairs with tt_metric_reader_stop
+        problem(TT_PROBLEM_MISUSE, "a meter provider is in use by a reader; it is not freed", NULL);
+        return;
+    }
     delist(p);
     for (struct stream *s = p->streams, *next; s; s = next) {
         next = s->next;

@@ -50,6 +50,8 @@ struct tt_meter_provider {
     const tt_collection_watch *watch; /* borrowed; NULL: none */
     struct text_form *text_forms;     /* owned; guarded by it, too */
 
+    _Atomic(uint64_t) readers_n; /* that may still collect: as long as there are any, it stays */
+
     struct mutex lock; /* guards all lists and the tables of streams */
     struct callback *callbacks, **callbacks_end;
     int64_t next_callback;
@@ -91,6 +93,9 @@ struct series *provider_take_series(struct tt_meter_provider *p);
 /* Begins a collection: callbacks have run when it returns; holds the collect lock. Returns when it
  * began, by the monotonic clock. */
 int64_t provider_collect_begin(struct tt_meter_provider *p);
+
+/* False when another collection does not come to an end by then, a callback of it perhaps. */
+bool provider_collect_begin_until(struct tt_meter_provider *p, int64_t deadline_mono_ns);
 void provider_collect_end(struct tt_meter_provider *p);
 
 /* Tells who watches of a collection that has ended; all of `c` but the time is given. */

@@ -1,4 +1,8 @@
-/* The periodic reader: a worker that collects and sends. */
+/* The periodic reader: a worker that collects and sends.
+ *
+ * It does so once more at the end, since what it calls (callbacks, producers, the exporter) belongs
+ * to others and may not return, which a shutdown must not wait for. A thread that is left there is
+ * detached; the reader, and by its count of readers the provider, stay for it. */
 #include <stdlib.h>
 
 #include "base/compiler.h"
@@ -21,8 +25,11 @@ struct tt_metric_reader {
     tt_metric_reader_options options; /* with defaults filled in; never changed */
     struct worker worker;
     struct fork_hook fork;
-    struct mutex sending; /* one collects and sends at a time */
-    struct delta delta;   /* guarded by `sending` */
+    struct mutex sending;         /* one collects and sends at a time */
+    struct delta delta;           /* guarded by `sending` */
+    _Atomic(int64_t) end_mono_ns; /* of tt_metric_reader_stop */
+    bool ended;                   /* the last was sent; the worker's */
+    int result;                   /* of that; read after the worker's end */
 };
 
 /* A collection on its way out. */
@@ -61,7 +68,7 @@ static int collect_and_send(tt_metric_reader *r, int64_t deadline_mono_ns)
 {
     struct buf request = BUF_MAX(REQUEST_BYTES);
     size_t points = 0;
-    int rc = otlp_metrics_collect(r->provider, &r->delta, &request, &points);
+    int rc = otlp_metrics_collect(r->provider, &r->delta, deadline_mono_ns, &request, &points);
     if (rc == TT_OK && points)
         rc = send_all(r, &request, points, deadline_mono_ns);
     buf_done(&request);
@@ -70,12 +77,36 @@ static int collect_and_send(tt_metric_reader *r, int64_t deadline_mono_ns)
     return rc;
 }
 
+static int flush_until(tt_metric_reader *r, int64_t deadline_mono_ns)
+{
+    if (!mutex_lock_until(&r->sending, deadline_mono_ns))
+        return TT_ERR_TIMEOUT;
+    const tt_exporter *e = &r->options.exporter;
+    int rc = collect_and_send(r, deadline_mono_ns);
+    if (rc == TT_OK && e->flush)
+        rc = e->flush(e->arg, MAX((deadline_mono_ns - clock_mono_ns()) / 1000000, 0));
+    mutex_unlock(&r->sending);
+    return rc;
+}
+
+/* For tt_metric_reader_stop, once. */
+static void end(tt_metric_reader *r)
+{
+    int64_t end_mono_ns = atomic_get_relaxed(&r->end_mono_ns);
+    if (!r->ended)
+        r->result = clock_mono_ns() < end_mono_ns ? flush_until(r, end_mono_ns) : TT_ERR_TIMEOUT;
+    r->ended = true;
+}
+
 static void work(void *arg)
 {
     tt_metric_reader *r = arg;
+    if (atomic_get_acquire(&r->worker.stopping)) { // pairs with worker_stop
+        end(r);
+        return;
+    }
     mutex_lock(&r->sending);
-    if (!atomic_get_acquire(&r->worker.stopping)) // the last was sent by tt_metric_reader_stop
-        (void)collect_and_send(r, INT64_MAX);     // a failure was told
+    (void)collect_and_send(r, INT64_MAX); // a failure was told
     mutex_unlock(&r->sending);
 }
 
@@ -124,6 +155,7 @@ tt_metric_reader *tt_metric_reader_start(tt_meter_provider *provider,
     if (o->timeout_ms <= 0)
         o->timeout_ms = env_number("OTEL_METRIC_EXPORT_TIMEOUT", TIMEOUT_MS);
     r->provider = provider;
+    atomic_add_relaxed(&provider->readers_n, 1);
     r->delta.temporality = temporality_of(o->temporality);
     r->delta.reader = view_add_reader(provider, o->defaults);
     r->delta.producers_n = MIN(o->producers_n, PRODUCERS_MAX);
@@ -146,32 +178,39 @@ int tt_metric_reader_flush(tt_metric_reader *r, int64_t timeout_ms)
 {
     if (!r || !r->options.exporter.send)
         return TT_OK;
-    int64_t deadline = clock_deadline_ns(timeout_ms);
-    if (!mutex_lock_until(&r->sending, deadline))
-        return TT_ERR_TIMEOUT;
+    return flush_until(r, clock_deadline_ns(timeout_ms));
+}
+
+/* False when the worker is left with what it calls. */
+static bool end_worker(tt_metric_reader *r)
+{
     const tt_exporter *e = &r->options.exporter;
-    int rc = collect_and_send(r, deadline);
-    if (rc == TT_OK && e->flush)
-        rc = e->flush(e->arg, MAX((deadline - clock_mono_ns()) / 1000000, 0));
-    mutex_unlock(&r->sending);
-    return rc;
+    if (worker_stop(&r->worker, atomic_get_relaxed(&r->end_mono_ns)))
+        return true;
+    if (e->cancel)
+        e->cancel(e->arg);
+    if (worker_stop(&r->worker, clock_deadline_ns(GRACE_MS)))
+        return true;
+    (void)pthread_detach(r->worker.thread); // ends by itself, if it does
+    problem(TT_PROBLEM_EXPORT, "a reader of metrics did not return before the shutdown", NULL);
+    return false;
 }
 
 int tt_metric_reader_stop(tt_metric_reader *r, int64_t timeout_ms)
 {
     if (!r)
         return TT_OK;
-    int rc = r->worker.running ? tt_metric_reader_flush(r, timeout_ms) : TT_OK;
-    if (rc == TT_ERR_TIMEOUT && r->options.exporter.cancel)
-        r->options.exporter.cancel(r->options.exporter.arg);
-    if (!worker_stop(&r->worker, clock_deadline_ns(GRACE_MS)))
-        return TT_ERR_TIMEOUT; // the exporter does not return: all that it may use stays
+    atomic_set_relaxed(&r->end_mono_ns, clock_deadline_ns(timeout_ms));
+    if (!end_worker(r))
+        return TT_ERR_TIMEOUT;
+    int rc = r->result;
     if (r->options.exporter.close)
         r->options.exporter.close(r->options.exporter.arg);
     fork_hook_remove(&r->fork);
     worker_done(&r->worker);
     mutex_done(&r->sending);
     delta_done(&r->delta);
+    atomic_fetch_sub_explicit(&r->provider->readers_n, 1, memory_order_release);
     free(r);
     return rc;
 }

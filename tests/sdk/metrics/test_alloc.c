@@ -37,7 +37,7 @@ static void use_more(tt_meter_provider *p)
     struct buf request = BUF_MAX(1 << 20);
     size_t points;
     for (int i = 0; p && i < 2; i++)
-        (void)otlp_metrics_collect(p, &d, &request, &points);
+        (void)otlp_metrics_collect(p, &d, INT64_MAX, &request, &points);
     buf_done(&request);
     delta_done(&d);
     (void)tt_meter_provider_remove_idle(p);
@@ -87,7 +87,7 @@ static size_t compose(void)
     struct buf request = BUF_MAX(1 << 20);
     size_t points = 0;
     if (p)
-        (void)otlp_metrics_collect(p, &d, &request, &points);
+        (void)otlp_metrics_collect(p, &d, INT64_MAX, &request, &points);
     buf_done(&request);
     delta_done(&d);
     tt_meter_provider_free(p);
@@ -166,7 +166,7 @@ static void test_splitting_a_collection_may_run_out_of_memory(void **state)
         tt_attr attr = tt_int("i", i);
         tt_counter_add(c, 1, &attr, 1);
     }
-    assert_int_equal(otlp_metrics_collect(p, &delta, &request, &points), TT_OK);
+    assert_int_equal(otlp_metrics_collect(p, &delta, INT64_MAX, &request, &points), TT_OK);
     assert_int_equal(points, 100);
     for (size_t n = 0;; n++) {
         size_t sent = 0;

@@ -1,5 +1,8 @@
 /* What the periodic reader asks of its exporter: batches of so many points, and a flush. */
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "support/check.h"
@@ -282,6 +285,120 @@ static void test_reader_that_stops_flushes_its_exporter(void **state)
     assert_int_equal(seen.flushes, 1);
 }
 
+/* --- what does not return -------------------------------------------------------------------- */
+
+/* Somebody else's code, and the thread that is left in it. */
+static struct {
+    sem_t entered, open, left;
+    atomic_bool in_callback;
+} stuck;
+
+static void wait_in_it(void)
+{
+    (void)sem_post(&stuck.entered);
+    (void)sem_wait(&stuck.open);
+    (void)sem_post(&stuck.left);
+}
+
+static void observe_for_ever(tt_observation *o, void *arg)
+{
+    tt_observe_int(o, arg, 1, NULL, 0);
+    if (!atomic_load(&stuck.in_callback))
+        return;
+    wait_in_it();
+    tt_observe_int(o, arg, 2, NULL, 0); // all that it uses is there
+}
+
+static int send_for_ever(void *arg, enum tt_signal signal, const void *request, size_t n,
+                         size_t items, int64_t timeout_ms)
+{
+    (void)arg, (void)signal, (void)items, (void)timeout_ms;
+    char *copy = malloc(n);
+    wait_in_it();
+    memcpy(copy, request, n);
+    free(copy);
+    return TT_OK;
+}
+
+static void let_go(void *arg)
+{
+    (void)arg;
+    (void)sem_post(&stuck.open);
+}
+
+static void count_close(void *arg)
+{
+    (void)arg;
+    seen.flushes += 100;
+}
+
+static void start_stuck(tt_metric_reader_options o)
+{
+    assert_int_equal(sem_init(&stuck.entered, 0, 0) | sem_init(&stuck.open, 0, 0), 0);
+    assert_int_equal(sem_init(&stuck.left, 0, 0), 0);
+    o.size = sizeof o;
+    o.interval_ms = 1;
+    o.exporter.close = count_close;
+    reader = tt_metric_reader_start(provider, &o);
+    (void)sem_wait(&stuck.entered);
+}
+
+/* Then the thread goes on, with a reader and a provider that nobody else has any more. */
+static void stop_stuck(void)
+{
+    assert_int_equal(tt_metric_reader_stop(reader, 10), TT_ERR_TIMEOUT);
+    reader = NULL;
+    assert_int_equal(seen.flushes, 0); // not closed
+    uint64_t before = tt_problem_count(TT_PROBLEM_MISUSE);
+    tt_meter_provider_free(provider);
+    provider = NULL;
+    assert_int_equal(tt_problem_count(TT_PROBLEM_MISUSE), before + 1);
+    atomic_store(&stuck.in_callback, false);
+    (void)sem_post(&stuck.open);
+    (void)sem_wait(&stuck.left);
+}
+
+static void test_exporter_that_does_not_return_is_left_alone_at_the_end(void **state)
+{
+    (void)state;
+    add_series("a", 3);
+    start_stuck((tt_metric_reader_options){.exporter.send = send_for_ever});
+    stop_stuck();
+}
+
+/* For threads that outlive the test. */
+static int take(void *arg, enum tt_signal signal, const void *request, size_t n, size_t items,
+                int64_t timeout_ms)
+{
+    (void)arg, (void)signal, (void)request, (void)n, (void)items, (void)timeout_ms;
+    return TT_OK;
+}
+
+static void test_callback_that_does_not_return_is_left_alone_at_the_end(void **state)
+{
+    (void)state;
+    tt_observable *o = tt_observable_new(meter, TT_OBSERVABLE_COUNTER, "o", NULL, NULL, NULL);
+    atomic_store(&stuck.in_callback, true);
+    assert_true(tt_meter_register_callback(meter, observe_for_ever, o) > 0);
+    start_stuck((tt_metric_reader_options){.exporter.send = take});
+    tt_metric_reader_options other = {.size = sizeof other, .interval_ms = 3600000};
+    other.exporter.send = take;
+    tt_metric_reader *r = tt_metric_reader_start(provider, &other);
+    assert_int_equal(tt_metric_reader_flush(r, 10), TT_ERR_TIMEOUT); // waits for the first in vain
+    assert_int_equal(tt_metric_reader_stop(r, 10), TT_ERR_TIMEOUT);
+    stop_stuck();
+}
+
+static void test_cancelled_exporter_returns_and_all_is_freed(void **state)
+{
+    (void)state;
+    add_series("a", 3);
+    start_stuck((tt_metric_reader_options){.exporter = {.send = send_for_ever, .cancel = let_go}});
+    assert_int_equal(tt_metric_reader_stop(reader, 10), TT_ERR_TIMEOUT);
+    reader = NULL;
+    assert_int_equal(seen.flushes, 100);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -299,6 +416,9 @@ int main(void)
         TEST(test_flush_says_whether_the_exporter_failed_or_ran_out_of_time),
         TEST(test_what_was_not_sent_need_not_be_flushed),
         TEST(test_reader_that_stops_flushes_its_exporter),
+        TEST(test_exporter_that_does_not_return_is_left_alone_at_the_end),
+        TEST(test_callback_that_does_not_return_is_left_alone_at_the_end),
+        TEST(test_cancelled_exporter_returns_and_all_is_freed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

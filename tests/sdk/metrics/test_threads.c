@@ -152,7 +152,7 @@ static void *disturb(void *arg)
         (void)tt_meter_provider_switch(provider, "other", i % 2 == 0);
         struct buf request = BUF_MAX(1 << 24);
         size_t points;
-        if (otlp_metrics_collect(provider, &delta, &request, &points) != TT_OK)
+        if (otlp_metrics_collect(provider, &delta, INT64_MAX, &request, &points) != TT_OK)
             abort();
         buf_done(&request);
         char *text = render_as(TT_PROMETHEUS_OPENMETRICS);
