@@ -150,6 +150,19 @@ static size_t read_labels(struct label *labels, size_t n, struct buf *keys,
     return n;
 }
 
+/* By their names, so that the same labels are the same text; of one name by that of the attribute,
+ * as they were. Nearly always they are in order already. */
+static void sort_labels(struct label *labels, size_t n, const struct buf *keys)
+{
+    for (size_t i = 1; i < n; i++) {
+        struct label l = labels[i];
+        size_t at = i;
+        for (; at && str_cmp(key_of(keys, &labels[at - 1]), key_of(keys, &l)) > 0; at--)
+            labels[at] = labels[at - 1];
+        labels[at] = l;
+    }
+}
+
 /* A message within a message, both short of nothing but their heads. */
 static void put_pair_message(struct buf *out, struct str name, struct str value)
 {
@@ -204,7 +217,8 @@ static void put_label(struct buf *out, struct label *labels, size_t i, size_t n,
         buf_putc(&value, ';');
         put_value(&value, &labels[k].attr, false);
     }
-    prometheus_pair(out, form, key, buf_str(&value));
+    if (value.n || buf_failed(&value)) // an empty one is as one that is not there
+        prometheus_pair(out, form, key, buf_str(&value));
     out->failed |= buf_failed(&value);
     buf_done(&value);
 }
@@ -233,6 +247,7 @@ void prometheus_labels(struct buf *out, const struct attr_set *attrs, enum prome
     size_t n = read_labels(labels, 0, &keys, attrs, of, form);
     if (form.constants && (of == LABELS_OF_SERIES || of == LABELS_OF_HISTOGRAM))
         n = read_constants(labels, n, &keys, of, form);
+    sort_labels(labels, n, &keys);
     for (size_t i = 0; i < n && !buf_failed(&keys); i++) {
         if (!labels[i].joined)
             put_label(out, labels, i, n, &keys, form);

@@ -65,7 +65,8 @@ enum prometheus_labels_of {
 
 /* Attributes as labels: a="b",c="d", after a comma unless they are the first behind a "{" or in the
  * buffer; or as messages. Names that become the same by translation are one label, whose values are
- * joined by ";". __name__ and names that are empty are left out. */
+ * joined by ";". In the order of the names; __name__, names and values that are empty are left out.
+ */
 void prometheus_labels(struct buf *out, const struct attr_set *attrs, enum prometheus_labels_of of,
                        struct prometheus_form form);
 

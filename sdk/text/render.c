@@ -1,11 +1,13 @@
 /* All that a provider has, in one of Prometheus's formats.
  *
  * Streams are written in the order of their family's name, those of one family under one head. A
- * stream of another type than the first of its family is left out and told as a conflict. */
+ * stream of another type than the first of its family is left out and told as a conflict, as is one
+ * whose name is that of another family's samples (families.c), and a series that has the labels of
+ * another (doubles.c). */
 #include <stdlib.h>
 
 #include "core/version.h"
-#include "text/writer.h"
+#include "text/families.h"
 
 static const size_t RENDER_MAX = (size_t)1 << 30;
 
@@ -25,16 +27,15 @@ static bool keep(struct buf *made, char **inout, uint32_t *out_n)
     return true;
 }
 
-/* The series' labels when they are not there in the form asked for. False when out of memory. */
-static COLD bool keep_labels(const struct writer *w, struct series *s)
+bool writer_keep_labels(const struct writer *w, struct series *s)
 {
     struct buf text = BUF_MAX(4 * ATTR_SET_BYTES_MAX);
     prometheus_labels(&text, s->attrs,
-                      w->stream->kind < SERIES_HISTOGRAM ? LABELS_OF_SERIES : LABELS_OF_HISTOGRAM,
+                      s->stream->kind < SERIES_HISTOGRAM ? LABELS_OF_SERIES : LABELS_OF_HISTOGRAM,
                       w->form);
     if (!keep(&text, &s->text, &s->text_n))
         return false;
-    s->text_form = w->form_id;
+    s->text_form = 0;
     return true;
 }
 
@@ -74,6 +75,11 @@ static bool keep_scope(const struct writer *w, tt_meter *m)
     return true;
 }
 
+bool writer_keep_names(const struct writer *w, struct stream *s)
+{
+    return keep_family(w, s) && keep_scope(w, s->instrument->meter);
+}
+
 /* --- streams --------------------------------------------------------------------------------- */
 
 const char *prometheus_type(const struct stream *s)
@@ -109,8 +115,6 @@ static void put_numbers(struct writer *w, struct series **batch, size_t n)
     }
     w->inside->read_end();
     for (size_t i = 0; i < n; i++) {
-        if (UNLIKELY(batch[i]->text_form != w->form_id) && !keep_labels(w, batch[i]))
-            continue;
         p->series = batch[i];
         p->integer = read[i].integer;
         p->number = read[i].number;
@@ -121,39 +125,11 @@ static void put_numbers(struct writer *w, struct series **batch, size_t n)
 static void put_histograms(struct writer *w, struct series **batch, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (UNLIKELY(batch[i]->text_form != w->form_id) && !keep_labels(w, batch[i]))
-            continue;
         w->inside->read_begin();
         w->inside->read(w->point, batch[i]);
         w->inside->read_end();
         w->format->histogram(w, w->point);
     }
-}
-
-/* Names that became the same may have made one series of two, of which scrapers take none. */
-static bool is_doubled(const struct writer *w, const struct series *s)
-{
-    const tt_meter *m = s->stream->instrument->meter;
-    for (size_t i = 0; i < w->rivals_n; i++) {
-        const struct stream *r = w->rivals[i];
-        if ((w->options.without_scope || r->instrument->meter == m) &&
-            prometheus_type(r) == prometheus_type(s->stream) && w->inside->has(r, s->attrs))
-            return true;
-    }
-    return false;
-}
-
-static size_t without_doubles(const struct writer *w, struct series **batch, size_t n)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (!is_doubled(w, batch[i]))
-            batch[kept++] = batch[i];
-    }
-    if (kept < n)
-        w->inside->problem(TT_PROBLEM_CONFLICT, "two series of one name; left out",
-                           w->stream->family);
-    return kept;
 }
 
 /* `head`: whether the family begins here. False when the stream had nothing to write. */
@@ -172,8 +148,7 @@ static bool put_stream(struct writer *w, struct stream *s, bool head)
         if (!any && head)
             w->format->head(w);
         any = true;
-        if (UNLIKELY(w->rivals_n))
-            n = without_doubles(w, batch, n);
+        n = without_doubles(w, batch, n);
         w->points += n;
         if (s->kind < SERIES_HISTOGRAM)
             put_numbers(w, batch, n);
@@ -183,55 +158,23 @@ static bool put_stream(struct writer *w, struct stream *s, bool head)
     return any;
 }
 
-static int by_family(const void *a, const void *b)
+static bool is_resources(const struct writer *w, const struct candidate *c)
 {
-    return strcmp((*(struct stream *const *)a)->family, (*(struct stream *const *)b)->family);
+    struct str family = str_c(c->stream->family);
+    return w->target && (str_eq(family, STR("target_info")) ||
+                         (w->openmetrics && str_eq(c->family, STR("target"))));
 }
 
-/* Streams sorted by family; NULL when out of memory. */
-static struct stream **sorted_streams(const struct writer *w, size_t *out_n)
+/* One after the other of a family, which the first of them that has a value gives its type. */
+static void put_family(struct writer *w)
 {
-    size_t n = 0, cap = 0;
-    struct stream **list = NULL, *s = NULL;
-    while ((s = w->inside->next_stream(w->provider, s, 0))) {
-        if (!keep_family(w, s) || !keep_scope(w, s->instrument->meter))
-            goto fail;
-        if (n == cap) {
-            cap = cap ? 2 * cap : 64;
-            struct stream **more = realloc(list, cap * sizeof(struct stream *));
-            if (!more)
-                goto fail;
-            list = more;
-        }
-        list[n++] = s;
-    }
-    if (n)
-        qsort(list, n, sizeof(struct stream *), by_family);
-    *out_n = n;
-    return list ? list : calloc(1, sizeof(struct stream *));
-fail:
-    free(list);
-    return NULL;
-}
-
-static int put_streams(struct writer *w)
-{
-    size_t n;
-    struct stream **list = sorted_streams(w, &n);
-    if (!list)
-        return TT_ERR_NOMEM;
-    const struct stream *first = NULL; /* of the family that is being written */
-    w->rivals = list;
-    for (size_t i = 0; i < n; i++) {
-        struct stream *s = list[i];
-        if (strcmp(w->rivals[0]->family, s->family) != 0) {
-            if (first)
-                w->format->tail(w);
-            first = NULL;
-            w->rivals = list + i;
-        }
-        w->rivals_n = (size_t)(list + i - w->rivals);
-        if (w->target && strcmp(s->family, "target_info") == 0)
+    const struct stream *first = NULL;
+    for (size_t i = 0; i < w->family_n; i++) {
+        const struct candidate *c = &w->candidates[i];
+        struct stream *s = c->stream;
+        if (c->left_out)
+            continue;
+        if (is_resources(w, c))
             w->inside->problem(TT_PROBLEM_CONFLICT, "the name of the resource's metric; left out",
                                s->family);
         else if (first && strcmp(prometheus_type(first), prometheus_type(s)) != 0)
@@ -241,7 +184,22 @@ static int put_streams(struct writer *w)
     }
     if (first)
         w->format->tail(w);
-    free(list);
+}
+
+static int put_streams(struct writer *w)
+{
+    size_t n;
+    struct candidate *all = families_list(w, &n);
+    if (!all)
+        return TT_ERR_NOMEM;
+    for (size_t from = 0, to; from < n; from = to) {
+        for (to = from + 1; to < n && str_eq(all[to].family, all[from].family);)
+            to++;
+        w->candidates = all + from;
+        w->family_n = to - from;
+        put_family(w);
+    }
+    free(all);
     return TT_OK;
 }
 

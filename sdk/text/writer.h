@@ -12,6 +12,7 @@
 enum { SERIES_BATCH = 64 };
 
 struct writer;
+struct candidate;
 
 struct prometheus_format {
     /* What stands above the samples of the family at hand, and what ends them. */
@@ -38,8 +39,8 @@ struct writer {
     bool openmetrics, target; /* target: target_info is there */
     bool quoted;              /* names may need quotes */
     const struct stream *stream;
-    struct stream **rivals; /* streams of the same family before it */
-    size_t rivals_n;
+    const struct candidate *candidates; /* streams of the family at hand */
+    size_t family_n;
     struct str family;   /* without suffix */
     const char *total;   /* suffix of a counter's samples */
     struct str scope;    /* the scope's labels */
@@ -52,6 +53,12 @@ struct writer {
 /* Has the form say what the options say of the resource's attributes. Under the collect lock.
  * TT_ERR_NOMEM; TT_ERR_LIMIT when the provider was asked for more than 127 such forms. */
 int constants_prepare(struct writer *w);
+
+/* The labels of a series in the form asked for, in place of others; for doubles.c, which then tells
+ * that they are there. The stream's family and its scope's labels, where they are not there. False
+ * when out of memory. */
+bool writer_keep_labels(const struct writer *w, struct series *s);
+bool writer_keep_names(const struct writer *w, struct stream *s);
 
 /* "counter", "gauge" or "histogram". */
 const char *prometheus_type(const struct stream *s);

@@ -207,16 +207,21 @@ size_t stream_series(struct stream *st, size_t *from, struct series **out, size_
     return found;
 }
 
-bool stream_has(const struct stream *st, const struct attr_set *attrs)
+size_t stream_all_series(struct stream *st, size_t *from, struct series **out, size_t n)
 {
     tt_meter_provider *p = st->instrument->meter->provider;
+    size_t found = 0;
     mutex_lock(&p->lock);
-    const struct series *s = atomic_get_relaxed(&st->instrument->meter->on)
-                                 ? series_table_get(&st->series, attrs)
-                                 : NULL;
-    bool has = s && has_value(s, instrument_is_observable(st->instrument), p->collection);
+    for (; *from < st->series.n && found < n; ++*from)
+        out[found++] = st->series.list[*from];
     mutex_unlock(&p->lock);
-    return has;
+    return found;
+}
+
+bool series_has_value(const struct series *s)
+{
+    const struct instrument *i = s->stream->instrument;
+    return has_value(s, instrument_is_observable(i), i->meter->provider->collection);
 }
 
 /* --- reading --------------------------------------------------------------------------------- */

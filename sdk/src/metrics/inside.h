@@ -14,7 +14,8 @@ struct tt_inside {
     void (*collected)(tt_meter_provider *p, int64_t began_mono_ns, tt_collection c);
     struct stream *(*next_stream)(tt_meter_provider *p, const struct stream *s, unsigned reader);
     size_t (*series)(struct stream *s, size_t *from, struct series **out, size_t n);
-    bool (*has)(const struct stream *s, const struct attr_set *attrs);
+    size_t (*all_series)(struct stream *s, size_t *from, struct series **out, size_t n);
+    bool (*has_value)(const struct series *s);
     void (*read_begin)(void);
     void (*read_end)(void);
     void (*read)(struct point *p, struct series *s);

@@ -73,6 +73,8 @@ static inline uint32_t series_tag(enum series_kind kind)
  */
 enum series_set { SET_NEVER, SET_LATELY, SET_EARLIER };
 
+#define SERIES_DOUBLED UINT32_C(0x80000000)
+
 struct reservoir;
 struct fan;
 
@@ -94,7 +96,7 @@ struct series {
         char *text;          /* owned; the labels as text, made by the exporter that needs them */
         struct series *next; /* once removed */
     };
-    uint32_t text_n;
+    uint32_t text_n;       /* and SERIES_DOUBLED when another has the same; guarded as the form */
     uint32_t observed;     /* of observable ones: collection that saw it last; the collect lock's */
                            /* of others: SERIES_BOUND, and a digest of what it held; the lock's */
     int64_t start_unix_ns; /* once removed: when, by the monotonic clock */

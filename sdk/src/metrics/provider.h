@@ -110,8 +110,11 @@ struct stream *provider_next_stream(struct tt_meter_provider *p, const struct st
  * Returns how many; 0: that was the last. During a collection. */
 size_t stream_series(struct stream *s, size_t *from, struct series **out, size_t n);
 
-/* Whether one of them has these attributes. */
-bool stream_has(const struct stream *s, const struct attr_set *attrs);
+/* The same of all that it has. */
+size_t stream_all_series(struct stream *s, size_t *from, struct series **out, size_t n);
+
+/* Whether it has a value now. During a collection. */
+bool series_has_value(const struct series *s);
 
 /* Reads a value. Between cell_read_begin and _end. */
 void point_read(struct point *p, struct series *s);

@@ -193,6 +193,10 @@ size_t stream_remove(struct stream *st, stream_drop *drop, void *arg)
     size_t removed = series_table_filter(&st->series, take_out, &r);
     if (!removed)
         return 0;
+    for (size_t i = 0; i < st->series.n; i++) { // of whom the one that was the same may be gone
+        if (st->series.list[i]->text_n & SERIES_DOUBLED)
+            st->series.list[i]->text_form = 0;
+    }
     // Under a new id no thread's cache finds what is gone.
     uint64_t id = instrument_next_id();
     atomic_set_relaxed(&st->id, id);

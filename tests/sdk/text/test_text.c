@@ -63,7 +63,7 @@ static void test_bytes_are_base64(void **state)
                        tt_attr_of("e", tt_value_array(items, 1))};
     tt_gauge_set(tt_gauge_new(meter, "g", NULL), 1, attrs, 5);
     check("# TYPE g gauge\n"
-          "g{a=\"/wB6\",b=\"YWI=\",c=\"TWFueQ==\",d=\"\",e=\"[\\\"/w==\\\"]\"} 1\n");
+          "g{a=\"/wB6\",b=\"YWI=\",c=\"TWFueQ==\",e=\"[\\\"/w==\\\"]\"} 1\n");
 }
 
 static void test_labels_of_the_scope_may_be_left_out(void **state)
