@@ -141,9 +141,9 @@ static struct attr_set *pack(const tt_attr *const *attrs, size_t n, size_t bytes
     char *to = set->packed;
     for (size_t i = 0; i < n; i++)
         to = put_attr(to, attrs[i], ATTR_DEPTH_MAX);
-    set->n = (uint32_t)n;
-    set->bytes = (uint32_t)bytes;
-    set->hash = bytes_hash(n, set->packed, bytes);
+    set->n = (uint8_t)n;
+    set->bytes = (uint32_t)bytes & (2 * ATTR_SET_BYTES_MAX - 1);
+    set->hash = (uint32_t)bytes_hash(n, set->packed, bytes);
     return set;
 }
 
@@ -170,7 +170,8 @@ struct attr_set *attr_set_new_verbatim(const tt_attr *attrs, size_t n)
         return NULL;
     for (size_t i = 0; i < n; i++)
         given[i] = &attrs[i];
-    return pack(given, n, fields_size(attrs, n, ATTR_DEPTH_MAX));
+    size_t bytes = fields_size(attrs, n, ATTR_DEPTH_MAX);
+    return bytes <= ATTR_SET_BYTES_MAX ? pack(given, n, bytes) : NULL;
 }
 
 bool attr_set_eq(const struct attr_set *a, const struct attr_set *b)

@@ -8,7 +8,7 @@
 #include "core/problem.h"
 #include "telltale/api.h"
 
-enum { CHUNK_BYTES = CHUNK_WORDS * sizeof(cell_word) };
+enum { CHUNK_BYTES = CHUNK_WORDS * sizeof(cell_word), BLOCK_CHUNKS = 16 };
 
 struct shard {
     struct shard *next;
@@ -28,6 +28,8 @@ static struct {
     uint32_t next;               /* first position never given away; 0 means "none" */
     uint32_t single, single_end; /* left over at a chunk's end: single words come from there */
     size_t memory;               /* bytes of chunks */
+    cell_word *spare;            /* chunks that nobody has yet */
+    size_t spare_n;
 } cells = {.lock = MUTEX_INIT, .next = 1};
 
 static struct free_cell *free_cells[CELL_WORDS_MAX + 1]; /* given back, by words; cells.lock */
@@ -138,20 +140,32 @@ static bool grow_directory(struct shard *s, size_t n)
     return true;
 }
 
+/* Chunks come from blocks of memory, for each on its own would cost the allocator as much again to
+ * align. What no thread takes of a block is never touched. Two lines, for processors fetch them in
+ * pairs. */
+static cell_word *take_chunk(void)
+{
+    if (!cells.spare_n) {
+        cells.spare = aligned_alloc(2 * CACHE_LINE, (size_t)BLOCK_CHUNKS * CHUNK_BYTES);
+        if (!cells.spare)
+            return NULL;
+        cells.spare_n = BLOCK_CHUNKS;
+    }
+    cells.spare_n--;
+    cell_word *words = cells.spare + cells.spare_n * CHUNK_WORDS;
+    for (size_t i = 0; i < CHUNK_WORDS; i++)
+        atomic_init(&words[i], 0);
+    cells.memory += CHUNK_BYTES;
+    return words;
+}
+
 static bool add_chunk(struct shard *s, size_t chunk)
 {
     if (!grow_directory(s, chunk + 1))
         return false;
-    if (s->chunks[chunk])
-        return true;
-    cell_word *words = aligned_alloc(CHUNK_BYTES, CHUNK_BYTES);
-    if (!words)
-        return false;
-    for (size_t i = 0; i < CHUNK_WORDS; i++)
-        atomic_init(&words[i], 0);
-    s->chunks[chunk] = words;
-    cells.memory += CHUNK_BYTES;
-    return true;
+    if (!s->chunks[chunk])
+        s->chunks[chunk] = take_chunk();
+    return s->chunks[chunk] != NULL;
 }
 
 cell_word *cell_here_slow(uint32_t at)

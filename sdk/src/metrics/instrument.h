@@ -110,7 +110,8 @@ struct series {
 struct series_table {
     struct series **list; /* owned; the series belong to the provider's pool */
     uint32_t *slots;      /* index into list + 1; 0: empty */
-    size_t n, cap;        /* cap: of slots, a power of two; list holds cap / 2 */
+    size_t n, list_cap;
+    size_t cap; /* of slots, a power of two; three quarters of them are used */
 };
 
 /* Keys of attributes that are kept, or left out. */

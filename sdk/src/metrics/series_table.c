@@ -5,7 +5,7 @@
 #include "metrics/exemplar.h"
 #include "metrics/stream.h"
 
-enum { SLOTS_MIN = 8 };
+enum { SLOTS_MIN = 8, LIST_MIN = 4 };
 
 static void insert(uint32_t *slots, size_t cap, uint64_t hash, size_t index)
 {
@@ -15,21 +15,29 @@ static void insert(uint32_t *slots, size_t cap, uint64_t hash, size_t index)
     slots[at] = (uint32_t)index + 1;
 }
 
-static bool grow(struct series_table *t)
+static bool grow_slots(struct series_table *t)
 {
     size_t cap = t->cap ? 2 * t->cap : SLOTS_MIN;
     uint32_t *slots = calloc(cap, sizeof *slots);
-    struct series **list = slots ? realloc(t->list, cap / 2 * sizeof(struct series *)) : NULL;
-    if (!list) {
-        free(slots);
+    if (!slots)
         return false;
-    }
     for (size_t i = 0; i < t->n; i++)
-        insert(slots, cap, list[i]->attrs->hash, i);
+        insert(slots, cap, t->list[i]->attrs->hash, i);
     free(t->slots);
     t->slots = slots;
-    t->list = list;
     t->cap = cap;
+    return true;
+}
+
+/* By a quarter, for what is not needed of it counts for every series. */
+static bool grow_list(struct series_table *t)
+{
+    size_t cap = t->list_cap + t->list_cap / 4 + LIST_MIN;
+    struct series **list = realloc(t->list, cap * sizeof(struct series *));
+    if (!list)
+        return false;
+    t->list = list;
+    t->list_cap = cap;
     return true;
 }
 
@@ -47,7 +55,7 @@ struct series *series_table_get(const struct series_table *t, const struct attr_
 
 bool series_table_put(struct series_table *t, struct series *s)
 {
-    if (t->n == t->cap / 2 && !grow(t))
+    if ((t->n >= t->cap / 4 * 3 && !grow_slots(t)) || (t->n == t->list_cap && !grow_list(t)))
         return false;
     t->list[t->n] = s;
     insert(t->slots, t->cap, s->attrs->hash, t->n++);
