@@ -163,17 +163,6 @@ struct attr_set *attr_set_new(const tt_attr *attrs, size_t n, attr_filter *keep,
     return pack(sorted, fitting, bytes);
 }
 
-struct attr_set *attr_set_new_verbatim(const tt_attr *attrs, size_t n)
-{
-    const tt_attr *given[ATTRS_MAX];
-    if (n > ATTRS_MAX)
-        return NULL;
-    for (size_t i = 0; i < n; i++)
-        given[i] = &attrs[i];
-    size_t bytes = fields_size(attrs, n, ATTR_DEPTH_MAX);
-    return bytes <= ATTR_SET_BYTES_MAX ? pack(given, n, bytes) : NULL;
-}
-
 bool attr_set_eq(const struct attr_set *a, const struct attr_set *b)
 {
     return a->hash == b->hash && a->bytes == b->bytes &&

@@ -43,10 +43,6 @@ struct attr_view {
 typedef bool attr_filter(const tt_attr *attr, const void *arg);
 struct attr_set *attr_set_new(const tt_attr *attrs, size_t n, attr_filter *keep, const void *arg);
 
-/* A copy of the attributes as they were given, for attr_set_is alone. NULL when out of memory, and
- * when they are too many or too much for a set. */
-struct attr_set *attr_set_new_verbatim(const tt_attr *attrs, size_t n);
-
 bool attr_set_eq(const struct attr_set *a, const struct attr_set *b);
 
 /* Steps through packed bytes: start with p at the beginning, false at `end`. */

@@ -19,15 +19,23 @@ static inline uint64_t load_short(const char *p, size_t n)
     return n ? (unsigned char)*p : 0;
 }
 
+/* Of two words each, the second at an offset, without a branch between them. */
+static inline bool pairs_eq(const char *a, const char *b, size_t second)
+{
+    return ((load64(a) ^ load64(b)) | (load64(a + second) ^ load64(b + second))) == 0;
+}
+
 static inline bool bytes_eq(const char *a, const char *b, size_t n)
 {
     if (n < 8)
         return load_short(a, n) == load_short(b, n);
-    for (size_t i = 0; i + 8 < n; i += 8) {
-        if (load64(a + i) != load64(b + i))
+    for (; n > 16; n -= 16, a += 16, b += 16) {
+        if (!pairs_eq(a, b, 8))
             return false;
+        if (n < 24) // what is left may be less than a word
+            return load64(a + n - 8) == load64(b + n - 8);
     }
-    return load64(a + n - 8) == load64(b + n - 8);
+    return pairs_eq(a, b, n - 8);
 }
 
 __extension__ typedef unsigned __int128 bytes_u128;
@@ -50,27 +58,17 @@ static inline uint64_t bytes_hash(uint64_t hash, const char *p, size_t n)
 
 /* Of the length, the first and the last bytes alone: one multiplication, that does not wait for
  * those of other texts. For names of a program's own, and where all bytes are compared afterwards.
- */
+ * The uppermost bits are the best. */
 static inline uint64_t bytes_hash_ends(const char *p, size_t n)
 {
-    if (n < 8)
-        return mix64(n, load_short(p, n));
-    return mix64(n ^ load64(p), load64(p + n - 8));
+    uint64_t ends = n < 8 ? load_short(p, n) : load64(p) + load64(p + n - 8);
+    return (ends + (n << 3)) * 0x9e3779b97f4a7c15u;
 }
 
 /* The last 8 bytes, or all. */
 static inline uint64_t bytes_last(const char *p, size_t n)
 {
     return n < 8 ? load_short(p, n) : load64(p + n - 8);
-}
-
-/* A word of all, of 16 bytes at most; of the length, too. */
-static inline uint64_t bytes_both_ends(const char *p, size_t n)
-{
-    if (n < 8)
-        return load_short(p, n) + n;
-    uint64_t first = load64(p);
-    return (first << 29 | first >> 35) + load64(p + n - 8) + n;
 }
 
 #endif

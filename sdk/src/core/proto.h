@@ -81,13 +81,13 @@ static inline char *put_varint_field(char *to, unsigned field, uint64_t v)
 /* Copies text and returns its bytes or-ed together, so that one test tells whether it is ASCII. */
 static inline uint64_t put_ascii(char *to, const char *from, size_t n)
 {
-    uint64_t all, word;
+    uint64_t all = 0, word, last;
     if (n < 8) {
         if (n >= 4) {
-            uint32_t first = load32(from), last = load32(from + n - 4);
+            uint32_t first = load32(from), rest = load32(from + n - 4);
             memcpy(to, &first, 4);
-            memcpy(to + n - 4, &last, 4);
-            return (uint64_t)first << 32 | last;
+            memcpy(to + n - 4, &rest, 4);
+            return (uint64_t)first << 32 | rest;
         }
         all = load_short(from, n);
         if (n > 0)
@@ -96,14 +96,16 @@ static inline uint64_t put_ascii(char *to, const char *from, size_t n)
             memcpy(to + n - 2, from + n - 2, 2);
         return all;
     }
-    all = load64(from + n - 8);
-    memcpy(to + n - 8, &all, 8);
-    for (size_t i = 0; i + 8 < n; i += 8) {
+    for (size_t i = 8; i + 8 < n; i += 8) {
         word = load64(from + i);
         memcpy(to + i, &word, 8);
         all |= word;
     }
-    return all;
+    word = load64(from);
+    last = load64(from + n - 8);
+    memcpy(to, &word, 8);
+    memcpy(to + n - 8, &last, 8);
+    return all | word | last;
 }
 
 enum { SHORT_ATTR_MAX = 96, SHORT_ATTR_ROOM = 128 };

@@ -12,17 +12,25 @@
 #include "core/attr_match.h"
 #include "metrics/stream.h"
 
-enum { PROBES = 8, SLOTS_MIN = 64, SLOTS_MAX = 8192 };
+enum { PROBES = 8, SLOTS_MIN_BITS = 6, SLOTS_MIN = 1 << SLOTS_MIN_BITS, SLOTS_MAX = 8192 };
+
+/* Attributes in the order given. */
+struct given {
+    size_t n;
+    char copies[];
+};
 
 struct slot {
     uint64_t hash, stream; /* id; 0: empty */
     struct series *series;
-    struct attr_set *attrs; /* owned, verbatim */
+    struct given *attrs; /* owned */
 };
 
 struct cache {
     struct slot *slots;
-    size_t mask; /* of the first slot of a neighbourhood; PROBES - 1 more slots follow */
+    size_t n; /* neighbourhoods, a power of two; PROBES - 1 more slots follow */
+    unsigned
+        shift; /* that leaves a hash the uppermost bits, as many as tell neighbourhoods apart */
 };
 
 static _Thread_local struct cache cache;
@@ -30,17 +38,22 @@ static pthread_key_t thread_end;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool usable; /* set by prepare, once */
 
-static COLD void drop(struct slot *slots, size_t mask)
+static inline struct slot *first_slot(const struct cache *c, uint64_t hash)
 {
-    for (size_t i = 0; slots && i < mask + PROBES; i++)
-        free(slots[i].attrs);
-    free(slots);
+    return &c->slots[hash >> c->shift];
+}
+
+static size_t slots_n(const struct cache *c)
+{
+    return c->slots ? c->n + PROBES - 1 : 0;
 }
 
 static COLD void end_thread(void *arg)
 {
     (void)arg;
-    drop(cache.slots, cache.mask);
+    for (size_t i = 0; i < slots_n(&cache); i++)
+        free(cache.slots[i].attrs);
+    free(cache.slots);
     cache = (struct cache){0};
 }
 
@@ -51,7 +64,7 @@ static COLD void prepare(void)
 
 static COLD struct slot *place(const struct cache *c, uint64_t hash)
 {
-    struct slot *s = &c->slots[hash & c->mask];
+    struct slot *s = first_slot(c, hash);
     for (size_t i = 0; i < PROBES; i++) {
         if (!s[i].stream)
             return &s[i];
@@ -62,12 +75,12 @@ static COLD struct slot *place(const struct cache *c, uint64_t hash)
 /* Moves all to a table twice the size. False when that is too large, or memory ran out. */
 static COLD bool grow(struct cache *c)
 {
-    size_t wanted = c->slots ? 2 * (c->mask + 1) : SLOTS_MIN;
+    size_t wanted = c->slots ? 2 * c->n : SLOTS_MIN;
     struct slot *slots = wanted <= SLOTS_MAX ? calloc(wanted + PROBES - 1, sizeof *slots) : NULL;
     if (!slots)
         return false;
-    struct cache bigger = {slots, wanted - 1};
-    for (size_t i = 0; c->slots && i < c->mask + PROBES; i++) {
+    struct cache bigger = {slots, wanted, c->slots ? c->shift - 1 : 64 - SLOTS_MIN_BITS};
+    for (size_t i = 0; i < slots_n(c); i++) {
         struct slot *to = c->slots[i].stream ? place(&bigger, c->slots[i].hash) : NULL;
         if (to)
             *to = c->slots[i];
@@ -82,7 +95,7 @@ static COLD bool grow(struct cache *c)
 /* That of the stream which is the oldest of the neighbourhood: it may be gone. */
 static COLD struct slot *oldest(const struct cache *c, uint64_t hash)
 {
-    struct slot *s = &c->slots[hash & c->mask], *found = &s[hash >> 61];
+    struct slot *s = first_slot(c, hash), *found = &s[hash % PROBES];
     for (size_t i = 0; i < PROBES; i++) {
         if (s[i].stream < found->stream)
             found = &s[i];
@@ -108,29 +121,65 @@ static COLD struct slot *make_place(uint64_t hash)
     return s;
 }
 
+/* NULL when out of memory, and when they are too much for a set. */
+static COLD struct given *copy(const tt_attr *attrs, size_t n, const struct attr_words *words)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (attrs[i].key_n > ATTR_SET_BYTES_MAX)
+            return NULL;
+        bytes += attr_copy_size(&attrs[i]);
+    }
+    struct given *g = bytes <= ATTR_SET_BYTES_MAX ? malloc(sizeof *g + bytes) : NULL;
+    if (!g)
+        return NULL;
+    char *to = g->copies;
+    for (size_t i = 0; i < n; i++)
+        to = attr_copy(to, &attrs[i], &words[i]);
+    g->n = n;
+    return g;
+}
+
 /* The id was read before, so that what was removed in between is not kept under a new one. */
 static COLD struct series *find_slowly(struct stream *st, uint64_t id, uint64_t hash,
-                                       const tt_attr *attrs, size_t n)
+                                       const tt_attr *attrs, size_t n,
+                                       const struct attr_words *words)
 {
     struct series *series = stream_series_of(st, attrs, n);
-    struct slot *s = series ? make_place(hash) : NULL;
-    struct attr_set *copy = s ? attr_set_new_verbatim(attrs, n) : NULL;
-    if (copy)
-        *s = (struct slot){hash, id, series, copy};
+    struct given *given = series ? copy(attrs, n, words) : NULL;
+    struct slot *s = given ? make_place(hash) : NULL;
+    if (s)
+        *s = (struct slot){hash, id, series, given};
+    else
+        free(given);
     return series;
+}
+
+static inline bool is(const struct given *g, const tt_attr *attrs, size_t n,
+                      const struct attr_words *words)
+{
+    const char *p = g->copies;
+    if (n != g->n)
+        return false;
+    for (const tt_attr *a = attrs, *end = attrs + n; a < end && p; a++, words++)
+        p = attr_match(p, a, words);
+    return p != NULL;
 }
 
 static inline struct series *find(struct stream *st, uint64_t id, const tt_attr *attrs, size_t n)
 {
+    struct attr_words words[ATTRS_MAX];
     uint64_t hash = id;
-    if (UNLIKELY(!attrs_hash(attrs, n, &hash)))
+    if (UNLIKELY(n > ATTRS_MAX || !attrs_hash(attrs, n, words, &hash)))
         return stream_series_of(st, attrs, n);
-    const struct slot *s = cache.slots ? &cache.slots[hash & cache.mask] : NULL;
-    for (size_t k = 0; s && k < PROBES && s[k].stream; k++) {
-        if (s[k].hash == hash && s[k].stream == id && attr_set_is(s[k].attrs, attrs, n))
-            return s[k].series;
+    if (UNLIKELY(!cache.slots))
+        return find_slowly(st, id, hash, attrs, n, words);
+    const struct slot *s = first_slot(&cache, hash), *end = s + PROBES;
+    for (; s < end && s->stream; s++) {
+        if (s->hash == hash && s->stream == id && is(s->attrs, attrs, n, words))
+            return s->series;
     }
-    return find_slowly(st, id, hash, attrs, n);
+    return find_slowly(st, id, hash, attrs, n, words);
 }
 
 struct series *stream_find(struct stream *st, const tt_attr *attrs, size_t n)

@@ -154,15 +154,17 @@ static void put_state(struct tt_span_memory *s, const struct parent *p, const ch
     s->n = s->state_at + s->state_n;
 }
 
+/* The clock is read last: what was written reaches memory meanwhile, and the next call's lock need
+ * not wait for it. */
 static void fill(struct tt_span_memory *s, const char *name, const tt_span_options *o)
 {
     s->kind = o->kind ? (uint8_t)o->kind : TT_SPAN_INTERNAL;
-    s->start_unix_ns = o->start_unix_ns ? o->start_unix_ns : span_now_ns();
     span_put_name(s, name ? name : "");
     if (o->attrs)
         span_put_attrs(s, o->attrs, o->attrs_n);
     for (size_t i = 0; o->links && i < o->links_n; i++)
         span_put_link(s, &o->links[i]);
+    s->start_unix_ns = o->start_unix_ns ? o->start_unix_ns : span_now_ns();
 }
 
 static NO_INLINE enum tt_decision ask_sampler(tt_tracer *t, const struct parent *p,
@@ -374,13 +376,14 @@ static void count_unsampled(struct tt_span_memory *s)
         atomic_add_relaxed(&s->tracer->source.batcher->processed, 1);
 }
 
+/* As at the start, the clock comes before the lock. */
 static NO_INLINE void end_full(tt_span span, int64_t end_unix_ns)
 {
+    if (!end_unix_ns && span.memory)
+        end_unix_ns = span_now_ns();
     struct tt_span_memory *s = span_lock(span);
     if (!s)
         return;
-    if (s->recording && !end_unix_ns)
-        end_unix_ns = span_now_ns();
     if (UNLIKELY(s->recording && tracer_options(s->tracer)->processors_n)) {
         s = s->ending ? span_is_stale(s) : processors_end(s, end_unix_ns);
         if (!s)

@@ -151,11 +151,12 @@ void span_put_attrs(struct tt_span_memory *s, const tt_attr *attrs, size_t n)
             problem(TT_PROBLEM_MISUSE, "an attribute without key or of an unknown type", NULL);
             continue;
         }
-        uint64_t hash = bytes_hash_ends(a->key, a->key_n), bit = UINT64_C(1) << (hash >> 58);
+        uint32_t hash = (uint32_t)(bytes_hash_ends(a->key, a->key_n) >> 32);
+        uint64_t bit = UINT64_C(1) << (hash >> 26);
         bool is_new = !(s->keys & bit);
         s->keys |= bit;
-        if (UNLIKELY(!(quick && is_new && set_quickly(s, a, (uint32_t)hash, max))))
-            set_slowly(s, a, (uint32_t)hash);
+        if (UNLIKELY(!(quick && is_new && set_quickly(s, a, hash, max))))
+            set_slowly(s, a, hash);
     }
 }
 
