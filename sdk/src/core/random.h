@@ -25,7 +25,8 @@ void random_seed(void);
 static inline uint64_t random_quick(void)
 {
     uint64_t count = random_state.count += RANDOM_STEP;
-    return mix64(count, count ^ random_state.key);
+    bytes_u128 product = (bytes_u128)count * (count ^ random_state.key);
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
 static inline uint64_t random_next(void)

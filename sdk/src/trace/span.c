@@ -156,14 +156,17 @@ static void put_state(struct tt_span_memory *s, const struct parent *p, const ch
 
 /* The clock is read last: what was written reaches memory meanwhile, and the next call's lock need
  * not wait for it. */
-static void fill(struct tt_span_memory *s, const char *name, const tt_span_options *o)
+static void fill(struct tt_span_memory *s, const char *name, const tt_span_options *o,
+                 const tt_sampled *more)
 {
     s->kind = o->kind ? (uint8_t)o->kind : TT_SPAN_INTERNAL;
-    span_put_name(s, name ? name : "");
+    span_put_name(s, name);
     if (o->attrs)
         span_put_attrs(s, o->attrs, o->attrs_n);
     for (size_t i = 0; o->links && i < o->links_n; i++)
         span_put_link(s, &o->links[i]);
+    if (more->attrs)
+        span_put_attrs(s, more->attrs, more->attrs_n);
     s->start_unix_ns = o->start_unix_ns ? o->start_unix_ns : span_now_ns();
 }
 
@@ -195,29 +198,21 @@ static inline void set_parent(struct tt_span_memory *s, const struct parent *p,
     counter_add_own(&s->counts[decision][origin]);
 }
 
-/* One that records; {0} when there are too many. `p` NULL: a root. */
-static NO_INLINE tt_span start_full(tt_tracer *t, const struct parent *p,
-                                    const tt_span_context *own, const char *name,
-                                    const tt_span_options *o, enum tt_decision decision,
-                                    const tt_sampled *more)
+/* Of a span that has its ids. `p` NULL: a root. */
+static NO_INLINE tt_span begin(struct tt_span_memory *s, tt_tracer *t, const struct parent *p,
+                               const char *name, const tt_span_options *o,
+                               enum tt_decision decision, const tt_sampled *more)
 {
-    struct tt_span_memory *s = span_take();
-    if (!s)
-        return (tt_span){0};
     s->tracer = t;
     if (p)
         set_parent(s, p, decision);
-    s->context = *own;
     bool recording = decision != TT_DROP;
     s->recording = recording;
     s->sampled = decision == TT_RECORD_AND_SAMPLE;
     s->context.flags |= s->sampled ? TT_FLAG_SAMPLED : 0;
     put_state(s, p, more->tracestate);
-    if (recording) {
-        fill(s, name, o);
-        if (more->attrs)
-            span_put_attrs(s, more->attrs, more->attrs_n);
-    }
+    if (recording)
+        fill(s, name, o, more);
     uint64_t generation = atomic_get_relaxed(&s->generation) + 1;
     atomic_set_release(&s->generation, generation); // pairs with span_lock
     tt_span span = {s, generation};
@@ -226,22 +221,27 @@ static NO_INLINE tt_span start_full(tt_tracer *t, const struct parent *p,
     return span;
 }
 
-/* Neither parent nor anything else to ask for. */
+/* Neither parent nor anything else to ask for. The ids are written where they stay: what was just
+ * written by words cannot at once be read by more. {0} when there are too many. */
 static NO_INLINE tt_span start_sampled_root(tt_tracer *t, const char *name,
                                             const tt_span_options *o, uint64_t trace_low)
 {
-    tt_span_context own = {.flags = TT_FLAG_RANDOM};
-    new_id(own.trace_id);
-    memcpy(own.trace_id + 8, &trace_low, sizeof trace_low);
-    new_id(own.span_id);
+    struct tt_span_memory *s = span_take();
+    if (!s)
+        return (tt_span){0};
+    new_id(s->context.trace_id);
+    memcpy(s->context.trace_id + 8, &trace_low, sizeof trace_low);
+    new_id(s->context.span_id);
+    s->context.flags = TT_FLAG_RANDOM;
+    s->context.remote = false;
     tt_sampled more = {.tracestate = tracer_provider(t)->root_state};
-    return start_full(t, NULL, &own, name, o, TT_RECORD_AND_SAMPLE, &more);
+    return begin(s, t, NULL, name, o, TT_RECORD_AND_SAMPLE, &more);
 }
 
 static inline uint64_t quick_id(void)
 {
     uint64_t id = random_quick();
-    return id | (id == 0);
+    return LIKELY(id) ? id : 1;
 }
 
 /* Once the thread's generator is seeded. */
@@ -279,7 +279,11 @@ static NO_INLINE tt_span start_child(tt_tracer *t, const char *name, const tt_sp
             light_count_child(parent.span.remote);
         return span;
     }
-    return start_full(t, &parent, &own, name, o, decision, &sampled.more);
+    struct tt_span_memory *s = span_take();
+    if (!s)
+        return (tt_span){0};
+    s->context = own;
+    return begin(s, t, &parent, name, o, decision, &sampled.more);
 }
 
 /* Of a tracer that is off: no span of its own, but one that stands for its parent, so that those
