@@ -68,9 +68,11 @@ static inline void collector_scrape(int fd)
 /* The head is whole: what its body's length is, and an answer to a request that has none of it. */
 static inline void collector_take_head(struct collector_peer *p)
 {
-    char *length = strcasestr(p->head, "\r\ncontent-length:");
-    p->body_left = length ? strtoull(length + 17, NULL, 10) : 0;
-    if (strcasestr(p->head, "100-continue"))
+    const char *length = strstr(p->head, "\r\nContent-Length: ");
+    p->body_left = 0;
+    for (length += length ? 18 : 0; length && *length >= '0' && *length <= '9'; length++)
+        p->body_left = 10 * p->body_left + (size_t)(*length - '0');
+    if (strstr(p->head, "100-continue"))
         collector_send(p->fd, "HTTP/1.1 100 Continue\r\n\r\n");
 }
 

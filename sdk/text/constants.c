@@ -25,16 +25,19 @@ static struct attr_set *choose(const struct attr_set *all, const tt_prometheus_o
     struct attr_set *chosen = calloc(1, sizeof *chosen + all->bytes);
     const char *p = all->packed, *end = p + all->bytes, *at = p;
     struct attr_view attr;
+    size_t bytes = 0, attrs = 0;
     while (chosen && attr_next(&p, end, &attr)) {
         struct str key = str_of(attr.key, attr.key_n);
         size_t n = (size_t)(p - at);
         if (fits_one(o->resource_labels, key) && !fits_one(o->without_resource_labels, key)) {
-            memcpy(chosen->packed + chosen->bytes, at, n);
-            chosen->bytes += (uint32_t)n;
-            chosen->n++;
+            memcpy(chosen->packed + bytes, at, n);
+            bytes += n;
+            attrs++;
         }
         at = p;
     }
+    if (chosen)
+        attr_set_is_of(chosen, attrs, bytes);
     return chosen;
 }
 

@@ -141,8 +141,7 @@ static struct attr_set *pack(const tt_attr *const *attrs, size_t n, size_t bytes
     char *to = set->packed;
     for (size_t i = 0; i < n; i++)
         to = put_attr(to, attrs[i], ATTR_DEPTH_MAX);
-    set->n = (uint8_t)n;
-    set->bytes = (uint32_t)bytes & (2 * ATTR_SET_BYTES_MAX - 1);
+    attr_set_is_of(set, n, bytes);
     set->hash = (uint32_t)bytes_hash(n, set->packed, bytes);
     return set;
 }

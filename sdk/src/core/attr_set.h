@@ -43,6 +43,13 @@ struct attr_view {
 typedef bool attr_filter(const tt_attr *attr, const void *arg);
 struct attr_set *attr_set_new(const tt_attr *attrs, size_t n, attr_filter *keep, const void *arg);
 
+/* Tells it what its packed bytes are, which are no more than a set may have. */
+static inline void attr_set_is_of(struct attr_set *set, size_t n, size_t bytes)
+{
+    set->n = (uint8_t)n;
+    set->bytes = (uint32_t)bytes & (2 * ATTR_SET_BYTES_MAX - 1);
+}
+
 bool attr_set_eq(const struct attr_set *a, const struct attr_set *b);
 
 /* Steps through packed bytes: start with p at the beginning, false at `end`. */

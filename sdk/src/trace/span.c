@@ -221,6 +221,19 @@ static NO_INLINE tt_span begin(struct tt_span_memory *s, tt_tracer *t, const str
     return span;
 }
 
+/* With these ids; {0} when there are too many. */
+static NO_INLINE tt_span start_full(tt_tracer *t, const struct parent *p,
+                                    const tt_span_context *own, const char *name,
+                                    const tt_span_options *o, enum tt_decision decision,
+                                    const tt_sampled *more)
+{
+    struct tt_span_memory *s = span_take();
+    if (!s)
+        return (tt_span){0};
+    s->context = *own;
+    return begin(s, t, p, name, o, decision, more);
+}
+
 /* Neither parent nor anything else to ask for. The ids are written where they stay: what was just
  * written by words cannot at once be read by more. {0} when there are too many. */
 static NO_INLINE tt_span start_sampled_root(tt_tracer *t, const char *name,
@@ -279,11 +292,7 @@ static NO_INLINE tt_span start_child(tt_tracer *t, const char *name, const tt_sp
             light_count_child(parent.span.remote);
         return span;
     }
-    struct tt_span_memory *s = span_take();
-    if (!s)
-        return (tt_span){0};
-    s->context = own;
-    return begin(s, t, &parent, name, o, decision, &sampled.more);
+    return start_full(t, &parent, &own, name, o, decision, &sampled.more);
 }
 
 /* Of a tracer that is off: no span of its own, but one that stands for its parent, so that those
