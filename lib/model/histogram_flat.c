@@ -2,18 +2,18 @@
 
 #include <string.h>
 
-static bool alloc_side(struct arena *a, struct hist_side *s, size_t n)
+bool hist_side_alloc(struct arena *arena, struct hist_side *s, size_t n)
 {
     s->n = 0;
-    s->index = arena_alloc(a, n * sizeof *s->index);
-    s->count = arena_alloc(a, n * sizeof *s->count);
+    s->index = arena_alloc(arena, n * sizeof *s->index);
+    s->count = arena_alloc(arena, n * sizeof *s->count);
     return s->index && s->count;
 }
 
 static bool flatten_side(struct arena *a, const struct histogram_span *spans, size_t n_spans,
                          const double *counts, size_t n, struct hist_side *out)
 {
-    if (!alloc_side(a, out, n))
+    if (!hist_side_alloc(a, out, n))
         return false;
     int64_t at = 0;
     for (size_t i = 0; i < n_spans; i++) {
@@ -85,7 +85,7 @@ static bool unflatten_side(struct arena *a, const struct hist_side *in, bool dro
                            const double **counts, size_t *n)
 {
     struct hist_side s;
-    if (!alloc_side(a, &s, in->n))
+    if (!hist_side_alloc(a, &s, in->n))
         return false;
     if (in->n) {
         memcpy(s.index, in->index, in->n * sizeof *s.index);
@@ -243,4 +243,79 @@ void hist_flat_widen_zero(struct hist_flat *f, double threshold)
         }
         threshold = grown;
     }
+}
+
+/* --- bringing two to one layout --------------------------------------------------------------- */
+
+static void adjust_reset(struct histogram *h, const struct histogram *other, unsigned *flags)
+{
+    if (h->reset == other->reset || h->reset == HISTOGRAM_RESET_GAUGE)
+        return;
+    if (other->reset == HISTOGRAM_RESET_GAUGE) {
+        h->reset = HISTOGRAM_RESET_GAUGE;
+        return;
+    }
+    if (h->reset != HISTOGRAM_RESET_UNKNOWN && other->reset != HISTOGRAM_RESET_UNKNOWN)
+        *flags |= HIST_RESET_COLLISION;
+    h->reset = HISTOGRAM_RESET_UNKNOWN;
+}
+
+static bool align_bounds(struct arena *arena, struct hist_flat *a, struct hist_flat *b,
+                         unsigned *flags)
+{
+    if (hist_same_bounds(&a->head, &b->head))
+        return true;
+    const double *common;
+    size_t n;
+    if (!hist_common_bounds(arena, &a->head, &b->head, &common, &n))
+        return false;
+    *flags |= HIST_BOUNDS_RECONCILED;
+    hist_flat_rebucket(a, common, n);
+    hist_flat_rebucket(b, common, n);
+    return true;
+}
+
+static void align_zero(struct hist_flat *a, struct hist_flat *b)
+{
+    while (a->head.zero_threshold != b->head.zero_threshold) {
+        double before_a = a->head.zero_threshold, before_b = b->head.zero_threshold;
+        hist_flat_widen_zero(b, a->head.zero_threshold);
+        hist_flat_widen_zero(a, b->head.zero_threshold);
+        if (a->head.zero_threshold == before_a && b->head.zero_threshold == before_b)
+            return; // a NaN threshold never matches
+    }
+}
+
+bool hist_flat_align(struct arena *arena, struct hist_flat *a, struct hist_flat *b, unsigned *flags)
+{
+    if (hist_is_custom(&a->head) != hist_is_custom(&b->head)) {
+        *flags |= HIST_INCOMPATIBLE;
+        return false;
+    }
+    adjust_reset(&a->head, &b->head, flags);
+    if (hist_is_custom(&a->head))
+        return align_bounds(arena, a, b, flags);
+    hist_flat_reduce(a, b->head.schema);
+    hist_flat_reduce(b, a->head.schema);
+    align_zero(a, b);
+    return true;
+}
+
+/* --- merging buckets -------------------------------------------------------------------------- */
+
+bool hist_side_merge(struct arena *arena, const struct hist_side *a, const struct hist_side *b,
+                     double sign, struct hist_side *out)
+{
+    if (!hist_side_alloc(arena, out, a->n + b->n))
+        return false;
+    for (size_t i = 0, j = 0; i < a->n || j < b->n;) {
+        bool from_a = i < a->n && (j >= b->n || a->index[i] <= b->index[j]);
+        bool from_b = j < b->n && (i >= a->n || b->index[j] <= a->index[i]);
+        out->index[out->n] = from_a ? a->index[i] : b->index[j];
+        double x = from_a ? a->count[i] : 0;
+        out->count[out->n++] = from_b ? x + sign * b->count[j] : x;
+        i += from_a;
+        j += from_b;
+    }
+    return true;
 }

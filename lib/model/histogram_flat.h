@@ -33,6 +33,19 @@ void hist_flat_widen_zero(struct hist_flat *f, double threshold);
 /* Maps custom buckets to a subset of their bounds, in place. */
 void hist_flat_rebucket(struct hist_flat *f, const double *bounds, size_t n);
 
+/* Brings both to one layout: the coarser schema, the wider zero bucket, the bounds that both have.
+ * The hint becomes that of the sum. False when there is no common layout (flag set) or no memory.
+ */
+bool hist_flat_align(struct arena *arena, struct hist_flat *a, struct hist_flat *b,
+                     unsigned *flags);
+
+/* Room for `n` buckets, none of them used. False out of memory. */
+bool hist_side_alloc(struct arena *arena, struct hist_side *s, size_t n);
+
+/* out = a + sign × b. False out of memory. */
+bool hist_side_merge(struct arena *arena, const struct hist_side *a, const struct hist_side *b,
+                     double sign, struct hist_side *out);
+
 /* The bounds that both have. */
 bool hist_same_bounds(const struct histogram *a, const struct histogram *b);
 bool hist_common_bounds(struct arena *arena, const struct histogram *a, const struct histogram *b,

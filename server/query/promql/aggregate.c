@@ -2,6 +2,7 @@
  * that is arrays over the steps, a function that takes a row in, and one that makes the result. */
 #include <math.h>
 
+#include "model/histogram_sum.h"
 #include "model/kahan.h"
 #include "query/promql/functions.h"
 #include "query/promql/group.h"

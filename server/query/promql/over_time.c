@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/histogram_sum.h"
 #include "model/kahan.h"
 #include "query/promql/hist.h"
 #include "query/promql/quantile.h"

@@ -1,6 +1,7 @@
 /* The …_over_time functions, resets and changes of buckets. */
 #include <math.h>
 
+#include "model/histogram_sum.h"
 #include "model/kahan.h"
 #include "query/promql/hist.h"
 #include "query/promql/rollup.h"

@@ -9,6 +9,7 @@
 #include "base/compiler.h"
 #include "model/histogram.h"
 #include "model/histogram_math.h"
+#include "model/histogram_sum.h"
 #include "model/kahan.h"
 #include "store/embedded/columns.h"
 

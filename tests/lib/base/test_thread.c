@@ -8,6 +8,7 @@
 struct report {
     char name[16];
     bool blocked; /* SIGTERM is blocked in the thread */
+    bool own;     /* SIGBUS and SIGSEGV are not */
     int runs;
 };
 
@@ -16,14 +17,16 @@ static void write_report(void *arg)
     struct report *r = arg;
     sigset_t mask;
     r->runs++;
-    r->blocked = pthread_sigmask(SIG_SETMASK, NULL, &mask) == 0 && sigismember(&mask, SIGTERM) == 1;
+    assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &mask), 0);
+    r->blocked = sigismember(&mask, SIGTERM) == 1;
+    r->own = sigismember(&mask, SIGBUS) == 0 && sigismember(&mask, SIGSEGV) == 0;
     (void)pthread_getname_np(pthread_self(), r->name, sizeof r->name); // empty on failure
 }
 
-static void test_thread_runs_once_with_its_name_and_no_signals(void **state)
+static void test_thread_runs_once_with_its_name_and_no_signals_but_its_own(void **state)
 {
     (void)state;
-    struct report r = {{0}, false, 0};
+    struct report r = {0};
     struct thread t = {0};
     assert_int_equal(thread_start(&t, "a name that is too long", write_report, &r, NULL), 0);
     assert_true(t.running);
@@ -31,6 +34,7 @@ static void test_thread_runs_once_with_its_name_and_no_signals(void **state)
     assert_false(t.running);
     assert_int_equal(r.runs, 1);
     assert_true(r.blocked);
+    assert_true(r.own);
     assert_string_equal(r.name, "a name that is ");
 }
 
@@ -39,7 +43,7 @@ static void test_thread_leaves_the_starters_signals_alone(void **state)
     (void)state;
     sigset_t before, after;
     assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &before), 0);
-    struct report r = {{0}, false, 0};
+    struct report r = {0};
     struct thread t = {0};
     assert_int_equal(thread_start(&t, "x", write_report, &r, NULL), 0);
     thread_join(&t);
@@ -59,7 +63,7 @@ static void test_thread_join_does_nothing_when_it_never_ran(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_thread_runs_once_with_its_name_and_no_signals),
+        cmocka_unit_test(test_thread_runs_once_with_its_name_and_no_signals_but_its_own),
         cmocka_unit_test(test_thread_leaves_the_starters_signals_alone),
         cmocka_unit_test(test_thread_join_does_nothing_when_it_never_ran),
     };

@@ -1,4 +1,4 @@
-/* The export of a store as text: how often it reads, and when it gives up. */
+/* The export of a store as text: its headers, how often it reads, and when it gives up. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,15 +80,53 @@ static bool is_cancelled(void *arg)
     return ++f.asked > f.patience;
 }
 
-static int export(int64_t min_ms, int64_t max_ms, struct export_totals *out, struct err *err)
+static int export_as(enum export_format format, int64_t min_ms, int64_t max_ms,
+                     struct export_totals *out, struct err *err)
 {
     const struct export_request request = {.store = f.store,
                                            .min_ms = min_ms,
                                            .max_ms = max_ms,
+                                           .format = format,
                                            .write = write_text,
                                            .is_cancelled = is_cancelled,
                                            .arg = &f.text};
     return export_run(&request, out, err);
+}
+
+static int export(int64_t min_ms, int64_t max_ms, struct export_totals *out, struct err *err)
+{
+    return export_as(EXPORT_OPENMETRICS, min_ms, max_ms, out, err);
+}
+
+static void put_counter(const char *name)
+{
+    struct batch batch;
+    struct sink_result result;
+    const struct metric_metadata m = {.family = str_c(name), .type = METRIC_COUNTER};
+    put(name, (const int64_t[]){T0}, 1);
+    batch_init(&batch, 1 << 20);
+    assert_int_equal(batch_add_metadata(&batch, &m), 0);
+    assert_int_equal(store_append(f.store, &batch, &result, NULL), 0);
+    batch_done(&batch);
+}
+
+static void exports_as(enum export_format format, const char *expected)
+{
+    struct export_totals totals;
+    buf_reset(&f.text);
+    assert_int_equal(export_as(format, 0, INT64_MAX / 4, &totals, NULL), 0);
+    check_str(buf_str(&f.text), expected);
+}
+
+static void test_counters_have_the_headers_of_the_format(void **state)
+{
+    (void)state;
+    put_counter("a_total");
+    put_counter("b");
+    exports_as(EXPORT_OPENMETRICS, "# TYPE a counter\na_total 1 1699920000\n"
+                                   "# TYPE b unknown\nb 1 1699920000\n# EOF\n");
+    exports_as(EXPORT_PROMETHEUS, "# TYPE a_total counter\na_total 1 1699920000000\n"
+                                  "# TYPE b counter\nb 1 1699920000000\n");
 }
 
 static void test_times_without_data_cost_nothing(void **state)
@@ -134,6 +172,8 @@ static void test_an_export_ends_when_nobody_waits_for_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_counters_have_the_headers_of_the_format, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_times_without_data_cost_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             test_a_long_series_from_the_first_time_on_is_read_in_windows, set_up, tear_down),

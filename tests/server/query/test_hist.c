@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/buf.h"
+#include "model/histogram_sum.h"
 #include "query/script/series.h"
 #include "support/check.h"
 
