@@ -124,8 +124,7 @@ static void take_global(tt_catalog_options *o)
 tt_catalog *tt_catalog_new(const tt_catalog_options *options)
 {
     tt_catalog_options o = {.size = sizeof o};
-    if (options)
-        memcpy(&o, options, MIN(options->size, sizeof o));
+    (void)tt_options_read(&o, sizeof o, options); // NULL leaves the defaults
     take_global(&o);
     struct tt_catalog *c = calloc(1, sizeof *c + catalog_metrics_n * sizeof c->at[0]);
     if (!c) {

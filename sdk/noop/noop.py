@@ -58,7 +58,7 @@ source, out = sys.argv[1:]
 with open(source, encoding="utf-8") as file:
     text = file.read()
 if source.endswith("/api.h"):
-    text = text.replace("#include <stdint.h>\n", "#include <stddef.h>\n#include <stdint.h>\n#include <string.h>\n", 1)
+    text = text.replace("#include <stdint.h>\n", "#include <stdint.h>\n#include <string.h>\n", 1)
     text = text.replace("\n#ifdef __cplusplus", "\n#define TT_NOOP 1 /* these headers do nothing */\n\n#ifdef __cplusplus", 1)
 text, _ = DECLARATION.subn(replace, text)
 if re.search(r"\bTT_API\s+\w", re.sub(r"#define TT_API.*", "", text)):

@@ -307,8 +307,7 @@ static unsigned seed(const struct remote *r)
 tt_sampler *tt_sampler_remote(const tt_remote_sampler_options *options)
 {
     tt_remote_sampler_options o = {0};
-    if (options)
-        memcpy(&o, options, MIN(options->size, sizeof o));
+    (void)tt_options_read(&o, sizeof o, options); // NULL leaves the defaults
     struct remote *r = calloc(1, sizeof *r);
     if (!r) {
         tt_sampler_free(o.initial);

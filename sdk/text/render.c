@@ -207,8 +207,7 @@ static int put_streams(struct writer *w)
 
 static void writer_init(struct writer *w, const tt_prometheus_options *options)
 {
-    if (options)
-        memcpy(&w->options, options, MIN(options->size, sizeof w->options));
+    (void)tt_options_read(&w->options, sizeof w->options, options); // NULL leaves the defaults
     const tt_prometheus_options *o = &w->options;
     w->openmetrics = o->format == TT_PROMETHEUS_OPENMETRICS;
     w->form = (struct prometheus_form){

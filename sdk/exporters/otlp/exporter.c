@@ -303,8 +303,7 @@ int tt_otlp_exporter_new(enum tt_signal signal, const tt_otlp_options *options, 
                                                [-TT_ERR_NOMEM] = TT_PROBLEM_MEMORY,
                                                [-TT_ERR_IO] = TT_PROBLEM_EXPORT};
     tt_otlp_options o = {0};
-    if (options)
-        memcpy(&o, options, MIN(options->size, sizeof o));
+    (void)tt_options_read(&o, sizeof o, options); // NULL leaves the defaults
     if (!out || (unsigned)signal > TT_SIGNAL_LOGS)
         return TT_ERR_INVALID;
     struct exporter *e = calloc(1, sizeof *e);

@@ -379,8 +379,7 @@ int tt_prometheus_endpoint_start(tt_meter_provider *provider,
 {
     tt_prometheus_endpoint_options o = tt_prometheus_endpoint_defaults();
     uint16_t port;
-    if (options)
-        memcpy(&o, options, MIN(options->size, sizeof o));
+    (void)tt_options_read(&o, sizeof o, options); // NULL leaves the defaults
     if (!provider || !out || choose_port(&o, &port) != TT_OK)
         return TT_ERR_INVALID;
     tt_prometheus_endpoint *e = calloc(1, sizeof *e);

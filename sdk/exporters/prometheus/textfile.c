@@ -53,8 +53,7 @@ int tt_prometheus_write_file(tt_meter_provider *provider, const tt_prometheus_op
     tt_prometheus_options o = {0};
     if (!provider || !path || !*path)
         return TT_ERR_INVALID;
-    if (options)
-        memcpy(&o, options, MIN(options->size, sizeof o));
+    (void)tt_options_read(&o, sizeof o, options); // NULL leaves the defaults
     o.size = sizeof o;
     o.format = TT_PROMETHEUS_TEXT;
     char *text, *beside = malloc(strlen(path) + sizeof ending);

@@ -110,8 +110,7 @@ static int set_up(struct syslog_exporter *e, const tt_syslog_options *o)
 int tt_syslog_exporter_new(const tt_syslog_options *options, tt_exporter *out)
 {
     tt_syslog_options o = {0};
-    if (options)
-        memcpy(&o, options, MIN(options->size, sizeof o));
+    (void)tt_options_read(&o, sizeof o, options); // NULL leaves the defaults
     struct syslog_exporter *e = out ? calloc(1, sizeof *e) : NULL;
     if (!e)
         return out ? TT_ERR_NOMEM : TT_ERR_INVALID;

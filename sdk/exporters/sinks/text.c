@@ -116,8 +116,7 @@ int tt_console_exporter_new(enum tt_signal signal, const tt_console_options *opt
                             tt_exporter *out)
 {
     tt_console_options o = {0};
-    if (options)
-        memcpy(&o, options, MIN(options->size, sizeof o));
+    (void)tt_options_read(&o, sizeof o, options); // NULL leaves the defaults
     o.style = o.style ? o.style : TT_STYLE_PRETTY;
     if (!out || (unsigned)signal > TT_SIGNAL_LOGS || !style_is_known(o.style))
         return refuse(TT_PROBLEM_MISUSE, TT_ERR_INVALID, "a console exporter of an unknown style",
@@ -143,8 +142,7 @@ static void choose_rotation(struct output *to, const tt_file_options *o)
 int tt_file_exporter_new(enum tt_signal signal, const tt_file_options *options, tt_exporter *out)
 {
     tt_file_options o = {0};
-    if (options)
-        memcpy(&o, options, MIN(options->size, sizeof o));
+    (void)tt_options_read(&o, sizeof o, options); // NULL leaves the defaults
     o.style = o.style ? o.style : TT_STYLE_OTLP;
     if (!out || (unsigned)signal > TT_SIGNAL_LOGS || !style_is_known(o.style) || !o.path ||
         !*o.path)

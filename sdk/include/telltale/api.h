@@ -8,6 +8,8 @@
 #ifndef TELLTALE_API_H
 #define TELLTALE_API_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #if defined(__GNUC__) || defined(__clang__)
@@ -72,6 +74,11 @@ TT_API void tt_problem_set_handler(tt_problem_handler handler, void *arg);
 /* For exporters: counts a problem, and tells it when `text`, a literal, is told for the first time.
  * `detail` may be NULL. */
 TT_API void tt_problem_tell(enum tt_problem kind, const char *text, const char *detail);
+
+/* For components that take options which begin with their size, as the library's do: copies what
+ * was given over the first of the `n` bytes at `to`, which hold the defaults. False when nothing
+ * was given, and when its size is 0: it was forgotten, which is told. */
+TT_API bool tt_options_read(void *to, size_t n, const void *given);
 
 TT_END
 

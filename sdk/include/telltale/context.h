@@ -14,7 +14,9 @@
 
 TT_BEGIN
 
-/* TT_FLAG_DEBUG is B3's: it goes on to children and in B3's headers, and nowhere else. */
+/* TT_FLAG_DEBUG is B3's and Jaeger's: it goes on to children and in their headers, and nowhere
+ * else.
+ */
 enum { TT_FLAG_SAMPLED = 1, TT_FLAG_RANDOM = 2, TT_FLAG_DEBUG = 4 };
 
 /* What of a span travels between processes. All zeros: none. */

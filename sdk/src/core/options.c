@@ -4,6 +4,7 @@
 
 #include "base/compiler.h"
 #include "core/problem.h"
+#include "telltale/api.h"
 
 bool options_read(void *to, size_t n, const void *given)
 {
@@ -14,4 +15,9 @@ bool options_read(void *to, size_t n, const void *given)
         problem(TT_PROBLEM_MISUSE, "a structure without its size was not looked at", NULL);
     memcpy(to, given, MIN(*size, n));
     return *size > 0;
+}
+
+bool tt_options_read(void *to, size_t n, const void *given)
+{
+    return to && options_read(to, n, given);
 }

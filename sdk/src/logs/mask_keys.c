@@ -8,11 +8,11 @@
 /* How words end, backwards: password, passwd, passphrase, passcode, pwd, secret, credential,
  * cookie, authorization, api_key … Each with its length before it. '_': nothing, or what divides
  * words. '.': a word begins here. '$': the last word, for "token.type" and "auth.method" say
- * nothing secret. */
+ * nothing secret. '!': the word before says that it is measured, "time_to_first_token". */
 static const char patterns[] =
     "\010drowssap\006dwssap\012esarhpssap\010edocssap\003dwp\006terces\012laitnederc\006eikooc"
     "\015noitazirohtua\007yek_ipa\012yek_ssecca\013yek_etavirp\007yek_hss\013yek_gningis"
-    "\016yek_noitpyrcne\013yek_tnuocca\021gnirts_noitcennoc\006nekot$\006htua.$\006ssap.$"
+    "\016yek_noitpyrcne\013yek_tnuocca\021gnirts_noitcennoc\007nekot$!\006htua.$\006ssap.$"
     "\005nip.$\004vvc.\004cvc.\004nss.\004twj.";
 
 static bool is_upper(char c)
@@ -44,6 +44,27 @@ static bool is_between(struct str key, size_t i)
     return is_upper(here) ? is_lower(before) || is_lower(at(key, i + 1)) : !is_lower(here);
 }
 
+/* Whether the word that ends before `end` is one of what is counted, or timed, of a language model.
+ */
+static bool is_measured(struct str key, size_t end)
+{
+    static const char words[] = "first last per input output prompt completion cached reasoning "
+                                "thinking max min total";
+    if (end < key.n && !is_between(key, end))
+        return false; // all of it is one word
+    while (end > 0 && !is_letter(key.p[end - 1]))
+        end--;
+    size_t begin = end;
+    while (begin > 0 && (begin == end || !is_between(key, begin)))
+        begin--;
+    struct str word = str_sub(key, begin, end - begin);
+    for (struct str rest = str_c(words); word.n && rest.p;) {
+        if (str_eq_nocase(str_cut(&rest, ' '), word))
+            return true;
+    }
+    return false;
+}
+
 static bool ends_so(struct str key, size_t end, const char *pattern)
 {
     size_t at = end;
@@ -53,6 +74,8 @@ static bool ends_so(struct str key, size_t end, const char *pattern)
             ok = end == key.n;
         else if (pattern[k] == '.')
             ok = is_between(key, at);
+        else if (pattern[k] == '!')
+            ok = !is_measured(key, at);
         else if (pattern[k] != '_')
             ok = at > 0 && (key.p[--at] | 32) == pattern[k];
         else

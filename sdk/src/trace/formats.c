@@ -187,11 +187,14 @@ static bool read_b3_multi(struct found *p, const tt_carrier *h)
 
 /* --- Jaeger ---------------------------------------------------------------------------------- */
 
+enum { JAEGER_SAMPLED = 1, JAEGER_DEBUG = 2 }; // the second comes with the first
+
 static void write_jaeger(const struct parts *p)
 {
     char text[64];
     char *to = write_ids(text, p->span, ':');
-    memcpy(to, p->span->flags & TT_FLAG_SAMPLED ? ":0:1" : ":0:0", 5);
+    uint8_t flags = p->span->flags;
+    memcpy(to, flags & TT_FLAG_DEBUG ? ":0:3" : flags & TT_FLAG_SAMPLED ? ":0:1" : ":0:0", 5);
     p->set(p->carrier, "uber-trace-id", text);
 }
 
@@ -208,7 +211,10 @@ static bool read_jaeger(struct found *p, const tt_carrier *h)
     if (!read_short_hex(trace, c.trace_id, 16) || !read_short_hex(span, c.span_id, 8) ||
         !read_short_hex(rest, &flags, 1) || !tt_span_context_is_valid(&c))
         return false;
-    c.flags = flags & TT_FLAG_SAMPLED;
+    if (flags & JAEGER_DEBUG)
+        c.flags = TT_FLAG_DEBUG | TT_FLAG_SAMPLED;
+    else
+        c.flags = flags & JAEGER_SAMPLED ? TT_FLAG_SAMPLED : 0;
     p->span = c;
     return true;
 }

@@ -110,6 +110,11 @@ static void test_keys_are_secret_by_their_words(void **state)
         "set-cookie",
         "proxy-authorization",
         "cvv2",
+        "nextToken",
+        "first.token.secret",
+        "firsttoken",
+        "password_per_token", // by another word
+        "csrf_first_csrftoken",
     };
     static const char *const plain[] = {
         "",
@@ -132,6 +137,14 @@ static void test_keys_are_secret_by_their_words(void **state)
         "cache_key",
         "bypass",
         "tokenizer",
+        "gen_ai.server.time_to_first_token",
+        "gen_ai.server.time_per_output_token",
+        "timeToFirstToken",
+        "time-to-last-token",
+        "max_token",
+        "TOTAL_TOKENS",
+        "prompt.token",
+        "per_token",
     };
     for (size_t i = 0; i < ARRAY_LEN(secret); i++) {
         if (!mask_is_secret_key(str_c(secret[i])))

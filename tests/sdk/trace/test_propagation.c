@@ -173,7 +173,7 @@ static void test_b3_is_read(void **state)
     check_extract(TT_B3_MULTI, "X-B3-TraceId", TRACE, "");
 }
 
-static void test_debug_flag_of_b3_goes_on_to_children_and_in_b3_alone(void **state)
+static void test_debug_flag_goes_on_to_children_and_in_the_headers_that_have_one(void **state)
 {
     (void)state;
     tt_context *one = extract(TT_B3, "b3", TRACE "-" SPAN "-d", NULL, NULL);
@@ -187,6 +187,7 @@ static void test_debug_flag_of_b3_goes_on_to_children_and_in_b3_alone(void **sta
     assert_string_equal(inject(TT_B3_MULTI, one, "X-B3-Flags"), "1");
     assert_string_equal(inject(TT_B3_MULTI, one, "X-B3-Sampled"), "");
     assert_string_equal(inject(TT_W3C, one, "traceparent"), "00-" TRACE "-" SPAN "-01");
+    assert_string_equal(inject(TT_JAEGER, one, "uber-trace-id"), TRACE ":" SPAN ":0:3");
     tt_tracer_provider *p = tt_tracer_provider_new(NULL);
     tt_span_options o = {.size = sizeof o, .parent = one};
     tt_span span = tt_span_start(tt_tracer_get(p, "t", NULL), "child", &o);
@@ -201,6 +202,9 @@ static void test_jaeger_is_read(void **state)
 {
     (void)state;
     check_extract(TT_JAEGER, "uber-trace-id", TRACE ":" SPAN ":0:1", TRACE "-" SPAN "-1");
+    check_extract(TT_JAEGER, "uber-trace-id", TRACE ":" SPAN ":0:3", TRACE "-" SPAN "-5");
+    check_extract(TT_JAEGER, "uber-trace-id", TRACE ":" SPAN ":0:2", TRACE "-" SPAN "-5");
+    check_extract(TT_JAEGER, "uber-trace-id", TRACE ":" SPAN ":0:f9", TRACE "-" SPAN "-1");
     check_extract(TT_JAEGER, "uber-trace-id", "1:2:0:0",
                   "00000000000000000000000000000001-0000000000000002-0");
     check_extract(TT_JAEGER, "uber-trace-id", TRACE ":" SPAN ":0:zz", "");
@@ -521,7 +525,7 @@ int main(void)
         cmocka_unit_test(test_tracestate_is_kept_or_dropped_as_a_whole),
         cmocka_unit_test(test_tracestate_beyond_32_members_or_512_bytes_is_left_out),
         cmocka_unit_test(test_b3_is_read),
-        cmocka_unit_test(test_debug_flag_of_b3_goes_on_to_children_and_in_b3_alone),
+        cmocka_unit_test(test_debug_flag_goes_on_to_children_and_in_the_headers_that_have_one),
         cmocka_unit_test(test_jaeger_is_read),
         cmocka_unit_test(test_what_is_injected_is_extracted),
         cmocka_unit_test(test_nothing_is_injected_for_an_empty_context),
