@@ -115,12 +115,23 @@ typedef struct tt_operation {
 } tt_operation;
 
 #if defined(__GNUC__) || defined(__clang__)
+/* That members are named is C, and C++ since 2020; compilers know it without a warning before. */
+#if !defined(__cplusplus)
+#define TT_NAMED_MEMBERS "GCC diagnostic ignored \"-Wmissing-field-initializers\""
+#elif defined(__clang__)
+#define TT_NAMED_MEMBERS "GCC diagnostic ignored \"-Wc++20-designator\""
+#elif __GNUC__ >= 12
+#define TT_NAMED_MEMBERS "GCC diagnostic ignored \"-Wc++20-extensions\""
+#else
+#define TT_NAMED_MEMBERS "GCC diagnostic ignored \"-Wpedantic\""
+#endif
+
 /* What TT_LLM_CALL and its like are: declares an operation and begins it; it ends with the block.
  */
 #define TT_OPERATION(name_, type_, catalog_, ...)                                                  \
     _Pragma("GCC diagnostic push")                                                                 \
         _Pragma("GCC diagnostic ignored \"-Wmissing-field-initializers\"")                         \
-            __attribute__((cleanup(type_##_end)))                                                  \
+            _Pragma(TT_NAMED_MEMBERS) __attribute__((cleanup(type_##_end)))                        \
             type_ name_ = {.size = sizeof(type_), __VA_ARGS__};                                    \
     _Pragma("GCC diagnostic pop") type_##_begin((catalog_), &name_)
 #endif
