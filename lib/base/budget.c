@@ -53,6 +53,16 @@ size_t budget_used(const struct budget *b)
     return atomic_get_relaxed(&b->used);
 }
 
+bool budget_has_room(const struct budget *b, size_t n)
+{
+    for (; b; b = b->parent) {
+        size_t max = atomic_get_relaxed(&b->max), most = max - max / 4, used = budget_used(b);
+        if (used > most || n > most - used)
+            return false;
+    }
+    return true;
+}
+
 void budget_resize(struct budget *b, size_t max_bytes)
 {
     atomic_set_relaxed(&b->max, max_bytes);

@@ -34,6 +34,10 @@ bool budget_take(struct budget *b, size_t n);
 void budget_give(struct budget *b, size_t n);
 
 size_t budget_used(const struct budget *b);
+
+/* Whether `n` more bytes leave a quarter of each budget of the chain free: for what is only kept to
+ * save time. */
+bool budget_has_room(const struct budget *b, size_t n);
 void budget_resize(struct budget *b, size_t max_bytes); /* what is taken stays taken */
 
 /* Fills `err` with what the budget that refused says; returns its code. */

@@ -15,6 +15,7 @@ struct function;
 struct json;
 struct matcher;
 struct node;
+struct reading;
 struct shared;
 
 enum value_type { VALUE_NONE, VALUE_SCALAR, VALUE_VECTOR, VALUE_MATRIX, VALUE_STRING };
@@ -63,6 +64,7 @@ struct selector_node {
     bool anchored, smoothed;
     bool labels_only;           /* second argument of info(): may match anything */
     bool resolve_resets;        /* only count and sum of histograms are asked for: see series.c */
+    struct reading *reading;    /* with selectors of the same matchers (share.h); NULL: alone */
     struct selector_node *next; /* all of the ast, for ast_done */
 };
 

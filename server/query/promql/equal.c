@@ -23,13 +23,19 @@ static uint64_t mix_at(uint64_t h, const struct at *at)
     return at->kind == AT_NONE ? mix(h, 1) : mix(mix(h, 2), (uint64_t)at->ms);
 }
 
-static uint64_t selector_hash(uint64_t h, const struct selector_node *s)
+uint64_t matchers_hash(const struct selector_node *s)
 {
+    uint64_t h = hash_process_seed();
     for (size_t i = 0; i < s->n; i++) {
         h = mix(h, (uint64_t)s->matchers[i].op);
         h = mix_str(mix_str(h, s->matchers[i].name), s->matchers[i].value);
     }
-    h = mix_at(mix(h, (uint64_t)s->offset.ms), &s->at);
+    return h;
+}
+
+static uint64_t selector_hash(uint64_t h, const struct selector_node *s)
+{
+    h = mix_at(mix(mix(h, matchers_hash(s)), (uint64_t)s->offset.ms), &s->at);
     return mix(h, (uint64_t)s->anchored | (uint64_t)s->smoothed << 1 |
                       (uint64_t)s->labels_only << 2 | (uint64_t)s->resolve_resets << 3);
 }
@@ -103,16 +109,21 @@ static bool equal_at(const struct at *a, const struct at *b)
     return pinned == (b->kind != AT_NONE) && (!pinned || a->ms == b->ms);
 }
 
-static bool equal_selectors(const struct selector_node *a, const struct selector_node *b)
+bool matchers_equal(const struct selector_node *a, const struct selector_node *b)
 {
-    bool equal = a->n == b->n && a->offset.ms == b->offset.ms && equal_at(&a->at, &b->at) &&
-                 a->anchored == b->anchored && a->smoothed == b->smoothed &&
-                 a->labels_only == b->labels_only && a->resolve_resets == b->resolve_resets;
+    bool equal = a->n == b->n;
     for (size_t i = 0; equal && i < a->n; i++) {
         const struct matcher *m = &a->matchers[i], *k = &b->matchers[i];
         equal = m->op == k->op && str_eq(m->name, k->name) && str_eq(m->value, k->value);
     }
     return equal;
+}
+
+static bool equal_selectors(const struct selector_node *a, const struct selector_node *b)
+{
+    return a->offset.ms == b->offset.ms && equal_at(&a->at, &b->at) && a->anchored == b->anchored &&
+           a->smoothed == b->smoothed && a->labels_only == b->labels_only &&
+           a->resolve_resets == b->resolve_resets && matchers_equal(a, b);
 }
 
 static bool equal_calls(const struct call_node *a, const struct call_node *b)

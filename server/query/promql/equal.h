@@ -14,4 +14,8 @@ uint64_t node_hash(struct node *n);
 /* Of what a subquery's steps depend on, its own expression aside. */
 uint64_t subquery_hash(const struct subquery_node *q);
 
+/* Of selectors, whether they have the same matchers, whatever their times; and of those alone. */
+bool matchers_equal(const struct selector_node *a, const struct selector_node *b);
+uint64_t matchers_hash(const struct selector_node *s);
+
 #endif

@@ -22,7 +22,8 @@ struct selection_spec {
     bool (*wanted)(void *self, const struct labels *l); /* may be NULL */
     void *self;
     bool resolve_resets;
-    struct span span; /* for infos */
+    struct span span;        /* for infos */
+    struct reading *reading; /* with other selectors (reading.h); may be NULL */
 };
 
 int open_selection(struct eval *ev, const struct selection_spec *spec, struct timeline t,

@@ -211,7 +211,13 @@ static int open_reader(struct select_op *s, const struct selection_spec *spec, i
                                           .capable = !needs_samples,
                                           .span = spec->span};
     rolled_choose(ev, &asked, &plan);
-    int rc = series_open(ev, spec->matchers, spec->n, first_ms, last_ms, &plan, &s->reader);
+    const struct series_spec series = {.matchers = spec->matchers,
+                                       .n = spec->n,
+                                       .min_ms = first_ms,
+                                       .max_ms = last_ms,
+                                       .plan = &plan,
+                                       .reading = spec->wanted ? NULL : spec->reading};
+    int rc = series_open(ev, &series, &s->reader);
     if (rc == 0)
         rolled_found(ev, &asked, s->reader->selection, &plan);
     return rc;
@@ -256,6 +262,7 @@ int open_selector(struct eval *ev, const struct node *n, struct timeline t, enum
     const struct selector_node *sel = &n->selector;
     struct selection_spec spec = {
         .matchers = sel->matchers, .n = sel->n, .what = what, .span = n->span};
+    spec.reading = sel->reading;
     spec.resolve_resets = sel->resolve_resets;
     spec.when = (struct window_spec){.offset_ms = sel->offset.ms, .at = sel->at};
     return sel->smoothed ? open_smoothed(ev, n, &spec, t, out) : open_selection(ev, &spec, t, out);

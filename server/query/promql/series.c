@@ -5,12 +5,13 @@
 #include "model/histogram.h"
 #include "model/matcher.h"
 #include "query/promql/hist.h"
+#include "query/promql/reading.h"
 #include "query/promql/rollup.h"
 
 static void close_reader(struct op *op)
 {
     struct series_reader *r = (struct series_reader *)op;
-    columns_done(&r->columns);
+    columns_done(&r->own);
     if (r->rows)
         aggregates_done(r->rows);
     if (!r->borrowed)
@@ -33,33 +34,56 @@ static bool all_distinct(const struct series_reader *r, const struct matcher *m,
     return one_name;
 }
 
-int series_open(struct eval *ev, const struct matcher *matchers, size_t n, int64_t min_ms,
-                int64_t max_ms, const struct rolled_plan *plan, struct series_reader **out)
+static int select_from_store(struct eval *ev, const struct series_spec *s, struct selection **out)
+{
+    const struct rolled_plan *plan = s->plan;
+    int64_t began = time_now_mono_ns();
+    struct budget *memory = &ev->limits->memory;
+    int rc = plan->ask
+                 ? store_select_aggregated(ev->store, s->matchers, s->n, s->min_ms, s->max_ms,
+                                           plan->resolution_ms, plan->prefer, memory, out, ev->err)
+                 : store_select(ev->store, s->matchers, s->n, s->min_ms, s->max_ms, 0, memory, out,
+                                ev->err);
+    ev->select_ns += time_now_mono_ns() - began;
+    return rc;
+}
+
+/* A selection that is there, or a new one, which may become that of others. Samples by step are
+ * counted for each selector, so then each reads. */
+static int select_series(struct eval *ev, const struct series_spec *s, struct series_reader *r)
+{
+    struct reading *together = s->plan->ask || ev->counts ? NULL : s->reading;
+    if (together) {
+        r->selection = common_read_selection(together->common, s->min_ms, s->max_ms);
+        r->common = r->selection ? together->common : NULL;
+        r->borrowed = r->selection;
+    }
+    if (r->selection)
+        return 0;
+    int rc = select_from_store(ev, s, &r->selection);
+    if (rc == 0 && together && together->uses > 1)
+        r->common = together->common = common_read_new(ev, r->selection, s->min_ms, s->max_ms);
+    return rc;
+}
+
+int series_open(struct eval *ev, const struct series_spec *s, struct series_reader **out)
 {
     struct timeline none = {0};
     struct series_reader *r = op_new(ev, sizeof *r, none, NULL);
     if (!r || !(r->histograms = eval_scratch(ev)))
         return ERR_TOO_BIG;
-    r->min_ms = min_ms;
-    r->max_ms = max_ms;
-    columns_init(&r->columns, r->histograms);
-    int64_t began = time_now_mono_ns();
-    int rc = plan->ask ? store_select_aggregated(ev->store, matchers, n, min_ms, max_ms,
-                                                 plan->resolution_ms, plan->prefer,
-                                                 &ev->limits->memory, &r->selection, ev->err)
-                       : store_select(ev->store, matchers, n, min_ms, max_ms, 0,
-                                      &ev->limits->memory, &r->selection, ev->err);
-    ev->select_ns += time_now_mono_ns() - began;
-    if (rc != 0) {
-        columns_done(&r->columns);
+    r->min_ms = s->min_ms;
+    r->max_ms = s->max_ms;
+    int rc = select_series(ev, s, r);
+    if (rc != 0)
         return rc;
-    }
+    columns_init(&r->own, r->histograms);
     r->op.close = close_reader;
     r->end = selection_count(r->selection);
-    ev->series_selected += r->end;
-    if (store_is_damaged(ev->store, min_ms, max_ms))
+    ev->series_selected += r->borrowed ? 0 : r->end;
+    if (store_is_damaged(ev->store, s->min_ms, s->max_ms))
         ev->notes.damaged = true;
-    r->distinct = all_distinct(r, matchers, n);
+    r->distinct = all_distinct(r, s->matchers, s->n);
     *out = r;
     return 0;
 }
@@ -72,12 +96,13 @@ int series_share(struct eval *ev, const struct series_reader *of, struct series_
         return ERR_TOO_BIG;
     r->op.close = close_reader;
     r->selection = of->selection;
+    r->common = of->common;
     r->borrowed = true;
     r->min_ms = of->min_ms;
     r->max_ms = of->max_ms;
     r->distinct = of->distinct;
     r->resolve_resets = of->resolve_resets;
-    columns_init(&r->columns, r->histograms);
+    columns_init(&r->own, r->histograms);
     *out = r;
     return 0;
 }
@@ -123,9 +148,16 @@ static int read_rows(struct series_reader *r, size_t i)
 static int read_columns(struct series_reader *r, size_t i)
 {
     struct eval *ev = r->op.ev;
-    int rc = selection_read(r->selection, i, r->min_ms, r->max_ms, &r->columns, ev->err);
-    ev->notes.damaged |= r->columns.damaged > 0;
-    ev->limits->samples_read += r->columns.n;
+    int rc = 0;
+    r->own.damaged = 0;
+    if (r->common) {
+        rc = common_read_series(r->common, ev, i, r->min_ms, r->max_ms, &r->own, &r->columns);
+    } else {
+        rc = selection_read(r->selection, i, r->min_ms, r->max_ms, &r->own, ev->err);
+        ev->limits->samples_read += r->own.n;
+        r->columns = r->own;
+    }
+    ev->notes.damaged |= r->own.damaged > 0;
     r->held = r->columns.n;
     return rc;
 }

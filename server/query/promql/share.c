@@ -18,6 +18,7 @@
 #include "query/promql/equal.h"
 #include "query/promql/functions.h"
 #include "query/promql/open.h"
+#include "query/promql/reading.h"
 #include "query/query.h"
 
 /* --- finding them ----------------------------------------------------------------------------- */
@@ -33,11 +34,20 @@ struct shared {
     struct shared *next;
 };
 
+/* Selectors that read the same series. */
+struct readers {
+    struct reading reading;
+    const struct selector_node *first;
+    uint64_t hash;
+    struct readers *next;
+};
+
 enum { BUCKETS = 128 };
 
 struct search {
     struct arena *arena;
     struct shared *found[BUCKETS];
+    struct readers *readers[BUCKETS];
 };
 
 static bool reads_series(const struct node *n)
@@ -84,14 +94,33 @@ static bool note(struct search *s, struct node *n, uint64_t context)
     return false;
 }
 
+static void note_reader(struct search *s, struct selector_node *n)
+{
+    uint64_t hash = matchers_hash(n);
+    struct readers **bucket = &s->readers[hash % BUCKETS], *r = *bucket;
+    while (r && (r->hash != hash || !matchers_equal(r->first, n)))
+        r = r->next;
+    if (!r && (r = arena_zalloc(s->arena, sizeof *r))) {
+        *r = (struct readers){.first = n, .hash = hash, .next = *bucket};
+        *bucket = r;
+    }
+    if (!r)
+        return;
+    r->reading.uses++;
+    n->reading = &r->reading;
+}
+
 static void visit(struct search *s, struct node *n, uint64_t context);
 
 /* Some functions read the selector in their argument in a way of their own. */
-static bool reads_alone(const struct call_node *c, size_t i)
+static void visit_argument(struct search *s, const struct call_node *c, size_t i, uint64_t context)
 {
     bool times = c->function->open == open_timestamp || c->function->open == open_start_timestamp;
-    const struct node *arg = node_unwrap(c->args[i]);
-    return arg->kind == NODE_SELECTOR && (times || arg->selector.labels_only);
+    struct node *arg = node_unwrap(c->args[i]);
+    if (arg->kind != NODE_SELECTOR || (!times && !arg->selector.labels_only))
+        visit(s, arg, context);
+    else if (times)
+        note_reader(s, &arg->selector);
 }
 
 static void visit_parts(struct search *s, struct node *n, uint64_t context)
@@ -99,8 +128,7 @@ static void visit_parts(struct search *s, struct node *n, uint64_t context)
     switch (n->kind) {
     case NODE_CALL:
         for (size_t i = n->call.n; i-- > 0;)
-            if (!reads_alone(&n->call, i))
-                visit(s, n->call.args[i], context);
+            visit_argument(s, &n->call, i, context);
         break;
     case NODE_AGGREGATE:
         visit(s, n->aggregate.expr, context);
@@ -116,8 +144,8 @@ static void visit_parts(struct search *s, struct node *n, uint64_t context)
     case NODE_SUBQUERY:
         visit(s, n->subquery.expr, context * 31 + subquery_hash(&n->subquery));
         break;
-    case NODE_SELECTOR:
-    case NODE_MATRIX:
+    case NODE_SELECTOR: note_reader(s, &n->selector); break;
+    case NODE_MATRIX: note_reader(s, &n->matrix.selector->selector); break;
     case NODE_NUMBER:
     case NODE_STRING:
     case NODE_DURATION: break;
@@ -186,17 +214,6 @@ static void release(struct shared_op *o)
     s->held = 0;
 }
 
-/* Of the query's own budget and that of all queries a part stays for the rest of the query. */
-static bool has_room(const struct budget *b, size_t bytes)
-{
-    for (; b; b = b->parent) {
-        size_t max = atomic_get_relaxed(&b->max), used = budget_used(b);
-        if (used > max - max / 4 || bytes > max - max / 4 - used)
-            return false;
-    }
-    return true;
-}
-
 static bool may_keep(const struct shared_op *o, const struct row *r)
 {
     enum { PART = 8 };
@@ -204,7 +221,7 @@ static bool may_keep(const struct shared_op *o, const struct row *r)
     const struct spool *s = o->spool;
     size_t n = s->t.n, bytes = n * (r->h ? 2 : 1) * sizeof(double) + sizeof(struct kept);
     size_t most = atomic_get_relaxed(&l->memory.max) / PART;
-    return s->arena->used + bytes <= most && has_room(&l->memory, bytes) &&
+    return s->arena->used + bytes <= most && budget_has_room(&l->memory, bytes) &&
            s->held + n <= l->max_samples / PART && l->samples + n <= l->max_samples / 2;
 }
 

@@ -5,8 +5,9 @@
 
 #include "query/promql/eval.h"
 
-/* Marks the largest equal parts of a prepared tree (node.shared), where they have the same steps.
- * Without memory for it nothing is marked. */
+/* Marks the largest equal parts of a prepared tree (node.shared), where they have the same steps;
+ * and of what is then left the selectors with equal matchers (selector_node.reading). Without
+ * memory for it nothing is marked. */
 void share_equal_parts(struct ast *ast);
 
 /* The operator of a marked node: it evaluates what was not yet, and repeats what was. */

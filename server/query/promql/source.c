@@ -61,8 +61,13 @@ static int open_reader(struct stored_source *d, const struct node *n, struct tim
         .needs_samples = sel->resolve_resets || (ev->features & QUERY_START_TIMESTAMPS),
         .span = n->span};
     rolled_choose(ev, &s, &d->plan);
-    int rc = series_open(ev, sel->matchers, sel->n, s.first_ms - rolled_reach_ms(&d->plan),
-                         s.last_ms, &d->plan, &d->reader);
+    const struct series_spec series = {.matchers = sel->matchers,
+                                       .n = sel->n,
+                                       .min_ms = s.first_ms - rolled_reach_ms(&d->plan),
+                                       .max_ms = s.last_ms,
+                                       .plan = &d->plan,
+                                       .reading = sel->reading};
+    int rc = series_open(ev, &series, &d->reader);
     if (rc != 0)
         return rc;
     d->reader->resolve_resets = sel->resolve_resets;

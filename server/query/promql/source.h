@@ -9,6 +9,8 @@
 struct rolled_function;
 struct rolled_plan;
 struct series_reader;
+struct common_read;
+struct reading;
 
 /* The samples of one series without stale markers, floats apart from histograms. Start times: 0
  * unknown; the arrays are NULL when none is known. */
@@ -68,7 +70,9 @@ void source_window(const struct source *s, int64_t t, struct samples *samples);
 struct series_reader {
     struct op op; /* only for its close */
     struct selection *selection;
-    struct columns columns;
+    struct columns columns;     /* of the series read last */
+    struct columns own;         /* what is behind them, unless they are kept ones */
+    struct common_read *common; /* NULL: it reads alone */
     struct aggregates *rows;    /* what is read instead of columns; NULL: columns */
     int64_t rows_resolution_ms; /* of samples among them */
     struct arena *histograms;
@@ -83,9 +87,17 @@ struct series_reader {
     bool resolve_resets;
 };
 
-/* Selects; both times inclusive. `plan`: of the selector. NULL in *out with an error. */
-int series_open(struct eval *ev, const struct matcher *matchers, size_t n, int64_t min_ms,
-                int64_t max_ms, const struct rolled_plan *plan, struct series_reader **out);
+/* What a selector selects; both times inclusive. */
+struct series_spec {
+    const struct matcher *matchers;
+    size_t n;
+    int64_t min_ms, max_ms;
+    const struct rolled_plan *plan;
+    struct reading *reading; /* with others; NULL: alone */
+};
+
+/* NULL in *out with an error. */
+int series_open(struct eval *ev, const struct series_spec *spec, struct series_reader **out);
 
 /* Another reader of the same selection, for another evaluation. The first outlives it. Rolled-up
  * rows are the caller's to set. */

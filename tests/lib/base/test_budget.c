@@ -64,6 +64,22 @@ static void test_a_smaller_maximum_refuses_until_enough_is_back(void **state)
     assert_false(budget_take(&b, 1));
 }
 
+static void test_room_is_what_leaves_a_quarter_of_each_budget(void **state)
+{
+    (void)state;
+    struct budget all, one;
+    budget_init(&all, 1000, NULL);
+    budget_init(&one, 400, &all);
+    assert_true(budget_has_room(&one, 300));
+    assert_false(budget_has_room(&one, 301));
+    assert_true(budget_take(&all, 500));
+    assert_true(budget_has_room(&one, 250));
+    assert_false(budget_has_room(&one, 251));
+    assert_true(budget_take(&one, 350));
+    assert_false(budget_has_room(&one, 0));
+    assert_false(budget_has_room(&one, SIZE_MAX));
+}
+
 static void test_the_error_is_that_of_the_budget_that_refused(void **state)
 {
     (void)state;
@@ -113,6 +129,7 @@ int main(void)
         cmocka_unit_test(test_a_budget_remembers_that_an_arena_failed),
         cmocka_unit_test(test_sizes_near_the_largest_do_not_wrap),
         cmocka_unit_test(test_a_smaller_maximum_refuses_until_enough_is_back),
+        cmocka_unit_test(test_room_is_what_leaves_a_quarter_of_each_budget),
         cmocka_unit_test(test_the_error_is_that_of_the_budget_that_refused),
         cmocka_unit_test(test_arenas_take_from_it_and_give_back),
     };

@@ -21,6 +21,10 @@ static const char data[] = "load 15s\n"
                            "  h{i=\"1\"} {{schema:0 sum:1 count:4 buckets:[1 2 1]}}+"
                            "{{schema:0 sum:2 count:2 buckets:[1 0 1]}}x240\n"
                            "  h{i=\"2\"} {{schema:0 sum:1 count:4 buckets:[1 2 1]}}x100 2x140\n"
+                           "\n"
+                           "load 1s\n"
+                           "  dense{i=\"1\"} 1+1x3600\n"
+                           "  dense{i=\"2\"} 1+1x3600\n"
                            "\n";
 
 static int set_up(void **state)
@@ -106,6 +110,11 @@ static const char *const expressions[] = {
     "a - a offset 1m + a",
     "sum(a) / count(a) + sum(a)",
     "max_over_time(a[5m]) - min_over_time(a[5m])",
+    "rate(a[10m]) + rate(a[2m]) + a - timestamp(a)",
+    "rate(a[2m]) / on (i) delta(a[10m]) + on (i) a offset 5m",
+    "avg_over_time(h[10m]) - h",
+    "count_over_time(h[10m]) - on (i) count_over_time(h[3m]) - on (i) timestamp(h)",
+    "{__name__=~\"a|h\", i=\"3\"} or rate({__name__=~\"a|h\", i=\"3\"}[3m])",
     "max_over_time(rate(a[2m])[10m:30s]) - min_over_time(rate(a[2m])[10m:30s])",
     "max_over_time(a[10m:30s]) - rate(a[10m:1m])",
     "a @ 600 + (a @ 600 > 3) + a",
@@ -139,8 +148,9 @@ static void test_equal_parts_evaluated_once_give_the_answer_of_each(void **state
 {
     (void)state;
     static const unsigned features[] = {0, QUERY_ALL_FEATURES};
-    for (size_t i = 0; i < ARRAY_LEN(features); i++) {
-        struct query_options options = {.features = features[i]};
+    for (size_t i = 0; i < 2 * ARRAY_LEN(features); i++) {
+        struct query_options options = {.features = features[i / 2], .threads = 4};
+        options.parallel_from = i % 2 ? 1 : 0;
         struct query_engine *e = engine_with(&options);
         check_all(e);
         query_engine_free(e);
@@ -188,9 +198,30 @@ static void test_samples_of_equal_parts_are_read_once(void **state)
     assert_int_equal(samples_read(&plenty, "rate(a[5m]) > 0 and rate(a[5m]) < 1"),
                      samples_read(&plenty, "rate(a[5m])"));
     assert_int_equal(samples_read(&plenty, "sum(a) + max(a)"), a);
-    assert_int_equal(samples_read(&plenty, "a + a offset 1h"),
-                     a + samples_read(&plenty, "a offset 1h"));
+    assert_int_equal(samples_read(&plenty, "a + a offset 10m"),
+                     a + samples_read(&plenty, "a offset 10m"));
     assert_int_equal(samples_read(&little, "a / (a + b)"), 2 * a + b);
+}
+
+static void test_series_that_several_functions_read_are_decoded_once(void **state)
+{
+    (void)state;
+    struct query_options plenty = {0}, parallel = {.threads = 4, .parallel_from = 1},
+                         little = {.max_memory_bytes = 768 << 10}; // room for one of two series
+    uint64_t b = samples_read(&plenty, "rate(b[10m])");
+    static const char *const exprs[] = {
+        "max_over_time(b[10m]) - min_over_time(b[10m])",
+        "rate(b[10m]) + rate(b[2m]) + b - timestamp(b)",
+        "rate(b[2m]) / on (i) delta(b[10m])",
+    };
+    assert_int_equal(samples_read(&plenty, exprs[0]), b);
+    assert_int_equal(samples_read(&parallel, exprs[0]), b);
+    assert_int_equal(samples_read(&plenty, exprs[1]), b);
+    assert_int_equal(samples_read(&plenty, exprs[2]), b + samples_read(&plenty, "rate(b[2m])"));
+    const char *both = "sum_over_time(dense[10m]) / count_over_time(dense[10m])";
+    uint64_t dense = samples_read(&plenty, "sum_over_time(dense[10m])");
+    assert_int_equal(samples_read(&plenty, both), dense);
+    assert_int_equal(samples_read(&little, both), dense + dense / 2);
 }
 
 static void test_a_trace_tells_which_parts_were_not_evaluated(void **state)
@@ -219,6 +250,7 @@ int main(void)
         cmocka_unit_test(test_equal_parts_evaluated_once_give_the_answer_of_each),
         cmocka_unit_test(test_what_takes_too_much_room_is_evaluated_again),
         cmocka_unit_test(test_samples_of_equal_parts_are_read_once),
+        cmocka_unit_test(test_series_that_several_functions_read_are_decoded_once),
         cmocka_unit_test(test_a_trace_tells_which_parts_were_not_evaluated),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
