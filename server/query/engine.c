@@ -21,6 +21,7 @@
 #include "query/promql/functions.h"
 #include "query/promql/parser.h"
 #include "query/promql/prepare.h"
+#include "query/promql/propagate.h"
 #include "query/promql/share.h"
 #include "query/promql/source.h"
 #include "query/promql/step_counts.h"
@@ -195,8 +196,10 @@ static int parse(struct run *r)
                      "invalid expression type \"%s\" for range query, must be Scalar or instant "
                      "Vector",
                      value_type_name(type));
-    if (rc == 0)
+    if (rc == 0) {
+        propagate_matchers(&r->ast, r->options.features);
         share_equal_parts(&r->ast);
+    }
     r->parse_ns = time_now_mono_ns() - start;
     return rc;
 }
