@@ -32,6 +32,18 @@ static void check_expand(const struct regex *r, struct str subject)
     buf_done(&out);
 }
 
+/* Of the subject's halves, which lie behind each other, the sieve keeps none back that matches. */
+static void check_sieve(const struct regex *r, struct str subject)
+{
+    const uint32_t ends[] = {(uint32_t)(subject.n / 2), (uint32_t)subject.n};
+    uint64_t bits = 0;
+    if (!regex_sift(r, subject.p, ends, 0, 2, &bits))
+        return;
+    struct str half = str_sub(subject, 0, ends[0]), rest = str_sub(subject, ends[0], subject.n);
+    check(regex_match(r, half) != 1 || bits & 1 || !str_is_utf8(half));
+    check(regex_match(r, rest) != 1 || bits & 2 || !str_is_utf8(rest));
+}
+
 static void check_search(struct str pattern, struct str subject, int whole)
 {
     struct regex *r = NULL;
@@ -41,6 +53,7 @@ static void check_search(struct str pattern, struct str subject, int whole)
     struct str required = regex_required(r);
     check(rc != 1 || required.n == 0 || str_find(subject, required) < subject.n);
     check(whole != 1 || rc != 0); // what matches whole is found
+    check_sieve(r, subject);
     regex_free(r);
 }
 

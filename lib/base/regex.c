@@ -26,6 +26,7 @@
 #include "base/compiler.h"
 #include "base/num.h"
 #include "base/regex_required.h"
+#include "base/regex_sieve.h"
 
 enum {
     PATTERN_MAX = 64 << 10,
@@ -54,6 +55,7 @@ struct regex {
     struct str *literals;   /* owned, text included */
     size_t n_literals;
     struct str prefix, required; /* owned */
+    struct sieve *sieve;         /* of a search; may be NULL */
 };
 
 /* --- what RE2 would refuse -------------------------------------------------------------------- */
@@ -363,6 +365,7 @@ static int make(struct str pattern, bool search, struct regex **out, struct err 
     }
     if (search) {
         compile_parallel(r, pattern);
+        r->sieve = sieve_new(pattern);
     } else {
         find_literals(r, pattern);
         find_prefix(r, pattern);
@@ -389,6 +392,7 @@ void regex_free(struct regex *r)
     drop_literals(r);
     free((void *)(uintptr_t)r->prefix.p);
     free((void *)(uintptr_t)r->required.p);
+    sieve_free(r->sieve);
     pcre2_match_context_free(r->limits);
     pcre2_code_free(r->code);
     pcre2_code_free(r->parallel);
@@ -512,6 +516,12 @@ int regex_match(const struct regex *r, struct str subject)
     /* Which way is tried first is remembered; that alone changes. */
     struct regex *self = (struct regex *)(uintptr_t)r;
     return data ? run_within_limits(self, subject, data) : ERR_NOMEM;
+}
+
+bool regex_sift(const struct regex *r, const char *text, const uint32_t *ends, uint32_t from,
+                uint32_t n, uint64_t *bits)
+{
+    return r->sieve && sieve_run(r->sieve, text, ends, from, n, bits);
 }
 
 /* The text of the group that `name` names by number or name; empty when there is none. */

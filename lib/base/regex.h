@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/str.h"
@@ -27,6 +28,12 @@ int regex_new_search(struct str pattern, struct regex **out, struct err *err);
 
 /* 1 match, 0 no match, ERR_TOO_BIG when the match ran into its limit. */
 int regex_match(const struct regex *r, struct str subject);
+
+/* Of a search, many texts at once: text i is text[ends[i - 1], ends[i]). Sets bit i for each i in
+ * [from, n) that regex_match might find a match in, which is to be asked of those, and leaves the
+ * other bits. False: nothing is known but by regex_match, and the bits say nothing. */
+bool regex_sift(const struct regex *r, const char *text, const uint32_t *ends, uint32_t from,
+                uint32_t n, uint64_t *bits);
 
 /* When `subject` matches, appends `template` to `out` with $1, ${1}, $name, ${name} and $$ expanded
  * as Go's Regexp.Expand does (unknown groups are empty) and returns 1; else 0 or ERR_…. */

@@ -14,7 +14,7 @@
 #include "store/embedded/records/source.h"
 #include "store/records.h"
 
-enum { REGEXES = 4, STEPS = 500, ROWS_MAX = 60000, SOURCES = 9, NAMES = 400 };
+enum { REGEXES = 7, STEPS = 500, ROWS_MAX = 60000, SOURCES = 9, NAMES = 400 };
 
 struct model {
     struct harness h;
@@ -131,8 +131,9 @@ static void make_sources(struct model *m)
 
 static void make_regexes(struct model *m)
 {
-    static const char *const patterns[REGEXES] = {"value 1?7", "[Ww]ord.*[05] ", "^The",
-                                                  "a|out$|^.?7"};
+    static const char *const patterns[REGEXES] = {
+        "value 1?7",  "[Ww]ord.*[05] ",    "^The", "a|out$|^.?7",
+        "(?i)WORD 1", "[0-9]{3}|e[a-z] t", "\\d$"};
     for (size_t i = 0; i < REGEXES; i++)
         assert_int_equal(regex_new_search(str_c(patterns[i]), &m->regexes[i], NULL), 0);
 }

@@ -82,7 +82,6 @@ struct column_encoder {
     struct buf raw;      /* texts before compression */
     struct arena *arena; /* borrowed; of tables, reset by the owner */
     void *zstd;          /* ZSTD_CCtx */
-    int level;
 };
 
 int column_encoder_init(struct column_encoder *e, struct arena *arena, int level);

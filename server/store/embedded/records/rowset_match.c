@@ -5,6 +5,7 @@
 #include "base/compiler.h"
 #include "base/err.h"
 #include "base/hash.h"
+#include "base/regex.h"
 #include "store/embedded/records/filter.h"
 #include "store/embedded/records/predicate.h"
 #include "store/embedded/records/rowset.h"
@@ -322,12 +323,48 @@ static int decide(struct rowset *r, const struct predicate *p, const struct colu
     return satisfies(r, p, &v);
 }
 
+/* Sets the bits of the texts from `from` on that are to be looked at one by one. */
+static void sift(const struct predicate *p, const struct column *c, uint32_t from, uint64_t *may)
+{
+    size_t words = (c->n_texts + 63) / 64;
+    if (regex_sift(p->regex, c->text, c->ends, from, c->n_texts, may))
+        return;
+    for (size_t i = from / 64; i < words; i++)
+        may[i] = UINT64_MAX << (i == from / 64 ? from % 64 : 0);
+    if (c->n_texts % 64 && words)
+        may[words - 1] &= (UINT64_C(1) << c->n_texts % 64) - 1;
+}
+
+/* The texts from `from` on: what a sieve lets through is decided one by one. */
+static int match_sifted(struct rowset *r, const struct predicate *p, const struct column *c,
+                        uint32_t from, const uint64_t *within, uint64_t *out)
+{
+    size_t words = (c->n_texts + 63) / 64;
+    uint64_t *may = arena_array(r->arena, words, sizeof *may);
+    if (!may)
+        return ERR_NOMEM;
+    sift(p, c, from, may);
+    for (uint32_t w = from / 64; w < words; w++) {
+        for (uint64_t left = may[w]; left; left &= left - 1) {
+            uint32_t text = w * 64 + (uint32_t)__builtin_ctzll(left), row = row_of(c, text);
+            int rc = is_within(within, row) ? decide(r, p, c, text, c->text, 0) : 0;
+            if (rc < 0)
+                return rc;
+            if (rc)
+                set_bit(out, row);
+        }
+    }
+    return arena_failed(r->arena) ? ERR_NOMEM : 0;
+}
+
+/* A literal that so many texts of a block have in vain costs more than the sieve. */
+enum { IN_VAIN_MAX = 32 };
+
 /* All texts of the column in one go, as they lie behind each other; where the needle is, the value
  * decides. (Values of several types have their texts as they are within their bytes.) */
-static int match_search(struct rowset *r, const struct predicate *p, const struct column *c,
-                        const uint64_t *within, uint64_t *out)
+static int match_needle(struct rowset *r, const struct predicate *p, const struct column *c,
+                        struct str needle, const uint64_t *within, uint64_t *out)
 {
-    struct str needle = predicate_needle(p);
     struct str all = str_of(c->text, c->n_texts ? c->ends[c->n_texts - 1] : 0);
     if (predicate_folds_case(p->op)) {
         char *small = arena_alloc(r->arena, all.n);
@@ -337,17 +374,28 @@ static int match_search(struct rowset *r, const struct predicate *p, const struc
         all.p = small;
     }
     int rc = 0;
-    uint32_t text = 0;
+    uint32_t text = 0, in_vain = 0;
     for (size_t at = str_find(all, needle); rc >= 0 && at < all.n;
          at = c->ends[text] + str_find(str_sub(all, c->ends[text], SIZE_MAX), needle)) {
         text = text_at(c, text, at);
         if (!is_within(within, row_of(c, text)))
             continue;
         rc = decide(r, p, c, text, all.p, at);
+        in_vain += rc == 0;
         if (rc > 0)
             set_bit(out, row_of(c, text));
+        if (rc == 0 && in_vain > IN_VAIN_MAX && p->op == PREDICATE_REGEX)
+            return match_sifted(r, p, c, text + 1, within, out);
     }
     return rc < 0 ? rc : arena_failed(r->arena) ? ERR_NOMEM : 0;
+}
+
+static int match_search(struct rowset *r, const struct predicate *p, const struct column *c,
+                        const uint64_t *within, uint64_t *out)
+{
+    struct str needle = predicate_needle(p);
+    return needle.n ? match_needle(r, p, c, needle, within, out)
+                    : match_sifted(r, p, c, 0, within, out);
 }
 
 static int match_column(struct rowset *r, const struct predicate *p, const uint64_t *within,
@@ -365,7 +413,8 @@ static int match_column(struct rowset *r, const struct predicate *p, const uint6
     if (c->codes)
         return match_dictionary(r, p, c, out);
     bool numbers = p->scalars && c->kind == COLUMN_ANY; // which are not there as text
-    if (column_is_text(c) && predicate_needle(p).n && !numbers)
+    bool search = p->op == PREDICATE_REGEX || predicate_needle(p).n;
+    if (column_is_text(c) && search && !numbers)
         return match_search(r, p, c, within, out);
     return match_each(r, p, c, within, out);
 }
