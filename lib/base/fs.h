@@ -57,6 +57,7 @@ struct fs_file {
     char *path; /* owned, for messages */
 };
 
+/* `path` is copied; `out` is written on success only. fs_close. */
 int fs_open(const struct fs *fs, const char *path, enum fs_mode mode, struct fs_file *out,
             struct err *err);
 
@@ -78,6 +79,7 @@ int fs_try_lock(struct fs_file *f, struct err *err); /* ERR_BUSY: another holds 
 int fs_map(struct fs_file *f, const void **out, size_t *out_n, struct err *err);
 void fs_unmap(const struct fs *fs, const void *p, size_t n);
 
+/* Replaces `to`. A name survives a crash of the machine once its directory is synced. */
 int fs_rename(const struct fs *fs, const char *from, const char *to, struct err *err);
 int fs_remove(const struct fs *fs, const char *path, struct err *err);
 

@@ -25,6 +25,7 @@ void *queue_take(struct queue *q, int64_t deadline_mono_ns);
 /* No more items are accepted; waiting takers get what is left, then NULL. */
 void queue_close(struct queue *q);
 
+/* Items that wait now. */
 size_t queue_count(struct queue *q);
 
 #endif

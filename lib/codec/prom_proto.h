@@ -73,6 +73,7 @@ struct prom_proto {
     size_t bytes;               /* of keys that were given, as parser.max_bytes counts them */
 };
 
+/* Borrows the body, lives in the arena. NULL: out of memory. */
 struct prom_proto *prom_proto_new(struct str body, struct arena *arena);
 
 /* As prom_parser_next, _labels; `native` and `classic` are the parser's. */

@@ -4,6 +4,8 @@
 
 struct store;
 
+/* Shows the store's numbers at each collection from now on, until stopped. The store is borrowed.
+ */
 void self_collect_start(struct store *store);
 void self_collect_stop(struct store *store);
 

@@ -22,6 +22,8 @@ struct http_client_options {
     const char *proxy_url; /* NULL: none, the environment is ignored */
 };
 
+/* `options` are copied. ERR_NOMEM. A client keeps its connections open from call to call; one call
+ * at a time. */
 int http_client_new(const struct http_client_options *options, struct http_client **out,
                     struct err *err);
 void http_client_free(struct http_client *c);

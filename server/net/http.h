@@ -100,6 +100,8 @@ struct http_response {
  * sent a moment ago, if there is one. During the handler's call. */
 void http_more_room(const struct http_request *r, struct buf *body);
 
+/* Sets the header, or gives it another value. Both are borrowed until the answer is sent:
+ * constants, or text in the request's arena. One beyond the room of the response is left out. */
 void http_set_header(struct http_response *r, const char *name, struct str value);
 
 /* A hash of what decides how long a request takes, so that those after the first can be run without

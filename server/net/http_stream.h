@@ -8,6 +8,7 @@
 
 struct http_streams;
 
+/* Starts the thread; the server outlives it. ERR_NOMEM, ERR_IO (no thread). */
 int http_streams_new(struct http_server *s, struct http_streams **out, struct err *err);
 
 /* How many there are now. */

@@ -60,6 +60,8 @@ struct query_options {
     int64_t aggregates_from_ms; /* with auto: selectors that cover so much time; 0: 1 day */
 };
 
+/* The store is borrowed and outlives the engine; `options` are copied. ERR_NOMEM. No query may
+ * be running when it is freed. */
 int query_engine_new(struct store *store, const struct query_options *options,
                      struct query_engine **out, struct err *err);
 void query_engine_free(struct query_engine *e);

@@ -31,10 +31,12 @@ struct otlp_delta_options {
     int64_t idle_ms;    /* 0: 1 h */
 };
 
+/* ERR_NOMEM. */
 int otlp_delta_new(const struct otlp_delta_options *options, struct otlp_delta **out);
 void otlp_delta_free(struct otlp_delta *d);
 void otlp_delta_configure(struct otlp_delta *d, const struct otlp_delta_options *options);
 
+/* How many streams are kept now. */
 size_t otlp_delta_count(struct otlp_delta *d);
 
 /* Adds the point `p` to stream `id` (a hash of its labels and kind) and makes `p` what the stream

@@ -28,6 +28,7 @@ struct task {
     bool removed;
 };
 
+/* Starts the first thread; others are added as they are needed. ERR_NOMEM, ERR_IO (no thread). */
 int schedule_new(unsigned max_threads, struct schedule **out, struct err *err);
 
 /* All tasks have been removed or are done. Joins the threads. NULL is fine. */

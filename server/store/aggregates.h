@@ -59,6 +59,7 @@ struct aggregates {
     struct arena *arena; /* borrowed: histograms live there */
 };
 
+/* `want`: of enum aggregate_column; `arena` borrowed. */
 void aggregates_init(struct aggregates *a, unsigned want, struct arena *arena);
 void aggregates_done(struct aggregates *a);
 
@@ -69,6 +70,7 @@ struct aggregates_view {
     int64_t raw_min_ms; /* some samples before this have expired, or are gone */
 };
 
+/* Of [min, max]; cheap, and out of date as soon as a day is rolled up. Threads: any. */
 void store_aggregates_view(struct store *s, int64_t min_ms, int64_t max_ms,
                            struct aggregates_view *out);
 

@@ -34,6 +34,7 @@ struct otlp_verdict {
     char message[OTLP_MESSAGE_MAX + 1];
 };
 
+/* What becomes of the request by this reply, by the rules of the protocol. */
 void otlp_judge(enum tt_otlp_protocol protocol, const struct otlp_reply *reply,
                 struct otlp_verdict *out);
 

@@ -47,6 +47,8 @@ struct selectors {
     size_t n;
 };
 
+/* All parameters of this name as selectors; selectors_done. False: one is not valid, and `r` is the
+ * answer that says so. */
 bool param_selectors(const struct http_request *q, struct http_response *r, const char *name,
                      struct selectors *out);
 void selectors_done(struct selectors *s);

@@ -9,9 +9,11 @@
 #include "api/records/request.h"
 #include "api/records/write.h"
 
+/* Writes the answer into `response`. An error becomes the answer's status and message. */
 typedef int record_question(struct record_request *r, struct http_response *response,
                             struct err *err);
 
+/* Asks with a request of its own (arena, budget, deadline); `self` is the api_context. */
 void record_answer(void *self, const struct http_request *http, struct http_response *response,
                    record_question *ask);
 

@@ -18,6 +18,7 @@ struct record_request {
     const struct http_request *http;
 };
 
+/* Both are borrowed until record_request_end. */
 void record_request_begin(struct record_request *r, struct api_context *api,
                           const struct http_request *http);
 void record_request_end(struct record_request *r);

@@ -4,8 +4,11 @@
 
 #include "model/histogram_math.h"
 
+/* Notes about NaN observations: they decide the result, shift it, or are left out of it. */
 enum { HIST_NAN_RESULT = 1, HIST_NAN_SKEWED = 2, HIST_NAN_EXCLUDED = 4 };
 
+/* As the functions of the language of these names. `notes` gets bits added; NaN, too, when
+ * `scratch` is out of memory, which its owner sees. */
 double hist_quantile(struct arena *scratch, double q, const struct histogram *h, unsigned *notes);
 double hist_fraction(struct arena *scratch, double lower, double upper, const struct histogram *h,
                      unsigned *notes);

@@ -17,6 +17,7 @@ struct record_writer_options {
     int level;    /* of zstd */
 };
 
+/* Creates the file. ERR_NOMEM, or what fs_open gives. */
 int record_writer_new(const struct record_writer_options *options, struct record_writer **out,
                       struct err *err);
 
