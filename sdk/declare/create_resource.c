@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "base/glob.h"
 #include "base/str.h"
 #include "declare/create.h"
 
@@ -139,34 +140,11 @@ static tt_resource *detect(struct create *c, const char *name, const tt_value *p
     return found;
 }
 
-/* `pattern` with * for any text and ? for any character. */
-static bool fits(struct str pattern, struct str text)
-{
-    size_t p = 0, t = 0, star = SIZE_MAX, from = 0;
-    while (t < text.n) {
-        if (p < pattern.n && pattern.p[p] == '*') {
-            star = p++;
-            from = t;
-        } else if (p < pattern.n && (pattern.p[p] == '?' || pattern.p[p] == text.p[t])) {
-            p++;
-            t++;
-        } else if (star != SIZE_MAX) {
-            p = star + 1;
-            t = ++from;
-        } else {
-            return false;
-        }
-    }
-    while (p < pattern.n && pattern.p[p] == '*')
-        p++;
-    return p == pattern.n;
-}
-
 static bool fits_one(const tt_value *patterns, struct str text)
 {
     for (size_t i = 0; patterns->type == TT_TYPE_ARRAY && i < patterns->n; i++) {
         const tt_value *p = &patterns->as.items[i];
-        if (p->type == TT_TYPE_STRING && fits(str_of(p->as.text, p->n), text))
+        if (p->type == TT_TYPE_STRING && glob_fits(str_of(p->as.text, p->n), text))
             return true;
     }
     return false;

@@ -20,7 +20,4 @@ struct str ot_value(struct str ot, struct str key);
 /* Whether the rule, whose texts live, takes the span. */
 bool rule_takes(const tt_sampling_rule *rule, const tt_sampling *sampling);
 
-/* * is any text, ? any character. */
-bool pattern_fits(struct str pattern, struct str text);
-
 #endif

@@ -4,36 +4,13 @@
 
 #include "base/arena.h"
 #include "base/compiler.h"
+#include "base/glob.h"
 #include "base/num.h"
 #include "sampling/composable.h"
 
 enum { COPIED_BYTES_MAX = 1 << 20 };
 
 /* --- conditions ------------------------------------------------------------------------------ */
-
-/* A star takes as little as it can; where that fails it takes one more. Only the last star is gone
- * back to, so the time is at most the product of the lengths. */
-bool pattern_fits(struct str pattern, struct str text)
-{
-    size_t p = 0, t = 0, star = SIZE_MAX, from = 0;
-    while (t < text.n) {
-        if (p < pattern.n && pattern.p[p] == '*') {
-            star = ++p;
-            from = t;
-        } else if (p < pattern.n && (pattern.p[p] == '?' || pattern.p[p] == text.p[t])) {
-            p++;
-            t++;
-        } else if (star != SIZE_MAX) {
-            p = star;
-            t = ++from;
-        } else {
-            return false;
-        }
-    }
-    while (p < pattern.n && pattern.p[p] == '*')
-        p++;
-    return p == pattern.n;
-}
 
 /* The scalar as it is written; false for others. */
 static bool value_text(const tt_value *v, char scratch[NUM_DOUBLE_MAX], struct str *out)
@@ -68,7 +45,7 @@ static bool is_listed(const tt_sampling_rule *rule, struct str text)
 static bool fits_one(const char *const *patterns, size_t n, struct str text)
 {
     for (size_t i = 0; i < n; i++) {
-        if (pattern_fits(str_c(patterns[i]), text))
+        if (glob_fits(str_c(patterns[i]), text))
             return true;
     }
     return false;
@@ -117,7 +94,7 @@ bool rule_takes(const tt_sampling_rule *rule, const tt_sampling *sampling)
         return false;
     if (rule->parents && !(rule->parents & parent_of(sampling)))
         return false;
-    if (rule->name && !pattern_fits(str_c(rule->name), str_c(sampling->name)))
+    if (rule->name && !glob_fits(str_c(rule->name), str_c(sampling->name)))
         return false;
     if (rule->values_key && !attribute_passes(rule, rule->values_key, sampling, is_listed))
         return false;

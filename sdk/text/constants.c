@@ -3,7 +3,8 @@
  * of attributes, which the provider keeps. */
 #include <stdlib.h>
 
-#include "core/glob.h"
+#include "base/glob.h"
+
 #include "text/writer.h"
 
 enum { FIRST_ID = 129, LAST_ID = UINT8_MAX };
@@ -12,7 +13,7 @@ static bool fits_one(const char *patterns, struct str key)
 {
     for (struct str rest = str_c(patterns); rest.p && rest.n;) {
         struct str pattern = str_trim(str_cut(&rest, ','));
-        if (pattern.n && glob_fits(pattern, key))
+        if (pattern.n && glob_fits_nocase(pattern, key))
             return true;
     }
     return false;

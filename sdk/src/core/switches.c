@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/glob.h"
+#include "base/glob.h"
 
 struct scope_switch *switch_new(const char *pattern, bool on)
 {
@@ -34,7 +34,7 @@ void switches_put(struct scope_switch **first, struct scope_switch *s)
 bool switches_say(const struct scope_switch *first, const char *name)
 {
     const struct scope_switch *s = first;
-    while (s && !glob_fits(str_c(s->pattern), str_c(name)))
+    while (s && !glob_fits_nocase(str_c(s->pattern), str_c(name)))
         s = s->next;
     return !s || s->on;
 }

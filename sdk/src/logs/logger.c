@@ -5,10 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/glob.h"
 #include "base/str.h"
 #include "core/clock.h"
 #include "core/env.h"
-#include "core/glob.h"
 #include "core/options.h"
 #include "core/problem.h"
 #include "core/text.h"
@@ -214,7 +214,7 @@ void tt_logger_provider_pipeline(tt_logger_provider *p, tt_pipeline *out)
 
 static bool rule_is_for(const struct logger_rule *r, const struct logger *l)
 {
-    return glob_fits(str_c(r->name), str_c(l->source.scope.name));
+    return glob_fits_nocase(str_c(r->name), str_c(l->source.scope.name));
 }
 
 static void apply(const tt_logger_provider *p, struct logger *l, const tt_logger_config *c)

@@ -3,7 +3,7 @@
  * per word at most, so that long keys cost no more than their length. */
 #include "logs/mask_keys.h"
 
-#include "core/glob.h"
+#include "base/glob.h"
 
 /* How words end, backwards: password, passwd, passphrase, passcode, pwd, secret, credential,
  * cookie, authorization, api_key … Each with its length before it. '_': nothing, or what divides
@@ -115,7 +115,7 @@ bool mask_key_fits(const char *globs, struct str key)
 {
     struct str rest = str_c(globs);
     while (rest.p && rest.n) {
-        if (glob_fits(str_trim(str_cut(&rest, ',')), key))
+        if (glob_fits_nocase(str_trim(str_cut(&rest, ',')), key))
             return true;
     }
     return false;

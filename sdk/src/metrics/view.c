@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "core/glob.h"
+#include "base/glob.h"
 #include "core/options.h"
 #include "core/problem.h"
 #include "core/switches.h"
@@ -22,7 +22,7 @@ static bool equals(const char *wanted, const char *text)
 bool view_matches(const struct view *v, const struct instrument *i)
 {
     const struct scope *scope = &i->meter->scope;
-    return (!v->is.instrument || glob_fits(str_c(v->is.instrument), str_c(i->name))) &&
+    return (!v->is.instrument || glob_fits_nocase(str_c(v->is.instrument), str_c(i->name))) &&
            (v->is.kind == TT_KIND_ANY || (int)v->is.kind == (int)i->kind + 1) &&
            equals(v->is.unit, i->unit) && equals(v->is.meter_name, scope->name) &&
            equals(v->is.meter_version, scope->version) &&
