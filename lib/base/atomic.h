@@ -26,6 +26,16 @@ static inline void counter_add_own(_Atomic(uint64_t) *p)
 #endif
 }
 
+/* The same by any number. */
+static inline void counter_add_own_n(_Atomic(uint64_t) *p, uint64_t n)
+{
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
+    __asm__("addq %1, %0" : "+m"(*p) : "er"(n));
+#else
+    atomic_set_relaxed(p, atomic_get_relaxed(p) + n);
+#endif
+}
+
 /* A count of references to a shared, immutable object. Starts at 1. */
 struct refcount {
     atomic_uint n;

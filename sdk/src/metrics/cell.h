@@ -107,7 +107,7 @@ static inline uint64_t double_word(double v)
 
 static inline void word_add(cell_word *w, uint64_t v)
 {
-    atomic_set_relaxed(w, atomic_get_relaxed(w) + v);
+    counter_add_own_n(w, v);
 }
 
 static inline void word_add_double(cell_word *w, double v)
