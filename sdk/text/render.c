@@ -5,6 +5,7 @@
  * whose name is that of another family's samples (families.c), and a series that has the labels of
  * another (doubles.c). */
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/version.h"
 #include "text/families.h"
@@ -13,18 +14,21 @@ static const size_t RENDER_MAX = (size_t)1 << 30;
 
 /* --- what is kept ---------------------------------------------------------------------------- */
 
-/* What the buffer holds, as a text for free(), in place of `*inout`. */
+/* What the buffer holds, as a text for free(), in place of `*inout`; no longer than it is, for it
+ * is kept by the thousand. */
 static bool keep(struct buf *made, char **inout, uint32_t *out_n)
 {
-    size_t n = 0;
-    char *text = buf_take(made, &n);
+    char *text = buf_failed(made) ? NULL : malloc(made->n + 1);
+    if (text) {
+        if (made->n)
+            memcpy(text, made->p, made->n);
+        text[made->n] = '\0';
+        free(*inout);
+        *inout = text;
+        *out_n = (uint32_t)made->n;
+    }
     buf_done(made);
-    if (!text)
-        return false;
-    free(*inout);
-    *inout = text;
-    *out_n = (uint32_t)n;
-    return true;
+    return text != NULL;
 }
 
 bool writer_keep_labels(const struct writer *w, struct series *s)
