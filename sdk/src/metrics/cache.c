@@ -13,6 +13,7 @@
 #include "metrics/stream.h"
 
 enum { PROBES = 8, SLOTS_MIN_BITS = 6, SLOTS_MIN = 1 << SLOTS_MIN_BITS, SLOTS_MAX = 8192 };
+enum { COPY_MAX = 4096 }; /* bytes of a set; larger ones are looked up under the lock */
 
 /* Attributes in the order given. */
 struct given {
@@ -121,16 +122,16 @@ static COLD struct slot *make_place(uint64_t hash)
     return s;
 }
 
-/* NULL when out of memory, and when they are too much for a set. */
+/* NULL when out of memory, and when they are too much to be kept for each of a flood of sets. */
 static COLD struct given *copy(const tt_attr *attrs, size_t n, const struct attr_words *words)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < n; i++) {
-        if (attrs[i].key_n > ATTR_SET_BYTES_MAX)
+        if (attrs[i].key_n > COPY_MAX)
             return NULL;
         bytes += attr_copy_size(&attrs[i]);
     }
-    struct given *g = bytes <= ATTR_SET_BYTES_MAX ? malloc(sizeof *g + bytes) : NULL;
+    struct given *g = bytes <= COPY_MAX ? malloc(sizeof *g + bytes) : NULL;
     if (!g)
         return NULL;
     char *to = g->copies;

@@ -106,6 +106,27 @@ static void test_text_changed_in_place_is_another_set(void **state)
     check_has("c_total{kez=\"other\"} 1\n");
 }
 
+static void test_sets_of_any_size_are_counted(void **state)
+{
+    (void)state;
+    enum { LONG = 5000 };
+    tt_counter *c = tt_counter_new(meter, "long", NULL);
+    char *value = calloc(1, LONG + 1), line[LONG + 64];
+    assert_non_null(value);
+    memset(value, 'x', LONG);
+    for (int i = 0; i < 3; i++) {
+        value[LONG / 2] = (char)('a' + i % 2);
+        tt_attr attr = tt_str("k", value);
+        tt_counter_add(c, 1, &attr, 1);
+    }
+    (void)snprintf(line, sizeof line, "long_total{k=\"%s\"} 2\n", value);
+    check_has(line);
+    value[LONG / 2] = 'b';
+    (void)snprintf(line, sizeof line, "long_total{k=\"%s\"} 1\n", value);
+    check_has(line);
+    free(value);
+}
+
 static void test_values_of_different_types_are_different_sets(void **state)
 {
     (void)state;
@@ -570,6 +591,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_order_of_attributes_does_not_matter, begin, end),
         cmocka_unit_test_setup_teardown(test_the_later_of_two_equal_keys_holds, begin, end),
         cmocka_unit_test_setup_teardown(test_text_changed_in_place_is_another_set, begin, end),
+        cmocka_unit_test_setup_teardown(test_sets_of_any_size_are_counted, begin, end),
         cmocka_unit_test_setup_teardown(test_values_of_different_types_are_different_sets, begin,
                                         end),
         cmocka_unit_test_setup_teardown(test_bound_handle_is_exported_from_zero, begin, end),
