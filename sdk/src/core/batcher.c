@@ -11,6 +11,7 @@
  * stuck, and keeps its memory and the exporter, which that call may use, for ever. */
 #include "core/batcher.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -236,16 +237,23 @@ static void restart(void *arg)
     b->request = BUF_MAX(2 * (size_t)BUFFER_BYTES);
 }
 
+/* A variable of batch processors: OTEL_BSP_… of spans, OTEL_BLRP_… of log records. */
+static int64_t variable(const struct batcher_options *o, const char *name, int64_t otherwise)
+{
+    char whole[40];
+    (void)snprintf(whole, sizeof whole, "OTEL_%s_%s",
+                   o->signal == TT_SIGNAL_TRACES ? "BSP" : "BLRP", name);
+    return env_number(whole, otherwise);
+}
+
 /* A number of records is a limit when somebody asked for one. The specification's default, 2048, is
  * none here: a loop that makes spans reaches it in a fraction of a millisecond, and memory is
  * bounded without it. Records of 1 kB are to fit, though a number may not take all memory there is.
  */
 static void fill_queue(struct batcher_options *o)
 {
-    bool spans = o->signal == TT_SIGNAL_TRACES;
     if (!o->queue_records)
-        o->queue_records = (size_t)env_number(
-            spans ? "OTEL_BSP_MAX_QUEUE_SIZE" : "OTEL_BLRP_MAX_QUEUE_SIZE", NOT_SET);
+        o->queue_records = (size_t)variable(o, "MAX_QUEUE_SIZE", NOT_SET);
     if (o->simple)
         o->queue_records = SIZE_MAX;
     if (o->queue_bytes)
@@ -255,22 +263,17 @@ static void fill_queue(struct batcher_options *o)
         o->queue_bytes = MAX(o->queue_bytes, MIN(o->queue_records, RECORDS_MAX) * RECORD_BYTES);
 }
 
-/* Variables of batch processors: OTEL_BSP_… of spans, OTEL_BLRP_… of log records. */
 static void fill_defaults(struct batcher_options *o)
 {
     bool spans = o->signal == TT_SIGNAL_TRACES;
     fill_queue(o);
     if (!o->batch_items)
-        o->batch_items = (size_t)env_number(spans ? "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"
-                                                  : "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE",
-                                            BATCH_ITEMS);
+        o->batch_items = (size_t)variable(o, "MAX_EXPORT_BATCH_SIZE", BATCH_ITEMS);
     o->batch_items = MIN(o->batch_items, o->queue_records);
     if (o->delay_ms <= 0)
-        o->delay_ms = env_number(spans ? "OTEL_BSP_SCHEDULE_DELAY" : "OTEL_BLRP_SCHEDULE_DELAY",
-                                 spans ? SPANS_DELAY_MS : LOGS_DELAY_MS);
+        o->delay_ms = variable(o, "SCHEDULE_DELAY", spans ? SPANS_DELAY_MS : LOGS_DELAY_MS);
     if (o->send_timeout_ms <= 0)
-        o->send_timeout_ms = env_number(
-            spans ? "OTEL_BSP_EXPORT_TIMEOUT" : "OTEL_BLRP_EXPORT_TIMEOUT", SEND_TIMEOUT_MS);
+        o->send_timeout_ms = variable(o, "EXPORT_TIMEOUT", SEND_TIMEOUT_MS);
 }
 
 bool batcher_init(struct batcher *b, const struct batcher_options *o, const tt_resource *resource)

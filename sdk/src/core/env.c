@@ -42,13 +42,21 @@ size_t env_limit(size_t given, const char *name, const char *common, size_t max)
     return MIN(n, max);
 }
 
+unsigned env_choice(const char *name, const char *choices)
+{
+    struct str text = str_c(getenv(name)), rest = str_c(choices);
+    for (unsigned i = 1; text.n && rest.p; i++) {
+        if (str_eq_nocase(str_cut(&rest, ' '), text))
+            return i;
+    }
+    if (text.n)
+        problem(TT_PROBLEM_MISUSE, "a variable of the environment is none of its choices", name);
+    return 0;
+}
+
 bool env_is_true(const char *name)
 {
-    struct str text = str_c(getenv(name));
-    bool is_true = str_eq_nocase(text, STR("true"));
-    if (text.n && !is_true && !str_eq_nocase(text, STR("false")))
-        problem(TT_PROBLEM_MISUSE, "a variable of the environment is neither true nor false", name);
-    return is_true;
+    return env_choice(name, "true false") == 1;
 }
 
 bool env_is_disabled(void)

@@ -14,6 +14,10 @@ int64_t env_number(const char *name, int64_t otherwise);
  * More than `max` is told, and cut. TT_LIMIT_NONE becomes 0. */
 size_t env_limit(size_t given, const char *name, const char *common, size_t max);
 
+/* Which of these words, with a blank between them, it is, in any case: 1 for the first; 0 when it
+ * is not set, empty, or another, which is told. */
+unsigned env_choice(const char *name, const char *choices);
+
 /* Whether it is "true", in any case; what is not "false" either is told. */
 bool env_is_true(const char *name);
 

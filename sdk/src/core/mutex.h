@@ -38,18 +38,9 @@ static inline void mutex_lock(struct mutex *m)
     (void)pthread_mutex_lock(&m->m); // fails only for kinds of mutexes that we do not make
 }
 
-/* False when it could not be had before the deadline, of the monotonic clock. */
-static inline bool mutex_lock_until(struct mutex *m, int64_t deadline_mono_ns)
-{
-    if (pthread_mutex_trylock(&m->m) == 0)
-        return true;
-    int64_t left = deadline_mono_ns - clock_mono_ns();
-    if (left > INT64_MAX / 2)
-        left = INT64_MAX / 2;
-    int64_t until = clock_unix_ns() + left;
-    struct timespec at = {.tv_sec = until / 1000000000, .tv_nsec = until % 1000000000};
-    return left > 0 && pthread_mutex_timedlock(&m->m, &at) == 0;
-}
+/* False when it could not be had before the deadline, of the monotonic clock. One that is free can
+ * be had after it, too. */
+bool mutex_lock_until(struct mutex *m, int64_t deadline_mono_ns);
 
 static inline void mutex_unlock(struct mutex *m)
 {

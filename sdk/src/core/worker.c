@@ -28,10 +28,18 @@ bool sem_wait_ns(sem_t *s, int64_t ns)
     return rc == 0;
 }
 
+bool mutex_lock_until(struct mutex *m, int64_t deadline_mono_ns)
+{
+    int64_t left = MAX(deadline_mono_ns - clock_mono_ns(), 0);
+    int64_t until = clock_unix_ns() + MIN(left, INT64_MAX / 2);
+    struct timespec at = {.tv_sec = until / 1000000000, .tv_nsec = until % 1000000000};
+    return pthread_mutex_timedlock(&m->m, &at) == 0; // does not look at the time of a free one
+}
+
 static void wait_for_work(struct worker *w)
 {
     (void)sem_wait_ns(&w->wake, w->interval_ns); // works in either case
-    while (sem_trywait(&w->wake) == 0) {         // several wishes are one
+    while (sem_wait_ns(&w->wake, 0)) {           // several wishes are one
     }
 }
 

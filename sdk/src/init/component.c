@@ -1,9 +1,12 @@
 /* The table of components. It is small, written at start and read at start. */
 #include "init/component.h"
-#include "core/options.h"
+
+#include <stdio.h>
 
 #include "base/compiler.h"
+#include "base/str.h"
 #include "core/mutex.h"
+#include "core/options.h"
 #include "telltale/component.h"
 
 enum { COMPONENTS_MAX = 64 };
@@ -14,34 +17,21 @@ static struct {
     tt_component list[COMPONENTS_MAX];
 } registry = {.lock = MUTEX_INIT};
 
-#define HOST "libtelltale-host.so.0"
-#define OTLP "libtelltale-otlp.so.0"
-
-/* Where a component is, when nobody has registered it. */
-static const struct {
-    enum tt_component_kind kind;
-    const char *name, *library;
-} libraries[] = {
-    {TT_COMPONENT_EXPORTER, "otlp", OTLP},
-    {TT_COMPONENT_EXPORTER, "otlp_http", OTLP},
-    {TT_COMPONENT_EXPORTER, "otlp_grpc", OTLP},
-    {TT_COMPONENT_EXPORTER, "console", "libtelltale-sinks.so.0"},
-    {TT_COMPONENT_EXPORTER, "otlp/stdout", "libtelltale-sinks.so.0"},
-    {TT_COMPONENT_EXPORTER, "otlp_file/development", "libtelltale-sinks.so.0"},
-    {TT_COMPONENT_DETECTOR, "host", HOST},
-    {TT_COMPONENT_DETECTOR, "os", HOST},
-    {TT_COMPONENT_DETECTOR, "process", HOST},
-    {TT_COMPONENT_DETECTOR, "container", HOST},
-    {TT_COMPONENT_DETECTOR, "kubernetes", HOST},
-    {TT_COMPONENT_DETECTOR, "service", HOST},
-    {TT_COMPONENT_SAMPLER, "jaeger_remote", OTLP},
-    {TT_COMPONENT_SAMPLER, "jaeger_remote/development", OTLP},
-    {TT_COMPONENT_SAMPLER, "composite/development", "libtelltale-sampling.so.0"},
-    {TT_COMPONENT_CONFIGURATION, "file", "libtelltale-config.so.0"},
-    {TT_COMPONENT_WATCH, "self", "libtelltale-self.so.0"},
-    {TT_COMPONENT_PULL, "prometheus", "libtelltale-prometheus.so.0"},
-    {TT_COMPONENT_PULL, "prometheus/development", "libtelltale-prometheus.so.0"},
-};
+/* Where a component is, when nobody has registered it: on each line what a library is called behind
+ * "libtelltale-", and what it has behind the number of the kind. A table of pointers would be three
+ * times as long. */
+static const char libraries[] =
+    "otlp 0otlp 0otlp_http 0otlp_grpc 2jaeger_remote 2jaeger_remote/development\n"
+    "sinks 0console 0otlp/stdout 0otlp_file/development\n"
+    "host 3host 3os 3process 3container 3kubernetes 3service\n"
+    "sampling 2composite/development\n"
+    "config 4file\n"
+    "self 6self\n"
+    "prometheus 1prometheus 1prometheus/development";
+_Static_assert(TT_COMPONENT_EXPORTER == 0 && TT_COMPONENT_PULL == 1 && TT_COMPONENT_SAMPLER == 2 &&
+                   TT_COMPONENT_DETECTOR == 3 && TT_COMPONENT_CONFIGURATION == 4 &&
+                   TT_COMPONENT_WATCH == 6,
+               "the numbers in the text are these");
 
 /* Under the lock. */
 static tt_component *find(enum tt_component_kind kind, const char *name)
@@ -80,13 +70,28 @@ static int copy_found(enum tt_component_kind kind, const char *name, tt_componen
     return c ? TT_OK : TT_ERR_INVALID;
 }
 
-static const char *library_of(enum tt_component_kind kind, const char *name)
+static bool has(struct str line, enum tt_component_kind kind, struct str name)
 {
-    for (size_t i = 0; i < ARRAY_LEN(libraries); i++) {
-        if (libraries[i].kind == kind && strcmp(libraries[i].name, name) == 0)
-            return libraries[i].library;
+    while (line.p) {
+        struct str word = str_cut(&line, ' ');
+        if (word.n && word.p[0] == '0' + (int)kind && str_eq(str_sub(word, 1, word.n), name))
+            return true;
     }
-    return NULL;
+    return false;
+}
+
+/* Loads the library that has it; it registers when it is loaded. */
+static bool load(enum tt_component_kind kind, const char *name)
+{
+    for (struct str rest = str_c(libraries); rest.p && component_load;) {
+        struct str line = str_cut(&rest, '\n'), library = str_cut(&line, ' ');
+        char path[32];
+        if (!has(line, kind, str_c(name)))
+            continue;
+        (void)snprintf(path, sizeof path, "libtelltale-%.*s.so.0", (int)library.n, library.p);
+        return component_load(path);
+    }
+    return false;
 }
 
 int tt_component_find(enum tt_component_kind kind, const char *name, tt_component *out)
@@ -94,8 +99,7 @@ int tt_component_find(enum tt_component_kind kind, const char *name, tt_componen
     if (!name || !out)
         return TT_ERR_INVALID;
     int rc = copy_found(kind, name, out);
-    const char *library = rc == TT_OK ? NULL : library_of(kind, name);
-    if (library && component_load && component_load(library)) // it registers when it is loaded
+    if (rc != TT_OK && load(kind, name))
         rc = copy_found(kind, name, out);
     return rc;
 }

@@ -93,32 +93,17 @@ static void delist(tt_meter_provider *p)
 
 static enum tt_exemplars exemplars_of(const tt_meter_provider_options *o)
 {
-    static const struct {
-        const char *name;
-        enum tt_exemplars is;
-    } names[] = {{"trace_based", TT_EXEMPLARS_TRACE_BASED},
-                 {"always_on", TT_EXEMPLARS_ALWAYS_ON},
-                 {"always_off", TT_EXEMPLARS_ALWAYS_OFF}};
-    const char *given = getenv("OTEL_METRICS_EXEMPLAR_FILTER");
-    if (o->exemplars != TT_EXEMPLARS_DEFAULT || !given || !*given)
-        return o->exemplars ? o->exemplars : TT_EXEMPLARS_TRACE_BASED;
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        if (str_eq_nocase(str_c(given), str_c(names[i].name)))
-            return names[i].is;
-    }
-    problem(TT_PROBLEM_MISUSE, "not a filter of exemplars", given);
-    return TT_EXEMPLARS_TRACE_BASED;
+    if (o->exemplars != TT_EXEMPLARS_DEFAULT)
+        return o->exemplars;
+    unsigned chosen =
+        env_choice("OTEL_METRICS_EXEMPLAR_FILTER", "trace_based always_on always_off");
+    return chosen ? (enum tt_exemplars)chosen : TT_EXEMPLARS_TRACE_BASED;
 }
 
 static bool env_wants_exponential(void)
 {
-    const char *given = getenv("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION");
-    if (!given || !*given || str_eq_nocase(str_c(given), STR("explicit_bucket_histogram")))
-        return false;
-    if (str_eq_nocase(str_c(given), STR("base2_exponential_bucket_histogram")))
-        return true;
-    problem(TT_PROBLEM_MISUSE, "not an aggregation of histograms", given);
-    return false;
+    return env_choice("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+                      "base2_exponential_bucket_histogram explicit_bucket_histogram") == 1;
 }
 
 static tt_meter_provider *make(const tt_meter_provider_options *o)

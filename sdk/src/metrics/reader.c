@@ -119,21 +119,11 @@ static void restart(void *arg)
 
 static enum tt_temporality temporality_of(enum tt_temporality asked)
 {
-    static const struct {
-        const char *name;
-        enum tt_temporality is;
-    } names[] = {{"cumulative", TT_TEMPORALITY_CUMULATIVE},
-                 {"delta", TT_TEMPORALITY_DELTA},
-                 {"lowmemory", TT_TEMPORALITY_LOWMEMORY}};
-    const char *given = getenv("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE");
-    if (asked != TT_TEMPORALITY_DEFAULT || !given || !*given)
-        return asked ? asked : TT_TEMPORALITY_CUMULATIVE;
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        if (str_eq_nocase(str_c(given), str_c(names[i].name)))
-            return names[i].is;
-    }
-    problem(TT_PROBLEM_MISUSE, "not a preference of temporality", given);
-    return TT_TEMPORALITY_CUMULATIVE;
+    if (asked != TT_TEMPORALITY_DEFAULT)
+        return asked;
+    unsigned chosen = env_choice("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+                                 "cumulative delta lowmemory");
+    return chosen ? (enum tt_temporality)chosen : TT_TEMPORALITY_CUMULATIVE;
 }
 
 tt_metric_reader *tt_metric_reader_start(tt_meter_provider *provider,

@@ -146,13 +146,18 @@ static bool is_whole(const tt_reservoir *r)
     return r->make && r->offer && r->collect && r->free;
 }
 
+static bool is_pattern(const char *name)
+{
+    return strchr(name, '*') || strchr(name, '?');
+}
+
 /* Why it cannot be; NULL when it can. */
 static const char *fault_of(const tt_view *v)
 {
     const tt_reservoir *own = v->own_reservoir;
     if (v->name && !instrument_name_is_valid(v->name))
         return "a view's name is not one of an instrument";
-    if (v->name && (!v->instrument || strpbrk(v->instrument, "*?")) && !v->meter_name)
+    if (v->name && (!v->instrument || is_pattern(v->instrument)) && !v->meter_name)
         return "a view with a name must choose one instrument";
     if ((unsigned)v->kind > TT_KIND_OBSERVABLE_GAUGE ||
         (unsigned)v->aggregation > TT_AGGREGATION_DROP ||
