@@ -109,6 +109,29 @@ static void test_failed_operation_has_its_error_on_span_and_metrics(void **state
     assert_false(scrape_has("tool_call_success_total{"));
 }
 
+static void test_workflows_and_commands_are_spans_of_their_plans(void **state)
+{
+    (void)state;
+    tt_workflow flow = {.size = sizeof flow, .workflow_id = "w-1", .workflow_name = "release"};
+    tt_workflow_step step = {.size = sizeof step, .step_name = "build", .step_type = "shell"};
+    tt_command command = {.size = sizeof command, .request = "ApproveOrder"};
+    tt_workflow_begin(catalog, &flow);
+    tt_workflow_step_begin(catalog, &step);
+    tt_command_begin(catalog, &command);
+    command.error_type = "Refused";
+    command.error_message = "no";
+    tt_command_end(&command);
+    tt_workflow_step_end(&step);
+    tt_workflow_end(&flow);
+    otlp_sink_has(&sink, "\"name\":\"ExecuteWorkflow\"");
+    otlp_sink_has(&sink, "\"workflow.id\",\"value\":{\"stringValue\":\"w-1\"}");
+    otlp_sink_has(&sink, "\"workflow.name\",\"value\":{\"stringValue\":\"release\"}");
+    otlp_sink_has(&sink, "\"name\":\"ExecuteStep:build\"");
+    otlp_sink_has(&sink, "\"step.type\",\"value\":{\"stringValue\":\"shell\"}");
+    otlp_sink_has(&sink, "\"name\":\"MediatR.ApproveOrder\"");
+    otlp_sink_has(&sink, "\"status\":{\"message\":\"no\",\"code\":2}");
+}
+
 static void test_operations_nest_as_spans(void **state)
 {
     (void)state;
@@ -610,6 +633,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_llm_call_is_a_span_by_the_conventions),
         TEST(test_failed_operation_has_its_error_on_span_and_metrics),
+        TEST(test_workflows_and_commands_are_spans_of_their_plans),
         TEST(test_operations_nest_as_spans),
         TEST(test_detached_operation_is_not_current),
         TEST(test_sets_have_tracers_of_their_own),

@@ -154,6 +154,20 @@ static void test_meter_of_any_name_works(void **state)
     otlp_sink_has(&sink, "\"scope\":{\"name\":\"\",\"version\":\"\"");
 }
 
+static void test_meters_may_have_instruments_of_one_name(void **state)
+{
+    (void)state;
+    uint64_t before = tt_problem_count(TT_PROBLEM_CONFLICT);
+    tt_meter *other = tt_meter_get(provider, "other", NULL);
+    tt_counter_add(tt_counter_new(meter, "same", NULL), 11, NULL, 0);
+    tt_gauge_set(tt_gauge_new(other, "same", NULL), 22, NULL, 0);
+    assert_int_equal(tt_problem_count(TT_PROBLEM_CONFLICT) - before, 0);
+    flush();
+    assert_int_equal(sink.items, 2);
+    otlp_sink_has(&sink, "\"asInt\":\"11\"");
+    otlp_sink_has(&sink, "\"asInt\":\"22\"");
+}
+
 static void test_conflicting_instruments_work_and_are_told(void **state)
 {
     (void)state;
@@ -258,6 +272,7 @@ int main(void)
         TEST(test_many_series_are_sent_in_one_request),
         TEST(test_reader_needs_an_exporter),
         TEST(test_meter_of_any_name_works),
+        TEST(test_meters_may_have_instruments_of_one_name),
         TEST(test_conflicting_instruments_work_and_are_told),
         TEST(test_conflicting_instruments_work_and_are_told),
         TEST(test_units_are_checked_and_descriptions_are_not),

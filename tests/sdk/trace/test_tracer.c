@@ -1,3 +1,6 @@
+#include <stdio.h>
+#include <string.h>
+
 #include "support/check.h"
 #include "support/otlp_sink.h"
 #include "telltale/trace.h"
@@ -129,6 +132,77 @@ static void test_decision_travels_without_an_exporter(void **state)
     tt_context_free(unsampled);
 }
 
+/* --- what spans are known by --- */
+
+static void test_context_is_valid_with_both_ids(void **state)
+{
+    (void)state;
+    tt_span_context c = {.trace_id = {1}};
+    assert_false(tt_span_context_is_valid(&c));
+    c.span_id[7] = 1;
+    assert_true(tt_span_context_is_valid(&c));
+    c.trace_id[0] = 0;
+    assert_false(tt_span_context_is_valid(&c));
+    assert_false(tt_span_context_is_valid(NULL));
+    tt_span span = tt_span_start(tracer, "s", NULL);
+    c = tt_span_context_of(span);
+    assert_true(tt_span_context_is_valid(&c));
+    assert_false(c.remote);
+    tt_span_end(span);
+    tt_context *other = tt_context_remote(&c, NULL);
+    assert_true(tt_context_span(other).remote);
+    tt_context_free(other);
+}
+
+static void test_span_that_is_not_sampled_has_an_id_of_its_own(void **state)
+{
+    (void)state;
+    tt_span_context remote = {.trace_id = {7}, .span_id = {8}};
+    tt_context *parent = tt_context_remote(&remote, NULL);
+    tt_span_options o = {.size = sizeof o, .parent = parent};
+    tt_span span = tt_span_start(tracer, "s", &o);
+    tt_span_context own = tt_span_context_of(span);
+    assert_false(tt_span_is_recording(span));
+    assert_true(tt_span_context_is_valid(&own));
+    assert_memory_equal(own.trace_id, remote.trace_id, 16);
+    assert_memory_not_equal(own.span_id, remote.span_id, 8);
+    tt_span_end(span);
+    tt_context_free(parent);
+}
+
+static void test_texts_of_all_scripts_are_kept(void **state)
+{
+    (void)state;
+    static const char text[] = "\xd0\xba\xd0\xbb\xd1\x8e\xd1\x87 \xe6\x97\xa5\xe6\x9c\xac "
+                               "\xf0\x9f\x9a\x80";
+    tt_attr attr = tt_str(text, text);
+    tt_span span = tt_span_start(tracer, text, NULL);
+    tt_span_set(span, &attr, 1);
+    tt_span_end(span);
+    char wanted[128];
+    (void)snprintf(wanted, sizeof wanted, "{\"key\":\"%s\",\"value\":{\"stringValue\":\"%s\"}}",
+                   text, text);
+    otlp_sink_has(&sink, wanted);
+    (void)snprintf(wanted, sizeof wanted, "\"name\":\"%s\"", text);
+    otlp_sink_has(&sink, wanted);
+}
+
+static void test_unset_changes_no_status(void **state)
+{
+    (void)state;
+    tt_span span = tt_span_start(tracer, "unset", NULL);
+    tt_span_set_status(span, TT_STATUS_UNSET, "ignored");
+    tt_span_end(span);
+    otlp_sink_lacks(&sink, "\"code\":1");
+    otlp_sink_lacks(&sink, "\"code\":2");
+    span = tt_span_start(tracer, "failed", NULL);
+    tt_span_set_status(span, TT_STATUS_ERROR, "broke");
+    tt_span_set_status(span, TT_STATUS_UNSET, "ignored");
+    tt_span_end(span);
+    otlp_sink_has(&sink, "\"message\":\"broke\",\"code\":2");
+    otlp_sink_lacks(&sink, "ignored");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, begin, end)
 
 int main(void)
@@ -137,6 +211,10 @@ int main(void)
         TEST(tracer_is_switched_off_and_on),
         TEST(tracer_that_is_off_hands_its_parent_on),
         TEST(decision_travels_without_an_exporter),
+        TEST(context_is_valid_with_both_ids),
+        TEST(span_that_is_not_sampled_has_an_id_of_its_own),
+        TEST(texts_of_all_scripts_are_kept),
+        TEST(unset_changes_no_status),
         TEST(no_span_leaves_the_current_one_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
