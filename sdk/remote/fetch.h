@@ -9,12 +9,21 @@
 
 enum { FETCH_BYTES_MAX = 1 << 20, FETCH_TIMEOUT_MS = 10000 };
 
-/* `endpoint`, with the path /sampling where it has none, and "service=" as its query. Appends to
- * `out`; false when it is no URL of http or https. */
-bool fetch_url(struct buf *out, const char *endpoint, const char *service);
+struct question {
+    char *url;       /* owned */
+    struct buf body; /* over gRPC: the message; else empty */
+    bool grpc;
+};
 
-/* Appends the answer, of at most FETCH_BYTES_MAX. NULL, or what went wrong: static text. Ends soon
- * after `*cancelled` becomes true. */
-const char *fetch(const char *url, const atomic_bool *cancelled, struct buf *out);
+/* What is asked for at the endpoint. Over HTTP that is its path, /sampling where it has none, with
+ * "service=" as its query; over gRPC, for grpc:// and grpcs:// and for port 14250, which is
+ * Jaeger's for that, its method, with the service in the body. False when out of memory, and when
+ * it is no URL of http, https, grpc or grpcs. question_done it in any case. */
+bool question_make(struct question *out, const char *endpoint, const char *service);
+void question_done(struct question *q);
+
+/* Appends the answer as JSON, of at most FETCH_BYTES_MAX. NULL, or what went wrong: static text.
+ * Ends soon after `*cancelled` becomes true. */
+const char *fetch(const struct question *q, const atomic_bool *cancelled, struct buf *out);
 
 #endif

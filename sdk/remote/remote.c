@@ -19,13 +19,13 @@
 #include "remote/strategy.h"
 #include "telltale/remote_sampler.h"
 
-enum { INTERVAL_MS = 60000, INTERVAL_MIN_MS = 100, URL_BYTES_MAX = 8192 };
+enum { INTERVAL_MS = 60000, INTERVAL_MIN_MS = 100, NAME_BYTES_MAX = 8192 };
 static const double INITIAL_SHARE = 0.001;
 
 struct remote {
     struct remote *next; /* of those that live; guarded by `all.lock` */
     tt_sampler *initial;
-    char *url;
+    struct question question;
     int64_t interval_ms;
     _Atomic(struct strategy *) strategy; /* NULL: the initial one decides */
     atomic_uint turn, readers[2];
@@ -114,7 +114,7 @@ static void take_answer(struct remote *r, struct buf *answer)
 static void ask(struct remote *r)
 {
     struct buf answer = BUF_MAX(FETCH_BYTES_MAX);
-    const char *wrong = fetch(r->url, &r->stopping, &answer);
+    const char *wrong = fetch(&r->question, &r->stopping, &answer);
     if (!wrong)
         take_answer(r, &answer);
     else if (!atomic_load(&r->stopping))
@@ -262,7 +262,7 @@ static void done(void *arg)
     strategy_free(atomic_load(&r->strategy));
     strategy_free(atomic_load(&r->old));
     buf_done(&r->last);
-    free(r->url);
+    question_done(&r->question);
     free(r);
 }
 
@@ -281,18 +281,17 @@ static void put_own_name(struct buf *out)
     tt_resource_free(resource);
 }
 
-static char *make_url(const tt_remote_sampler_options *o)
+static bool make_question(const tt_remote_sampler_options *o, struct question *out)
 {
-    struct buf name = BUF_MAX(URL_BYTES_MAX), url = BUF_MAX(2 * URL_BYTES_MAX);
+    struct buf name = BUF_MAX(NAME_BYTES_MAX);
     if (!o->service)
         put_own_name(&name);
     const char *service = o->service ? o->service : buf_failed(&name) ? "" : name.p;
     const char *endpoint = o->endpoint ? o->endpoint : "http://localhost:5778";
-    char *made = fetch_url(&url, endpoint, service) ? buf_take(&url, NULL) : NULL;
+    bool made = question_make(out, endpoint, service);
     if (!made)
-        tt_problem_tell(TT_PROBLEM_MISUSE, "a remote sampler's endpoint is no URL of http",
+        tt_problem_tell(TT_PROBLEM_MISUSE, "a remote sampler's endpoint is no URL of http or grpc",
                         endpoint);
-    buf_done(&url);
     buf_done(&name);
     return made;
 }
@@ -317,9 +316,9 @@ tt_sampler *tt_sampler_remote(const tt_remote_sampler_options *options)
     r->interval_ms = MAX(o.interval_ms > 0 ? o.interval_ms : INTERVAL_MS, INTERVAL_MIN_MS);
     r->last = BUF_MAX(FETCH_BYTES_MAX);
     r->random = seed(r);
-    r->url = make_url(&o);
+    bool asks = make_question(&o, &r->question);
     join_all(r);
-    if (r->initial && r->url && start(r))
+    if (r->initial && asks && start(r))
         return tt_sampler_custom_owned(decide, r, done);
     done(r);
     return NULL;

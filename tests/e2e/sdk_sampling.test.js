@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { createServer, request } from "node:http";
+import { createServer as createHttp2Server } from "node:http2";
 import { dirname, join } from "node:path";
 import { Process } from "./support/process.js";
 import { TELLTALE, temporaryDirectory } from "./support/server.js";
@@ -104,6 +105,45 @@ describe("samplers by their names", () => {
     assert.deepEqual([...new Set(spans.map((span) => span.name !== name))], [true]);
     assert.deepEqual([...new Set(asked)], ["/sampling asking one"]);
     assert.match(program.child.stderr, /a sampling strategy that cannot be used/);
+  });
+
+  it("ask over gRPC, too", async () => {
+    const share = Buffer.alloc(11); // probabilisticSampling {samplingRate}
+    share.set([0x12, 9, 0x09]);
+    let rate = 0;
+    const questions = [];
+    const jaeger = createHttp2Server((question, answer) => {
+      const chunks = [];
+      question.on("data", (chunk) => chunks.push(chunk)).on("end", () => {
+        questions.push([question.headers[":path"], question.headers["content-type"], Buffer.concat(chunks).toString("latin1")]);
+        share.writeDoubleLE(rate, 3);
+        answer.writeHead(200, { "content-type": "application/grpc" });
+        if (rate >= 0) answer.write(Buffer.concat([Buffer.from([0, 0, 0, 0, share.length]), share]));
+        answer.addTrailers({ "grpc-status": rate >= 0 ? "0" : "14" });
+        answer.end();
+      });
+    }).listen(0, "127.0.0.1");
+    await once(jaeger, "listening");
+    const program = await start({
+      OTEL_SERVICE_NAME: "asking one",
+      OTEL_TRACES_SAMPLER: "parentbased_jaeger_remote",
+      OTEL_TRACES_SAMPLER_ARG: `endpoint=grpc://127.0.0.1:${jaeger.address().port},pollingIntervalMs=100,initialSamplingRate=0`,
+    });
+    await until(() => questions.length >= 2, "two questions");
+    await program.call("/hello/you");
+    assert.equal(spans.length, 0);
+    rate = 1;
+    await until(async () => (await program.call("/hello/you"), spans.length > 0), "a span");
+    rate = -1; // refused: what was said holds
+    const enough = questions.length + 2;
+    await until(() => questions.length >= enough, "questions that are refused");
+    spans = [];
+    await program.call("/hello/you");
+    await program.end();
+    jaeger.close();
+    assert.equal(spans.length, 1);
+    assert.deepEqual(questions[0], ["/jaeger.api_v2.SamplingManager/GetSamplingStrategy", "application/grpc", "\0\0\0\0\x0c\x0a\x0aasking one"]);
+    assert.match(program.child.stderr, /sampling strategies could not be fetched: "the service refused by a gRPC status"/);
   });
 
   it("are those of a configuration file, which tells the name of the service", async () => {

@@ -23,7 +23,7 @@ EDGES = {
     "sdk/sampling": ["base", "telltale"],
     "sdk/text": ["base", "telltale", "core", "metrics"],
     "sdk/bridge": ["base", "telltale"],
-    "sdk/remote": ["base", "codec", "telltale"],
+    "sdk/remote": ["base", "codec", "telltale", "wire"],
     "sdk/exporters/wire": ["base"],
     "sdk/exporters/otlp": ["base", "telltale", "wire", "remote"],
     "sdk/exporters/sinks": ["base", "telltale", "wire"],
