@@ -1,6 +1,6 @@
-/* What the model says where the schema wants something else. A key has the same type wherever the
- * schema has it, or one of two; what belongs to components is theirs to check, and not looked into.
- */
+/* What the model says where the schema wants something else, and keys that it does not have. A key
+ * has the same type wherever the schema has it, or one of two; what belongs to components is theirs
+ * to check, and not looked into. */
 #include "base/compiler.h"
 #include "base/str.h"
 #include "declare/create.h"
@@ -90,6 +90,70 @@ static const struct {
     {"enrich", LIST},
 };
 
+/* The keys of maps that have no others, with blanks between; "" is the model itself. Maps of which
+ * keys are the names of components are not among them. */
+static const struct {
+    const char *map, *keys;
+} closed[] = {
+    {"", "file_format disabled log_level attribute_limits resource propagator tracer_provider "
+         "meter_provider logger_provider instrumentation/development distribution"},
+    {"attribute_limits", "attribute_value_length_limit attribute_count_limit"},
+    {"resource", "attributes attributes_list schema_url detection/development detectors"},
+    {"detection/development", "attributes detectors"},
+    {"propagator", "composite composite_list"},
+    {"tracer_provider", "processors limits sampler tracer_configurator/development"},
+    {"meter_provider", "readers views exemplar_filter view_matching_mode/development "
+                       "meter_configurator/development"},
+    {"logger_provider", "processors limits logger_configurator/development"},
+    {"tracer_configurator/development", "default_config tracers"},
+    {"meter_configurator/development", "default_config meters"},
+    {"logger_configurator/development", "default_config loggers"},
+    {"default_config", "disabled enabled minimum_severity trace_based"},
+    {"config", "disabled enabled minimum_severity trace_based"},
+    {"limits", "attribute_value_length_limit attribute_count_limit event_count_limit "
+               "link_count_limit event_attribute_count_limit link_attribute_count_limit"},
+    {"batch", "schedule_delay export_timeout max_queue_size max_export_batch_size exporter"},
+    {"simple", "exporter"},
+    {"periodic", "interval timeout exporter producers cardinality_limits"},
+    {"pull", "exporter producers cardinality_limits"},
+    {"cardinality_limits", "default counter gauge histogram up_down_counter observable_counter "
+                           "observable_gauge observable_up_down_counter"},
+    {"parent_based", "root remote_parent_sampled remote_parent_not_sampled local_parent_sampled "
+                     "local_parent_not_sampled"},
+    {"trace_id_ratio_based", "ratio"},
+    {"probability/development", "ratio"},
+    {"selector", "instrument_name instrument_type unit meter_name meter_version meter_schema_url"},
+    {"stream", "name description aggregation aggregation_cardinality_limit attribute_keys"},
+    {"attribute_keys", "included excluded"},
+    {"explicit_bucket_histogram", "boundaries record_min_max"},
+    {"base2_exponential_bucket_histogram", "max_scale max_size record_min_max"},
+    {"telltale", "self_metrics logs"},
+    {"logs", "masks mask_keys enrich"},
+};
+
+static bool is_one_of(struct str key, const char *keys)
+{
+    for (struct str rest = str_c(keys); rest.p && rest.n;) {
+        if (str_eq(str_cut(&rest, ' '), key))
+            return true;
+    }
+    return false;
+}
+
+/* A newer format may have more of them, so they are told and no failure. */
+static void check_keys(struct str map, const tt_value *v)
+{
+    size_t i = 0;
+    while (i < ARRAY_LEN(closed) && !str_eq(map, str_c(closed[i].map)))
+        i++;
+    for (size_t k = 0; i < ARRAY_LEN(closed) && v->type == TT_TYPE_MAP && k < v->n; k++) {
+        const tt_attr *field = &v->as.fields[k];
+        if (!is_one_of(str_of(field->key, field->key_n), closed[i].keys))
+            tt_problem_tell(TT_PROBLEM_MISUSE, "a configuration has a key that is not known",
+                            field->key);
+    }
+}
+
 static const char *wanted(unsigned types)
 {
     if (types == TRUTH)
@@ -121,12 +185,15 @@ static void check(struct create *c, const tt_value *v, int depth)
         unsigned types = types_of(field);
         if (types && field->value.type != TT_TYPE_EMPTY && !(types & 1u << field->value.type))
             create_complain(c, TT_ERR_INVALID, wanted(types), field->key);
-        else if (types)
+        else if (types) {
+            check_keys(str_of(field->key, field->key_n), &field->value);
             check(c, &field->value, depth + 1);
+        }
     }
 }
 
-void create_check_types(struct create *c)
+void create_check(struct create *c)
 {
+    check_keys(STR(""), c->model);
     check(c, c->model, 0);
 }

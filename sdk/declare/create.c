@@ -133,27 +133,6 @@ int create_exporter(struct create *c, enum tt_signal signal, const tt_value *exp
 
 /* --- the whole ------------------------------------------------------------------------------- */
 
-static void check_keys(const tt_value *model)
-{
-    static const char *const known[] = {
-        "file_format",     "disabled",
-        "log_level",       "attribute_limits",
-        "resource",        "propagator",
-        "tracer_provider", "meter_provider",
-        "logger_provider", "instrumentation/development",
-        "distribution",
-    };
-    for (size_t i = 0; i < model->n; i++) {
-        const tt_attr *field = &model->as.fields[i];
-        bool found = false;
-        for (size_t k = 0; k < ARRAY_LEN(known) && !found; k++)
-            found = str_eq(str_of(field->key, field->key_n), str_c(known[k]));
-        if (!found)
-            tt_problem_tell(TT_PROBLEM_MISUSE, "a configuration has a key that is not known",
-                            field->key);
-    }
-}
-
 /* What is null or left out is not there. */
 static bool is_given(const tt_value *v)
 {
@@ -209,8 +188,7 @@ int tt_config_create(const tt_value *model, tt_sdk *out)
     *out = (tt_sdk){.process = getpid()};
     if (!model || model->type != TT_TYPE_MAP)
         return TT_ERR_INVALID;
-    check_keys(model);
-    create_check_types(&c);
+    create_check(&c);
     create_register_samplers();
     if (tt_property_text(model, "log_level"))
         tt_problem_set_level(tt_property_text(model, "log_level"));

@@ -33,8 +33,9 @@ bool create_is_on(const tt_value *config);
 void create_switches(struct create *c, const tt_value *configurator, const char *list,
                      int (*put)(struct create *c, const char *pattern, bool on));
 
-/* Complains of each value of another type than its key has; what reads it takes it as left out. */
-void create_check_types(struct create *c);
+/* Complains of each value of another type than its key has; what reads it takes it as left out.
+ * Tells each key that is not known. */
+void create_check(struct create *c);
 
 tt_resource *create_resource(struct create *c, const tt_value *resource);
 unsigned create_propagators(struct create *c, const tt_value *propagator);

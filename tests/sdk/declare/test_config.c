@@ -851,6 +851,34 @@ static void name_a_file_of(const char *text, char path[sizeof "/tmp/otel-XXXXXX"
     assert_int_equal(setenv("OTEL_CONFIG_FILE", path, 1), 0);
 }
 
+static void test_keys_that_are_not_known_are_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t told;
+    } cases[] = {
+        {"tracer_provider: {procesors: [], sampler: {always_on: }}", 1},
+        {"tracer_provider: {processors: [{batch: {shedule_delay: 5, exporter: {sink: }}}]}", 1},
+        {"tracer_provider: {sampler: {never: {any: thing}}, processors: []}", 0},
+        {"meter_provider: {readers: [], views: [{selector: {instrument: a}, stream: {nam: b}}]}",
+         2},
+        {"resource: {attribute: []}\nwhat: 1", 2},
+        {"distribution: {telltale: {logs: {mask: [keys]}}, other: {any: thing}}", 1},
+        {"instrumentation/development: {general: {any: thing}}", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[512];
+        tt_sdk sdk;
+        uint64_t before = tt_problem_count(TT_PROBLEM_MISUSE);
+        (void)snprintf(text, sizeof text, "file_format: \"1.0\"\n%s\n", cases[i].text);
+        assert_int_equal(create(text, &sdk), TT_OK);
+        if (tt_problem_count(TT_PROBLEM_MISUSE) - before != cases[i].told)
+            fail_msg("%s: %d", cases[i].text, (int)(tt_problem_count(TT_PROBLEM_MISUSE) - before));
+        tt_sdk_free(&sdk);
+    }
+}
+
 static void test_masks_of_the_program_hold_beside_a_file(void **state)
 {
     (void)state;
@@ -923,6 +951,7 @@ int main(void)
         TEST(views_say_what_becomes_of_instruments),
         TEST(endpoint_is_started_and_stopped),
         TEST(what_is_not_known_is_told_and_left_out),
+        TEST(keys_that_are_not_known_are_told),
         TEST(masks_of_the_program_hold_beside_a_file),
         TEST(init_takes_the_file_that_the_environment_names),
     };
