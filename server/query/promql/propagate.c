@@ -17,18 +17,23 @@
 #include "query/promql/open.h"
 #include "query/query.h"
 
-enum { ADDED_MAX = 256, KNOWN_MAX = 64 }; /* matchers; of all selectors, and of one side */
+enum {
+    ADDED_MAX = 256,    /* matchers, in all */
+    KNOWN_MAX = 64,     /* of one side */
+    LOOKS_MAX = 1 << 16 /* at nodes: an expression may be made to have much to look at */
+};
 
 struct pass {
     struct arena *arena;
     bool names_tell; /* series of one name differ by other labels */
-    size_t added;
+    size_t added, looks;
 };
 
 /* Matchers that every row of a node satisfies. */
 struct known {
     const struct matcher *v[KNOWN_MAX];
     size_t n;
+    struct pass *pass;
 };
 
 static bool has_label(const struct str *v, size_t n, struct str label)
@@ -178,6 +183,8 @@ static void learn_vectors(const struct node *n, struct known *out)
 static void learn(const struct node *n, struct known *out)
 {
     const struct node *next = behind(n);
+    if (out->pass->looks++ > LOOKS_MAX)
+        return;
     if (next) {
         learn(next, out);
     } else if (n->kind == NODE_SELECTOR) {
@@ -200,7 +207,7 @@ static void add_matcher(struct pass *p, struct selector_node *s, const struct ma
         if (s->matchers[i].op == m->op && str_eq(s->matchers[i].name, m->name) &&
             str_eq(s->matchers[i].value, m->value))
             return;
-    if (p->added == ADDED_MAX || s->labels_only)
+    if (s->labels_only)
         return;
     struct matcher *v = arena_alloc(p->arena, (s->n + 1) * sizeof *v);
     if (!v || matcher_init(&v[0], m->op, m->name, m->value, NULL) != 0)
@@ -266,6 +273,8 @@ static void push_vectors(struct pass *p, const struct node *n, const struct matc
 static void push(struct pass *p, struct node *n, const struct matcher *m)
 {
     struct node *next = behind(n);
+    if (p->added == ADDED_MAX || p->looks++ > LOOKS_MAX)
+        return;
     if (next)
         push(p, next, m);
     else if (n->kind == NODE_SELECTOR)
@@ -288,7 +297,7 @@ static void push_known(struct pass *p, const struct node *n, const struct known 
 static void exchange(struct pass *p, struct node *n)
 {
     struct binary_node *b = &n->binary;
-    struct known left = {.n = 0}, right = {.n = 0};
+    struct known left = {.pass = p}, right = {.pass = p};
     bool set = token_is_set_operator(b->op), left_is_many = b->matching.card != ONE_TO_MANY;
     if (b->op == TOKEN_OR || fills(b))
         return;
@@ -317,8 +326,7 @@ static void visit(struct pass *p, struct node *n)
     case NODE_BINARY:
         visit(p, n->binary.lhs);
         visit(p, n->binary.rhs);
-        if (n->binary.lhs->type == VALUE_VECTOR && n->binary.rhs->type == VALUE_VECTOR &&
-            p->added < ADDED_MAX)
+        if (n->binary.lhs->type == VALUE_VECTOR && n->binary.rhs->type == VALUE_VECTOR)
             exchange(p, n);
         break;
     case NODE_UNARY: visit(p, n->unary.expr); break;
@@ -335,5 +343,6 @@ static void visit(struct pass *p, struct node *n)
 void propagate_matchers(struct ast *ast, unsigned features)
 {
     struct pass p = {.arena = &ast->arena, .names_tell = !(features & QUERY_TYPE_AND_UNIT)};
-    visit(&p, ast->root);
+    if (ast->selectors && ast->selectors->next)
+        visit(&p, ast->root);
 }

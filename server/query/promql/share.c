@@ -42,7 +42,7 @@ struct readers {
     struct readers *next;
 };
 
-enum { BUCKETS = 128 };
+enum { BUCKETS = 1024 };
 
 struct search {
     struct arena *arena;
@@ -170,6 +170,8 @@ static void forget_single(struct search *s)
 
 void share_equal_parts(struct ast *ast)
 {
+    if (!ast->selectors || !ast->selectors->next)
+        return; // the usual case: there is nothing to look for
     struct search s = {.arena = &ast->arena};
     (void)node_hash(ast->root);
     visit(&s, ast->root, 0);
