@@ -1,5 +1,5 @@
-/* PromQL text: what parses prints to text that parses and prints the same; what does not gives a
- * message. */
+/* PromQL text: what parses prints to text that parses to the same tree and prints the same; what
+ * does not gives a message. */
 
 #include <stdlib.h>
 
@@ -15,6 +15,17 @@ static struct buf format(struct str text, int *rc)
     struct buf out = BUF_MAX(8 << 20);
     *rc = query_format(text, ~0u, &out, NULL);
     return out;
+}
+
+static void check_same_tree(struct str a, struct str b)
+{
+    struct buf left = BUF_MAX(16 << 20), right = BUF_MAX(16 << 20);
+    int rc = query_parse_tree(a, ~0u, &left, NULL);
+    if (rc == 0 && query_parse_tree(b, ~0u, &right, NULL) == 0 &&
+        !str_eq(buf_str(&left), buf_str(&right)))
+        abort();
+    buf_done(&left);
+    buf_done(&right);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -36,6 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         twice = format(buf_str(&once), &rc2);
         if (rc2 == ERR_INVALID || (rc2 == 0 && !str_eq(buf_str(&once), buf_str(&twice))))
             abort();
+        check_same_tree(text, buf_str(&once));
     }
     buf_done(&once);
     buf_done(&twice);

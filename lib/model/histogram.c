@@ -34,6 +34,14 @@ bool histogram_eq(const struct histogram *a, const struct histogram *b)
                         sizeof *a->custom_bounds);
 }
 
+size_t histogram_weight(const struct histogram *h)
+{
+    enum { FIXED = 176, WORD = 8, SAMPLE = 16 };
+    size_t words = h->n_positive_spans + h->n_negative_spans + h->n_positive + h->n_negative +
+                   h->n_custom_bounds;
+    return (FIXED + WORD * words) / SAMPLE;
+}
+
 bool histogram_is_stale(const struct histogram *h)
 {
     return is_stale_nan(h->sum);

@@ -243,7 +243,7 @@ static int answer_matrix(struct run *r)
     while (rc == 0 && (got = source->next(source, &s)) > 0) {
         source_window(source, r->t.start_ms, &s.samples);
         if (r->ev.counts && n->kind != NODE_SUBQUERY)
-            r->ev.counts->at_all += s.samples.nf + s.samples.nh;
+            r->ev.counts->at_all += samples_weight(&s.samples);
         rc = put_samples(r, &s, &cap);
     }
     r->out->type = QUERY_MATRIX;

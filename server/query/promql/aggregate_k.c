@@ -294,7 +294,7 @@ static int check_parameter(struct eval *ev, const struct node *n, const double *
                        ratio ? "Ratio value is NaN" : "Parameter value is NaN");
     if (!ratio && min <= -0x1p63)
         return no_integer(ev, min, "underflows");
-    if (!ratio && max >= 0x1p63)
+    if (!ratio && max >= 0x1.fffffffffffffp62)
         return no_integer(ev, max, "overflows");
     struct span at = n->aggregate.param->span;
     if (ratio && max > 1)

@@ -154,6 +154,12 @@ int eval_scalar_alloc(struct eval *ev, const struct node *n, struct timeline t, 
 
 bool row_is_empty(const struct row *r, size_t n);
 
+/* As how many samples one counts that is this histogram, or a float (NULL). */
+size_t sample_weight(const struct histogram *h);
+
+/* As how many samples the row counts when it is held: each step, and histograms by their size. */
+uint64_t row_weight(const struct row *r, size_t n);
+
 /* Copies of the row's histograms; NULL: out of memory. */
 const struct histogram **row_copy_histograms(struct arena *a, const struct row *r, size_t n);
 

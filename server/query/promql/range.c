@@ -163,7 +163,7 @@ static void count_windows(const struct range_op *r, const struct samples *all)
     for (size_t step = 0; op_counts(&r->op) && step < r->op.t.n; step++) {
         int64_t end = window_end(&r->call.window, timeline_at(&r->op.t, step));
         struct samples in = sample_window_move(&moving, all, end - r->call.window.range_ms, end);
-        count_samples(&r->op, step, in.nf + in.nh);
+        count_samples(&r->op, step, samples_weight(&in));
     }
 }
 

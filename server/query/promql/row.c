@@ -67,6 +67,19 @@ bool row_is_empty(const struct row *r, size_t n)
     return true;
 }
 
+size_t sample_weight(const struct histogram *h)
+{
+    return h ? histogram_weight(h) : 1;
+}
+
+uint64_t row_weight(const struct row *r, size_t n)
+{
+    uint64_t weight = n;
+    for (size_t i = 0; r->h && i < n; i++)
+        weight += sample_weight(row_histogram(r, i)) - 1;
+    return weight;
+}
+
 const struct histogram **row_copy_histograms(struct arena *a, const struct row *r, size_t n)
 {
     const struct histogram **h = arena_array(a, n, sizeof *h);
@@ -85,7 +98,7 @@ int row_keep(struct eval *ev, const struct row *r, size_t n, struct row *out)
 {
     *out = *r;
     out->h = NULL;
-    int rc = limits_hold(ev->limits, n, ev->err);
+    int rc = limits_hold(ev->limits, row_weight(r, n), ev->err);
     if (rc != 0)
         return rc;
     out->v = op_values(ev, n);

@@ -75,7 +75,7 @@ static int select_next(struct op *op, struct row *out)
     while ((rc = series_next(s->reader, &out->labels)) > 0) {
         pick_all(s);
         out->h = any_histogram(s) ? s->h : NULL;
-        count_values(op, s->v);
+        count_values(op, out);
         if (!row_is_empty(out, op->t.n))
             return 1;
     }
@@ -156,7 +156,7 @@ static int smooth_next(struct op *op, struct row *out)
         rc = smooth_all(s, &all, labels_metric_name(&out->labels));
         if (rc != 0)
             return rc;
-        count_values(op, s->v);
+        count_values(op, out);
         if (!row_is_empty(out, op->t.n))
             return 1;
     }

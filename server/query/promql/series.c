@@ -145,6 +145,14 @@ static int read_rows(struct series_reader *r, size_t i)
     return rc;
 }
 
+static uint64_t columns_weight(const struct columns *c)
+{
+    uint64_t weight = c->n;
+    for (size_t i = 0; c->histogram && i < c->n; i++)
+        weight += sample_weight(c->histogram[i]) - 1;
+    return weight;
+}
+
 static int read_columns(struct series_reader *r, size_t i)
 {
     struct eval *ev = r->op.ev;
@@ -158,7 +166,7 @@ static int read_columns(struct series_reader *r, size_t i)
         r->columns = r->own;
     }
     ev->notes.damaged |= r->own.damaged > 0;
-    r->held = r->columns.n;
+    r->held = columns_weight(&r->columns);
     return rc;
 }
 

@@ -221,10 +221,11 @@ static bool may_keep(const struct shared_op *o, const struct row *r)
     enum { PART = 8 };
     const struct limits *l = o->op.ev->limits;
     const struct spool *s = o->spool;
+    uint64_t weight = row_weight(r, s->t.n);
     size_t n = s->t.n, bytes = n * (r->h ? 2 : 1) * sizeof(double) + sizeof(struct kept);
     size_t most = atomic_get_relaxed(&l->memory.max) / PART;
     return s->arena->used + bytes <= most && budget_has_room(&l->memory, bytes) &&
-           s->held + n <= l->max_samples / PART && l->samples + n <= l->max_samples / 2;
+           s->held + weight <= l->max_samples / PART && l->samples + weight <= l->max_samples / 2;
 }
 
 static int keep(struct shared_op *o, const struct row *r)
@@ -242,8 +243,8 @@ static int keep(struct shared_op *o, const struct row *r)
         return eval_memory_error(ev);
     *(s->last ? &s->last->next : &s->first) = k;
     s->last = o->at = k;
-    s->held += n;
-    return limits_hold(ev->limits, n, ev->err);
+    s->held += row_weight(r, n);
+    return limits_hold(ev->limits, row_weight(r, n), ev->err);
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */

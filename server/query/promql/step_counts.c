@@ -1,5 +1,8 @@
 #include "query/promql/step_counts.h"
 
+#include "model/histogram.h"
+#include "query/promql/source.h"
+
 enum step_counting count_as(struct eval *ev, enum step_counting mode)
 {
     enum step_counting was = ev->counts ? ev->counts->mode : COUNT_NOT;
@@ -29,10 +32,19 @@ void count_samples(const struct op *op, size_t step, uint64_t n)
         c->v[step] += n;
 }
 
-void count_values(const struct op *op, const double *v)
+void count_values(const struct op *op, const struct row *r)
 {
     for (size_t i = 0; op_counts(op) && i < op->t.n; i++)
-        count_samples(op, i, !is_hole(v[i]));
+        if (!is_hole(r->v[i]))
+            count_samples(op, i, sample_weight(row_histogram(r, i)));
+}
+
+uint64_t samples_weight(const struct samples *s)
+{
+    uint64_t n = s->nf;
+    for (size_t i = 0; i < s->nh; i++)
+        n += histogram_weight(s->hh[i]);
+    return n;
 }
 
 uint64_t step_counts_finish(struct step_counts *c)

@@ -1,7 +1,7 @@
 /* How many samples each step looked at, as Prometheus counts them: an instant selector one for each
  * value, a range selector or subquery all that are in the window, at each step anew. What a
  * subquery selects to make its own samples does not count, unless they are the answer. A histogram
- * counts as one sample.
+ * counts by its size.
  *
  * COUNT_AT_STEP: for the step; COUNT_AT_ALL: for all steps alike; COUNT_WITHIN: likewise, of what a
  * subquery that is opened next selects. */
@@ -9,6 +9,8 @@
 #define TELLTALE_QUERY_PROMQL_STEP_COUNTS_H
 
 #include "query/promql/eval.h"
+
+struct samples;
 
 struct step_counts {
     uint64_t *v; /* one for each of the query's steps */
@@ -26,8 +28,11 @@ void count_as_before(struct eval *ev, enum step_counting mode);
 /* The operator looked at `n` samples for a step. */
 void count_samples(const struct op *op, size_t step, uint64_t n);
 
-/* One for each value of a row. */
-void count_values(const struct op *op, const double *v);
+/* One for each value of a row, or as many as its histogram counts. */
+void count_values(const struct op *op, const struct row *r);
+
+/* As how many samples they count. */
+uint64_t samples_weight(const struct samples *s);
 
 /* Whether there is something to count for. */
 static inline bool op_counts(const struct op *op)

@@ -280,7 +280,22 @@ static void test_failures_while_evaluating_name_their_reason(void **state)
                 "found duplicate series for the match group {job=\"a\"} on the right hand-side");
     check_fails(*state, at("label_replace(up, \"x\", \"\", \"y\", \"(\")", 5), ERR_UNSUPPORTED,
                 "invalid regular expression in label_replace()");
-    check_fails(*state, at("topk(NaN, up)", 5), ERR_UNSUPPORTED, "Parameter value is NaN");
+    struct fixture *f = *state;
+    struct query_options all = {.features = QUERY_ALL_FEATURES};
+    query_engine_reconfigure(f->engine, &all);
+    static const char *const ks[] = {"topk", "bottomk", "limitk"};
+    static const char *const bad[][2] = {{"NaN", "Parameter value is NaN"},
+                                         {"Inf", "Scalar value +Inf overflows int64"},
+                                         {"1e20", "Scalar value 1e+20 overflows int64"},
+                                         {"9223372036854774784", "overflows int64"},
+                                         {"time() * 1e20 - 4e22", "underflows int64"}};
+    for (size_t i = 0; i < ARRAY_LEN(ks) * ARRAY_LEN(bad); i++) {
+        const char *const *with = bad[i % ARRAY_LEN(bad)];
+        char expr[64];
+        (void)snprintf(expr, sizeof expr, "%s(%s, up)", ks[i / ARRAY_LEN(bad)], with[0]);
+        check_fails(*state, over(expr, 20, 60), ERR_UNSUPPORTED, with[1]);
+    }
+    check_fails(*state, at("limit_ratio(NaN, up)", 5), ERR_UNSUPPORTED, "Ratio value is NaN");
 }
 
 static void test_sample_limit_names_itself(void **state)

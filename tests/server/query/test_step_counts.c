@@ -14,6 +14,7 @@ static const char data[] = "load 10s\n"
                            "  three{a=\"2\"} 1+1x100\n"
                            "  three{a=\"3\"} 1+1x100\n"
                            "  late _x21 1+1x10\n"
+                           "  sized {{schema:0 sum:1 count:4 buckets:[1 2 1]}}x100\n"
                            "\n";
 
 static int set_up(void **state)
@@ -108,6 +109,25 @@ static void test_a_subquery_that_is_the_answer_counts_what_it_selects(void **sta
     check_instant("max_over_time(max_over_time(one[60s])[20s:5s])[20s:10s]", 8);
 }
 
+/* 176 bytes, and eight for a span and each of three buckets: 208, in samples of 16. */
+static void test_a_histogram_counts_by_its_size(void **state)
+{
+    (void)state;
+    check_range("sized", 13, 13, 13, 13);
+    check_range("rate(sized[60s])", 78, 78, 78, 78);
+    check_instant("sized[60s]", 78);
+}
+
+static void test_histograms_held_are_limited_by_their_size(void **state)
+{
+    (void)state;
+    struct query_request q = {.expr = STR("sized"), .instant = true, .start_ms = 201000};
+    struct query_result r;
+    assert_int_equal(query_run(engine, &q, &r, NULL), 0);
+    assert_true(r.stats.peak_samples >= 13);
+    query_result_done(&r);
+}
+
 static void test_nobody_counts_unless_asked(void **state)
 {
     (void)state;
@@ -126,6 +146,8 @@ int main(void)
         cmocka_unit_test(test_what_is_the_same_at_every_step_counts_at_each),
         cmocka_unit_test(test_a_subquery_counts_its_own_samples),
         cmocka_unit_test(test_a_subquery_that_is_the_answer_counts_what_it_selects),
+        cmocka_unit_test(test_a_histogram_counts_by_its_size),
+        cmocka_unit_test(test_histograms_held_are_limited_by_their_size),
         cmocka_unit_test(test_nobody_counts_unless_asked),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
