@@ -223,6 +223,30 @@ static void test_a_merge_keeps_the_file_that_it_could_not_read_whole(void **stat
     harness_done(&h);
 }
 
+/* A series of many blocks in one part, the first of them damaged: who asks for a moment that lies
+ * in another does not come upon it. */
+static void test_blocks_outside_the_range_are_not_read(void **state)
+{
+    (void)state;
+    struct harness h;
+    harness_init(&h);
+    (void)harness_open(&h);
+    for (int i = 0; i < 4000; i++)
+        harness_float(&h, "a{}", NOON - 5000 + i, 1.0 / (i + 1));
+    assert_int_equal(harness_append(&h, NULL, NULL), 0);
+    assert_int_equal(store_flush(h.store, NULL), 0);
+    const char *part = crash_fs_path(h.disk, "1.part", 0);
+    harness_close(&h);
+    assert_true(crash_fs_damage(h.disk, part, 34, 1));
+    (void)harness_open(&h);
+    const char *last = harness_read(&h, "__name__=a", NOON - 1001, NOON - 1001);
+    assert_non_null(strstr(last, "-1001=0.00025"));
+    assert_int_equal(stats_of(&h).damaged_blocks, 0);
+    (void)harness_read(&h, "__name__=a", NOON - 5000, NOON - 1001);
+    assert_int_equal(stats_of(&h).damaged_blocks, 1);
+    harness_done(&h);
+}
+
 /* --- the real file system --------------------------------------------------------------------- */
 
 static char dir[] = "/tmp/telltale-failures-XXXXXX";
@@ -301,6 +325,7 @@ int main(void)
         cmocka_unit_test(test_a_start_on_a_full_disk_answers_refuses_and_recovers),
         cmocka_unit_test(test_a_merge_that_fails_keeps_no_other_table_from_its_retention),
         cmocka_unit_test(test_a_cancelled_replay_leaves_the_log_as_it_was),
+        cmocka_unit_test(test_blocks_outside_the_range_are_not_read),
         cmocka_unit_test(test_a_merge_keeps_the_file_that_it_could_not_read_whole),
         cmocka_unit_test(test_a_part_that_is_cut_short_under_the_store_is_damage_not_death),
     };
