@@ -17,7 +17,7 @@ static void store(struct series *s, const struct measurement *m)
     case SERIES_SUM: series_sum_int(s, m->integer); break;
     case SERIES_SUM_DOUBLE: series_sum_double(s, m->number); break;
     case SERIES_LAST: series_set_word(s, (uint64_t)m->integer); break;
-    case SERIES_LAST_DOUBLE: series_set_word(s, double_word(m->number)); break;
+    case SERIES_LAST_DOUBLE: series_set_word(s, double_bits(m->number)); break;
     case SERIES_HISTOGRAM:
     case SERIES_EXPONENTIAL: series_record_here(s, m->number); break;
     default: break; // removed

@@ -294,7 +294,7 @@ uint64_t cell_sum(uint32_t at)
 
 static void add_double(const cell_word *cell, void *arg)
 {
-    *(double *)arg += word_double(atomic_get_relaxed(cell));
+    *(double *)arg += bits_double(atomic_get_relaxed(cell));
 }
 
 double cell_sum_double(uint32_t at)

@@ -24,10 +24,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "base/atomic.h"
 #include "base/compiler.h"
+#include "base/word.h"
 #include "core/cell_view.h"
 
 enum { CHUNK_WORDS = 512, CELL_WORDS_MAX = CHUNK_WORDS, CHUNKS_MAX = 1 << 17 };
@@ -91,20 +91,6 @@ size_t cell_memory(void);
 
 /* --- single-writer updates of a word of this thread --- */
 
-static inline double word_double(uint64_t bits)
-{
-    double v;
-    memcpy(&v, &bits, sizeof v);
-    return v;
-}
-
-static inline uint64_t double_word(double v)
-{
-    uint64_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    return bits;
-}
-
 static inline void word_add(cell_word *w, uint64_t v)
 {
     counter_add_own_n(w, v);
@@ -112,7 +98,7 @@ static inline void word_add(cell_word *w, uint64_t v)
 
 static inline void word_add_double(cell_word *w, double v)
 {
-    atomic_set_relaxed(w, double_word(word_double(atomic_get_relaxed(w)) + v));
+    atomic_set_relaxed(w, double_bits(bits_double(atomic_get_relaxed(w)) + v));
 }
 
 #endif

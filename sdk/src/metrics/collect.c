@@ -84,7 +84,7 @@ static void observe_sum(const struct series *s, bool again, int64_t *integer, do
         return;
     uint64_t last = atomic_get_relaxed(&s->last);
     *integer = (int64_t)((uint64_t)*integer + last);
-    *number += word_double(last);
+    *number += bits_double(last);
 }
 
 static void observe(const tt_observation *o, struct series *s, int64_t integer, double number)
@@ -94,7 +94,7 @@ static void observe(const tt_observation *o, struct series *s, int64_t integer, 
     if (s->kind == SERIES_LAST)
         series_set_word(s, (uint64_t)integer);
     else if (s->kind == SERIES_LAST_DOUBLE)
-        series_set_word(s, double_word(number));
+        series_set_word(s, double_bits(number));
 }
 
 static void observe_all(const tt_observation *o, struct instrument *i, int64_t integer,
@@ -235,9 +235,9 @@ static uint32_t cell_of(const struct series *s)
 
 static void add_head(struct point *p, const cell_word *cell)
 {
-    double min = word_double(atomic_get_relaxed(&cell[HISTOGRAM_MIN]) ^ INF_BITS);
-    double max = word_double(atomic_get_relaxed(&cell[HISTOGRAM_MAX]) ^ MINUS_INF_BITS);
-    p->sum += word_double(atomic_get_relaxed(&cell[HISTOGRAM_SUM]));
+    double min = bits_double(atomic_get_relaxed(&cell[HISTOGRAM_MIN]) ^ INF_BITS);
+    double max = bits_double(atomic_get_relaxed(&cell[HISTOGRAM_MAX]) ^ MINUS_INF_BITS);
+    p->sum += bits_double(atomic_get_relaxed(&cell[HISTOGRAM_SUM]));
     p->min = MIN(p->min, min);
     p->max = MAX(p->max, max);
 }
@@ -298,13 +298,13 @@ void point_read(struct point *p, struct series *s)
     p->kind = s->kind;
     p->sum = 0;
     p->count = 0;
-    p->min = word_double(INF_BITS);
-    p->max = word_double(MINUS_INF_BITS);
+    p->min = bits_double(INF_BITS);
+    p->max = bits_double(MINUS_INF_BITS);
     switch (s->kind) {
     case SERIES_SUM: p->integer = (int64_t)cell_sum(cell_of(s)); break;
     case SERIES_SUM_DOUBLE: p->number = cell_sum_double(cell_of(s)); break;
     case SERIES_LAST: p->integer = (int64_t)atomic_get_relaxed(&s->last); break;
-    case SERIES_LAST_DOUBLE: p->number = word_double(atomic_get_relaxed(&s->last)); break;
+    case SERIES_LAST_DOUBLE: p->number = bits_double(atomic_get_relaxed(&s->last)); break;
     case SERIES_HISTOGRAM: read_explicit(p, s); break;
     default: read_exponential(p, s); break;
     }

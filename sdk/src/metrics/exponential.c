@@ -43,7 +43,7 @@ static COLD void make_table(void)
 static inline double log2_mantissa(uint64_t fraction)
 {
     size_t i = fraction >> (FRACTION_BITS - TABLE_BITS);
-    double m = word_double(fraction | (uint64_t)BIAS << FRACTION_BITS);
+    double m = bits_double(fraction | (uint64_t)BIAS << FRACTION_BITS);
     double r = m * table[i].inverse - 1, r2 = r * r; // at most 1/256
     double tail =
         LOG2_E / 3 * r - LOG2_E / 2 + r2 * (LOG2_E / 5 * r - LOG2_E / 4 - r2 * LOG2_E / 6);
@@ -64,11 +64,11 @@ static inline int32_t index_of(int exponent, uint64_t fraction, int scale)
 static int exponent_of(double v, uint64_t *out_bits)
 {
     const double up = 18014398509481984.0; // 2^54
-    *out_bits = double_word(v);
+    *out_bits = double_bits(v);
     int exponent = (int)(*out_bits >> FRACTION_BITS) - BIAS;
     if (exponent != -BIAS)
         return exponent;
-    *out_bits = double_word(v * up);
+    *out_bits = double_bits(v * up);
     return (int)(*out_bits >> FRACTION_BITS) - BIAS - 54;
 }
 
@@ -88,7 +88,7 @@ COLD int32_t exp_index(double v, int scale)
 /* The same, once the table is made. */
 static inline int32_t quick_index(double v, int scale)
 {
-    uint64_t bits = double_word(v), fraction = bits & FRACTION_MASK;
+    uint64_t bits = double_bits(v), fraction = bits & FRACTION_MASK;
     int exponent = (int)(bits >> FRACTION_BITS) - BIAS;
     if (UNLIKELY(scale <= 0 || fraction == 0 || exponent == -BIAS))
         return exp_index(v, scale);

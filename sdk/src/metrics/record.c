@@ -19,10 +19,10 @@ static void widen_range(cell_word *cell, double v)
 {
     uint64_t min = atomic_get_relaxed(&cell[HISTOGRAM_MIN]);
     uint64_t max = atomic_get_relaxed(&cell[HISTOGRAM_MAX]);
-    if (v < word_double(min ^ INF_BITS))
-        atomic_set_relaxed(&cell[HISTOGRAM_MIN], double_word(v) ^ INF_BITS);
-    if (v > word_double(max ^ MINUS_INF_BITS))
-        atomic_set_relaxed(&cell[HISTOGRAM_MAX], double_word(v) ^ MINUS_INF_BITS);
+    if (v < bits_double(min ^ INF_BITS))
+        atomic_set_relaxed(&cell[HISTOGRAM_MIN], double_bits(v) ^ INF_BITS);
+    if (v > bits_double(max ^ MINUS_INF_BITS))
+        atomic_set_relaxed(&cell[HISTOGRAM_MAX], double_bits(v) ^ MINUS_INF_BITS);
 }
 
 /* How many bounds lie below v. Up to some twenty, counting all is faster than a search, for it has

@@ -75,7 +75,7 @@ static inline void series_set_double(struct series *s, double v)
     if (UNLIKELY(series_is_aside(s, SERIES_LAST_DOUBLE)))
         aside_double(s, v, SERIES_LAST_DOUBLE);
     else
-        series_set_word(s, double_word(v));
+        series_set_word(s, double_bits(v));
 }
 
 /* --- whatever stands in `at` --- */

@@ -45,7 +45,7 @@ static uint32_t digest(struct point *p, struct series *s)
     cell_read_begin();
     point_read(p, s);
     cell_read_end();
-    uint64_t bits = s->kind == SERIES_SUM ? (uint64_t)p->integer : double_word(p->number);
+    uint64_t bits = s->kind == SERIES_SUM ? (uint64_t)p->integer : double_bits(p->number);
     if (s->kind >= SERIES_HISTOGRAM)
         bits = p->count;
     return (uint32_t)(bits * UINT64_C(0x9e3779b97f4a7c15) >> 33) | 1;

@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "support/check.h"
 #include "support/collector.h"
+#include "support/forks.h"
 #include "telltale/otlp.h"
 #include "telltale/trace.h"
 
@@ -163,17 +164,7 @@ static void test_flush_of_a_provider_reaches_the_buffer(void **state)
     assert_int_equal(atomic_load(&collector.asked), 2);
 }
 
-/* A fork amid threads may leave a sanitizer's own locks held. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define FORKS_ARE_SAFE 0
-#endif
-#endif
-#ifndef FORKS_ARE_SAFE
-#define FORKS_ARE_SAFE 1
-#endif
-
-#if FORKS_ARE_SAFE
+#ifndef NO_FORKS
 /* The parent has a thread that sends, and a connection; the child must touch neither. */
 static void test_child_has_a_buffer_and_a_connection_of_its_own(void **state)
 {
@@ -213,7 +204,7 @@ int main(void)
         TEST(test_request_that_is_too_large_is_lost),
         TEST(test_endless_answer_is_broken_off),
         TEST(test_flush_of_a_provider_reaches_the_buffer),
-#if FORKS_ARE_SAFE
+#ifndef NO_FORKS
         TEST(test_child_has_a_buffer_and_a_connection_of_its_own),
 #endif
     };

@@ -1,5 +1,6 @@
 #include "telltale/init.h"
 
+#include "support/forks.h"
 #include "telltale/host.h"
 
 #include <stdlib.h>
@@ -11,15 +12,6 @@
 #include "telltale/otlp.h"
 #include "telltale/prometheus.h"
 #include "telltale/prometheus_text.h"
-
-/* A sanitizer's allocator may be locked in the child. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define NO_FORKS
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define NO_FORKS
-#endif
-#endif
 
 /* Two exporters that the environment can name, and a pull. */
 static struct otlp_sink first, second;

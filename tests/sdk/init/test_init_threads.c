@@ -7,17 +7,9 @@
 
 #include "base/atomic.h"
 #include "support/check.h"
+#include "support/forks.h"
 #include "telltale/init.h"
 #include "telltale/prometheus_text.h"
-
-/* A sanitizer's allocator may be locked in the child. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define NO_FORKS
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define NO_FORKS
-#endif
-#endif
 
 enum { ROUNDS = 20, RECORDERS = 4, SPANS = 50 };
 

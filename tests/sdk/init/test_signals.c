@@ -5,16 +5,8 @@
 #include <unistd.h>
 
 #include "support/check.h"
+#include "support/forks.h"
 #include "telltale/init.h"
-
-/* A sanitizer's allocator may be locked in the child. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define NO_FORKS
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define NO_FORKS
-#endif
-#endif
 
 static void test_what_is_no_signal_is_refused(void **state)
 {

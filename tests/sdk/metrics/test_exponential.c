@@ -37,7 +37,7 @@ static void test_values_lie_in_their_bucket(void **state)
     uint64_t random = 1;
     for (int k = 0; k < 200000; k++) {
         int scale = (int)(check_random(&random) % 21);
-        double v = word_double((check_random(&random) & 0x000fffffffffffffu) |
+        double v = bits_double((check_random(&random) & 0x000fffffffffffffu) |
                                (uint64_t)(1023 - 20 + k % 40) << 52);
         int32_t i = exp_index(v, scale);
         assert_true(v > lower_bound(i, scale) * (1 - 1e-12));

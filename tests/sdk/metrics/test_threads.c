@@ -10,6 +10,7 @@
 #include "metrics/cell.h"
 #include "metrics/otlp_metrics.h"
 #include "support/check.h"
+#include "support/forks.h"
 #include "telltale/context.h"
 #include "telltale/metrics.h"
 #include "telltale/prometheus_text.h"
@@ -201,21 +202,7 @@ static void test_threads_that_end_do_not_add_up(void **state)
     assert_true(cell_memory() <= (size_t)(THREADS + 2) * 3 * CHUNK_WORDS * sizeof(cell_word));
 }
 
-/* The sanitizers' allocators may be locked by another thread at a fork: then the child waits for
- * ever, whatever the SDK does. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define FORKS_ARE_SAFE 0
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define FORKS_ARE_SAFE 0
-#endif
-#ifndef FORKS_ARE_SAFE
-#define FORKS_ARE_SAFE 1
-#endif
-
-#if FORKS_ARE_SAFE
+#ifndef NO_FORKS
 static void *fork_often(void *arg)
 {
     int *failures = arg;
@@ -259,7 +246,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_threads_that_end_do_not_add_up, begin, end),
         cmocka_unit_test_setup_teardown(test_the_long_way_loses_nothing_while_sets_are_removed,
                                         begin, end),
-#if FORKS_ARE_SAFE
+#ifndef NO_FORKS
         cmocka_unit_test_setup_teardown(test_forks_amid_recording_give_children_that_start_at_zero,
                                         begin, end),
 #endif

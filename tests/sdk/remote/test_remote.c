@@ -7,6 +7,7 @@
 
 #include "support/check.h"
 #include "support/collector.h"
+#include "support/forks.h"
 #include "telltale/component.h"
 #include "telltale/otlp.h"
 
@@ -194,15 +195,6 @@ static void test_threads_ask_while_it_changes(void **state)
     tt_tracer_provider_free(p);
     collector_stop();
 }
-
-/* A sanitizer's allocator may be locked in the child. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define NO_FORKS
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define NO_FORKS
-#endif
-#endif
 
 #ifndef NO_FORKS
 /* The parent asked once, and not again for an hour. */

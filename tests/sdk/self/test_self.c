@@ -6,17 +6,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/forks.h"
 #include "support/watched_sdk.h"
 #include "telltale/config.h"
-
-/* A sanitizer's allocator may be locked in the child. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define NO_FORKS
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define NO_FORKS
-#endif
-#endif
 
 static tt_sdk sdk;
 static int closed;
