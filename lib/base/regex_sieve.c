@@ -324,7 +324,8 @@ static bool strides_left(struct run *r, size_t *out)
 bool sieve_run(struct sieve *s, const char *text, const uint32_t *ends, uint32_t from, uint32_t n,
                uint64_t *bits)
 {
-    struct run r = {s, (const unsigned char *)text, ends, n, bits, {{0}}};
+    struct run r = {.sieve = s, .text = (const unsigned char *)text, .ends = ends, .n = n};
+    r.bits = bits;
     if (from >= n)
         return true;
     cut(&r, from);

@@ -29,6 +29,28 @@ static void test_regex_survives_each_failing_allocation(void **state)
     }
 }
 
+static void test_a_search_does_without_a_sieve_when_memory_fails(void **state)
+{
+    (void)state;
+    const uint32_t ends[] = {3, 9};
+    for (size_t n = 0;; n++) {
+        struct regex *r = NULL;
+        fail_alloc_at(n);
+        int rc = regex_new_search(STR("[0-9]{3}(a|b)+"), &r, NULL);
+        bool happened = fail_alloc_happened();
+        assert_true(rc == 0 || (happened && rc == ERR_NOMEM));
+        uint64_t bits = 0;
+        if (rc == 0) {
+            assert_int_equal(regex_match(r, STR("x123ab")), 1);
+            bool sifted = regex_sift(r, "123x123ab", ends, 0, 2, &bits);
+            assert_true(bits == (sifted ? 2 : 0) && (sifted || happened));
+        }
+        regex_free(r);
+        if (!happened)
+            break;
+    }
+}
+
 static void test_regex_expand_tells_when_the_output_is_full(void **state)
 {
     (void)state;
@@ -44,6 +66,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_regex_survives_each_failing_allocation),
+        cmocka_unit_test(test_a_search_does_without_a_sieve_when_memory_fails),
         cmocka_unit_test(test_regex_expand_tells_when_the_output_is_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
