@@ -31,7 +31,7 @@ enum {
     START = 3 * ROW,
     STATES_MAX = 255,
     SLOTS = 512,
-    ITEMS_MAX = 32 << 10, /* of all states together */
+    ITEMS_MAX = 8 << 10, /* of all states together */
 };
 
 /* The instructions that a state waits for a byte at. */
@@ -44,7 +44,7 @@ typedef _Atomic(uint16_t) table_entry;
 struct sieve {
     struct regex_program program;
     struct lock lock; /* what stands below; and entries of the table are written under it */
-    table_entry *table;
+    _Atomic(table_entry *) table; /* made by the first run: of many patterns few are run */
     struct state states[STATES_MAX];
     uint32_t n_states;
     uint16_t slots[SLOTS]; /* state by its items; 0: free */
@@ -127,26 +127,44 @@ static uint16_t make_next(struct sieve *s, uint16_t state, unsigned char byte)
 static uint16_t learn(struct sieve *s, uint16_t state, unsigned char byte)
 {
     lock_take(&s->lock);
-    uint16_t next = atomic_get_relaxed(&s->table[state + byte]);
+    table_entry *entry = &atomic_get_relaxed(&s->table)[state + byte];
+    uint16_t next = atomic_get_relaxed(entry);
     if (next == UNKNOWN) {
         next = make_next(s, state, byte);
-        atomic_set_relaxed(&s->table[state + byte], next);
+        atomic_set_relaxed(entry, next);
     }
     lock_give(&s->lock);
     return next;
 }
 
-static void fill_row(struct sieve *s, uint16_t state)
+static void fill_row(table_entry *table, uint16_t state)
 {
     for (unsigned c = 0; c < ROW; c++)
-        atomic_set_relaxed(&s->table[state + c], state);
+        atomic_set_relaxed(&table[state + c], state);
+}
+
+/* NULL: out of memory. */
+static const table_entry *table_of(struct sieve *s)
+{
+    table_entry *table = atomic_get_acquire(&s->table); // pairs with the release below
+    if (table)
+        return table;
+    lock_take(&s->lock);
+    table = atomic_get_relaxed(&s->table);
+    if (!table)
+        table = calloc((size_t)STATES_MAX * ROW, sizeof *table);
+    if (table && !atomic_get_relaxed(&s->table)) {
+        fill_row(table, ACCEPTED);
+        fill_row(table, IDLE);
+        atomic_set_release(&s->table, table);
+    }
+    lock_give(&s->lock);
+    return table;
 }
 
 /* False: it accepts without a byte. */
 static bool make_start(struct sieve *s)
 {
-    fill_row(s, ACCEPTED);
-    fill_row(s, IDLE);
     s->n_states = START / ROW;
     mark(s, 0);
     return intern(s) == START;
@@ -159,8 +177,7 @@ struct sieve *sieve_new(struct str pattern)
         return NULL;
     lock_init(&s->lock, LOCK_LEAF);
     s->items = calloc(ITEMS_MAX, sizeof *s->items);
-    s->table = calloc((size_t)STATES_MAX * ROW, sizeof *s->table);
-    bool ok = s->items && s->table && regex_program_make(pattern, &s->program);
+    bool ok = s->items && regex_program_make(pattern, &s->program);
     if (ok && make_start(s))
         return s;
     sieve_free(s);
@@ -174,7 +191,7 @@ void sieve_free(struct sieve *s)
     lock_done(&s->lock);
     regex_program_done(&s->program);
     free(s->items);
-    free(s->table);
+    free(atomic_get_relaxed(&s->table));
     free(s);
 }
 
@@ -190,6 +207,7 @@ struct lane {
 
 struct run {
     struct sieve *sieve;
+    const table_entry *table;
     const unsigned char *text;
     const uint32_t *ends;
     uint32_t n;
@@ -251,7 +269,7 @@ static inline uint16_t look_up(const table_entry *table, uint16_t state, unsigne
 static bool walk(struct run *r, struct lane *l, const unsigned char *to)
 {
     while (l->p < to) {
-        uint16_t next = look_up(r->sieve->table, l->state, *l->p);
+        uint16_t next = look_up(r->table, l->state, *l->p);
         if (next == UNKNOWN)
             next = learn(r->sieve, l->state, *l->p);
         if (next == UNKNOWN)
@@ -325,16 +343,17 @@ bool sieve_run(struct sieve *s, const char *text, const uint32_t *ends, uint32_t
                uint64_t *bits)
 {
     struct run r = {.sieve = s, .text = (const unsigned char *)text, .ends = ends, .n = n};
+    r.table = table_of(s);
     r.bits = bits;
-    if (from >= n)
-        return true;
+    if (from >= n || !r.table)
+        return from >= n;
     cut(&r, from);
     for (size_t strides;;) {
         if (!strides_left(&r, &strides))
             return false;
         if (strides == SIZE_MAX)
             return true;
-        unsigned stopped = advance(s->table, r.lanes, strides);
+        unsigned stopped = advance(r.table, r.lanes, strides);
         for (size_t k = 0; k < LANES; k++)
             if (stopped >> k & 1 && !walk(&r, &r.lanes[k], r.lanes[k].p + STRIDE))
                 return false;

@@ -18,7 +18,7 @@ void sieve_free(struct sieve *s);
 
 /* Text i is text[ends[i - 1], ends[i]), the first begins at 0. Sets bit i for each i in [from, n)
  * that may match, and leaves the other bits. False: this pattern with these texts needs more states
- * than there is room for, and the bits say nothing. */
+ * than there is room for, or there is no memory, and the bits say nothing. */
 bool sieve_run(struct sieve *s, const char *text, const uint32_t *ends, uint32_t from, uint32_t n,
                uint64_t *bits);
 
