@@ -5,10 +5,10 @@
 #include "base/compiler.h"
 #include "base/err.h"
 #include "base/hash.h"
-#include "base/regex.h"
 #include "store/embedded/records/filter.h"
 #include "store/embedded/records/predicate.h"
 #include "store/embedded/records/rowset.h"
+#include "store/embedded/records/rowset_search.h"
 #include "store/embedded/records/source.h"
 
 /* --- without reading rows --------------------------------------------------------------------- */
@@ -143,23 +143,12 @@ static bool column_may(struct rowset *r, const struct predicate *p)
     return !is_text_equality(p) || text_may(r, &p->column, c, hash_str(any_text(&p->value)));
 }
 
-/* Whether the value satisfies the leaf: 1, 0, ERR_…. Of who searches one row must not take the
- * answer away; of who deletes it must. */
-static int satisfies(struct rowset *r, const struct predicate *p, const struct any *v)
-{
-    int rc = predicate_matches(p, v);
-    if (rc != ERR_TOO_BIG || !r->lenient)
-        return rc;
-    r->undecided++;
-    return 0;
-}
-
 static bool source_matches(struct rowset *r, const struct predicate *p, uint32_t source,
                            int *out_rc)
 {
     const struct record_source *s = block_source(&r->sources, source);
     struct any v = s ? source_value(s, &p->column) : (struct any){0};
-    int rc = v.type == ANY_NONE ? 0 : satisfies(r, p, &v);
+    int rc = v.type == ANY_NONE ? 0 : rowset_satisfies(r, p, &v);
     if (rc < 0)
         *out_rc = rc;
     return rc > 0;
@@ -194,22 +183,6 @@ bool rowset_may_match(struct rowset *r, const struct predicate *p)
 }
 
 /* --- rows ------------------------------------------------------------------------------------- */
-
-static inline void set_bit(uint64_t *bits, uint32_t row)
-{
-    bits[row / 64] |= UINT64_C(1) << row % 64;
-}
-
-/* Whether the row is still of interest. */
-static inline bool is_within(const uint64_t *within, uint32_t row)
-{
-    return !within || within[row / 64] >> row % 64 & 1;
-}
-
-static inline uint32_t row_of(const struct column *c, uint32_t value)
-{
-    return c->rows ? c->rows[value] : value;
-}
 
 static void match_all(const struct rowset *r, uint64_t *out)
 {
@@ -251,7 +224,7 @@ static int match_each(struct rowset *r, const struct predicate *p, const struct 
         if (!is_within(within, row_of(c, i)))
             continue;
         struct any v = column_any(c, i, r->arena);
-        int rc = satisfies(r, p, &v);
+        int rc = rowset_satisfies(r, p, &v);
         if (rc < 0)
             return rc;
         if (rc)
@@ -269,7 +242,7 @@ static int match_dictionary(struct rowset *r, const struct predicate *p, const s
         return ERR_NOMEM;
     for (uint32_t i = 0; i < c->n_texts; i++) {
         struct any v = column_text_any(c, i, r->arena);
-        int rc = satisfies(r, p, &v);
+        int rc = rowset_satisfies(r, p, &v);
         if (rc < 0)
             return rc;
         hits[i] = (unsigned char)rc;
@@ -278,124 +251,6 @@ static int match_dictionary(struct rowset *r, const struct predicate *p, const s
         if (hits[c->codes[i]])
             set_bit(out, row_of(c, i));
     return arena_failed(r->arena) ? ERR_NOMEM : 0;
-}
-
-/* The first text whose end is behind `at`, from `from` on. */
-static uint32_t text_at(const struct column *c, uint32_t from, size_t at)
-{
-    uint32_t lo = from, hi = c->n_texts;
-    while (lo < hi) {
-        uint32_t mid = lo + (hi - lo) / 2;
-        if (c->ends[mid] <= at)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
-/* The string that value `text` of the column is, as it stands in `all`, which is the column's text
- * or a copy with small letters; p is NULL when the value is none. */
-static struct str string_in(const struct column *c, uint32_t text, const char *all)
-{
-    struct str own = column_text(c, text);
-    if (c->kind == COLUMN_ANY) {
-        struct reader r = reader_of(own.p, own.n);
-        own = get_byte(&r) == ANY_STRING ? get_text(&r) : (struct str){0};
-        if (r.bad)
-            own = (struct str){0};
-    } else if (c->kind != COLUMN_STRING) {
-        own = (struct str){0};
-    }
-    return own.p ? str_of(all + (own.p - c->text), own.n) : own;
-}
-
-/* Whether the value that has the needle at `at` satisfies `p`: 1, 0, ERR_…. */
-static int decide(struct rowset *r, const struct predicate *p, const struct column *c,
-                  uint32_t text, const char *all, size_t at)
-{
-    struct str own = string_in(c, text, all);
-    if (own.p && predicate_is_search(p->op)) {
-        size_t begin = (size_t)(own.p - all);
-        return predicate_find(p, own, at > begin ? at - begin : 0) < own.n;
-    }
-    struct any v = own.p ? any_string(own) : column_text_any(c, text, r->arena);
-    return satisfies(r, p, &v);
-}
-
-/* Sets the bits of the texts from `from` on that are to be looked at one by one. */
-static void sift(const struct predicate *p, const struct column *c, uint32_t from, uint64_t *may)
-{
-    size_t words = (c->n_texts + 63) / 64;
-    if (regex_sift(p->regex, c->text, c->ends, from, c->n_texts, may))
-        return;
-    for (size_t i = from / 64; i < words; i++)
-        may[i] = UINT64_MAX << (i == from / 64 ? from % 64 : 0);
-    if (c->n_texts % 64 && words)
-        may[words - 1] &= (UINT64_C(1) << c->n_texts % 64) - 1;
-}
-
-/* The texts from `from` on: what a sieve lets through is decided one by one. */
-static int match_sifted(struct rowset *r, const struct predicate *p, const struct column *c,
-                        uint32_t from, const uint64_t *within, uint64_t *out)
-{
-    size_t words = (c->n_texts + 63) / 64;
-    uint64_t *may = arena_array(r->arena, words, sizeof *may);
-    if (!may)
-        return ERR_NOMEM;
-    sift(p, c, from, may);
-    for (uint32_t w = from / 64; w < words; w++) {
-        for (uint64_t left = may[w]; left; left &= left - 1) {
-            uint32_t text = w * 64 + (uint32_t)__builtin_ctzll(left), row = row_of(c, text);
-            int rc = is_within(within, row) ? decide(r, p, c, text, c->text, 0) : 0;
-            if (rc < 0)
-                return rc;
-            if (rc)
-                set_bit(out, row);
-        }
-    }
-    return arena_failed(r->arena) ? ERR_NOMEM : 0;
-}
-
-/* A literal that so many texts of a block have in vain costs more than the sieve. */
-enum { IN_VAIN_MAX = 32 };
-
-/* All texts of the column in one go, as they lie behind each other; where the needle is, the value
- * decides. (Values of several types have their texts as they are within their bytes.) */
-static int match_needle(struct rowset *r, const struct predicate *p, const struct column *c,
-                        struct str needle, const uint64_t *within, uint64_t *out)
-{
-    struct str all = str_of(c->text, c->n_texts ? c->ends[c->n_texts - 1] : 0);
-    if (predicate_folds_case(p->op)) {
-        char *small = arena_alloc(r->arena, all.n);
-        if (!small)
-            return ERR_NOMEM;
-        text_fold(all, small);
-        all.p = small;
-    }
-    int rc = 0;
-    uint32_t text = 0, in_vain = 0;
-    for (size_t at = str_find(all, needle); rc >= 0 && at < all.n;
-         at = c->ends[text] + str_find(str_sub(all, c->ends[text], SIZE_MAX), needle)) {
-        text = text_at(c, text, at);
-        if (!is_within(within, row_of(c, text)))
-            continue;
-        rc = decide(r, p, c, text, all.p, at);
-        in_vain += rc == 0;
-        if (rc > 0)
-            set_bit(out, row_of(c, text));
-        if (rc == 0 && in_vain > IN_VAIN_MAX && p->op == PREDICATE_REGEX)
-            return match_sifted(r, p, c, text + 1, within, out);
-    }
-    return rc < 0 ? rc : arena_failed(r->arena) ? ERR_NOMEM : 0;
-}
-
-static int match_search(struct rowset *r, const struct predicate *p, const struct column *c,
-                        const uint64_t *within, uint64_t *out)
-{
-    struct str needle = predicate_needle(p);
-    return needle.n ? match_needle(r, p, c, needle, within, out)
-                    : match_sifted(r, p, c, 0, within, out);
 }
 
 static int match_column(struct rowset *r, const struct predicate *p, const uint64_t *within,
@@ -415,7 +270,7 @@ static int match_column(struct rowset *r, const struct predicate *p, const uint6
     bool numbers = p->scalars && c->kind == COLUMN_ANY; // which are not there as text
     bool search = p->op == PREDICATE_REGEX || predicate_needle(p).n;
     if (column_is_text(c) && search && !numbers)
-        return match_search(r, p, c, within, out);
+        return rowset_search(r, p, c, within, out);
     return match_each(r, p, c, within, out);
 }
 
