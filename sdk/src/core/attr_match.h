@@ -55,7 +55,7 @@ static inline bool attrs_hash(const tt_attr *attrs, size_t n, struct attr_words 
 {
     const uint64_t odd = 0x9e3779b97f4a7c15u;
     uint64_t hash = *inout_hash + n;
-    for (const tt_attr *a = attrs, *end = attrs + n; a < end; a++, words++) {
+    for (const tt_attr *a = attrs; n > 0; n--, a++, words++) { // NULL when there are none
         if (!attr_words_of(a, words))
             return false;
         uint64_t key = bytes_last(a->key, a->key_n), last = words->last;

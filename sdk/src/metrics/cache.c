@@ -162,7 +162,7 @@ static inline bool is(const struct given *g, const tt_attr *attrs, size_t n,
     const char *p = g->copies;
     if (n != g->n)
         return false;
-    for (const tt_attr *a = attrs, *end = attrs + n; a < end && p; a++, words++)
+    for (const tt_attr *a = attrs; n > 0 && p; n--, a++, words++)
         p = attr_match(p, a, words);
     return p != NULL;
 }
