@@ -62,10 +62,10 @@ static void put_double(struct buf *out, const char *name, uint64_t bits)
     double v;
     memcpy(&v, &bits, sizeof v);
     buf_printf(out, "\"%s\":", name);
-    if (v == v)
+    if (v - v == 0)
         buf_put_double(out, v);
     else
-        buf_puts(out, "null");
+        buf_puts(out, "null"); // JSON has no infinity
 }
 
 /* The number of field 1, which is all that the message has; 0 when it is left out. */

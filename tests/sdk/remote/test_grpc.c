@@ -46,6 +46,14 @@ static void test_share_of_the_traces_is_read(void **state)
                                               "\"strategyType\":\"PROBABILISTIC\"}");
 }
 
+static void test_numbers_that_json_has_not_are_null(void **state)
+{
+    (void)state;
+    check_answer(BYTES("\0\0\0\0\x0b\x12\x09\x09\0\0\0\0\0\0\xf0\x7f"), // infinity
+                 "{\"probabilisticSampling\":{\"samplingRate\":null},"
+                 "\"strategyType\":\"PROBABILISTIC\"}");
+}
+
 static void test_so_many_a_second_are_read(void **state)
 {
     (void)state;
@@ -112,6 +120,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_question_names_the_service),
         cmocka_unit_test(test_share_of_the_traces_is_read),
+        cmocka_unit_test(test_numbers_that_json_has_not_are_null),
         cmocka_unit_test(test_so_many_a_second_are_read),
         cmocka_unit_test(test_operations_are_read),
         cmocka_unit_test(test_what_is_no_answer_is_refused),
