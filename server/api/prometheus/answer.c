@@ -60,6 +60,21 @@ void answer_error(struct http_response *r, const struct err *err)
     json_object_end(&j);
 }
 
+void answer_yaml(struct http_response *r, int rc, const struct buf *yaml, struct err *err)
+{
+    if (rc == 0 && buf_failed(yaml))
+        rc = err_set(err, ERR_INTERNAL, "the configuration could not be written");
+    if (rc != 0) {
+        answer_error(r, err);
+        return;
+    }
+    struct json j = answer_begin(r);
+    json_object(&j);
+    json_member_str(&j, "yaml", buf_str(yaml));
+    json_object_end(&j);
+    answer_end(&j, NULL, 0, NULL, 0);
+}
+
 void answer_bad_param(struct http_response *r, const char *name, const char *reason)
 {
     struct err err;

@@ -18,6 +18,10 @@ void answer_end(struct json *j, const struct str *warnings, size_t n_warnings,
 /* The error form: status code and errorType by err->code, as query_run documents them. */
 void answer_error(struct http_response *r, const struct err *err);
 
+/* {"yaml": text} of what `rc` says that a writer wrote; for a negative `rc`, or a text that became
+ * too large, the error. */
+void answer_yaml(struct http_response *r, int rc, const struct buf *yaml, struct err *err);
+
 /* bad_data with a message; "invalid parameter \"name\": reason". */
 void answer_bad_param(struct http_response *r, const char *name, const char *reason);
 

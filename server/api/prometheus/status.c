@@ -37,16 +37,10 @@ void api_config(void *self, const struct http_request *q, struct http_response *
     (void)q;
     struct buf yaml = BUF_MAX(16 << 20);
     struct err err;
-    if (api->write_config(api->app, &yaml) != 0 || buf_failed(&yaml)) {
-        err_set(&err, ERR_INTERNAL, "the configuration could not be written");
-        answer_error(r, &err);
-    } else {
-        struct json j = answer_begin(r);
-        json_object(&j);
-        json_member_str(&j, "yaml", buf_str(&yaml));
-        json_object_end(&j);
-        answer_end(&j, NULL, 0, NULL, 0);
-    }
+    int rc = api->write_config(api->app, &yaml);
+    if (rc != 0)
+        rc = err_set(&err, ERR_INTERNAL, "the configuration could not be written");
+    answer_yaml(r, rc, &yaml, &err);
     buf_done(&yaml);
 }
 

@@ -154,18 +154,7 @@ void api_scrape_pool_config(void *self, const struct http_request *q, struct htt
     if (!pool_param(q, r, &pool))
         return;
     struct buf yaml = BUF_MAX(16 << 20);
-    int rc = api->write_job(api->app, pool, &yaml, &err);
-    if (rc == 0 && buf_failed(&yaml))
-        rc = err_set(&err, ERR_INTERNAL, "the configuration could not be written");
-    if (rc != 0) {
-        answer_error(r, &err);
-    } else {
-        struct json j = answer_begin(r);
-        json_object(&j);
-        json_member_str(&j, "yaml", buf_str(&yaml));
-        json_object_end(&j);
-        answer_end(&j, NULL, 0, NULL, 0);
-    }
+    answer_yaml(r, api->write_job(api->app, pool, &yaml, &err), &yaml, &err);
     buf_done(&yaml);
 }
 
