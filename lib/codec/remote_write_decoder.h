@@ -29,6 +29,7 @@ struct remote_write_decoder {
 
     struct arrays labels, samples, exemplars;
     struct arrays exemplar_labels;
+    struct labels before; /* of the last series whose labels were right */
 
     /* Of the series being read. */
     size_t n_histograms;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "base/short.h"
 #include "base/word.h"
 #include "codec/remote_write_histogram.h"
 #include "model/batch.h"
@@ -42,17 +43,38 @@ static bool read_short_label(const uint8_t *p, const uint8_t *end, struct label 
     return p[1] < 0x80;
 }
 
-/* One Label message of 1.0. */
-static void read_label(struct pb_reader *outer, struct arrays *to, bool *out_bad_utf8)
+/* Of two labels with the same text the first one is taken, so that who comes later sees by the
+ * address that they are the same. */
+static bool is_again(const struct label *l, const struct label *before)
+{
+    return before && short_eq(l->value, before->value) && short_eq(l->name, before->name);
+}
+
+static void keep_label(struct arrays *to, const struct label *l)
+{
+    struct label *slot = arrays_add(to);
+    if (slot)
+        *slot = *l;
+}
+
+/* One Label message of 1.0. `before`: the label at this place in another series, which was found to
+ * be right, or NULL. */
+static void read_label(struct pb_reader *outer, struct arrays *to, const struct label *before,
+                       bool *out_bad_utf8)
 {
     struct pb_reader r = pb_message(outer);
     const uint8_t *start = r.at;
     struct label l = {0};
     uint32_t tag;
-    if (LIKELY(read_short_label(r.at, r.end, &l)))
+    if (LIKELY(read_short_label(r.at, r.end, &l))) {
         r.at = r.end;
-    else
+        if (is_again(&l, before)) {
+            keep_label(to, before);
+            return;
+        }
+    } else {
         l = (struct label){0};
+    }
     while (pb_next(&r, &tag)) {
         switch (tag) {
         case PB_TAG(1, PB_LEN): l.name = pb_str(&r); break;
@@ -63,9 +85,7 @@ static void read_label(struct pb_reader *outer, struct arrays *to, bool *out_bad
     remote_write_absorb(outer, &r);
     if (UNLIKELY(!is_ascii(start, r.end)) && !(str_is_utf8(l.name) && str_is_utf8(l.value)))
         *out_bad_utf8 = true;
-    struct label *slot = arrays_add(to);
-    if (slot)
-        *slot = l;
+    keep_label(to, &l);
 }
 
 /* A series's or exemplar's texts by reference: name, value, name, value … */
@@ -181,7 +201,7 @@ static void read_exemplar(struct remote_write_decoder *d, struct pb_reader *oute
             if (v2)
                 read_refs(d, &r, &refs);
             else
-                read_label(&r, &d->exemplar_labels, &refs.bad);
+                read_label(&r, &d->exemplar_labels, NULL, &refs.bad);
             break;
         case PB_TAG(2, PB_I64): e.value = pb_double(&r); break;
         case PB_TAG(3, PB_VARINT): e.t_unix_ms = (int64_t)pb_varint(&r); break;
@@ -221,13 +241,19 @@ static void reject(struct remote_write_decoder *d, enum remote_write_reject why,
     buf_done(&series);
 }
 
-/* Sorted, unique, without empty texts, and the name there: what nearly all series are. */
-static bool is_canonical(const struct label *v, size_t n)
+/* Sorted, unique, without empty texts, and the name there: what nearly all series are. Names that
+ * follow each other in `before`, too, are in order. */
+static bool is_canonical(const struct label *v, size_t n, const struct labels *before)
 {
-    for (size_t i = 0; i < n; i++)
-        if (v[i].name.n == 0 || v[i].value.n == 0 ||
-            (i > 0 && str_cmp(v[i - 1].name, v[i].name) >= 0))
+    bool known = false;
+    for (size_t i = 0; i < n; i++) {
+        bool again = i < before->n && v[i].name.p == before->v[i].name.p;
+        if (v[i].name.n == 0 || v[i].value.n == 0)
             return false;
+        if (i > 0 && !(known && again) && str_cmp(v[i - 1].name, v[i].name) >= 0)
+            return false;
+        known = again;
+    }
     return true;
 }
 
@@ -269,7 +295,7 @@ static bool series_labels(struct remote_write_decoder *d, struct labels *out)
     char room[REASON_MAX];
     const char *reason = d->bad_text;
     enum remote_write_reject why = REMOTE_WRITE_BAD_LABELS;
-    if (!reason && !is_canonical(v, n)) {
+    if (!reason && !is_canonical(v, n, &d->before)) {
         long kept = labels_canonicalise(v, n, &about);
         if (kept < 0)
             reason = about.n ? "label name given twice: \"" : "empty label name";
@@ -287,7 +313,7 @@ static bool series_labels(struct remote_write_decoder *d, struct labels *out)
         return false;
     }
     arrays_close(&d->labels, n);
-    *out = raw;
+    d->before = *out = raw;
     return true;
 }
 
@@ -392,6 +418,12 @@ static void begin_series(struct remote_write_decoder *d)
     d->type = d->help_ref = d->unit_ref = 0;
 }
 
+static const struct label *label_before(const struct remote_write_decoder *d)
+{
+    size_t i = arrays_count(&d->labels);
+    return i < d->before.n ? &d->before.v[i] : NULL;
+}
+
 void remote_write_unknown(struct remote_write_decoder *d, struct pb_reader *outer,
                           const struct remote_write_waiting *w, struct hash128 sent)
 {
@@ -405,7 +437,7 @@ void remote_write_unknown(struct remote_write_decoder *d, struct pb_reader *oute
         case PB_TAG(1, PB_LEN):
             if (UNLIKELY(r.at > w->labels_end))
                 d->sent = (struct hash128){0}; // a label behind other fields
-            read_label(&r, &d->labels, &bad_utf8);
+            read_label(&r, &d->labels, label_before(d), &bad_utf8);
             break;
         case PB_TAG(2, PB_LEN): read_sample(d, &r); break;
         case PB_TAG(3, PB_LEN): read_exemplar(d, &r); break;

@@ -33,7 +33,7 @@ static void *room_for_one(struct arena *a, void *array, size_t n, size_t *cap, s
 
 struct batch_series *batch_add_series(struct batch *b, struct labels labels)
 {
-    return batch_add_hashed(b, labels, labels_hash(&labels));
+    return batch_add_hashed(b, labels, labels_hash_like(&labels, &b->hashes));
 }
 
 struct batch_series *batch_add_hashed(struct batch *b, struct labels labels, uint64_t hash)

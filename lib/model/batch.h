@@ -28,6 +28,7 @@ struct batch {
     size_t n_series, cap_series, n_metadata, cap_metadata;
     size_t n_known;    /* series that are `known` */
     uint32_t recalled; /* what sink_recall answered for the first of them */
+    struct label_hashes hashes;
 };
 
 void batch_init(struct batch *b, size_t budget_bytes);

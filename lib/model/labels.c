@@ -3,9 +3,10 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/compiler.h"
 #include "base/err.h"
 #include "base/hash.h"
-#include "base/short.h"
+#include "base/word.h"
 
 struct str labels_get(const struct labels *l, struct str name)
 {
@@ -38,49 +39,73 @@ int labels_cmp(const struct labels *a, const struct labels *b)
     return (a->n > b->n) - (a->n < b->n);
 }
 
-/* Lengths keep ("ab","c") and ("a","bc") apart: they go in front of the text, as 32 bits each. Most
- * label sets fit into the buffer and are hashed in one call; longer ones are hashed pair by pair
- * and chained. Both are the same function of the set, since the choice depends on its size alone.
+/* --- hash --------------------------------------------------------------------------------------
  */
-enum { HASH_ROOM = 1024 };
 
-static size_t pair_size(const struct label *l)
+/* A set's hash is made of a sum of those of its labels: they are hashed one by one, so that what is
+ * the same in the next set need not be hashed again. */
+
+__extension__ typedef unsigned __int128 u128;
+
+static uint64_t mix(uint64_t a, uint64_t b)
 {
-    return 8 + l->name.n + l->value.n;
+    u128 product = (u128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static char *put_length(char *to, size_t n)
-{
-    for (int i = 0; i < 4; i++)
-        to[i] = (char)(n >> (8 * i));
-    return to + 4;
-}
+/* Numbers without a pattern: the fraction of pi. */
+static const uint64_t pi[] = {0x243f6a8885a308d3, 0x13198a2e03707344, 0xa4093822299f31d0};
 
-static char *put_pair(char *to, const struct label *l)
+static uint64_t text_hash(struct str s, uint64_t seed)
 {
-    to = put_length(put_length(to, l->name.n), l->value.n);
-    return short_copy(short_copy(to, l->name), l->value);
-}
-
-static uint64_t hash_long(const struct labels *l)
-{
-    uint64_t h = l->n;
-    for (size_t i = 0; i < l->n; i++) {
-        h = hash_combine(h, hash_str(l->v[i].name));
-        h = hash_combine(h, hash_str(l->v[i].value));
+    uint64_t first = 0, last = 0;
+    if (s.n > 16)
+        return hash_bytes_seeded(s.p, s.n, seed);
+    if (s.n >= 8) {
+        first = load64(s.p);
+        last = load64(s.p + s.n - 8);
+    } else if (s.n >= 4) {
+        first = load32(s.p);
+        last = load32(s.p + s.n - 4);
+    } else {
+        for (size_t i = 0; i < s.n; i++)
+            first = first << 8 | (unsigned char)s.p[i];
     }
-    return h;
+    return mix(first ^ (seed + s.n), last ^ pi[0]);
+}
+
+static uint64_t label_hash(const struct label *l)
+{
+    return mix(text_hash(l->name, pi[1]) ^ pi[0], text_hash(l->value, pi[2]));
 }
 
 uint64_t labels_hash(const struct labels *l)
 {
-    char text[HASH_ROOM], *end = text;
+    uint64_t sum = l->n;
+    for (size_t i = 0; i < l->n; i++)
+        sum += label_hash(&l->v[i]);
+    return hash_u64(sum);
+}
+
+static bool is_same_label(const struct label *a, const struct label *b)
+{
+    return a->value.p == b->value.p && a->name.p == b->name.p && a->value.n == b->value.n &&
+           a->name.n == b->name.n;
+}
+
+uint64_t labels_hash_like(const struct labels *l, struct label_hashes *before)
+{
+    uint64_t sum = l->n;
     for (size_t i = 0; i < l->n; i++) {
-        if (pair_size(&l->v[i]) > (size_t)(text + sizeof text - end))
-            return hash_long(l);
-        end = put_pair(end, &l->v[i]);
+        bool again = i < MIN(before->of.n, (size_t)LABEL_HASHES) &&
+                     is_same_label(&l->v[i], &before->of.v[i]);
+        uint64_t hash = again ? before->v[i] : label_hash(&l->v[i]);
+        if (i < LABEL_HASHES)
+            before->v[i] = hash;
+        sum += hash;
     }
-    return hash_bytes(text, (size_t)(end - text));
+    before->of = *l;
+    return hash_u64(sum);
 }
 
 bool labels_are_canonical(const struct labels *l)

@@ -37,8 +37,22 @@ bool labels_eq(const struct labels *a, const struct labels *b);
 /* The order of Prometheus: by name and value, pair after pair, then the shorter first. */
 int labels_cmp(const struct labels *a, const struct labels *b);
 
-/* A 64-bit hash of all pairs; stable for ever (it may stand in files). */
+/* A 64-bit hash of all pairs. Not for files, another version may have another; and not keyed: who
+ * finds something by it compares. */
 uint64_t labels_hash(const struct labels *l);
+
+enum { LABEL_HASHES = 64 };
+
+/* The labels that were hashed last, as they are still, and the hashes of the first of them; {0}:
+ * none. */
+struct label_hashes {
+    struct labels of;
+    uint64_t v[LABEL_HASHES];
+};
+
+/* The same hash. A label that `before` has at the same place, with its text at the same address, is
+ * not hashed again; then `before` is of these labels. */
+uint64_t labels_hash_like(const struct labels *l, struct label_hashes *before);
 
 /* True when sorted, unique and without empty names or values. */
 bool labels_are_canonical(const struct labels *l);

@@ -94,7 +94,7 @@ static int apply_shard(struct append *a, size_t from, size_t to, struct applier 
 {
     const struct resolved *v = a->x->v;
     const uint32_t *order = a->x->order;
-    struct stream_shard *shard = streams_shard(&a->store->streams, v[order[from]].id);
+    struct stream_shard *shard = &a->store->streams.shards[v[order[from]].shard];
     int rc = 0;
     lock_take(&shard->lock);
     for (size_t i = from; rc == 0 && i < to; i++) {

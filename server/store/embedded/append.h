@@ -14,6 +14,7 @@ struct resolved {
     const struct exemplar *exemplars; /* the new ones */
     uint32_t n_samples, n_exemplars;
     uint32_t id; /* of the stream: its memory is far */
+    uint8_t shard;
     bool define; /* the record carries its definition */
 };
 
@@ -46,7 +47,8 @@ struct append {
     struct keep keep;                        /* before min_ms it depends on the series */
     const struct metric_metadata **families; /* that are news */
     size_t n_families, n_definitions, n_exemplars, n_with_rows;
-    size_t n_unknown; /* series that were found by labels */
+    size_t n_unknown;        /* series that were found by labels */
+    struct stream_like like; /* the last of them */
     struct err *err;
 };
 

@@ -203,7 +203,7 @@ static bool intern(struct append *a, struct resolved *r, struct guard_verdict *v
     if (!r->stream && *out_rc == 0) {
         admitted = guard_admits(a->store, labels, verdict);
         if (admitted) {
-            *out_rc = streams_add(streams, labels, r->series->hash, &r->stream, why);
+            *out_rc = streams_add(streams, labels, r->series->hash, &a->like, &r->stream, why);
             self_add(&created_total, *out_rc == 0);
         }
     }
@@ -225,6 +225,7 @@ static int find_stream(struct append *a, struct resolved *r)
         a->n_exemplars -= r->n_exemplars;
         return 1;
     }
+    a->like = (struct stream_like){r->stream, r->series->labels};
     return rc == 0 ? 0 : err_set(a->err, rc, "%s", why.message);
 }
 
@@ -268,13 +269,13 @@ static void order_by_shard(struct append_scratch *x)
     uint32_t *from = x->shard_from, at[STREAM_SHARDS];
     memset(from, 0, sizeof x->shard_from);
     for (size_t i = 0; i < x->n; i++)
-        from[x->v[i].id % STREAM_SHARDS + 1]++;
+        from[x->v[i].shard + 1]++;
     for (size_t i = 0; i < STREAM_SHARDS; i++) {
         from[i + 1] += from[i];
         at[i] = from[i];
     }
     for (uint32_t i = 0; i < x->n; i++)
-        x->order[at[x->v[i].id % STREAM_SHARDS]++] = i;
+        x->order[at[x->v[i].shard]++] = i;
 }
 
 /* How many series before its turn a stream's memory is asked for. */
@@ -285,6 +286,7 @@ void append_take(struct append *a, const struct resolved *r)
     struct resolved *to = &a->x->v[a->x->n++];
     *to = *r;
     to->id = r->stream->id;
+    to->shard = (uint8_t)stream_shard_of(r->stream->hash);
     to->define = atomic_get_relaxed(&r->stream->segment) != a->store->wal.segment; // under the gate
     a->n_definitions += to->define;
     a->n_with_rows += r->n_samples > 0;

@@ -63,11 +63,7 @@ static int no_memory(struct head_flush *f)
 /* The id stays the stream's as long as it has rows in a head, and so does the stream. */
 static struct stream *stream_of(const struct head_flush *f, const struct head_series *hs)
 {
-    struct stream_shard *shard = streams_shard(&f->store->streams, hs->id);
-    lock_take(&shard->lock); // the table of ids may be growing
-    struct stream *st = streams_by_id(&f->store->streams, hs->id);
-    lock_give(&shard->lock);
-    return st;
+    return streams_by_id(&f->store->streams, hs->id);
 }
 
 static size_t collect_slab(struct head_flush *f, struct head_slab *slab, size_t n_labels)

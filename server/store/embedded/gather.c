@@ -140,12 +140,12 @@ static int add_labels(struct gather *g, const struct stream *st, size_t first_so
 static int add_stream(struct gather *g, uint32_t id, struct id_map *numbers)
 {
     struct streams *streams = &g->selection->store->streams;
-    struct stream_shard *shard = streams_shard(streams, id);
     size_t first = g->selection->n_sources;
-    lock_take(&shard->lock);
-    struct stream *st = streams_by_id(streams, id);
-    int rc = st ? add_series(g, st) : 0;
-    lock_give(&shard->lock);
+    struct stream *st = streams_hold(streams, id);
+    if (!st)
+        return 0; // without rows yet
+    int rc = add_series(g, st);
+    lock_give(&streams_shard(streams, st->hash)->lock);
     if (rc != 0 || g->selection->n_sources == first)
         return rc;
     return add_labels(g, st, first, numbers); // the evict lock keeps it alive

@@ -151,6 +151,7 @@ bool guard_admits(struct store *s, const struct labels *labels, struct guard_ver
     q.metric = (struct label){LABEL_NAME, labels_get(labels, LABEL_NAME)};
     if (tenant.n)
         q.tenant = (struct label){tenant, labels_get(labels, tenant)};
+    (void)index_settle(x); // without memory the counts are a little low
     rwlock_take_read(&x->lock);
     bool full = is_full(&q);
     if (full)

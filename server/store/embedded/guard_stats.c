@@ -34,22 +34,22 @@ static size_t take_ids(struct store *s, struct label pair, uint32_t *out)
 
 static int take_pairs(struct store *s, struct sampled *m, uint32_t id)
 {
-    struct stream_shard *shard = streams_shard(&s->streams, id);
     int rc = 0;
-    lock_take(&shard->lock);
-    const struct stream *st = streams_by_id(&s->streams, id);
-    if (st && m->n + st->n > m->cap) {
+    const struct stream *st = streams_hold(&s->streams, id);
+    if (!st)
+        return 0; // gone meanwhile
+    if (m->n + st->n > m->cap) {
         size_t cap = MAX(m->cap * 2, m->n + st->n);
         uint32_t *v = realloc(m->pairs, cap * sizeof *v);
         rc = v ? 0 : ERR_NOMEM;
         m->pairs = v ? v : m->pairs;
         m->cap = v ? cap : m->cap;
     }
-    if (st && rc == 0) {
+    if (rc == 0) {
         memcpy(m->pairs + m->n, st->pairs, st->n * sizeof *m->pairs);
         m->n += st->n;
     }
-    lock_give(&shard->lock);
+    lock_give(&streams_shard(&s->streams, st->hash)->lock);
     return rc;
 }
 

@@ -260,15 +260,18 @@ static struct head_series *series_of(struct head *h, struct stream *st)
     for (struct head_series *hs = st->rows; hs; hs = hs->next_of_stream)
         if (hs->head == h)
             return hs;
-    struct head_shard *shard = &h->shards[st->id % STREAM_SHARDS];
+    struct head_shard *shard = &h->shards[stream_shard_of(st->hash)];
     struct head_slab *slab = shard->slabs;
     if (!slab || slab->n == slab->cap)
         slab = add_slab(h, shard);
     if (!slab)
         return NULL;
     struct head_series *hs = &slab->series[slab->n++];
-    *hs = (struct head_series){
-        .next_of_stream = st->rows, .head = h, .id = st->id, .min_t = UINT32_MAX};
+    *hs = (struct head_series){.next_of_stream = st->rows,
+                               .head = h,
+                               .shard = stream_shard_of(st->hash) & (STREAM_SHARDS - 1),
+                               .id = st->id,
+                               .min_t = UINT32_MAX};
     st->rows = hs;
     shard->n++;
     return hs;
@@ -356,7 +359,7 @@ int head_append(struct head *h, struct stream *st, const struct head_row *row, s
     struct head_series *hs = series_of(h, st);
     if (!hs)
         return ERR_NOMEM;
-    struct head_shard *shard = &h->shards[st->id % STREAM_SHARDS];
+    struct head_shard *shard = &h->shards[stream_shard_of(st->hash)];
     struct head_arena *a = &shard->arena;
     if (hs->tail.n_rows == TAIL_ROWS || hs->tail.n_bytes > TAIL_BYTES) {
         int rc = seal(h, a, hs, scratch);

@@ -42,11 +42,12 @@ struct head_segment {
 struct head_series {
     struct head_series *next_of_stream; /* in an older head */
     struct head *head;
-    struct head_chunk *newest;     /* NULL: none sealed */
-    struct head_segment *tail_end; /* NULL: no tail */
-    struct row_state tail;         /* at its end */
-    uint32_t n_chunks;
-    uint32_t id;           /* of the stream */
+    struct head_chunk *newest;                  /* NULL: none sealed */
+    struct head_segment *tail_end;              /* NULL: no tail */
+    struct row_state tail;                      /* at its end */
+    uint32_t n_chunks : 32 - STREAM_SHARD_BITS; /* a day has 86 million rows at most */
+    uint32_t shard : STREAM_SHARD_BITS;         /* of the stream, as is the number */
+    uint32_t id;
     uint32_t min_t, max_t; /* ms since the start of the day; min_t UINT32_MAX: no rows yet */
 };
 
@@ -125,7 +126,7 @@ int head_series_read(struct head_series *hs, struct stream_shard *shard, bool fr
 
 static inline size_t head_series_shard(const struct head_series *hs)
 {
-    return hs->id % STREAM_SHARDS;
+    return hs->shard;
 }
 
 /* Takes the head's series out of their streams' lists. */

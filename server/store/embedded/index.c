@@ -15,9 +15,9 @@ int index_init(struct index *x)
     rwlock_init(&x->lock, LOCK_STORE_INDEX);
     x->chunks = calloc(PAIR_CHUNKS_MAX, sizeof(struct pair *));
     x->slots = calloc(SLOTS_START, sizeof *x->slots);
-    x->young = malloc(2 * YOUNG_STREAMS * sizeof *x->young);
     x->n_slots = SLOTS_START;
-    if (x->chunks && x->slots && x->young)
+    x->seed = hash_process_seed();
+    if (x->chunks && x->slots)
         return 0;
     index_done(x);
     return ERR_NOMEM;
@@ -57,7 +57,6 @@ void index_done(struct index *x)
     map_done(&x->names);
     free(x->chunks);
     free(x->slots);
-    free(x->young);
     stream_ids_free(x->streams);
     rwlock_done(&x->lock);
     *x = (struct index){0};
@@ -135,10 +134,9 @@ static void name_unlist_pair(struct index *x, struct index_name *name, uint32_t 
 
 /* --- pairs ------------------------------------------------------------------------------------ */
 
-static uint32_t pair_hash(const struct index_name *name, struct str value)
+static uint32_t pair_hash(const struct index *x, const struct index_name *name, struct str value)
 {
-    return (uint32_t)hash_bytes_seeded(value.p, value.n,
-                                       hash_process_seed() ^ hash_u64((uintptr_t)name));
+    return (uint32_t)hash_bytes_seeded(value.p, value.n, x->seed ^ hash_u64((uintptr_t)name));
 }
 
 static bool pair_is(const struct pair *p, const struct index_name *name, struct str value,
@@ -267,7 +265,7 @@ static int pair_intern(struct index *x, struct label label, uint32_t *out)
         *out = name->recent;
         return 0;
     }
-    uint32_t hash = pair_hash(name, label.value);
+    uint32_t hash = pair_hash(x, name, label.value);
     uint32_t slot = find_slot(x, name, label.value, hash);
     int rc = 0;
     if (x->slots[slot])
@@ -314,90 +312,56 @@ static void pair_free(struct index *x, uint32_t number)
     name_drop_if_unused(x, name);
 }
 
-/* --- postings --------------------------------------------------------------------------------- */
+/* --- streams ---------------------------------------------------------------------------------- */
 
-/* Undoes what a new stream was counted in. */
-static void uncount(struct index *x, const uint32_t *pairs, size_t n)
+/* Forgets those of the pairs that no stream has. */
+static void forget_new(struct index *x, const uint32_t *pairs, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         struct pair *p = index_pair_at(x, pairs[i]);
-        p->name->n_streams--;
-        if (--p->count == 0)
+        if (p->name && p->count == 0 && !index_is_open(x, pairs[i]))
             pair_free(x, pairs[i]);
     }
 }
 
-/* Of a pair that was made for this stream the posting is made at once: a look at it later would
- * have to wait for its memory. */
-static void count_pair(struct pair *p, struct young_stream *st, uint32_t i)
+static int intern_all(struct index *x, const struct labels *labels, struct index_like like,
+                      uint32_t *out_pairs)
 {
-    p->name->n_streams++;
-    if (p->count++ > 0 || p->name->with_streams || i >= YOUNG_POSTED_MAX)
-        return;
-    p->posting.one = st->id;
-    p->posted = 1;
-    st->posted |= UINT64_C(1) << i;
-}
-
-static int count_pairs(struct index *x, const struct labels *labels, struct young_stream *st,
-                       uint32_t *out_pairs)
-{
-    for (uint32_t i = 0; i < st->n; i++) {
-        int rc = pair_intern(x, labels->v[i], &out_pairs[i]);
+    for (size_t i = 0; i < labels->n; i++) {
+        int rc = 0;
+        if (i < 64 && like.same >> i & 1)
+            out_pairs[i] = like.pairs[i];
+        else
+            rc = pair_intern(x, labels->v[i], &out_pairs[i]);
         if (rc != 0) {
-            uncount(x, out_pairs, i);
+            forget_new(x, out_pairs, i);
             return rc;
         }
-        count_pair(index_pair_at(x, out_pairs[i]), st, i);
     }
     return 0;
 }
 
-int index_add(struct index *x, const struct labels *labels, uint32_t id, uint32_t *out_pairs)
+int index_add(struct index *x, const struct labels *labels, uint32_t id, struct index_like like,
+              uint32_t *out_pairs)
 {
-    rwlock_take_write(&x->lock);
-    struct young_stream st = {.id = id, .n = (uint32_t)labels->n, .pairs = out_pairs};
-    int rc = x->n_young == YOUNG_STREAMS ? index_settle_oldest(x) : 0;
-    if (rc == 0)
-        rc = count_pairs(x, labels, &st, out_pairs);
-    if (rc == 0)
-        x->young[x->n_young++] = st;
-    rwlock_give(&x->lock);
+    int rc = intern_all(x, labels, like, out_pairs);
+    if (rc != 0)
+        return rc;
+    rc = index_post(x, id, out_pairs, (uint32_t)labels->n);
+    if (rc != 0)
+        forget_new(x, out_pairs, labels->n);
     return rc;
-}
-
-/* Streams are evicted by thousands, so this settles once in thousands. */
-static bool drop_young(struct index *x, uint32_t id)
-{
-    if (x->n_young == 0 || index_settle_locked(x) == 0)
-        return false;
-    uint32_t at = 0;
-    while (at < x->n_young && x->young[at].id != id)
-        at++;
-    if (at == x->n_young)
-        return false;
-    const struct young_stream st = x->young[at];
-    for (uint32_t i = 0; i < st.n; i++)
-        if (young_is_posted(&st, i))
-            pair_unpost(index_pair_at(x, st.pairs[i]), id);
-    x->young[at] = x->young[--x->n_young];
-    return true;
 }
 
 void index_remove(struct index *x, uint32_t id, const uint32_t *pairs, size_t n)
 {
     rwlock_take_write(&x->lock);
-    if (drop_young(x, id)) {
-        uncount(x, pairs, n);
-    } else {
-        for (size_t i = 0; i < n; i++) {
-            struct pair *p = index_pair_at(x, pairs[i]);
-            if (p->name->with_streams)
-                stream_ids_remove(&p->name->streams, id);
-            pair_unpost(p, id);
-        }
-        stream_ids_remove(&x->streams, id);
-        uncount(x, pairs, n);
+    stream_ids_remove(&x->streams, id);
+    for (size_t i = 0; i < n; i++) {
+        struct pair *p = index_pair_at(x, pairs[i]);
+        pair_unpost(p, id);
+        if (p->count == 0)
+            pair_free(x, pairs[i]);
     }
     rwlock_give(&x->lock);
 }
@@ -411,6 +375,6 @@ const struct pair *index_find_pair(const struct index *x, struct label label)
 {
     const struct index_name *name = index_find_name(x, label.name);
     uint32_t slot =
-        name ? x->slots[find_slot(x, name, label.value, pair_hash(name, label.value))] : 0;
+        name ? x->slots[find_slot(x, name, label.value, pair_hash(x, name, label.value))] : 0;
     return slot ? index_pair(x, slot_pair(slot)) : NULL;
 }

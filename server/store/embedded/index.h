@@ -10,11 +10,11 @@
  * The series of a request mostly say what the one before said: the same names, and of most names
  * the same value. So what was found last is tried before anything is hashed.
  *
- * New streams come by thousands, and putting their ids into a dozen postings each, in the order in
- * which they come, cost a third of making them: Roaring likes ids that rise. So a stream is counted
- * at once, but its ids go into the postings later, with thousands of others and sorted
- * (index_postings.c): when these are full, or somebody asks. The set of a name's streams is made
- * when it is asked for, and kept up from then on: few names ever are.
+ * The numbers of new streams rise (stream_directory.h), and most of a stream's pairs are those of
+ * the one before. So what several have in common is a run that is left open: its pair is not looked
+ * at while it lasts, and it goes into the posting as a whole when it ends, or when somebody asks
+ * (index_postings.c). The set of a name's streams is made when it is asked for, and kept up from
+ * then on: few names ever are.
  *
  * Pairs sit in chunks that never move, so who holds a stream still (its shard's lock, or the evict
  * lock) may read its pairs' text without the index's lock.
@@ -38,7 +38,7 @@ enum { RECENT_NAMES = 64 };
 struct index_name {
     struct str text;            /* owned */
     struct stream_ids *streams; /* that have this label, whatever the value; if `with_streams` */
-    uint32_t n_streams;         /* their number, always */
+    uint32_t n_streams;         /* their number */
     bool with_streams;
     uint32_t *pairs; /* its values, in no order */
     uint32_t n, cap;
@@ -53,7 +53,7 @@ struct pair {
     uint8_t posted; /* what `posting` is: 0 nothing, 1 `one`, POSTED_MANY `many` */
     uint32_t hash;  /* low bits of the pair's hash, so growing the table reads no text */
     uint32_t place; /* in name->pairs */
-    uint32_t count; /* streams that have the pair */
+    uint32_t count; /* streams in `posting` */
     union {
         uint32_t one;
         struct stream_ids *many;
@@ -61,21 +61,14 @@ struct pair {
     } posting;
 };
 
-enum { POSTED_MANY = 2, YOUNG_STREAMS = 8192 };
+enum { POSTED_MANY = 2, OPEN_RUNS = 64 };
 
-/* A stream that is not in all of its postings yet. */
-struct young_stream {
-    uint32_t id, n;
-    const uint32_t *pairs;
-    uint64_t posted; /* bit i: it is in that of pairs[i] */
+/* The youngest streams: [first[i], end) have the pair pairs[i] and are not in its posting yet. */
+struct open_runs {
+    uint32_t n, end;
+    uint32_t all; /* [all, end) are not in that of all streams */
+    uint32_t first[OPEN_RUNS], pairs[OPEN_RUNS];
 };
-
-enum { YOUNG_POSTED_MAX = 64 };
-
-static inline bool young_is_posted(const struct young_stream *st, uint32_t i)
-{
-    return i < YOUNG_POSTED_MAX && (st->posted >> i & 1);
-}
 
 struct index {
     struct rwlock lock;
@@ -85,21 +78,30 @@ struct index {
     uint32_t n_slots, n_pairs, used; /* slots: power of two; numbers handed out ever; pairs now */
     uint32_t first_free;             /* number + 1; 0: none */
     struct stream_ids *streams;      /* all */
+    uint64_t seed;                   /* of the hashes of values */
     uint64_t text_bytes;             /* memory of names, values and tables, roughly */
-    struct young_stream *young; /* room for twice YOUNG_STREAMS: the second half is for sorting */
-    uint32_t n_young;
+    struct open_runs open;
     struct index_name *recent[RECENT_NAMES]; /* by a few letters of theirs; NULL: none yet */
 };
 
 int index_init(struct index *x);
 void index_done(struct index *x);
 
-/* Adds stream `id` with its labels and writes one pair number a label into `out_pairs`, which must
- * stay there until the stream is removed. ERR_NOMEM: nothing is changed. ERR_TOO_BIG: more pairs
- * than the index can number. */
-int index_add(struct index *x, const struct labels *labels, uint32_t id, uint32_t *out_pairs);
+/* A stream that shares labels with one that is to be added: bit i of `same` says that its i-th
+ * label is the other's i-th; of the first 64. */
+struct index_like {
+    const uint32_t *pairs;
+    uint64_t same;
+};
 
-/* Removes it. The evict lock must be held for writing. */
+/* Adds stream `id` with its labels and writes one pair number a label into `out_pairs`. The lock
+ * must be held for writing. ERR_NOMEM: nothing is changed. ERR_TOO_BIG: more pairs than the index
+ * can number. */
+int index_add(struct index *x, const struct labels *labels, uint32_t id, struct index_like like,
+              uint32_t *out_pairs);
+
+/* Removes it, after index_settle and before any index_add. The evict lock must be held for writing.
+ */
 void index_remove(struct index *x, uint32_t id, const uint32_t *pairs, size_t n);
 
 static inline struct pair *index_pair_at(struct index *x, uint32_t number)
@@ -121,15 +123,27 @@ static inline struct label pair_label(const struct pair *p)
 const struct index_name *index_find_name(const struct index *x, struct str name);
 const struct pair *index_find_pair(const struct index *x, struct label label);
 
-/* Brings postings up to date with every stream that was added before the call. ERR_NOMEM. */
+/* Brings postings and counts up to date with every stream that was added before the call.
+ * ERR_NOMEM.
+ */
 int index_settle(struct index *x);
 
 /* The same under the lock, held for writing; and with the set of a name's streams. */
 int index_settle_locked(struct index *x);
 int index_name_settle_locked(struct index *x, struct index_name *name);
 
-/* Under the lock, and not those with the highest ids: lower ones than these may still come. */
-int index_settle_oldest(struct index *x);
+/* Whether index_settle has anything to do. The lock must be held. */
+static inline bool index_is_settled(const struct index *x)
+{
+    return x->open.all == x->open.end;
+}
+
+/* Counts stream `id` in, whose pairs these are, in as many runs as there may be. ERR_NOMEM: none is
+ * changed. The lock must be held for writing. */
+int index_post(struct index *x, uint32_t id, const uint32_t *pairs, uint32_t n);
+
+/* Whether a stream has the pair that is not in its posting yet. */
+bool index_is_open(const struct index *x, uint32_t pair);
 
 /* Takes a stream out of a pair's posting, where it must be. */
 void pair_unpost(struct pair *p, uint32_t id);

@@ -1,4 +1,4 @@
-/* The postings of the index: how streams get into them, thousands at a time and sorted by id. */
+/* The postings of the index: which streams have a pair, or a name, by runs of their numbers. */
 #include <roaring/roaring.h>
 
 #include "base/compiler.h"
@@ -7,12 +7,12 @@
 
 /* --- one pair --------------------------------------------------------------------------------- */
 
-static int first_two(struct pair *p, uint32_t id)
+static int from_one_to_many(struct pair *p, uint32_t first, uint32_t n)
 {
     struct stream_ids *many = NULL;
-    int rc = stream_ids_add(&many, p->posting.one);
+    int rc = p->posted ? stream_ids_add(&many, p->posting.one, 1) : 0;
     if (rc == 0)
-        rc = stream_ids_add(&many, id);
+        rc = stream_ids_add(&many, first, n);
     if (rc != 0) {
         stream_ids_free(many);
         return rc;
@@ -22,18 +22,18 @@ static int first_two(struct pair *p, uint32_t id)
     return 0;
 }
 
-static int pair_post(struct pair *p, uint32_t id)
+static int post(struct pair *p, uint32_t first, uint32_t n)
 {
     if (p->posted == POSTED_MANY)
-        return stream_ids_add(&p->posting.many, id);
-    if (p->posted == 1)
-        return first_two(p, id);
-    p->posting.one = id;
+        return stream_ids_add(&p->posting.many, first, n);
+    if (p->posted == 1 || n > 1)
+        return from_one_to_many(p, first, n);
+    p->posting.one = first;
     p->posted = 1;
     return 0;
 }
 
-void pair_unpost(struct pair *p, uint32_t id)
+static void unpost(struct pair *p, uint32_t id)
 {
     if (p->posted != POSTED_MANY) {
         p->posted = 0;
@@ -46,6 +46,31 @@ void pair_unpost(struct pair *p, uint32_t id)
     (void)stream_ids_some(many, &p->posting.one, 1);
     stream_ids_free(many);
     p->posted = 1;
+}
+
+/* Into the pair's posting and, if it is there, the set of its name's streams. */
+static int pair_post(struct pair *p, uint32_t first, uint32_t n)
+{
+    int rc = p->name->with_streams ? stream_ids_add(&p->name->streams, first, n) : 0;
+    if (rc != 0)
+        return rc;
+    rc = post(p, first, n);
+    for (uint32_t i = 0; rc != 0 && p->name->with_streams && i < n; i++)
+        stream_ids_remove(&p->name->streams, first + i);
+    if (rc == 0) {
+        p->count += n;
+        p->name->n_streams += n;
+    }
+    return rc;
+}
+
+void pair_unpost(struct pair *p, uint32_t id)
+{
+    unpost(p, id);
+    if (p->name->with_streams)
+        stream_ids_remove(&p->name->streams, id);
+    p->count--;
+    p->name->n_streams--;
 }
 
 void pair_or(const struct pair *p, roaring_bitmap_t *out)
@@ -73,138 +98,102 @@ size_t pair_streams(const struct pair *p, uint32_t *out, size_t max)
     return 1;
 }
 
-/* --- all of the young ------------------------------------------------------------------------- */
+/* --- open runs -------------------------------------------------------------------------------- */
 
-enum { RADIX_BITS = 8, RADIX = 1 << RADIX_BITS };
-
-static void sort_by_digit(const struct young_stream *v, struct young_stream *out, uint32_t n,
-                          unsigned shift)
+static int end_run(struct index *x, uint32_t i)
 {
-    uint32_t at[RADIX] = {0}, sum = 0;
-    for (uint32_t i = 0; i < n; i++)
-        at[v[i].id >> shift & (RADIX - 1)]++;
-    for (size_t i = 0; i < RADIX; i++) {
-        uint32_t count = at[i];
-        at[i] = sum;
-        sum += count;
-    }
-    for (uint32_t i = 0; i < n; i++)
-        out[at[v[i].id >> shift & (RADIX - 1)]++] = v[i];
-}
-
-/* By id; digits that all have in common, as the high ones mostly are, are passed over. */
-static void sort_young(struct index *x)
-{
-    struct young_stream *v = x->young, *other = x->young + YOUNG_STREAMS;
-    uint32_t differ = 0;
-    for (uint32_t i = 1; i < x->n_young; i++)
-        differ |= v[i].id ^ v[0].id;
-    for (unsigned shift = 0; shift < 32; shift += RADIX_BITS) {
-        if ((differ >> shift & (RADIX - 1)) == 0)
-            continue;
-        sort_by_digit(v, other, x->n_young, shift);
-        struct young_stream *was = v;
-        v = other;
-        other = was;
-    }
-    if (v != x->young)
-        memcpy(x->young, v, x->n_young * sizeof *v);
-}
-
-static int post_pair(struct pair *p, uint32_t id)
-{
-    int rc = pair_post(p, id);
-    if (rc != 0 || !p->name->with_streams)
-        return rc;
-    rc = stream_ids_add(&p->name->streams, id);
-    if (rc != 0)
-        pair_unpost(p, id);
-    return rc;
-}
-
-static void unpost_pair(struct pair *p, uint32_t id)
-{
-    pair_unpost(p, id);
-    if (p->name->with_streams)
-        stream_ids_remove(&p->name->streams, id);
-}
-
-static void unpost_stream(struct index *x, const struct young_stream *st, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++)
-        if (!young_is_posted(st, i))
-            unpost_pair(index_pair_at(x, st->pairs[i]), st->id);
-}
-
-/* Into all of its postings, or none more. */
-static int post_stream(struct index *x, const struct young_stream *st)
-{
-    int rc = 0;
-    for (uint32_t i = 0; i < st->n; i++) {
-        if (young_is_posted(st, i))
-            continue;
-        rc = post_pair(index_pair_at(x, st->pairs[i]), st->id);
-        if (rc != 0) {
-            unpost_stream(x, st, i);
-            return rc;
-        }
-    }
-    rc = stream_ids_add(&x->streams, st->id);
-    if (rc != 0)
-        unpost_stream(x, st, st->n);
-    return rc;
-}
-
-/* How many streams before its turn a stream's pairs are asked for: sorted, they lie all over. */
-enum { SETTLE_AHEAD = 8 };
-
-static void ask_for(const struct index *x, uint32_t i)
-{
-    if (i >= x->n_young)
-        return;
-    const uint32_t *pairs = x->young[i].pairs;
-    PREFETCH(pairs);
-    PREFETCH(pairs + MIN(x->young[i].n, 16) - 1);
-}
-
-/* Posts the first `n` in the order of ids. */
-static int settle(struct index *x, uint32_t n)
-{
-    sort_young(x);
-    uint32_t done = 0;
-    int rc = 0;
-    for (; done < n; done++) {
-        ask_for(x, done + SETTLE_AHEAD);
-        rc = post_stream(x, &x->young[done]);
-        if (rc != 0)
-            break;
-    }
-    x->n_young -= done;
-    memmove(x->young, x->young + done, x->n_young * sizeof *x->young);
+    struct open_runs *o = &x->open;
+    uint32_t n = o->end - o->first[i];
+    int rc = n ? pair_post(index_pair_at(x, o->pairs[i]), o->first[i], n) : 0;
+    if (rc == 0)
+        o->first[i] = o->end;
     return rc;
 }
 
 int index_settle_locked(struct index *x)
 {
-    return settle(x, x->n_young);
-}
-
-int index_settle_oldest(struct index *x)
-{
-    return settle(x, x->n_young / 4 * 3);
+    struct open_runs *o = &x->open;
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < o->n; i++)
+        rc = end_run(x, i);
+    if (rc == 0 && o->end > o->all)
+        rc = stream_ids_add(&x->streams, o->all, o->end - o->all);
+    if (rc == 0)
+        o->all = o->end;
+    return rc;
 }
 
 int index_settle(struct index *x)
 {
     rwlock_take_read(&x->lock);
-    bool young = x->n_young > 0;
+    bool settled = index_is_settled(x);
     rwlock_give(&x->lock);
-    if (!young)
+    if (settled)
         return 0;
     rwlock_take_write(&x->lock);
     int rc = index_settle_locked(x);
     rwlock_give(&x->lock);
     return rc;
+}
+
+bool index_is_open(const struct index *x, uint32_t pair)
+{
+    for (uint32_t i = 0; i < x->open.n; i++)
+        if (x->open.pairs[i] == pair && x->open.first[i] < x->open.end)
+            return true;
+    return false;
+}
+
+/* Ends the runs of pairs that the stream with the number `end` does not have, and begins its own.
+ */
+static int change_runs(struct index *x, const uint32_t *pairs, uint32_t n)
+{
+    struct open_runs *o = &x->open;
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < MAX(n, o->n); i++) {
+        if (i < n && i < o->n && o->pairs[i] == pairs[i])
+            continue;
+        rc = i < o->n ? end_run(x, i) : 0;
+        if (rc == 0 && i < n) {
+            o->pairs[i] = pairs[i];
+            o->first[i] = o->end;
+            o->n = MAX(o->n, i + 1);
+        }
+    }
+    return rc;
+}
+
+/* Of the labels that have no run. */
+static int post_others(struct index *x, uint32_t id, const uint32_t *pairs, uint32_t n)
+{
+    for (uint32_t i = OPEN_RUNS; i < n; i++) {
+        int rc = pair_post(index_pair_at(x, pairs[i]), id, 1);
+        while (rc != 0 && i-- > OPEN_RUNS)
+            pair_unpost(index_pair_at(x, pairs[i]), id);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+int index_post(struct index *x, uint32_t id, const uint32_t *pairs, uint32_t n)
+{
+    struct open_runs *o = &x->open;
+    uint32_t n_runs = MIN(n, (uint32_t)OPEN_RUNS);
+    if (id != o->end) {
+        int rc = index_settle_locked(x);
+        if (rc != 0)
+            return rc;
+        *o = (struct open_runs){.all = id, .end = id};
+    }
+    int rc = change_runs(x, pairs, n_runs);
+    if (rc == 0)
+        rc = post_others(x, id, pairs, n);
+    if (rc != 0)
+        return rc;
+    o->n = n_runs;
+    o->end++;
+    return 0;
 }
 
 /* --- a name's streams ------------------------------------------------------------------------- */
@@ -215,7 +204,7 @@ static int add_each(struct stream_ids **ids, const roaring_bitmap_t *all)
     roaring_uint32_iterator_t at;
     roaring_init_iterator(all, &at);
     for (; rc == 0 && at.has_value; roaring_advance_uint32_iterator(&at))
-        rc = stream_ids_add(ids, at.current_value);
+        rc = stream_ids_add(ids, at.current_value, 1);
     return rc;
 }
 

@@ -24,7 +24,7 @@ static int take_name(struct index *x, struct str text, const struct index_name *
 {
     rwlock_take_read(&x->lock);
     *out = index_find_name(x, text);
-    if (!*out || ((*out)->with_streams && x->n_young == 0))
+    if (!*out || ((*out)->with_streams && index_is_settled(x)))
         return 0;
     rwlock_give(&x->lock);
     rwlock_take_write(&x->lock); // names are removed only under the evict lock

@@ -19,6 +19,7 @@ struct replay {
     struct buf seal;
     struct arena arena;
     int64_t min_ms;
+    struct stream_like like; /* the last that this record defined */
     struct day_range days; /* of the rows of this segment; of those before it, until it has some */
     bool in_segment;       /* `days` are of this segment */
     uint64_t rows, orphans, rejected, segments, damaged_segments;
@@ -54,11 +55,12 @@ static int on_stream(void *arg, uint32_t id, const struct labels *labels)
     struct stream_shard *shard = streams_shard(&r->store->streams, hash);
     struct stream *st = NULL;
     lock_take(&shard->lock);
-    rc = streams_intern(&r->store->streams, labels, hash, &st, NULL);
+    rc = streams_intern(&r->store->streams, labels, hash, &r->like, &st, NULL);
     lock_give(&shard->lock);
     if (rc == ERR_NOMEM)
         return rc;
     r->rejected += rc != 0;
+    r->like = (struct stream_like){st, *labels};
     r->streams[id] = st;
     return 0;
 }
@@ -88,7 +90,7 @@ static int on_row(void *arg, uint32_t id, const struct sample *sample)
         return 0;
     r->rows++;
     note_day(r, day_of(sample->t_unix_ms));
-    struct stream_shard *shard = streams_shard(&r->store->streams, st->id);
+    struct stream_shard *shard = streams_shard(&r->store->streams, st->hash);
     lock_take(&shard->lock);
     int rc = apply_rows(&r->to_heads, st, sample, 1, r->err);
     lock_give(&shard->lock);
@@ -121,6 +123,7 @@ static int on_record(void *arg, struct str payload)
     if (atomic_get_relaxed(&r->store->cancelled))
         return ERR_CANCELLED;
     arena_reset(&r->arena);
+    r->like = (struct stream_like){0}; // its labels were there
     return wal_read_record(payload, &r->arena, &visitor);
 }
 

@@ -6,7 +6,7 @@
 #include "base/compiler.h"
 #include "base/err.h"
 
-enum { YOUNG_FIRST = 4, YOUNG_MAX = 128 };
+enum { YOUNG_FIRST = 4, YOUNG_MAX = 128, LONG_RUN = 64 };
 
 static int fold(struct stream_ids *s)
 {
@@ -19,24 +19,57 @@ static int fold(struct stream_ids *s)
     return 0;
 }
 
-static int grow(struct stream_ids **ids)
+static int grow(struct stream_ids **ids, uint32_t n)
 {
     struct stream_ids *old = *ids;
-    uint16_t cap = old ? (uint16_t)(old->cap * 2) : YOUNG_FIRST;
+    uint32_t cap = old ? old->cap : YOUNG_FIRST / 2;
+    do
+        cap *= 2;
+    while (cap < n);
     struct stream_ids *s = realloc(old, sizeof *s + cap * sizeof s->young[0]);
     if (!s)
         return ERR_NOMEM;
     if (!old)
         *s = (struct stream_ids){0};
-    s->cap = cap;
+    s->cap = (uint16_t)cap;
     *ids = s;
     return 0;
 }
 
-int stream_ids_make_room(struct stream_ids **ids)
+/* Room for n more young ones. */
+static int make_room(struct stream_ids **ids, uint32_t n)
 {
     struct stream_ids *s = *ids;
-    return s && s->cap == YOUNG_MAX ? fold(s) : grow(ids);
+    if (LIKELY(s && s->n_young + n <= s->cap))
+        return 0;
+    uint32_t needed = s ? s->n_young + n : n;
+    return needed > YOUNG_MAX ? fold(s) : grow(ids, needed);
+}
+
+static int add_run(struct stream_ids **ids, uint32_t first, uint32_t n)
+{
+    int rc = *ids ? 0 : grow(ids, 0);
+    if (rc == 0)
+        rc = fold(*ids);
+    if (rc != 0)
+        return rc;
+    roaring_bitmap_add_range_closed((*ids)->old, first, first + n - 1);
+    (*ids)->n += n;
+    return 0;
+}
+
+int stream_ids_add(struct stream_ids **ids, uint32_t first, uint32_t n)
+{
+    if (n > LONG_RUN)
+        return add_run(ids, first, n);
+    int rc = make_room(ids, n);
+    if (rc != 0)
+        return rc;
+    struct stream_ids *s = *ids;
+    for (uint32_t i = 0; i < n; i++)
+        s->young[s->n_young++] = first + i;
+    s->n += n;
+    return 0;
 }
 
 void stream_ids_free(struct stream_ids *ids)

@@ -1,8 +1,8 @@
-/* The ids of the streams that have a label pair, or a label: a set that grows by one at a time.
+/* The ids of the streams that have a label pair, or a label: a set that grows by a few at a time.
  *
  * The youngest ids stand in an array of the set's own and go into a Roaring bitmap by 128, which
- * looks for their place once. A set of up to 128 ids, as most are, has no bitmap at all and takes a
- * fifth of the memory. Ids that come in rising order are cheapest.
+ * looks for their place once; long runs go there at once. A set of up to 128 ids, as most are, has
+ * no bitmap at all and takes a fifth of the memory. Ids that come in rising order are cheapest.
  *
  * {NULL} is the empty set, and no set of nothing takes memory. An id is added once. Who calls sees
  * to it that nobody changes the set meanwhile. */
@@ -24,23 +24,9 @@ struct stream_ids {
     uint32_t young[];
 };
 
-/* For stream_ids_add: room for one more. */
-int stream_ids_make_room(struct stream_ids **ids);
-
-/* `ids` may move. ERR_NOMEM: nothing has changed. */
-static inline int stream_ids_add(struct stream_ids **ids, uint32_t id)
-{
-    struct stream_ids *s = *ids;
-    if (UNLIKELY(!s || s->n_young == s->cap)) {
-        int rc = stream_ids_make_room(ids);
-        if (rc != 0)
-            return rc;
-        s = *ids;
-    }
-    s->young[s->n_young++] = id;
-    s->n++;
-    return 0;
-}
+/* Adds [first, first + n), of which none is in it. `ids` may move. ERR_NOMEM: nothing has changed.
+ */
+int stream_ids_add(struct stream_ids **ids, uint32_t first, uint32_t n);
 
 /* Removes an id that is in it; an emptied set is freed. */
 void stream_ids_remove(struct stream_ids **ids, uint32_t id);

@@ -31,11 +31,6 @@ static uint32_t units_of(size_t n_labels)
     return (uint32_t)((bytes + STREAM_UNIT - 1) / STREAM_UNIT);
 }
 
-static uint32_t shard_of(uint32_t reference)
-{
-    return reference >> STREAM_PLACE_BITS & (STREAM_SHARDS - 1);
-}
-
 static uint32_t chunk_reference(uint32_t shard, uint32_t number)
 {
     return (number << STREAM_SHARD_BITS | shard) << STREAM_PLACE_BITS;
@@ -117,7 +112,7 @@ uint32_t stream_memory_take(struct stream_memory *m, uint32_t shard, size_t n)
 void stream_memory_give(struct stream_memory *m, uint32_t reference)
 {
     uint32_t units = units_of(stream_at(m, reference)->n);
-    uint32_t *first = &m->pools[shard_of(reference)].free[units];
+    uint32_t *first = &m->pools[stream_memory_shard(reference)].free[units];
     room_at(m, reference)->next = *first;
     *first = reference;
     (*chunk_of(m, reference))->n_streams--;

@@ -51,6 +51,11 @@ static inline struct stream *stream_at(const struct stream_memory *m, uint32_t r
     return (struct stream *)(void *)(chunk + (size_t)place * STREAM_UNIT);
 }
 
+static inline uint32_t stream_memory_shard(uint32_t reference)
+{
+    return reference >> STREAM_PLACE_BITS & (STREAM_SHARDS - 1);
+}
+
 /* Room for a stream with `n` labels, as it was left; 0: there is no memory. */
 uint32_t stream_memory_take(struct stream_memory *m, uint32_t shard, size_t n);
 

@@ -6,7 +6,7 @@
 #include "base/atomic.h"
 #include "base/compiler.h"
 
-enum { SLOTS_START = 64, PLACE_LOGARITHM = 31, NUMBER_BLOCK = 128 };
+enum { SLOTS_START = 64, PLACE_LOGARITHM = 31 };
 
 static void set_slots(struct stream_shard *shard, struct stream_slot *slots, uint32_t n)
 {
@@ -44,13 +44,11 @@ void streams_done(struct streams *s)
 {
     for (size_t i = 0; i < STREAM_SHARDS; i++) {
         struct stream_shard *shard = &s->shards[i];
-        for (size_t k = 0; k < DIRECTORY_CHUNKS; k++)
-            free(shard->directory.chunks[k]);
         free(shard->slots);
-        free(shard->free);
         lock_done(&shard->lock);
     }
     stream_memory_done(&s->memory);
+    stream_directory_done(&s->directory);
     free(s->recall.slots);
     rwlock_done(&s->recall.lock);
     if (s->index.chunks)
@@ -110,12 +108,23 @@ struct stream *streams_get(struct streams *s, const struct labels *labels, uint6
     return NULL;
 }
 
-struct stream *streams_by_id(struct streams *s, uint32_t id)
+struct stream *streams_by_id(const struct streams *s, uint32_t id)
 {
-    const struct stream_shard *shard = streams_shard(s, id);
-    uint32_t local = id / STREAM_SHARDS;
-    uint32_t reference = local < shard->n ? *directory_entry(&shard->directory, local) : 0;
+    uint32_t reference = stream_directory_get(&s->directory, id);
     return reference ? stream_at(&s->memory, reference) : NULL;
+}
+
+struct stream *streams_hold(struct streams *s, uint32_t id)
+{
+    uint32_t reference = stream_directory_get(&s->directory, id);
+    if (!reference)
+        return NULL;
+    struct stream_shard *shard = &s->shards[stream_memory_shard(reference)];
+    lock_take(&shard->lock);
+    if (stream_directory_get(&s->directory, id) == reference)
+        return stream_at(&s->memory, reference);
+    lock_give(&shard->lock); // it was removed meanwhile
+    return NULL;
 }
 
 void streams_labels(const struct streams *s, const struct stream *st, struct label *out)
@@ -168,79 +177,54 @@ static int grow_slots(struct stream_shard *shard)
     return 0;
 }
 
-static int grow_directory(struct stream_shard *shard)
+static bool is_same_text(struct str a, struct str b)
 {
-    struct stream_directory *d = &shard->directory;
-    uint32_t more = d->cap + DIRECTORY_FIRST; // chunks: 64, 128, 256 …
-    unsigned chunk = 31 - (unsigned)__builtin_clz(more / DIRECTORY_FIRST);
-    if (NEVER(chunk >= DIRECTORY_CHUNKS))
-        return ERR_NOMEM;
-    uint32_t *numbers = realloc(shard->free, ((size_t)d->cap + more) * sizeof *numbers);
-    if (!numbers)
-        return ERR_NOMEM;
-    shard->free = numbers;
-    d->chunks[chunk] = calloc(more, sizeof *d->chunks[chunk]);
-    if (!d->chunks[chunk])
-        return ERR_NOMEM;
-    d->cap += more;
-    return 0;
+    return a.p == b.p && a.n == b.n;
 }
 
-/* The local number that the next stream gets. A shard that is far behind the others, as only those
- * can be who choose their labels for it, goes on alone. */
-static uint32_t next_number(struct streams *s, const struct stream_shard *shard)
+static struct index_like like_of(const struct labels *labels, const struct stream_like *like)
 {
-    if (shard->n_free)
-        return shard->free[shard->n_free - 1];
-    uint32_t block = atomic_get_relaxed(&s->block);
-    return block > shard->n && block - shard->n < NUMBER_BLOCK / 2 ? block : shard->n;
-}
-
-/* Another shard may be there at the same time: it begins the same block, or the next. */
-static void take_number(struct streams *s, struct stream_shard *shard, uint32_t local)
-{
-    if (shard->n_free) {
-        shard->n_free--;
-        return;
+    uint64_t same = 0;
+    if (!like->stream)
+        return (struct index_like){0};
+    for (size_t i = 0; i < MIN(MIN(labels->n, like->labels.n), (size_t)64); i++) {
+        const struct label *a = &labels->v[i], *b = &like->labels.v[i];
+        same |= (uint64_t)(is_same_text(a->name, b->name) && is_same_text(a->value, b->value)) << i;
     }
-    shard->n = local + 1;
-    if (local % NUMBER_BLOCK == 0 && local > atomic_get_relaxed(&s->block))
-        atomic_set_relaxed(&s->block, local);
+    return (struct index_like){like->stream->pairs, same};
 }
 
-/* Makes sure that a number can be given out and, later, given back without allocating. */
-static int reserve_number(struct stream_shard *shard, uint32_t local)
+/* Gives the stream its number and pairs, under the index's lock. */
+static int enter(struct streams *s, struct stream *st, uint32_t reference,
+                 const struct labels *labels, struct index_like like)
 {
-    if (shard->used + 1 > shard->n_slots / 4 * 3 && grow_slots(shard) != 0)
-        return ERR_NOMEM;
-    int rc = 0;
-    while (rc == 0 && local >= shard->directory.cap)
-        rc = grow_directory(shard);
+    int rc = stream_directory_take(&s->directory, &st->id);
+    if (rc != 0)
+        return rc;
+    rc = index_add(&s->index, labels, st->id, like, st->pairs);
+    if (rc == 0)
+        stream_directory_set(&s->directory, st->id, reference);
+    else
+        stream_directory_give(&s->directory, st->id);
     return rc;
 }
 
-/* A stream that the index has. */
-static int stream_new(struct streams *s, const struct labels *labels, uint64_t hash, uint32_t id,
-                      uint32_t *out)
+static int stream_new(struct streams *s, const struct labels *labels, uint64_t hash,
+                      const struct stream_like *like, uint32_t reference)
 {
-    uint32_t reference = stream_memory_take(&s->memory, id % STREAM_SHARDS, labels->n);
-    if (!reference)
-        return ERR_NOMEM;
     struct stream *st = stream_at(&s->memory, reference);
+    struct index_like same = like_of(labels, like);
     memset(st, 0, sizeof *st);
     st->hash = hash;
-    st->id = id;
     st->n = (uint32_t)labels->n;
-    int rc = index_add(&s->index, labels, id, st->pairs);
-    if (rc == 0)
-        *out = reference;
-    else
-        stream_memory_give(&s->memory, reference);
+    rwlock_take_write(&s->index.lock);
+    int rc = enter(s, st, reference, labels, same);
+    rwlock_give(&s->index.lock);
     return rc;
 }
 
 int streams_intern(struct streams *s, const struct labels *labels, uint64_t hash,
-                   struct stream **out, struct err *err)
+                   const struct stream_like *like, struct stream **out, struct err *err)
 {
     struct stream *st = streams_get(s, labels, hash);
     if (st) {
@@ -248,24 +232,23 @@ int streams_intern(struct streams *s, const struct labels *labels, uint64_t hash
         return 0;
     }
     int rc = streams_check(labels, err);
-    return rc ? rc : streams_add(s, labels, hash, out, err);
+    return rc ? rc : streams_add(s, labels, hash, like, out, err);
 }
 
-int streams_add(struct streams *s, const struct labels *labels, uint64_t hash, struct stream **out,
-                struct err *err)
+int streams_add(struct streams *s, const struct labels *labels, uint64_t hash,
+                const struct stream_like *like, struct stream **out, struct err *err)
 {
     struct stream_shard *shard = streams_shard(s, hash);
-    uint32_t local = next_number(s, shard);
-    if (reserve_number(shard, local) != 0)
+    uint32_t reference = 0;
+    if (shard->used + 1 <= shard->n_slots / 4 * 3 || grow_slots(shard) == 0)
+        reference = stream_memory_take(&s->memory, stream_shard_of(hash), labels->n);
+    if (!reference)
         return err_set(err, ERR_NOMEM, "out of memory for a new series");
-    uint32_t id = local * STREAM_SHARDS + (uint32_t)(hash % STREAM_SHARDS);
-    uint32_t reference;
-    int rc = stream_new(s, labels, hash, id, &reference);
-    if (rc != 0)
+    int rc = stream_new(s, labels, hash, like, reference);
+    if (rc != 0) {
+        stream_memory_give(&s->memory, reference);
         return err_set(err, rc, "no room for a new series");
-
-    take_number(s, shard, local);
-    *directory_entry(&shard->directory, local) = reference;
+    }
     shard->used++;
     put_slot(shard, (struct stream_slot){tag_of(hash), reference});
     atomic_add_relaxed(&s->count, 1);
@@ -291,17 +274,23 @@ static void free_slot(struct stream_shard *shard, struct stream_slot slot)
     shard->slots[gap] = (struct stream_slot){0};
 }
 
-static void evict(struct streams *s, struct stream_shard *shard, uint32_t local)
+static void give_number(struct streams *s, uint32_t id)
 {
-    uint32_t *entry = directory_entry(&shard->directory, local), reference = *entry;
-    struct stream *st = stream_at(&s->memory, reference);
+    rwlock_take_write(&s->index.lock);
+    stream_directory_set(&s->directory, id, 0);
+    stream_directory_give(&s->directory, id);
+    rwlock_give(&s->index.lock);
+}
+
+static void evict(struct streams *s, struct stream_shard *shard, struct stream_slot slot)
+{
+    struct stream *st = stream_at(&s->memory, slot.stream);
     streams_forget(s, st);
     index_remove(&s->index, st->id, st->pairs, st->n);
-    free_slot(shard, (struct stream_slot){tag_of(st->hash), reference});
-    *entry = 0;
-    shard->free[shard->n_free++] = local;
+    free_slot(shard, slot);
+    give_number(s, st->id);
     shard->used--;
-    stream_memory_give(&s->memory, reference);
+    stream_memory_give(&s->memory, slot.stream);
     atomic_sub_relaxed(&s->count, 1);
     atomic_add_relaxed(&s->evictions, 1);
 }
@@ -316,18 +305,24 @@ static bool is_in_set(const struct stream *st, const void *ids)
     return roaring_bitmap_contains(ids, st->id);
 }
 
-/* Removes the streams without rows for which `which` says so. */
+/* Removes the streams without rows for which `which` says so. From a free slot downwards: who takes
+ * one out moves others that came after it, which were looked at already. */
 static size_t evict_each(struct streams *s, size_t number,
                          bool (*which)(const struct stream *st, const void *arg), const void *arg)
 {
     struct stream_shard *shard = &s->shards[number];
-    size_t count = 0;
+    uint32_t count = 0, from = 0;
+    if (index_settle(&s->index) != 0)
+        return 0; // out of memory: after the next flush
     lock_take(&shard->lock);
-    for (uint32_t i = shard->n; i-- > 0;) { // freed numbers are taken from the end: rising again
-        uint32_t reference = *directory_entry(&shard->directory, i);
-        const struct stream *st = reference ? stream_at(&s->memory, reference) : NULL;
+    uint32_t mask = shard->n_slots - 1;
+    while (shard->slots[from].stream)
+        from++;
+    for (uint32_t i = (from - 1) & mask; i != from; i = (i - 1) & mask) {
+        struct stream_slot slot = shard->slots[i];
+        const struct stream *st = slot.stream ? stream_at(&s->memory, slot.stream) : NULL;
         if (st && !st->rows && which(st, arg)) {
-            evict(s, shard, i);
+            evict(s, shard, slot);
             count++;
         }
     }

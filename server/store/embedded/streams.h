@@ -1,16 +1,12 @@
 /* The registry of streams that are active: those with rows in a head, or seen lately.
  *
  *   labels hash ─► shard (its low bits) ─► slots: open addressing, a part of the hash ─┐
- *   id ─────────► shard (its low bits) ─► directory[local] ──────────────────────────┤
+ *   id ─────────► directory[id] ──────────────────────────────────────────────────────┤
  *   labels as sent ─► recall: open addressing, a part of a hash of them ─────────────┤
  *                                                    struct stream { pairs… , rows } ◄┘
  *
- * A stream's id is local * STREAM_SHARDS + shard: nearly dense, and the shard is known from the id.
- * Labels are pair numbers of the index, so a stream costs four bytes a label and shares all text.
- *
- * Ids should rise, for the postings are made in their order. Shards do not fill at the same pace,
- * so when the first has used up a block of local numbers the others leave out what they have left
- * of it: a sixth of the numbers.
+ * A stream's id rises with its age (stream_directory.h). Labels are pair numbers of the index, so a
+ * stream costs four bytes a label and shares all text.
  *
  * Who sends a series sends its labels in the same bytes again and again. A stream remembers the
  * hash of those it was sent with last, and streams_recall finds it by them: nothing is parsed,
@@ -31,6 +27,7 @@
 #include "base/lock.h"
 #include "model/labels.h"
 #include "store/embedded/index.h"
+#include "store/embedded/stream_directory.h"
 #include "store/embedded/stream_memory.h"
 
 struct head_series;
@@ -53,23 +50,12 @@ struct stream_slot {
     uint32_t stream; /* a reference (stream_memory.h); 0: free */
 };
 
-/* References by local number, 0: free. Chunk c has 64 << c entries and never moves, so who knows
- * that a stream is there finds it without the shard's lock. */
-enum { DIRECTORY_FIRST = 64, DIRECTORY_CHUNKS = 24 };
-
-struct stream_directory {
-    uint32_t *chunks[DIRECTORY_CHUNKS];
-    uint32_t cap;
-};
-
 struct stream_shard {
     struct lock lock;
     struct stream_slot *slots;
     atomic_uintptr_t
         place; /* of the slots, and the logarithm of their number: for streams_ask_for */
-    struct stream_directory directory;
-    uint32_t *free;                    /* local numbers to use again; room for directory.cap */
-    uint32_t n_slots, n, used, n_free; /* n: local numbers handed out ever */
+    uint32_t n_slots, used;
 };
 
 /* Streams by the hash of their labels as sent: open addressing. */
@@ -83,8 +69,8 @@ struct streams {
     struct index index;
     struct stream_shard shards[STREAM_SHARDS];
     struct stream_memory memory;
+    struct stream_directory directory;
     struct stream_recall recall;
-    atomic_uint block;     /* the first local number of the youngest block of any shard */
     atomic_uint evictions; /* so far: what was recalled before the last one may be gone */
     atomic_uint count;
     atomic_uint max; /* looked at by guard.c */
@@ -93,9 +79,15 @@ struct streams {
 int streams_init(struct streams *s, size_t max);
 void streams_done(struct streams *s);
 
-static inline struct stream_shard *streams_shard(struct streams *s, uint64_t hash_or_id)
+/* The number of the shard of the streams with this hash of their labels. */
+static inline uint32_t stream_shard_of(uint64_t hash)
 {
-    return &s->shards[hash_or_id % STREAM_SHARDS];
+    return (uint32_t)(hash % STREAM_SHARDS);
+}
+
+static inline struct stream_shard *streams_shard(struct streams *s, uint64_t hash)
+{
+    return &s->shards[stream_shard_of(hash)];
 }
 
 /* Asks for the memory that streams_get will look at first. No lock. */
@@ -104,30 +96,33 @@ void streams_ask_for(struct streams *s, uint64_t hash);
 /* The stream with these labels, or NULL. The shard's lock must be held. */
 struct stream *streams_get(struct streams *s, const struct labels *labels, uint64_t hash);
 
-/* The same, made when missing, whatever limits there are (guard.h). ERR_INVALID: labels are not
- * canonical (message says how); ERR_TOO_BIG: more pairs than the index can number; ERR_NOMEM. The
- * shard's lock must be held. */
+/* A stream whose labels a new one may share, with these labels as somebody has them: where both
+ * have the same label at the same place, with its text at the same address, nothing is compared. */
+struct stream_like {
+    const struct stream *stream; /* NULL: none */
+    struct labels labels;
+};
+
+/* As streams_get, and made when missing, whatever limits there are (guard.h). ERR_INVALID: labels
+ * are not canonical (message says how); ERR_TOO_BIG: more pairs than the index can number;
+ * ERR_NOMEM. The shard's lock must be held. */
 int streams_intern(struct streams *s, const struct labels *labels, uint64_t hash,
-                   struct stream **out, struct err *err);
+                   const struct stream_like *like, struct stream **out, struct err *err);
 
 /* ERR_INVALID when labels are such that no stream can have them. */
 int streams_check(const struct labels *labels, struct err *err);
 
 /* Makes the stream that streams_get did not find, under the same hold of the lock, of labels that
- * passed streams_check. ERR_NOMEM, ERR_TOO_BIG as above. */
-int streams_add(struct streams *s, const struct labels *labels, uint64_t hash, struct stream **out,
-                struct err *err);
+ * passed streams_check. The one it is `like` stays during the call, and so does the text of both.
+ * ERR_NOMEM, ERR_TOO_BIG as above. */
+int streams_add(struct streams *s, const struct labels *labels, uint64_t hash,
+                const struct stream_like *like, struct stream **out, struct err *err);
 
-/* By id, or NULL. The shard's lock must be held. */
-struct stream *streams_by_id(struct streams *s, uint32_t id);
+/* By id, or NULL. Who calls knows that it is there, or that none is removed meanwhile. */
+struct stream *streams_by_id(const struct streams *s, uint32_t id);
 
-/* The directory's entry for a number below its cap. */
-static inline uint32_t *directory_entry(const struct stream_directory *d, uint32_t local)
-{
-    uint32_t above = local / DIRECTORY_FIRST + 1;
-    unsigned chunk = 31 - (unsigned)__builtin_clz(above);
-    return &d->chunks[chunk][local - DIRECTORY_FIRST * ((1u << chunk) - 1)];
-}
+/* The same with the lock of its shard, which is taken unless the answer is NULL. */
+struct stream *streams_hold(struct streams *s, uint32_t id);
 
 /* The streams that were sent with labels of these hashes, NULL where there is none. The answer
  * holds while s->evictions, read before, stays the same, which it does under the gate. */

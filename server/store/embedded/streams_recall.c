@@ -26,11 +26,6 @@ static struct stream *stream_of(const struct streams *s, struct stream_slot slot
     return slot.stream ? stream_at(&s->memory, slot.stream) : NULL;
 }
 
-static uint32_t reference_of(struct streams *s, const struct stream *st)
-{
-    return *directory_entry(&streams_shard(s, st->id)->directory, st->id / STREAM_SHARDS);
-}
-
 /* --- finding ---------------------------------------------------------------------------------- */
 
 /* The slot of the stream, or the free one where it would be. */
@@ -155,7 +150,8 @@ static void remember(struct streams *s, struct stream *st, struct hash128 sent)
     if (!make_room(&s->recall))
         return; // it is only slower
     st->sent = sent;
-    put_slot(&s->recall, (struct stream_slot){tag_of(sent), reference_of(s, st)});
+    put_slot(&s->recall,
+             (struct stream_slot){tag_of(sent), stream_directory_get(&s->directory, st->id)});
     s->recall.used++;
 }
 

@@ -73,6 +73,18 @@ static void test_order_is_by_pairs_then_by_count(void **state)
     assert_false(labels_eq(&la, &la2));
 }
 
+static uint32_t below(uint64_t *random, uint32_t limit)
+{
+    *random = *random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)(*random >> 33) % limit;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
 static void test_hash_tells_where_names_end(void **state)
 {
     (void)state;
@@ -82,13 +94,74 @@ static void test_hash_tells_where_names_end(void **state)
     assert_true(labels_hash(&lx) != labels_hash(&ly));
 }
 
-/* The hash may stand in files, so its value must never change. */
-static void test_hash_is_stable_for_ever(void **state)
+/* Texts of up to 20 bytes: each way of reading one. Two sets that differ in one bit have two
+ * hashes. */
+static void test_hash_depends_on_each_bit_of_names_and_values(void **state)
 {
     (void)state;
-    struct label v[] = {{STR("__name__"), STR("up")}, {STR("job"), STR("node")}};
-    struct labels l = {v, 2};
-    assert_true(labels_hash(&l) == UINT64_C(0xaeea19f6e4fe7858));
+    for (size_t n = 1; n <= 20; n++)
+        for (size_t bit = 0; bit < 2 * n * 8; bit++) {
+            char text[40] = "abcdefghijklmnopqrstuvwxyz0123456789ABC";
+            struct label v[] = {{STR("__name__"), STR("up")}, {{text, n}, {text + n, n}}};
+            struct labels l = {v, 2};
+            uint64_t before = labels_hash(&l);
+            text[bit / 8] ^= (char)(1 << bit % 8);
+            assert_true(labels_hash(&l) != before);
+        }
+}
+
+static void test_hash_tells_which_value_is_whose(void **state)
+{
+    (void)state;
+    struct label x[] = {{STR("a"), STR("1")}, {STR("b"), STR("2")}};
+    struct label y[] = {{STR("a"), STR("2")}, {STR("b"), STR("1")}};
+    struct label z[] = {{STR("1"), STR("a")}, {STR("2"), STR("b")}};
+    struct labels lx = {x, 2}, ly = {y, 2}, lz = {z, 2};
+    assert_true(labels_hash(&lx) != labels_hash(&ly));
+    assert_true(labels_hash(&lx) != labels_hash(&lz));
+}
+
+static void test_hash_of_many_like_sets_are_all_different(void **state)
+{
+    (void)state;
+    enum { SETS = 100000 };
+    uint64_t *v = malloc(SETS * sizeof *v);
+    assert_non_null(v);
+    for (uint32_t i = 0; i < SETS; i++) {
+        char le[16], pod[16];
+        (void)snprintf(le, sizeof le, "%u", i % 300);
+        (void)snprintf(pod, sizeof pod, "api-%u", i / 300);
+        struct label l[] = {{STR("le"), str_c(le)}, {STR("pod"), str_c(pod)}};
+        const struct labels set = {l, 2};
+        v[i] = labels_hash(&set);
+    }
+    qsort(v, SETS, sizeof *v, by_number);
+    for (uint32_t i = 1; i < SETS; i++)
+        assert_true(v[i - 1] != v[i]);
+    free(v);
+}
+
+/* Sets as they follow each other: labels of the set before, at the same place or another, and new
+ * ones; longer than what is remembered, too. */
+static void test_hash_like_another_is_that_of_the_set_alone(void **state)
+{
+    (void)state;
+    enum { SETS = 300, MOST = LABEL_HASHES + 20 };
+    static struct label sets[SETS][MOST];
+    static char texts[SETS][8];
+    struct label_hashes before = {0};
+    uint64_t random = 1;
+    for (size_t s = 0; s < SETS; s++) {
+        struct labels l = {sets[s], below(&random, MOST)};
+        (void)snprintf(texts[s], sizeof texts[s], "t%zu", s);
+        for (size_t i = 0; i < l.n; i++) {
+            size_t from = s ? (i + below(&random, 8) / 7) % MOST : 0;
+            sets[s][i] = s && below(&random, 4)
+                             ? sets[s - 1][from]
+                             : (struct label){str_c(texts[s]), str_c(texts[s] + i % 2)};
+        }
+        assert_true(labels_hash_like(&l, &before) == labels_hash(&l));
+    }
 }
 
 static void test_hash_of_long_sets_depends_on_the_text_alone(void **state)
@@ -185,7 +258,10 @@ int main(void)
         cmocka_unit_test(test_canonicalise_refuses_a_duplicate_with_an_empty_value),
         cmocka_unit_test(test_order_is_by_pairs_then_by_count),
         cmocka_unit_test(test_hash_tells_where_names_end),
-        cmocka_unit_test(test_hash_is_stable_for_ever),
+        cmocka_unit_test(test_hash_depends_on_each_bit_of_names_and_values),
+        cmocka_unit_test(test_hash_tells_which_value_is_whose),
+        cmocka_unit_test(test_hash_of_many_like_sets_are_all_different),
+        cmocka_unit_test(test_hash_like_another_is_that_of_the_set_alone),
         cmocka_unit_test(test_hash_of_long_sets_depends_on_the_text_alone),
         cmocka_unit_test(test_copies_do_not_share_text),
         cmocka_unit_test(test_format_is_what_promql_reads),

@@ -60,13 +60,14 @@ static void add(struct naive *n, uint32_t id)
 {
     struct label room[NAMES];
     const struct labels labels = labels_of(n, id, room);
-    assert_int_equal(index_add(&n->index, &labels, id, n->pairs[id]), 0);
+    assert_int_equal(index_add(&n->index, &labels, id, (struct index_like){0}, n->pairs[id]), 0);
     n->there[id] = true;
 }
 
 static void drop(struct naive *n, uint32_t id)
 {
     struct label room[NAMES];
+    assert_int_equal(index_settle(&n->index), 0);
     index_remove(&n->index, id, n->pairs[id], labels_of(n, id, room).n);
     n->there[id] = false;
 }
