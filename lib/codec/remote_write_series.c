@@ -241,22 +241,6 @@ static void reject(struct remote_write_decoder *d, enum remote_write_reject why,
     buf_done(&series);
 }
 
-/* Sorted, unique, without empty texts, and the name there: what nearly all series are. Names that
- * follow each other in `before`, too, are in order. */
-static bool is_canonical(const struct label *v, size_t n, const struct labels *before)
-{
-    bool known = false;
-    for (size_t i = 0; i < n; i++) {
-        bool again = i < before->n && v[i].name.p == before->v[i].name.p;
-        if (v[i].name.n == 0 || v[i].value.n == 0)
-            return false;
-        if (i > 0 && !(known && again) && str_cmp(v[i - 1].name, v[i].name) >= 0)
-            return false;
-        known = again;
-    }
-    return true;
-}
-
 /* What is over a limit, told in `room`, or NULL. */
 static const char *over_limit(const struct remote_write_limits *limits, const struct labels *l,
                               char room[static REASON_MAX])
@@ -295,7 +279,7 @@ static bool series_labels(struct remote_write_decoder *d, struct labels *out)
     char room[REASON_MAX];
     const char *reason = d->bad_text;
     enum remote_write_reject why = REMOTE_WRITE_BAD_LABELS;
-    if (!reason && !is_canonical(v, n, &d->before)) {
+    if (!reason && !labels_are_canonical(&raw)) {
         long kept = labels_canonicalise(v, n, &about);
         if (kept < 0)
             reason = about.n ? "label name given twice: \"" : "empty label name";

@@ -108,12 +108,19 @@ uint64_t labels_hash_like(const struct labels *l, struct label_hashes *before)
     return hash_u64(sum);
 }
 
+/* Of two names that are not empty; mostly the first letter tells. */
+static bool is_before(struct str a, struct str b)
+{
+    unsigned char first = (unsigned char)a.p[0], second = (unsigned char)b.p[0];
+    return first != second ? first < second : str_cmp(a, b) < 0;
+}
+
 bool labels_are_canonical(const struct labels *l)
 {
     for (size_t i = 0; i < l->n; i++) {
         if (l->v[i].name.n == 0 || l->v[i].value.n == 0)
             return false;
-        if (i > 0 && str_cmp(l->v[i - 1].name, l->v[i].name) >= 0)
+        if (i > 0 && !is_before(l->v[i - 1].name, l->v[i].name))
             return false;
     }
     return true;

@@ -60,7 +60,9 @@ static void add(struct naive *n, uint32_t id)
 {
     struct label room[NAMES];
     const struct labels labels = labels_of(n, id, room);
+    rwlock_take_write(&n->index.lock);
     assert_int_equal(index_add(&n->index, &labels, id, (struct index_like){0}, n->pairs[id]), 0);
+    rwlock_give(&n->index.lock);
     n->there[id] = true;
 }
 
