@@ -152,13 +152,16 @@ describe("the API of logs", () => {
   it("a body on which a pattern takes too long spoils no search", async () => {
     const own = await Telltale.start();
     try {
-      await writeLogs(own.api, "long", [{ at: NOW, body: `${"a".repeat(500_000)} 12` }, { at: NOW, body: "job abc 1234567 ended" }]);
+      const bodies = [`${"a".repeat(500_000)} 1234567x`, "job abc 1234567 ended", "one", "two", "three", "four"];
+      await writeLogs(own.api, "long", bodies.map((body) => ({ at: NOW, body })));
       for (const flushed of [false, true]) {
         if (flushed) await own.api.post("/api/v1/admin/telltale/flush", "");
-        const { status, json } = await own.api.get("/api/v1/logs", { where: 'body =~ "[a-z]+[a-z0-9 ]+[0-9]{7}"' });
+        const { status, json } = await own.api.get("/api/v1/logs", { where: 'body =~ "[a-z]+[a-z0-9 ]+[0-9]{7}\\b"' });
         assert.equal(status, 200);
         assert.deepEqual(json.data.logs.map((one) => one.body), ["job abc 1234567 ended"]);
         assert.match(json.warnings[0], /too much time on some values/);
+        const none = await own.api.get("/api/v1/logs", { where: 'body =~ "[a-z]+[a-z0-9 ]+[0-9]{8}"' });
+        assert.deepEqual([none.json.data.logs, none.json.warnings], [[], undefined]); // no body has eight digits
       }
     } finally {
       await own.dispose();
