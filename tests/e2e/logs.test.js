@@ -149,6 +149,28 @@ describe("the API of logs", () => {
     assert.deepEqual(await data("logs/fields", { prefix: "attributes.r" }), ["attributes.retry"]);
   });
 
+  it("patterns find what they find elsewhere, in bodies of which many are equal and in others", async () => {
+    const own = await Telltale.start();
+    try {
+      const repeated = Array.from({ length: 300 }, (_, i) => `job ${i % 100} of shard-${i % 7} took ${i % 50}ms`);
+      const single = Array.from({ length: 300 }, (_, i) => `GET /käse/${i * 7919} ${200 + (i % 5) * 100}`);
+      const patterns = ["[0-9]{5}", "shard-[24] took 1\\\\dms$", "(?i)GET|JOB 7", "k.se/\\\\d+ [45]00", "^job 9\\\\d", "o[fx] +s", "[^ -~]", "\\\\bGET\\\\b.*00$"];
+      for (const [service, bodies] of [["repeated", repeated], ["single", single]]) {
+        await writeLogs(own.api, service, bodies.map((body) => ({ at: NOW, body })));
+      }
+      for (const flushed of [false, true]) {
+        if (flushed) await own.api.post("/api/v1/admin/telltale/flush", "");
+        for (const pattern of patterns) {
+          const { json } = await own.api.get("/api/v1/logs", { where: `body =~ "${pattern}"`, limit: 1000 });
+          const expected = new RegExp(pattern.replace("(?i)", "").replaceAll("\\\\", "\\"), pattern.startsWith("(?i)") ? "ui" : "u");
+          assert.deepEqual(json.data.logs.map((one) => one.body).sort(), [...repeated, ...single].filter((body) => expected.test(body)).sort(), pattern);
+        }
+      }
+    } finally {
+      await own.dispose();
+    }
+  });
+
   it("a body on which a pattern takes too long spoils no search", async () => {
     const own = await Telltale.start();
     try {

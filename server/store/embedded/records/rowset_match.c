@@ -237,12 +237,16 @@ static int match_each(struct rowset *r, const struct predicate *p, const struct 
 static int match_dictionary(struct rowset *r, const struct predicate *p, const struct column *c,
                             uint64_t *out)
 {
-    unsigned char *hits = arena_alloc(r->arena, c->n_texts);
-    if (!hits)
-        return ERR_NOMEM;
+    const uint64_t *may;
+    unsigned char *hits = arena_zalloc(r->arena, c->n_texts);
+    int rc = hits ? rowset_sift(r, p, c, &may) : ERR_NOMEM;
+    if (rc != 0)
+        return rc;
     for (uint32_t i = 0; i < c->n_texts; i++) {
+        if (!is_within(may, i))
+            continue;
         struct any v = column_text_any(c, i, r->arena);
-        int rc = rowset_satisfies(r, p, &v);
+        rc = rowset_satisfies(r, p, &v);
         if (rc < 0)
             return rc;
         hits[i] = (unsigned char)rc;

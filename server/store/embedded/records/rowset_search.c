@@ -81,7 +81,7 @@ static uint32_t count_bits(const uint64_t *bits, size_t words)
 }
 
 /* A sieve that lets half of these through would be in the way of the others. */
-enum { TRIED_FIRST = 256 };
+enum { TRIED_FIRST = 256, SIFTED_MIN = 64 };
 
 /* Sets the bits of the texts from `from` on that are to be looked at one by one. */
 static void sift(const struct predicate *p, const struct column *c, uint32_t from, uint64_t *may)
@@ -94,6 +94,21 @@ static void sift(const struct predicate *p, const struct column *c, uint32_t fro
         set_bits(may, sifted ? n : from, c->n_texts);
     if (!sifted)
         set_bits(may, from, c->n_texts);
+}
+
+int rowset_sift(struct rowset *r, const struct predicate *p, const struct column *c,
+                const uint64_t **out)
+{
+    bool numbers = p->scalars && c->kind == COLUMN_ANY; // which are not there as text
+    *out = NULL;
+    if (p->op != PREDICATE_REGEX || numbers || c->n_texts < SIFTED_MIN)
+        return 0;
+    uint64_t *may = arena_array(r->arena, (c->n_texts + 63) / 64, sizeof *may);
+    if (!may)
+        return ERR_NOMEM;
+    sift(p, c, 0, may);
+    *out = may;
+    return 0;
 }
 
 /* The texts from `from` on: what a sieve lets through is decided one by one. */

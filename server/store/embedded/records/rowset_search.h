@@ -24,6 +24,11 @@ static inline uint32_t row_of(const struct column *c, uint32_t value)
  * answer away; of who deletes it must. */
 int rowset_satisfies(struct rowset *r, const struct predicate *p, const struct any *v);
 
+/* Of a column of texts those that can satisfy `p`, as bits in the arena; *out NULL: any may.
+ * ERR_NOMEM. */
+int rowset_sift(struct rowset *r, const struct predicate *p, const struct column *c,
+                const uint64_t **out);
+
 /* Sets the bits of the rows whose text satisfies `p`, a search or a regex, in a column of texts
  * without dictionary; rows outside `within` (NULL: none are) may be left out. ERR_NOMEM,
  * ERR_TOO_BIG. */
