@@ -1,5 +1,7 @@
 #include "query/promql/equal.h"
 
+#include <math.h>
+
 #include "base/hash.h"
 #include "base/word.h"
 #include "model/matcher.h"
@@ -18,19 +20,26 @@ static uint64_t mix_str(uint64_t h, struct str s)
     return mix(h, hash_str(s));
 }
 
+/* One NaN is as good as another: its sign is not printed. */
+static uint64_t number_bits(double v)
+{
+    return double_bits(isnan(v) ? NAN : v);
+}
+
 static uint64_t mix_at(uint64_t h, const struct at *at)
 {
     return at->kind == AT_NONE ? mix(h, 1) : mix(mix(h, 2), (uint64_t)at->ms);
 }
 
+/* Their order does not matter. */
 uint64_t matchers_hash(const struct selector_node *s)
 {
-    uint64_t h = hash_process_seed();
+    uint64_t sum = hash_process_seed();
     for (size_t i = 0; i < s->n; i++) {
-        h = mix(h, (uint64_t)s->matchers[i].op);
-        h = mix_str(mix_str(h, s->matchers[i].name), s->matchers[i].value);
+        const struct matcher *m = &s->matchers[i];
+        sum += mix_str(mix_str((uint64_t)m->op, m->name), m->value);
     }
-    return h;
+    return sum;
 }
 
 static uint64_t selector_hash(uint64_t h, const struct selector_node *s)
@@ -69,7 +78,7 @@ static uint64_t own_hash(struct node *n)
 {
     uint64_t h = mix(hash_process_seed(), (uint64_t)n->kind);
     switch (n->kind) {
-    case NODE_NUMBER: return mix(h, double_bits(n->number.value));
+    case NODE_NUMBER: return mix(h, number_bits(n->number.value));
     case NODE_STRING: return mix_str(h, n->string.value);
     case NODE_SELECTOR: return selector_hash(h, &n->selector);
     case NODE_MATRIX:
@@ -105,25 +114,49 @@ static bool equal_strs(const struct str *a, size_t n, const struct str *b, size_
 
 static bool equal_at(const struct at *a, const struct at *b)
 {
-    bool pinned = a->kind != AT_NONE;
-    return pinned == (b->kind != AT_NONE) && (!pinned || a->ms == b->ms);
+    return a->kind == b->kind && (a->kind == AT_NONE || a->ms == b->ms);
+}
+
+static bool equal_durations(const struct duration *a, const struct duration *b)
+{
+    return a->ms == b->ms && !a->expr == !b->expr && (!a->expr || node_equal(a->expr, b->expr));
+}
+
+static bool equal_duration_nodes(const struct duration_node *a, const struct duration_node *b)
+{
+    return a->kind == b->kind && a->op == b->op && !a->lhs == !b->lhs && !a->rhs == !b->rhs &&
+           (!a->lhs || node_equal(a->lhs, b->lhs)) && (!a->rhs || node_equal(a->rhs, b->rhs));
+}
+
+static bool equal_matchers(const struct matcher *a, const struct matcher *b)
+{
+    return a->op == b->op && str_eq(a->name, b->name) && str_eq(a->value, b->value);
+}
+
+static bool has_matcher(const struct selector_node *s, const struct matcher *m)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (equal_matchers(&s->matchers[i], m))
+            return true;
+    return false;
 }
 
 bool matchers_equal(const struct selector_node *a, const struct selector_node *b)
 {
-    bool equal = a->n == b->n;
-    for (size_t i = 0; equal && i < a->n; i++) {
-        const struct matcher *m = &a->matchers[i], *k = &b->matchers[i];
-        equal = m->op == k->op && str_eq(m->name, k->name) && str_eq(m->value, k->value);
-    }
+    enum { ANY_ORDER_MAX = 128 }; // beyond it the order must be the same
+    bool equal = a->n == b->n, any_order = a->n <= ANY_ORDER_MAX;
+    for (size_t i = 0; equal && i < a->n; i++)
+        equal = any_order ? has_matcher(b, &a->matchers[i]) && has_matcher(a, &b->matchers[i])
+                          : equal_matchers(&a->matchers[i], &b->matchers[i]);
     return equal;
 }
 
 static bool equal_selectors(const struct selector_node *a, const struct selector_node *b)
 {
-    return a->offset.ms == b->offset.ms && equal_at(&a->at, &b->at) && a->anchored == b->anchored &&
-           a->smoothed == b->smoothed && a->labels_only == b->labels_only &&
-           a->resolve_resets == b->resolve_resets && matchers_equal(a, b);
+    return equal_durations(&a->offset, &b->offset) && equal_at(&a->at, &b->at) &&
+           a->anchored == b->anchored && a->smoothed == b->smoothed &&
+           a->labels_only == b->labels_only && a->resolve_resets == b->resolve_resets &&
+           matchers_equal(a, b);
 }
 
 static bool equal_calls(const struct call_node *a, const struct call_node *b)
@@ -160,8 +193,9 @@ static bool equal_binaries(const struct binary_node *a, const struct binary_node
 
 static bool equal_subqueries(const struct subquery_node *a, const struct subquery_node *b)
 {
-    return a->range.ms == b->range.ms && a->step.ms == b->step.ms && a->offset.ms == b->offset.ms &&
-           equal_at(&a->at, &b->at) && node_equal(a->expr, b->expr);
+    return equal_durations(&a->range, &b->range) && equal_durations(&a->step, &b->step) &&
+           equal_durations(&a->offset, &b->offset) && equal_at(&a->at, &b->at) &&
+           node_equal(a->expr, b->expr);
 }
 
 static const struct node *unwrap(const struct node *n)
@@ -178,19 +212,19 @@ bool node_equal(const struct node *a, const struct node *b)
     if (a->kind != b->kind || a->type != b->type)
         return false;
     switch (a->kind) {
-    case NODE_NUMBER: return double_bits(a->number.value) == double_bits(b->number.value);
+    case NODE_NUMBER: return number_bits(a->number.value) == number_bits(b->number.value);
     case NODE_STRING: return str_eq(a->string.value, b->string.value);
     case NODE_SELECTOR: return equal_selectors(&a->selector, &b->selector);
     case NODE_MATRIX:
-        return a->matrix.range.ms == b->matrix.range.ms &&
+        return equal_durations(&a->matrix.range, &b->matrix.range) &&
                node_equal(a->matrix.selector, b->matrix.selector);
     case NODE_SUBQUERY: return equal_subqueries(&a->subquery, &b->subquery);
     case NODE_CALL: return equal_calls(&a->call, &b->call);
     case NODE_AGGREGATE: return equal_aggregates(&a->aggregate, &b->aggregate);
     case NODE_BINARY: return equal_binaries(&a->binary, &b->binary);
     case NODE_UNARY: return a->unary.op == b->unary.op && node_equal(a->unary.expr, b->unary.expr);
-    case NODE_PAREN:
-    case NODE_DURATION: break;
+    case NODE_DURATION: return equal_duration_nodes(&a->duration, &b->duration);
+    case NODE_PAREN: break;
     }
     return false;
 }

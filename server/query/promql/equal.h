@@ -4,8 +4,8 @@
 
 #include "query/promql/ast.h"
 
-/* Whether two nodes of a prepared tree give the same over the same steps: alike but for parentheses
- * and the way numbers and durations were written. */
+/* Whether two nodes give the same over the same steps: alike but for parentheses, the order of
+ * matchers, and the way numbers were written. */
 bool node_equal(const struct node *a, const struct node *b);
 
 /* Equal for equal nodes. Fills node.hash of the tree below, too. */

@@ -29,6 +29,8 @@ static void print_number(struct buf *out, const struct number_node *n)
 {
     char text[NUM_DOUBLE_MAX];
     double ms = round(n->value * 1000);
+    if (n->is_duration && ms == 0 && signbit(n->value))
+        buf_putc(out, '-'); // what is divided by it tells the difference
     if (n->is_duration && fabs(ms) < 9e15)
         duration_format(out, (int64_t)ms);
     else

@@ -130,6 +130,7 @@ static const char *const expressions[] = {
     "label_replace(a, \"j\", \"$1\", \"i\", \"(.*)\") == label_replace(a, \"j\", \"$1\", \"i\", \"(.*)\")",
     "{__name__=~\"a|b\"} > 2 or {__name__=~\"a|b\"}",
     "-a + -a - (-(a))",
+    "a{i=\"1\", j=\"\"} + a{j=\"\", i=\"1\"} - a{i=\"1\"}",
     "a * on (i) group_left () (b / on (i) b) - a",
 };
 
