@@ -35,7 +35,9 @@ TT_API void tt_trace_id_format(const tt_span_context *c, char out[33]);
 TT_API void tt_span_id_format(const tt_span_context *c, char out[17]);
 
 /* A handle of a span; by value. It may outlive the span: what is done to an ended span does nothing
- * and is told as TT_PROBLEM_MISUSE. {0} is a span that records nothing. */
+ * and is told as TT_PROBLEM_MISUSE. Its context can be read by any thread until its memory has been
+ * that of eight more spans (of one that is not recorded: of one more); who needs it for longer
+ * keeps a tt_context or tt_span_context. {0} is a span that records nothing. */
 typedef struct tt_span {
     struct tt_span_memory *memory;
     uint64_t generation; /* 0, or with its sign bit: there is nothing to be recorded */

@@ -48,8 +48,7 @@ static bool is_between(struct str key, size_t i)
  */
 static bool is_measured(struct str key, size_t end)
 {
-    static const char words[] = "first last per input output prompt completion cached reasoning "
-                                "thinking max min total";
+    static const char words[] = "first last per input output prompt completion max min total";
     if (end < key.n && !is_between(key, end))
         return false; // all of it is one word
     while (end > 0 && !is_letter(key.p[end - 1]))

@@ -173,7 +173,7 @@ void tt_meter_provider_free(tt_meter_provider *p)
     if (!p)
         return;
     if (atomic_get_acquire(&p->readers_n)) { // pairs with tt_metric_reader_stop
-        problem(TT_PROBLEM_MISUSE, "a meter provider is in use by a reader; it is not freed", NULL);
+        problem(TT_PROBLEM_MISUSE, "a meter provider that is read is not freed", NULL);
         return;
     }
     delist(p);

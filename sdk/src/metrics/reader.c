@@ -182,7 +182,7 @@ static bool end_worker(tt_metric_reader *r)
     if (worker_stop(&r->worker, clock_deadline_ns(GRACE_MS)))
         return true;
     (void)pthread_detach(r->worker.thread); // ends by itself, if it does
-    problem(TT_PROBLEM_EXPORT, "a reader of metrics did not return before the shutdown", NULL);
+    problem(TT_PROBLEM_EXPORT, "a metric reader did not return in time", NULL);
     return false;
 }
 

@@ -67,13 +67,15 @@ void light_end_elsewhere(struct light *l, uint64_t generation);
 static inline tt_span light_fill(struct light *l, uint64_t trace_high, uint64_t trace_low,
                                  uint64_t span_id, uint8_t flags)
 {
-    // Release, so that who reads a new word also reads the generation that has ended.
+    // Release, so that who reads a new word also reads the generation that has ended, and who reads
+    // the one that had ended, that it is being filled.
+    atomic_set_relaxed(&l->words[3], LIGHT_SIGN);
     atomic_set_release(&l->words[0], trace_high);
     atomic_set_release(&l->words[1], trace_low);
     atomic_set_release(&l->words[2], span_id);
-    atomic_set_release(&l->words[3], flags);
     uint64_t generation = atomic_get_relaxed(&l->generation) + 1;
     atomic_set_release(&l->generation, generation); // pairs with light_read
+    atomic_set_release(&l->words[3], flags);
     return (tt_span){(struct tt_span_memory *)(void *)l, generation | LIGHT_SIGN};
 }
 
@@ -91,6 +93,14 @@ static inline tt_span light_start(uint64_t trace_high, uint64_t trace_low, uint6
     return light_fill(l, trace_high, trace_low, span_id, flags);
 }
 
+static inline void light_context(tt_span_context *out, const uint64_t words[4])
+{
+    memcpy(out->trace_id, words, 16);
+    memcpy(out->span_id, words + 2, 8);
+    out->flags = (uint8_t)words[3];
+    out->remote = false;
+}
+
 /* What the slot holds, when it is of this generation. */
 static inline bool light_read_of(struct light *l, uint64_t generation, tt_span_context *out)
 {
@@ -99,12 +109,10 @@ static inline bool light_read_of(struct light *l, uint64_t generation, tt_span_c
         return false;
     for (int i = 0; i < 4; i++)
         words[i] = atomic_get_acquire(&l->words[i]);
-    if (atomic_get_relaxed(&l->generation) != generation)
+    words[3] |= atomic_get_acquire(&l->words[3]);
+    if (atomic_get_relaxed(&l->generation) != generation || words[3] & LIGHT_SIGN)
         return false;
-    memcpy(out->trace_id, words, 16);
-    memcpy(out->span_id, words + 2, 8);
-    out->flags = (uint8_t)words[3];
-    out->remote = false;
+    light_context(out, words);
     return true;
 }
 
@@ -114,12 +122,11 @@ static inline bool light_read(tt_span span, tt_span_context *out)
     return light_read_of((struct light *)(void *)span.memory, span.generation & ~LIGHT_SIGN, out);
 }
 
-/* False when it has not, or when its slot was used again, or may be at this moment by another. */
+/* False when it has not, or when its slot was used again. */
 static inline bool light_read_ended(tt_span span, tt_span_context *out)
 {
     struct light *l = (struct light *)(void *)span.memory;
-    return atomic_get_relaxed(&l->owner) == &light_own &&
-           light_read_of(l, (span.generation & ~LIGHT_SIGN) + 1, out);
+    return light_read_of(l, (span.generation & ~LIGHT_SIGN) + 1, out);
 }
 
 static inline void light_end(tt_span span)

@@ -138,10 +138,28 @@ struct tt_span_memory *span_take(void)
     return s;
 }
 
+static struct span_past *past_of(struct tt_span_memory *s, uint64_t generation)
+{
+    return &s->pasts[generation / 2 % SPAN_PASTS];
+}
+
+void span_remember(struct tt_span_memory *s, uint64_t generation)
+{
+    struct span_past *past = past_of(s, generation);
+    uint64_t words[4] = {[3] = s->context.flags};
+    memcpy(words, s->context.trace_id, 16);
+    memcpy(words + 2, s->context.span_id, 8);
+    atomic_set_relaxed(&past->generation, 0);
+    for (int i = 0; i < 4; i++) // release, so that who reads a new word also reads that 0, or later
+        atomic_set_release(&past->words[i], words[i]);
+    atomic_set_release(&past->generation, generation); // pairs with read_past
+}
+
 void span_release(struct tt_span_memory *s)
 {
     if (UNLIKELY(s->bytes != s->room))
         free(s->bytes);
+    span_remember(s, atomic_get_relaxed(&s->generation));
     // The handle becomes stale before the lock is open to who waits with it.
     atomic_set_release(&s->generation, atomic_get_relaxed(&s->generation) + 1);
     span_unlock(s);
@@ -208,13 +226,29 @@ static bool read_memory_of_ended(tt_span span, tt_span_context *out, char *state
     return true;
 }
 
+/* Of any thread's. */
+static bool read_past(tt_span span, tt_span_context *out)
+{
+    struct span_past *past = past_of(span.memory, span.generation);
+    uint64_t words[4];
+    if (atomic_get_acquire(&past->generation) != span.generation) // pairs with span_remember
+        return false;
+    for (int i = 0; i < 4; i++)
+        words[i] = atomic_get_acquire(&past->words[i]);
+    if (atomic_get_relaxed(&past->generation) != span.generation)
+        return false;
+    light_context(out, words);
+    return true;
+}
+
 static COLD bool read_ended(tt_span span, tt_span_context *out, char *state, size_t *out_state_n)
 {
     if (span.memory == ended.span.memory && span.generation == ended.span.generation) {
         *out = ended.context;
         return true;
     }
-    if (!read_memory_of_ended(span, out, state, out_state_n))
+    if (!read_memory_of_ended(span, out, state, out_state_n) &&
+        (span_is_light(span) || !read_past(span, out)))
         return false;
     ended.span = span;
     ended.context = *out;

@@ -106,6 +106,7 @@ struct tt_span_memory *processors_end(struct tt_span_memory *s, int64_t end_unix
 {
     const tt_tracer_provider_options *p = tracer_options(s->tracer);
     s->ending = true;
+    span_remember(s, atomic_get_relaxed(&s->generation));
     tt_span last = {s, atomic_get_relaxed(&s->generation) + 2};
     atomic_set_release(&s->generation, last.generation); // pairs with span_lock
     span_unlock(s);

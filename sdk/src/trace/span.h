@@ -24,6 +24,14 @@ struct span_field {
     uint32_t hash;  /* of an attribute's key */
 };
 
+/* The ids of a span that has ended, for whoever still has its handle: a few of them, the youngest,
+ * are kept where the span was. */
+struct span_past {
+    _Atomic(uint64_t) generation; /* the handle's; 0: being changed */
+    _Atomic(uint64_t) words[4];   /* trace id, span id, flags */
+};
+enum { SPAN_PASTS = 8 };
+
 struct tt_span_memory {
     _Atomic(uint64_t) generation;
     atomic_bool busy;
@@ -47,7 +55,8 @@ struct tt_span_memory {
     /* Spans it has been, but for sampled roots, which its generation tells: started, by decision
      * and origin, and ended. What starts and ends them counts. */
     _Atomic(uint64_t) counts[DECISIONS + 1][ORIGINS];
-    _Atomic(uint64_t) renewed; /* generations that are no start or end */
+    _Atomic(uint64_t) renewed;          /* generations that are no start or end */
+    struct span_past pasts[SPAN_PASTS]; /* by generation; written under the lock, read without */
     struct span_field attrs[SPAN_ATTRS_MAX];
     char room[SPAN_INLINE_BYTES];
 };
@@ -84,6 +93,9 @@ struct tt_span_memory *span_take(void);
 
 /* The first of all that were ever made. */
 struct tt_span_memory *span_first(void);
+
+/* Keeps its ids for the handles of a generation that ends. Under its lock. */
+void span_remember(struct tt_span_memory *s, uint64_t generation);
 
 /* Ends its generation and gives it back. Under its lock. */
 void span_release(struct tt_span_memory *s);

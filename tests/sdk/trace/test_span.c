@@ -1,4 +1,6 @@
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -439,6 +441,116 @@ static void test_ended_span_that_is_current_has_children(void **state)
     assert_int_equal(misuses() - before, 0);
 }
 
+static void *read_context(void *arg)
+{
+    struct {
+        tt_span span;
+        tt_span_context read;
+    } *of = arg;
+    of->read = tt_span_context_of(of->span);
+    return NULL;
+}
+
+static tt_span_context read_elsewhere(tt_span span)
+{
+    struct {
+        tt_span span;
+        tt_span_context read;
+    } of = {.span = span};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, read_context, &of), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    return of.read;
+}
+
+static void test_other_threads_read_the_context_of_an_ended_span(void **state)
+{
+    (void)state;
+    tt_span ended[8];
+    tt_span_context contexts[8];
+    for (int i = 0; i < 8; i++) { // all in the same memory
+        ended[i] = tt_span_start(tracer, "x", NULL);
+        contexts[i] = tt_span_context_of(ended[i]);
+        tt_span_end(ended[i]);
+    }
+    for (int i = 0; i < 8; i++) {
+        tt_span_context read = read_elsewhere(ended[i]);
+        assert_memory_equal(&read, &contexts[i], sizeof read);
+    }
+}
+
+static void test_other_threads_read_the_context_of_an_ended_span_that_is_not_recorded(void **state)
+{
+    (void)state;
+    (void)end(NULL);
+    start((tt_tracer_provider_options){.sampler = tt_sampler_always_off()});
+    tt_span span = tt_span_start(tracer, "x", NULL);
+    tt_span_context context = tt_span_context_of(span);
+    tt_span_end(span);
+    tt_span_context read = read_elsewhere(span);
+    assert_memory_equal(&read, &context, sizeof read);
+    tt_span next = tt_span_start(tracer, "y", NULL); // takes its memory
+    read = read_elsewhere(span);
+    assert_false(tt_span_context_is_valid(&read));
+    tt_span_end(next);
+}
+
+static _Atomic(bool) all_done;
+static _Atomic(uint64_t) shared_memory, shared_generation;
+
+/* Ids of one span, or none: what is half another's is neither. */
+static void *read_many(void *arg)
+{
+    size_t *wrong = arg;
+    while (!atomic_load(&all_done)) {
+        tt_span span = {(void *)(uintptr_t)atomic_load(&shared_memory), // NOLINT
+                        atomic_load(&shared_generation)};
+        tt_span_context c = tt_span_context_of(span);
+        *wrong += tt_span_context_is_valid(&c) && memcmp(c.trace_id, c.span_id, 8) != 0;
+    }
+    return NULL;
+}
+
+static void same_trace(void *arg, uint8_t out[16])
+{
+    uint64_t id = ++*(uint64_t *)arg;
+    memcpy(out, &id, 8);
+    memcpy(out + 8, &id, 8);
+}
+
+static void same_span(void *arg, uint8_t out[8])
+{
+    uint64_t id = *(uint64_t *)arg + 1; // is made before its trace's
+    memcpy(out, &id, 8);
+}
+
+static void test_contexts_are_never_read_by_halves(void **state)
+{
+    (void)state;
+    static uint64_t last;
+    for (int sampled = 0; sampled < 2; sampled++) {
+        (void)end(NULL);
+        start((tt_tracer_provider_options){
+            .sampler = sampled ? tt_sampler_always_on() : tt_sampler_always_off(),
+            .ids = {.trace_id = same_trace, .span_id = same_span, .arg = &last}});
+        pthread_t thread;
+        size_t wrong = 0;
+        atomic_store(&all_done, false);
+        assert_int_equal(pthread_create(&thread, NULL, read_many, &wrong), 0);
+        for (int i = 0; i < 20000; i++) {
+            tt_span span = tt_span_start(tracer, "x", NULL);
+            tt_span_context own = tt_span_context_of(span);
+            assert_memory_equal(own.trace_id, own.span_id, 8);
+            atomic_store(&shared_generation, span.generation);
+            atomic_store(&shared_memory, (uintptr_t)span.memory);
+            tt_span_end(span);
+        }
+        atomic_store(&all_done, true);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        assert_int_equal(wrong, 0);
+    }
+}
+
 static int closed;
 
 static int send_nothing(void *arg, enum tt_signal signal, const void *request, size_t n,
@@ -701,6 +813,9 @@ int main(void)
         TEST(test_context_is_handed_to_another_thread),
         TEST(test_ended_span_may_be_used_without_harm),
         TEST(test_ended_span_that_is_current_has_children),
+        TEST(test_other_threads_read_the_context_of_an_ended_span),
+        TEST(test_other_threads_read_the_context_of_an_ended_span_that_is_not_recorded),
+        TEST(test_contexts_are_never_read_by_halves),
         TEST(test_options_without_their_size_are_told_and_what_they_gave_is_closed),
         TEST(test_nothing_is_a_valid_span),
         TEST(test_failed_exports_are_counted),
