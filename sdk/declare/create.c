@@ -43,6 +43,12 @@ int64_t create_count(struct create *c, const tt_value *map, const char *name, in
     return otherwise;
 }
 
+int64_t create_timeout_ms(struct create *c, const tt_value *map, const char *name)
+{
+    int64_t ms = create_count(c, map, name, 30000);
+    return ms > 0 ? MIN(ms, INT32_MAX) : INT32_MAX;
+}
+
 /* --- switches -------------------------------------------------------------------------------- */
 
 bool create_is_on(const tt_value *config)

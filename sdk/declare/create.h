@@ -14,6 +14,10 @@ struct create {
     int rc;           /* the first failure */
 };
 
+/* As create_count, of milliseconds in which something has to be done; the schema's 0 is no limit,
+ * for which 24 days stand. */
+int64_t create_timeout_ms(struct create *c, const tt_value *map, const char *name);
+
 /* Notes a failure and tells it, when `text` is not NULL. */
 void create_complain(struct create *c, int rc, const char *text, const char *detail);
 

@@ -128,7 +128,7 @@ static void add_periodic(struct create *c, const tt_value *reader)
     tt_metric_reader_options o = {
         .size = sizeof o,
         .interval_ms = MAX(create_count(c, reader, "interval", 60000), 1),
-        .timeout_ms = MAX(create_count(c, reader, "timeout", 30000), 1),
+        .timeout_ms = create_timeout_ms(c, reader, "timeout"),
     };
     const tt_value *exporter = tt_property(reader, "exporter");
     tt_stream_defaults defaults = defaults_of(c, reader);

@@ -18,7 +18,7 @@ static void take_batch(struct create *c, const tt_value *p, struct processing *o
     out->queue_records = queue > 0 ? (size_t)queue : SIZE_MAX;
     out->batch_items = create_count(c, p, "max_export_batch_size", 512);
     out->delay_ms = create_count(c, p, "schedule_delay", out->delay_ms);
-    out->timeout_ms = create_count(c, p, "export_timeout", 30000);
+    out->timeout_ms = create_timeout_ms(c, p, "export_timeout");
 }
 
 /* Whether there is an exporter now in `out`. */

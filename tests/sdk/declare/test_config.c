@@ -11,6 +11,7 @@
 #include "support/otlp_sink.h"
 #include "telltale/host.h"
 #include "telltale/metric_producer.h"
+#include "telltale/metric_reader.h"
 #include "telltale/otlp.h"
 #include "telltale/prometheus.h"
 #include "telltale/sampling.h"
@@ -302,6 +303,58 @@ static void test_what_is_left_out_is_not_there(void **state)
                      TT_OK);
     assert_null(sdk.meters);
     assert_int_equal(sdk.propagators, TT_JAEGER | TT_B3_MULTI | TT_OTTRACE);
+}
+
+static int64_t given_ms;
+
+static int note_time(void *arg, enum tt_signal signal, const void *request, size_t n, size_t items,
+                     int64_t timeout_ms)
+{
+    (void)arg, (void)signal, (void)request, (void)n, (void)items;
+    given_ms = timeout_ms;
+    return TT_OK;
+}
+
+static int make_noting(void *arg, enum tt_signal signal, const tt_value *properties,
+                       tt_exporter *out)
+{
+    (void)arg, (void)signal, (void)properties;
+    *out = (tt_exporter){.send = note_time};
+    return TT_OK;
+}
+
+/* What the exporters are given, of an hour. */
+static void check_times(int said_ms, int64_t least_ms, int64_t most_ms)
+{
+    static const int64_t hour_ms = 3600000;
+    char text[512];
+    tt_sdk sdk;
+    (void)snprintf(text, sizeof text,
+                   "file_format: \"1.0\"\n"
+                   "tracer_provider: {processors: [{batch: {export_timeout: %d, "
+                   "schedule_delay: 3600000, exporter: {noting: }}}]}\n"
+                   "meter_provider: {readers: [{periodic: {timeout: %d, interval: 3600000, "
+                   "exporter: {noting: }}}]}\n",
+                   said_ms, said_ms);
+    assert_int_equal(create(text, &sdk), TT_OK);
+    tt_span_end(tt_span_start(tt_tracer_get(sdk.tracers, "t", NULL), "s", NULL));
+    assert_int_equal(tt_tracer_provider_flush(sdk.tracers, hour_ms), TT_OK);
+    assert_in_range(given_ms, least_ms, most_ms);
+    given_ms = 0;
+    tt_gauge_set(tt_gauge_new(tt_meter_get(sdk.meters, "m", NULL), "g", NULL), 1, NULL, 0);
+    assert_int_equal(tt_metric_reader_flush(sdk.readers[0], hour_ms), TT_OK);
+    assert_in_range(given_ms, least_ms, most_ms);
+    tt_sdk_free(&sdk);
+}
+
+static void test_time_of_zero_is_no_limit(void **state)
+{
+    (void)state;
+    tt_component c = {.size = sizeof c, .kind = TT_COMPONENT_EXPORTER, .name = "noting"};
+    c.make.exporter = make_noting;
+    assert_int_equal(tt_component_register(&c), TT_OK);
+    check_times(0, 1800000, 3600000);
+    check_times(1234, 1234, 1234);
 }
 
 static void test_samplers_are_nested(void **state)
@@ -932,6 +985,7 @@ int main(void)
         TEST(providers_are_made_with_their_exporters),
         TEST(queues_have_the_size_of_the_file),
         TEST(what_is_left_out_is_not_there),
+        TEST(time_of_zero_is_no_limit),
         TEST(samplers_are_nested),
         TEST(readers_have_limits_and_aggregations_of_their_own),
         TEST(views_may_be_composed),
