@@ -55,8 +55,8 @@ struct histogram *histogram_copy(struct arena *a, const struct histogram *h);
  * largest double is the last of finite numbers; the one after it holds the infinities. */
 double histogram_bound(int32_t schema, int64_t index);
 
-/* As how many floats it counts where samples are limited or counted: its size in Prometheus's memory,
- * in samples of 16 bytes. */
+/* As how many floats it counts where samples are limited or counted: its size in Prometheus's
+ * memory, in samples of 16 bytes. */
 size_t histogram_weight(const struct histogram *h);
 
 /* A stale marker: the sum is the stale NaN. */
