@@ -52,7 +52,7 @@ static double measure(const struct range_function *f, struct range_call *c,
     double begin = cpu_seconds(), took = 0;
     size_t rounds = 0;
     volatile double sink = 0;
-    for (; took < 0.2; rounds++, took = cpu_seconds() - begin) {
+    while (took < 0.2) {
         arena_reset(c->kept);
         if (f->prepare)
             (void)f->prepare(c);
@@ -60,6 +60,8 @@ static double measure(const struct range_function *f, struct range_call *c,
             sink = by_kernel(f, c, t);
         else if (f->row(c, t, v) != 1)
             return 0;
+        rounds++;
+        took = cpu_seconds() - begin;
     }
     (void)sink;
     return took / (double)rounds / (double)t->n * 1e9;

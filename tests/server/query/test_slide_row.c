@@ -26,11 +26,12 @@ static double value_of(enum values_of kind, uint64_t *seed, size_t i)
     static const double odd[] = {NAN, INFINITY, -INFINITY, -0.0, 5e-324};
     static double level;
     uint64_t r = next(seed);
+    size_t stretch = i / 700;
     double noise = (double)(r % 100003) / 1000 - 50;
     switch (kind) {
     case NOISE: return noise;
     case COUNTER: return r % 301 == 0 ? level = 0 : (level += (double)(r % 1000) / 8);
-    case CONSTANT_STRETCHES: return i % 700 < 500 ? (double)(i / 700) / 3 : noise;
+    case CONSTANT_STRETCHES: return i % 700 < 500 ? (double)stretch / 3 : noise;
     case FAR_FROM_ZERO: return 1e12 + noise / 64;
     case CANCELLING: return r % 5 ? noise : ldexp(r % 2 ? 1 : -1, (int)(r % 90));
     case ODD: return r % 251 == 0 ? odd[r % ARRAY_LEN(odd)] : noise;
