@@ -56,12 +56,11 @@ int main(void)
     tt_leave(token);
     tt_context_free(caller);
 
-    int sent = tt_tracer_provider_shutdown(tracers, 5000);
-    if (sent == TT_OK)
-        sent = tt_metric_reader_stop(reader, 5000);
-    if (sent == TT_OK)
-        sent = tt_logger_provider_shutdown(loggers, 5000);
-    int failed = sent != TT_OK || tt_tracer_provider_lost(tracers) > 0 ||
+    // All of them, whatever becomes of the first: the reader uses its provider until it is stopped.
+    int spans_rc = tt_tracer_provider_shutdown(tracers, 5000);
+    int points_rc = tt_metric_reader_stop(reader, 5000);
+    int logs_rc = tt_logger_provider_shutdown(loggers, 5000);
+    int failed = spans_rc || points_rc || logs_rc || tt_tracer_provider_lost(tracers) > 0 ||
                  tt_logger_provider_lost(loggers) > 0;
     tt_logger_provider_free(loggers);
     tt_tracer_provider_free(tracers);
