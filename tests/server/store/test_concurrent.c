@@ -1,6 +1,6 @@
-/* Appends, selections, flushes, merges and deletions at the same time. What a reader sees must
- * always be a beginning of each stream's rows, and in the end all of them; rolled up, too. Meant
- * for TSan too. */
+/* Appends, selections, flushes, merges, deletions and snapshots at the same time. What a reader
+ * sees must always be a beginning of each stream's rows, and in the end all of them; rolled up,
+ * too. Meant for TSan too. */
 #include "harness.h"
 
 #include <stdio.h>
@@ -146,6 +146,12 @@ static bool delete_others(struct store *s, bool clean)
     return ok && (!clean || store_clean_tombstones(s, NULL) == 0);
 }
 
+static bool take_snapshot(struct store *s)
+{
+    char name[STORE_SNAPSHOT_NAME];
+    return store_snapshot(s, "root/data/snapshots", false, name, NULL) == 0;
+}
+
 static void maintain(void *arg)
 {
     struct worker *w = arg;
@@ -153,6 +159,7 @@ static void maintain(void *arg)
     for (int i = 0; !atomic_get_relaxed(w->stop); i++) {
         w->ok &= store_flush(w->h->store, NULL) == 0;
         w->ok &= store_maintain(w->h->store, i % 5 == 4, NULL) == 0;
+        w->ok &= i % 8 != 7 || take_snapshot(w->h->store);
         w->ok &= delete_others(w->h->store, i % 3 == 2);
         w->ok &= store_reconfigure(w->h->store, &w->h->options, NULL) == 0;
     }
