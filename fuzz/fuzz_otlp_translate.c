@@ -42,6 +42,7 @@ static void check_recalled(struct str body, const struct otlp_rules *rules, cons
     CHECK(otlp_delta_new(&delta_options, &delta) == 0);
     if (otlp_decode_lazily(body, NULL, &batch.arena, &request, NULL) == 0 &&
         otlp_translate(&request, rules, sink, delta, &batch, &outcome, NULL) == 0) {
+        memory_sink_unroll(&batch);
         CHECK(memory_sink_eq(&batch, expected));
         CHECK(sink_append(sink, &batch, &stored, NULL) == 0);
     }

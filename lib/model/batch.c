@@ -59,6 +59,35 @@ struct batch_series *batch_add_known(struct batch *b, const void *known, uint32_
     return s;
 }
 
+int batch_add_point(struct batch *b, const struct batch_point *point, uint32_t recalled)
+{
+    struct batch_point *v =
+        room_for_one(&b->arena, b->points, b->n_points, &b->cap_points, sizeof *v);
+    if (!v)
+        return ERR_NOMEM;
+    b->points = v;
+    v[b->n_points] = *point;
+    v[b->n_points++].position = (uint32_t)b->n_series;
+    b->n_in_points += batch_point_series(point);
+    if (b->n_known++ == 0)
+        b->recalled = recalled;
+    return 0;
+}
+
+void batch_point_values(const struct batch_point *p, double *out)
+{
+    double count = p->stale ? stale_nan() : (double)p->count;
+    uint64_t cumulative = 0;
+    if (p->has_sum)
+        *out++ = p->stale ? stale_nan() : p->sum;
+    *out++ = count;
+    for (uint32_t i = 0; i < p->n_counts; i++) {
+        cumulative += p->stale ? 0 : p->counts[i];
+        *out++ = p->stale ? stale_nan() : (double)cumulative;
+    }
+    *out = count;
+}
+
 int batch_add_metadata(struct batch *b, const struct metric_metadata *m)
 {
     struct metric_metadata *v =
@@ -72,7 +101,7 @@ int batch_add_metadata(struct batch *b, const struct metric_metadata *m)
 
 size_t batch_count_samples(const struct batch *b)
 {
-    size_t n = 0;
+    size_t n = b->n_in_points;
     for (size_t i = 0; i < b->n_series; i++)
         n += b->series[i].n_samples;
     return n;

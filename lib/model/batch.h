@@ -3,6 +3,8 @@
 #ifndef TELLTALE_MODEL_BATCH_H
 #define TELLTALE_MODEL_BATCH_H
 
+#include <stdbool.h>
+
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/hash.h"
@@ -17,6 +19,23 @@ struct batch_series {
     const struct sample *samples;
     const struct exemplar *exemplars;
     uint32_t n_samples, n_exemplars;
+    uint32_t together; /* so many series from here on are a histogram's point, and `sent` tells of
+                          all: the sink then recalls them as a batch_point; 0: this one alone */
+};
+
+/* A point of a classic histogram whose series the sink recalled together: a row for all of them.
+ * Their order is that in which they were told: _sum (if there is one), _count, _bucket by rising
+ * bound, the last of them +Inf. */
+struct batch_point {
+    const void *known;
+    int64_t t_unix_ms, start_unix_ms; /* as in struct sample */
+    double sum;
+    uint64_t count;
+    const uint64_t *counts; /* in each bucket below +Inf, not added up; borrowed */
+    uint32_t n_counts;
+    uint32_t position; /* among the series: before so many of them were added */
+    bool has_sum;
+    bool stale; /* the series end here: numbers mean nothing */
 };
 
 /* Lives until batch_done. Everything inside is borrowed from `arena` or from buffers that outlive
@@ -24,10 +43,12 @@ struct batch_series {
 struct batch {
     struct arena arena;
     struct batch_series *series;
+    struct batch_point *points; /* count as if they came before all series */
     struct metric_metadata *metadata;
-    size_t n_series, cap_series, n_metadata, cap_metadata;
-    size_t n_known;    /* series that are `known` */
-    uint32_t recalled; /* what sink_recall answered for the first of them */
+    size_t n_series, cap_series, n_points, cap_points, n_metadata, cap_metadata;
+    size_t n_in_points; /* series that the points are of */
+    size_t n_known;     /* series and points that are `known` */
+    uint32_t recalled;  /* what sink_recall answered for the first of them */
     struct label_hashes hashes;
 };
 
@@ -46,6 +67,16 @@ struct batch_series *batch_add_hashed(struct batch *b, struct labels labels, uin
 
 /* A series without labels that the sink recalled, with what sink_recall answered. */
 struct batch_series *batch_add_known(struct batch *b, const void *known, uint32_t recalled);
+
+/* A point whose series the sink recalled together, with what sink_recall answered. ERR_NOMEM. */
+int batch_add_point(struct batch *b, const struct batch_point *point, uint32_t recalled);
+
+/* How many series a point is of, and their values; both as they would be without points. */
+static inline size_t batch_point_series(const struct batch_point *p)
+{
+    return (size_t)p->n_counts + 2 + p->has_sum;
+}
+void batch_point_values(const struct batch_point *p, double *out);
 int batch_add_metadata(struct batch *b, const struct metric_metadata *m);
 
 size_t batch_count_samples(const struct batch *b);

@@ -171,7 +171,7 @@ static int store_metrics(struct export *e, const struct otlp_rules *rules, struc
     /* A budget that is spent is the request's fault; memory that is not there may be later. */
     if (rc == ERR_NOMEM && batch->arena.used > batch->arena.budget / 2)
         rc = ERR_TOO_BIG;
-    if (rc == 0 && batch->n_series + batch->n_metadata > 0)
+    if (rc == 0 && batch->n_series + batch->n_points + batch->n_metadata > 0)
         rc = sink_append(sink, batch, &e->stored, &e->err);
     return rc;
 }

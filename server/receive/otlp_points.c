@@ -132,7 +132,8 @@ static int begin_point(struct otlp_translator *t, const struct otlp_point *p, si
 {
     if (UNLIKELY(p->time_unix_ns == 0))
         return otlp_reject(t, 1, OTLP_REJECT_TIME, "time_unix_nano: 0; expected the point's time");
-    if (UNLIKELY(t->batch->n_series + n_series > t->rules->limits.max_series_per_request))
+    if (UNLIKELY(t->batch->n_series + t->batch->n_in_points + n_series >
+                 t->rules->limits.max_series_per_request))
         return reject_series(t);
     return is_known(t) ? 1 : make_labels(t, p, set);
 }
@@ -202,6 +203,7 @@ struct spread {
     struct sample *samples;     /* of the arena; room for all */
     struct sample form;         /* with the times */
     bool stale;
+    uint32_t together; /* the sink is to recall them so; 0: each alone */
     size_t n;
 };
 
@@ -224,7 +226,13 @@ static int add_value(struct spread *s, const struct otlp_label_set *set, struct 
     if (is_known(s->t))
         return add_known(s->t, i, sample);
     struct labels labels = otlp_label_set_series(set, s->t->arena, name, extra);
-    return add_series(s->t, i, labels, labels_hash(&labels), sample, exemplars, n_exemplars);
+    int rc = add_series(s->t, i, labels, labels_hash(&labels), sample, exemplars, n_exemplars);
+    if (rc == 0 && s->together) {
+        struct batch_series *added = &s->t->batch->series[s->t->batch->n_series - 1];
+        added->together = i == 0 ? s->together : 0;
+        added->sent = i == 0 ? added->sent : (struct hash128){0};
+    }
+    return rc;
 }
 
 /* _sum (if there is one) and _count. */
@@ -245,18 +253,29 @@ static size_t take_exemplars(const struct exemplar *v, size_t n, double bound)
     return taken;
 }
 
-/* As add_buckets: a point with exemplars is not known. */
-static int add_known_buckets(struct spread *s, const struct otlp_histogram_point *p)
+/* Bounds below +Inf, which is there without being named. */
+static uint32_t count_finite(const struct otlp_histogram_point *p)
 {
-    const struct str none = {0};
-    uint64_t cumulative = 0;
-    int rc = 0;
-    for (size_t i = 0; i < p->n_explicit_bounds && p->explicit_bounds[i] < INFINITY && rc == 0;
-         i++) {
-        cumulative += p->bucket_counts[i];
-        rc = add_value(s, NULL, none, none, (double)cumulative, NULL, 0);
-    }
-    return rc ? rc : add_value(s, NULL, none, none, (double)p->count, NULL, 0);
+    size_t n = p->n_explicit_bounds;
+    return (uint32_t)(n && p->explicit_bounds[n - 1] == INFINITY ? n - 1 : n);
+}
+
+/* A point with exemplars is not known. */
+static int add_known_classic(struct otlp_translator *t, const struct otlp_histogram_point *p)
+{
+    const struct sample form = sample_at(&p->point);
+    const struct batch_point point = {
+        .known = t->at->known[0],
+        .t_unix_ms = form.t_unix_ms,
+        .start_unix_ms = form.start_unix_ms,
+        .sum = p->sum,
+        .count = p->count,
+        .counts = p->bucket_counts,
+        .n_counts = count_finite(p),
+        .has_sum = p->has_sum,
+        .stale = has_no_value(&p->point),
+    };
+    return batch_add_point(t->batch, &point, t->recalled.recalled);
 }
 
 /* _bucket for each bound, and for +Inf. */
@@ -264,8 +283,6 @@ static int add_buckets(struct spread *s, const struct otlp_histogram_point *p)
 {
     struct otlp_translator *t = s->t;
     struct otlp_label_set with_le;
-    if (is_known(t))
-        return add_known_buckets(s, p);
     const struct exemplar *exemplars = otlp_exemplars(p->exemplars, p->n_exemplars, t->arena);
     const struct str *texts =
         bound_texts_get(&t->bounds, p->explicit_bounds, p->n_explicit_bounds, t->arena);
@@ -292,7 +309,10 @@ static int add_classic(struct otlp_translator *t, const struct otlp_histogram_po
                        struct otlp_label_set *set)
 {
     struct spread s;
+    if (is_known(t))
+        return add_known_classic(t, p);
     int rc = begin_spread(&s, t, &p->point, set, p->n_explicit_bounds + 3);
+    s.together = count_finite(p) + 2 + p->has_sum;
     if (rc == 0)
         rc = add_totals(&s, p->has_sum, p->sum, p->count);
     return rc ? rc : add_buckets(&s, p);

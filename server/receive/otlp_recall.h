@@ -9,7 +9,8 @@
 #include "receive/otlp_rules.h"
 
 struct otlp_recalled_point {
-    const void *const *known; /* of each of its series; NULL: their labels are needed */
+    const void *const *known; /* of each of its series, of a classic histogram's together; NULL:
+                                 their labels are needed */
     struct hash128 sent; /* of its first series, see otlp_recall_series; {0}: do not remember */
     struct otlp_attributes attributes; /* read, where labels are needed */
 };

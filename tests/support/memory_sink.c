@@ -9,16 +9,26 @@ static struct str key_of(const struct hash128 *sent)
     return str_of((const char *)sent, sizeof *sent);
 }
 
-static struct labels *copy_labels(struct arena *a, const struct labels *from)
+static void copy_labels(struct arena *a, const struct labels *from, struct labels *to)
 {
-    struct labels *copy = arena_zalloc(a, sizeof *copy);
     struct label *v = arena_array(a, from->n, sizeof *v);
-    if (!copy || !v)
+    if (!v)
         abort();
     for (size_t i = 0; i < from->n; i++)
         v[i] = (struct label){arena_str(a, from->v[i].name), arena_str(a, from->v[i].value)};
-    *copy = (struct labels){v, from->n};
-    return copy;
+    *to = (struct labels){v, from->n};
+}
+
+/* Those of the series, and of the others that are together with it. */
+static struct labels *copy_together(struct arena *a, const struct batch_series *series)
+{
+    size_t n = series->together ? series->together : 1;
+    struct labels *copies = arena_array(a, n, sizeof *copies);
+    if (!copies)
+        abort();
+    for (size_t i = 0; i < n; i++)
+        copy_labels(a, &series[i].labels, &copies[i]);
+    return copies;
 }
 
 static int append(void *self, const struct batch *b, struct sink_result *out, struct err *err)
@@ -31,7 +41,7 @@ static int append(void *self, const struct batch *b, struct sink_result *out, st
         if (series->known || hash128_is_none(series->sent))
             continue;
         struct str key = arena_str(&s->arena, key_of(&series->sent));
-        if (map_put(&s->labels, key, copy_labels(&s->arena, &series->labels)) != 0)
+        if (map_put(&s->labels, key, copy_together(&s->arena, series)) != 0)
             abort();
     }
     return 0;
@@ -60,6 +70,46 @@ void memory_sink_done(struct memory_sink *s)
 struct labels memory_sink_labels(const struct batch_series *series)
 {
     return series->known ? *(const struct labels *)series->known : series->labels;
+}
+
+/* ---- points as series ---- */
+
+/* The series of a point, known each. */
+static void unroll_point(struct arena *a, const struct batch_point *p, struct batch_series *out)
+{
+    size_t n = batch_point_series(p);
+    double *values = arena_array(a, n, sizeof *values);
+    struct sample *samples = arena_array(a, n, sizeof *samples);
+    if (!values || !samples)
+        abort();
+    batch_point_values(p, values);
+    for (size_t i = 0; i < n; i++) {
+        samples[i] = (struct sample){
+            .t_unix_ms = p->t_unix_ms, .value = values[i], .start_unix_ms = p->start_unix_ms};
+        out[i] = (struct batch_series){
+            .known = (const struct labels *)p->known + i, .samples = &samples[i], .n_samples = 1};
+    }
+}
+
+void memory_sink_unroll(struct batch *b)
+{
+    struct batch_series *v = arena_array(&b->arena, b->n_series + b->n_in_points + 1, sizeof *v);
+    size_t n = 0, from = 0;
+    for (size_t i = 0; v && i <= b->n_points; i++) {
+        size_t to = i < b->n_points ? b->points[i].position : b->n_series;
+        for (; from < to; from++)
+            v[n++] = b->series[from];
+        if (i == b->n_points)
+            break;
+        unroll_point(&b->arena, &b->points[i], &v[n]);
+        n += batch_point_series(&b->points[i]);
+    }
+    if (!v)
+        abort();
+    b->n_known += b->n_in_points - b->n_points;
+    b->series = v;
+    b->n_series = b->cap_series = n;
+    b->n_points = b->n_in_points = 0;
 }
 
 /* ---- comparing ---- */

@@ -20,6 +20,9 @@ void memory_sink_done(struct memory_sink *s);
 /* The labels of a series of a batch, whether they are known or said. */
 struct labels memory_sink_labels(const struct batch_series *series);
 
+/* Makes series of the batch's points, where these would stand without a sink that recalls. */
+void memory_sink_unroll(struct batch *b);
+
 /* Both batches have the same series, with equal samples and exemplars. */
 bool memory_sink_eq(const struct batch *a, const struct batch *b);
 

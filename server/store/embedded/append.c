@@ -49,7 +49,7 @@ static struct append_scratch *scratch_take(struct store *s)
 
 static void scratch_give(struct store *s, struct append_scratch *x)
 {
-    x->n = x->n_folded = 0;
+    x->n = x->n_folded = x->n_points = 0;
     arena_reset(&x->arena);
     if (x->record.cap > KEPT_RECORD)
         buf_done(&x->record); // one huge batch must not cost memory for ever
@@ -67,6 +67,7 @@ void append_done(struct store *s)
         free(x->v);
         free(x->order);
         free(x->folded);
+        free(x->points);
         buf_done(&x->record);
         buf_done(&x->seal);
         arena_done(&x->arena);
@@ -97,15 +98,16 @@ static int apply_shard(struct append *a, size_t from, size_t to, struct applier 
     struct stream_shard *shard = &a->store->streams.shards[v[order[from]].shard];
     int rc = 0;
     lock_take(&shard->lock);
-    for (size_t i = from; rc == 0 && i < to; i++) {
-        if (i + APPLY_FIRST < to)
-            PREFETCH(v[order[i + APPLY_FIRST]].stream);
-        if (i + APPLY_EARLY < to)
-            apply_early(v[order[i + APPLY_EARLY]].stream);
-        if (i + APPLY_SOON < to)
-            apply_soon(v[order[i + APPLY_SOON]].stream);
-        const struct resolved *r = &v[order[i]];
-        rc = apply_rows(to_heads, r->stream, r->samples, r->n_samples, a->err);
+    for (size_t i = from, end; rc == 0 && i < to; i = end) {
+        end = MIN(i + APPLY_STEP, to);
+        for (size_t k = i; k < end; k++)
+            apply_early(v[order[k]].stream);
+        for (size_t k = i; k < end; k++)
+            apply_soon(v[order[k]].stream);
+        for (; rc == 0 && i < end; i++) {
+            const struct resolved *r = &v[order[i]];
+            rc = apply_rows(to_heads, r->stream, r->samples, r->n_samples, a->err);
+        }
     }
     lock_give(&shard->lock);
     return rc;
@@ -114,7 +116,7 @@ static int apply_shard(struct append *a, size_t from, size_t to, struct applier 
 static int apply_all_rows(struct append *a, uint32_t now_s)
 {
     struct applier to_heads = {.store = a->store, .now_s = now_s, .seal = &a->x->seal};
-    int rc = 0;
+    int rc = a->x->n_points ? append_points_apply(a, &to_heads) : 0;
     for (size_t shard = 0; rc == 0 && shard < STREAM_SHARDS; shard++) {
         size_t from = a->x->shard_from[shard], to = a->x->shard_from[shard + 1];
         if (from < to)
@@ -142,6 +144,8 @@ static int apply(struct append *a, uint32_t now_s)
     for (size_t i = 0; a->n_definitions && i < a->x->n; i++)
         if (a->x->v[i].define)
             atomic_set_relaxed(&a->x->v[i].stream->segment, segment); // after the record, see above
+    for (size_t i = 0; i < a->x->n_points; i++)
+        atomic_set_relaxed(&a->x->points[i].group->segment, segment);
     int rc = apply_all_rows(a, now_s);
     if (rc == 0)
         rc = apply_exemplars(a);
@@ -183,7 +187,7 @@ static int append_gated(struct append *a, struct wal_position *out)
     find_news(a);
     if (arena_failed(&a->x->arena))
         return err_set(a->err, ERR_NOMEM, "append: out of memory");
-    if (a->x->n == 0 && a->n_families == 0)
+    if (a->x->n == 0 && a->x->n_points == 0 && a->n_families == 0)
         return 0;
     rc = append_log(a, out);
     if (rc != 0) {

@@ -25,11 +25,19 @@ struct folded {
     uint32_t n_samples, number; /* in the order of the batch */
 };
 
+/* A point that becomes a row of a group. */
+struct resolved_point {
+    struct stream *group;
+    const struct batch_point *point;
+};
+
 struct append_scratch {
     struct append_scratch *next;
     struct resolved *v;
     struct folded *folded;
     size_t n_folded, cap_folded;
+    struct resolved_point *points;
+    size_t n_points, cap_points;
     uint32_t *order; /* of v, by shard: a shard's lock is taken once, its memory met in order */
     uint32_t shard_from[STREAM_SHARDS + 1]; /* where each shard's begin in `order` */
     size_t n, cap;
@@ -66,6 +74,20 @@ int append_fold(struct append *a, const struct resolved *r, const struct guard_v
 
 /* Resolves the overflow streams of what was folded; there is room in x->v. ERR_NOMEM. */
 int append_overflow(struct append *a);
+
+/* append_points.c: fills x->points with those of the batch that can be rows of groups, and adds the
+ * series of the others to x->v. There must be room. ERR_NOMEM. */
+int append_points_resolve(struct append *a);
+
+/* Writes what is resolved of them to the record. */
+void append_points_encode(const struct append *a, struct buf *out);
+
+struct applier;
+/* Puts them into heads. */
+int append_points_apply(struct append *a, struct applier *to_heads);
+
+/* What there is to store of a series, to x->v; the rest is counted as rejected. */
+int append_resolve_series(struct append *a, const struct batch_series *series);
 
 /* Adds one to x->v, and to the counts of what is to be written. */
 void append_take(struct append *a, const struct resolved *r);

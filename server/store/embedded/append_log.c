@@ -70,6 +70,7 @@ int append_log(struct append *a, struct wal_position *out)
     buf_reset(record);
     wal_record_begin(record);
     encode_definitions(a, record);
+    append_points_encode(a, record);
     encode_rows(a, record);
     encode_exemplars(a, record);
     encode_metadata(a, record);

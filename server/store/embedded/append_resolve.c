@@ -8,6 +8,7 @@
 #include "base/compiler.h"
 #include "model/histogram.h"
 #include "self/self.h"
+#include "store/embedded/stream_groups.h"
 
 static struct self_metric rejected_total =
     SELF_COUNTER("telltale_store_rejected_samples_total",
@@ -232,15 +233,16 @@ static int find_stream(struct append *a, struct resolved *r)
 static int make_room(struct append *a)
 {
     struct append_scratch *x = a->x;
-    if (x->cap >= a->batch->n_series)
+    size_t n = a->batch->n_series + a->batch->n_in_points;
+    if (x->cap >= n)
         return 0;
-    struct resolved *v = realloc(x->v, a->batch->n_series * sizeof *v);
+    struct resolved *v = realloc(x->v, n * sizeof *v);
     x->v = v ? v : x->v;
-    uint32_t *order = realloc(x->order, a->batch->n_series * sizeof *order);
+    uint32_t *order = realloc(x->order, n * sizeof *order);
     x->order = order ? order : x->order;
     if (!v || !order)
         return err_set(a->err, ERR_NOMEM, "append: out of memory");
-    x->cap = a->batch->n_series;
+    x->cap = n;
     return 0;
 }
 
@@ -292,14 +294,37 @@ void append_take(struct append *a, const struct resolved *r)
     a->n_with_rows += r->n_samples > 0;
 }
 
+/* The series of a point, from the i-th resolved on: a group, if all of them are there. */
+static void remember_together(struct append *a, size_t shard, size_t i)
+{
+    const struct resolved *v = &a->x->v[i];
+    size_t n = v->series->together;
+    if (n > a->x->n - i)
+        return;
+    struct stream **members = arena_array(&a->x->arena, n, sizeof *members);
+    for (size_t k = 0; members && k < n; k++) {
+        if (v[k].series != v->series + k)
+            return;
+        members[k] = v[k].stream;
+    }
+    if (members)
+        stream_groups_make(&a->store->streams, shard, v->series->sent, members, n);
+}
+
 /* All that had to be found by labels, at once: nobody needs it sooner than the next request. */
 static void remember(struct append *a)
 {
     struct stream_sent *v = arena_array(&a->x->arena, a->n_unknown, sizeof *v);
-    size_t n = 0;
+    size_t n = 0, shard = STREAM_SHARDS;
     for (size_t i = 0; v && i < a->x->n; i++) {
         const struct resolved *r = &a->x->v[i];
-        if (!r->series->known && !hash128_is_none(r->series->sent))
+        if (r->series->known || hash128_is_none(r->series->sent))
+            continue;
+        if (r->series->together && shard == STREAM_SHARDS)
+            shard = r->series->sent.low % STREAM_SHARDS;
+        if (r->series->together)
+            remember_together(a, shard, i);
+        else
             v[n++] = (struct stream_sent){r->stream, r->series->sent};
     }
     if (n)
@@ -314,32 +339,38 @@ static void ask_for(const struct append *a, const struct batch_series *series)
         streams_ask_for(&a->store->streams, series->hash);
 }
 
+int append_resolve_series(struct append *a, const struct batch_series *series)
+{
+    struct resolved *r = &a->x->v[a->x->n];
+    *r = (struct resolved){.series = series};
+    admit(a, series, r);
+    admit_exemplars(a, series, r);
+    if (r->n_samples == 0 && r->n_exemplars == 0)
+        return 0;
+    int rc = resolve_stream(a, r);
+    if (rc != 0)
+        return MIN(rc, 0);
+    a->n_unknown += !series->known;
+    a->result.accepted += r->n_samples;
+    append_take(a, r);
+    return 0;
+}
+
 int append_resolve(struct append *a)
 {
     int rc = check_recalled(a);
     if (rc == 0)
         rc = make_room(a);
-    if (rc != 0)
-        return rc;
-    for (size_t i = 0; i < a->batch->n_series; i++) {
+    if (rc == 0 && a->batch->n_points)
+        rc = append_points_resolve(a);
+    for (size_t i = 0; rc == 0 && i < a->batch->n_series; i++) {
         const struct batch_series *series = &a->batch->series[i];
         if (i + RESOLVE_AHEAD < a->batch->n_series)
             ask_for(a, &series[RESOLVE_AHEAD]);
-        struct resolved *r = &a->x->v[a->x->n];
-        *r = (struct resolved){.series = series};
-        admit(a, series, r);
-        admit_exemplars(a, series, r);
-        if (r->n_samples == 0 && r->n_exemplars == 0)
-            continue;
-        rc = resolve_stream(a, r);
-        if (rc < 0)
-            return rc;
-        if (rc == 1)
-            continue;
-        a->n_unknown += !series->known;
-        a->result.accepted += r->n_samples;
-        append_take(a, r);
+        rc = append_resolve_series(a, series);
     }
+    if (rc != 0)
+        return rc;
     if (a->n_unknown)
         remember(a); // before others are folded into a stream that these bytes do not say
     rc = append_overflow(a);

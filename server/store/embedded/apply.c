@@ -2,8 +2,10 @@
 
 #include "base/time.h"
 
-static int switch_head(struct applier *a, int64_t t_unix_ms, struct err *err)
+int apply_to_day(struct applier *a, int64_t t_unix_ms, struct err *err)
 {
+    if (a->head && t_unix_ms >= a->from && t_unix_ms - a->from < MS_PER_DAY)
+        return 0;
     int64_t day = day_of(t_unix_ms);
     a->from = day * MS_PER_DAY;
     return heads_get(a->store, day, &a->head, err);
@@ -15,8 +17,7 @@ int apply_rows(struct applier *a, struct stream *st, const struct sample *sample
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < n; i++) {
         int64_t t = samples[i].t_unix_ms;
-        if (!a->head || t < a->from || t - a->from >= MS_PER_DAY)
-            rc = switch_head(a, t, err);
+        rc = apply_to_day(a, t, err);
         if (rc != 0)
             return rc;
         const struct head_row row = {(uint32_t)(t - a->from), samples[i].value,

@@ -9,7 +9,7 @@ enum { SEAL_MAX = 64 << 20 };
 
 /* How many streams before their turn their own memory is to be asked for, and when apply_early and
  * apply_soon are worth calling. */
-enum { APPLY_FIRST = 24, APPLY_EARLY = 16, APPLY_SOON = 8 };
+enum { APPLY_STEP = 32 };
 
 /* One batch's way into the heads. */
 struct applier {
@@ -24,6 +24,9 @@ struct applier {
  * held. ERR_NOMEM: the rows before are in. */
 int apply_rows(struct applier *a, struct stream *st, const struct sample *samples, size_t n,
                struct err *err);
+
+/* Makes a->head the one of this time's day. The gate must be held. */
+int apply_to_day(struct applier *a, int64_t t_unix_ms, struct err *err);
 
 /* Ask for the memory that apply_rows will look at, early for what tells where the rest is. The lock
  * of the stream's shard must be held. */

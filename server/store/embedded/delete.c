@@ -13,6 +13,7 @@
 #include "store/embedded/erase.h"
 #include "store/embedded/merge.h"
 #include "store/embedded/partitions.h"
+#include "store/embedded/stream_groups.h"
 
 static struct self_metric deletions_total =
     SELF_COUNTER("telltale_store_deletions_total", "Deletions of series that were accepted.");
@@ -32,10 +33,14 @@ static int forget_streams(struct store *s, const struct matcher *matchers, size_
     rwlock_give(&s->evict);
     if (rc != 0)
         return rc;
-    for (size_t i = 0; i < STREAM_SHARDS && !roaring_bitmap_is_empty(ids); i++) {
+    size_t shards = roaring_bitmap_is_empty(ids) ? 0 : STREAM_SHARDS;
+    for (size_t i = 0; i < 2 * shards; i++) { // all groups before the first stream
         rwlock_take_write(&s->evict);
         rwlock_take_write(&s->gate);
-        (void)streams_evict_set(&s->streams, i, ids); // how many does not matter
+        if (i < shards)
+            stream_groups_evict_set(&s->streams, i, ids);
+        else
+            (void)streams_evict_set(&s->streams, i - shards, ids); // how many does not matter
         rwlock_give(&s->gate);
         rwlock_give(&s->evict);
     }

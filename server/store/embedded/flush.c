@@ -23,6 +23,7 @@
 #include "store/embedded/part_write.h"
 #include "store/embedded/partitions.h"
 #include "store/embedded/records/records.h"
+#include "store/embedded/stream_groups.h"
 
 static struct self_metric flush_seconds =
     SELF_HISTOGRAM("telltale_store_flush_seconds", "Time to move the head to parts.");
@@ -70,7 +71,8 @@ static size_t collect_slab(struct head_flush *f, struct head_slab *slab, size_t 
 {
     for (uint32_t i = 0; i < slab->n; i++) {
         struct head_series *hs = &slab->series[i];
-        if (hs->min_t == UINT32_MAX)
+        uint32_t min_t, max_t;
+        if (!head_series_range(hs, &min_t, &max_t))
             continue; // memory ran out before its first row
         struct stream *st = stream_of(f, hs);
         f->streams[f->n++] = (struct head_stream){hs, st, (uint32_t)n_labels, st->n};
@@ -282,12 +284,24 @@ static int freeze(void *self)
 /* --- trimming --------------------------------------------------------------------------------- */
 
 /* Shard by shard, so that appends wait for one at most. */
+static void evict_idle_groups(struct store *s, uint32_t before_s)
+{
+    for (size_t i = 0; i < STREAM_SHARDS; i++) {
+        rwlock_take_write(&s->evict);
+        rwlock_take_write(&s->gate);
+        stream_groups_evict(&s->streams, i, before_s);
+        rwlock_give(&s->gate);
+        rwlock_give(&s->evict);
+    }
+}
+
 static void evict_idle(struct store *s)
 {
     uint32_t now = (uint32_t)(store_now_ms(s) / MS_PER_S), count = 0;
     bool full =
         atomic_get_relaxed(&s->streams.count) > atomic_get_relaxed(&s->streams.max) / 10 * 9;
     uint32_t before = now - MIN(now, (uint32_t)(full ? IDLE_FULL_S : IDLE_S));
+    evict_idle_groups(s, before);
     for (size_t i = 0; i < STREAM_SHARDS; i++) {
         rwlock_take_write(&s->evict);
         rwlock_take_write(&s->gate);

@@ -105,13 +105,15 @@ static int add_series(struct gather *g, struct stream *st)
         int64_t base = hs->head->day * MS_PER_DAY;
         if (aggregates_took(g, hs->head->day))
             continue;
-        if (hs->min_t == UINT32_MAX || base + hs->max_t < g->min_ms || base + hs->min_t > g->max_ms)
+        uint32_t min_t, max_t;
+        if (!head_series_range(hs, &min_t, &max_t) || base + max_t < g->min_ms ||
+            base + min_t > g->max_ms)
             continue;
         struct source *s = add_source(g);
         if (!s || hold_head(g, hs->head) != 0)
             return ERR_NOMEM;
         *s = (struct source){.series = hs};
-        s->block.min_ms = base + hs->min_t;
+        s->block.min_ms = base + min_t;
         s->block.max_ms = base + MS_PER_DAY - 1; // it may still grow
     }
     if (g->selection->n_sources > first)

@@ -4,6 +4,7 @@
 
 #include "base/compiler.h"
 #include "store/embedded/columns.h"
+#include "store/embedded/head_group.h"
 #include "store/embedded/histogram_column.h"
 
 enum { BLOCK_MIN = 4096, BLOCK_MAX = 64 << 10, SLAB_MIN = 4, SLAB_MAX = 128 };
@@ -42,6 +43,11 @@ static void *take(struct head *h, struct head_arena *a, size_t n)
     void *p = a->at;
     a->at += n;
     return p;
+}
+
+void *head_take(struct head *h, size_t shard, size_t n)
+{
+    return take(h, &h->shards[shard].arena, n);
 }
 
 struct head *head_new(int64_t day, atomic_ullong *total_bytes)
@@ -199,6 +205,15 @@ static void free_tail(struct head_arena *a, struct head_series *hs)
     hs->tail = (struct row_state){0};
 }
 
+static void link_chunk(struct head_series *hs, struct head_chunk *c)
+{
+    c->next = hs->newest ? hs->newest->next : c;
+    if (hs->newest)
+        hs->newest->next = c;
+    hs->newest = c;
+    hs->n_chunks++;
+}
+
 static int add_chunk(struct head *h, struct head_arena *a, struct head_series *hs,
                      const struct open_tail *rows, struct str bytes)
 {
@@ -210,11 +225,7 @@ static int add_chunk(struct head *h, struct head_arena *a, struct head_series *h
                              .min_t = (uint32_t)(rows->t[0] - base),
                              .max_t = (uint32_t)(rows->t[rows->n - 1] - base)};
     memcpy(c->bytes, bytes.p, bytes.n);
-    c->next = hs->newest ? hs->newest->next : c;
-    if (hs->newest)
-        hs->newest->next = c;
-    hs->newest = c;
-    hs->n_chunks++;
+    link_chunk(hs, c);
     free_tail(a, hs);
     return 0;
 }
@@ -344,14 +355,64 @@ static int put_row(struct head *h, struct head_arena *a, struct head_series *hs,
     return 0;
 }
 
-static void note_time(struct head *h, struct head_series *hs, uint32_t t)
+void head_note_time(struct head *h, uint32_t t)
 {
-    hs->min_t = MIN(hs->min_t, t);
-    hs->max_t = MAX(hs->max_t, t);
     if (t < atomic_get_relaxed(&h->min_t))
         atomic_set_relaxed(&h->min_t, t); // two shards may race: see head.h
     if (t > atomic_get_relaxed(&h->max_t))
         atomic_set_relaxed(&h->max_t, t);
+}
+
+/* --- rows of groups --------------------------------------------------------------------------- */
+
+/* In a chunk of size 0. */
+struct group_place {
+    struct head_group *group;
+    uint32_t column;
+};
+
+static struct group_place place_in(const struct head_chunk *c)
+{
+    struct group_place place;
+    memcpy(&place, c->bytes, sizeof place);
+    return place;
+}
+
+static void leave_group(struct head_series *hs)
+{
+    head_group_close(place_in(hs->newest).group);
+    hs->open_group = false;
+}
+
+int head_join(struct head *h, struct stream *st, struct head_group *group, uint32_t column,
+              struct buf *scratch)
+{
+    struct head_series *hs = series_of(h, st);
+    struct head_arena *a = &h->shards[stream_shard_of(st->hash)].arena;
+    const struct group_place place = {group, column};
+    if (!hs || (hs->tail.n_rows && seal(h, a, hs, scratch) != 0))
+        return ERR_NOMEM;
+    struct head_chunk *c = take(h, a, sizeof *c + sizeof place);
+    if (!c)
+        return ERR_NOMEM;
+    if (hs->open_group)
+        leave_group(hs);
+    *c = (struct head_chunk){0};
+    memcpy(c->bytes, &place, sizeof place);
+    link_chunk(hs, c);
+    hs->has_group = hs->open_group = true;
+    return 0;
+}
+
+bool head_series_range(const struct head_series *hs, uint32_t *out_min, uint32_t *out_max)
+{
+    *out_min = hs->min_t;
+    *out_max = hs->max_t;
+    const struct head_chunk *c = hs->newest;
+    for (size_t i = 0; hs->has_group && i < hs->n_chunks; i++, c = c->next)
+        if (c->size == 0)
+            head_group_range(place_in(c).group, out_min, out_max);
+    return *out_min != UINT32_MAX;
 }
 
 int head_append(struct head *h, struct stream *st, const struct head_row *row, struct buf *scratch)
@@ -359,6 +420,8 @@ int head_append(struct head *h, struct stream *st, const struct head_row *row, s
     struct head_series *hs = series_of(h, st);
     if (!hs)
         return ERR_NOMEM;
+    if (UNLIKELY(hs->open_group))
+        leave_group(hs);
     struct head_shard *shard = &h->shards[stream_shard_of(st->hash)];
     struct head_arena *a = &shard->arena;
     if (hs->tail.n_rows == TAIL_ROWS || hs->tail.n_bytes > TAIL_BYTES) {
@@ -378,7 +441,9 @@ int head_append(struct head *h, struct stream *st, const struct head_row *row, s
     if (rc != 0)
         return rc;
     atomic_set_relaxed(&shard->rows, atomic_get_relaxed(&shard->rows) + 1);
-    note_time(h, hs, row->t);
+    hs->min_t = MIN(hs->min_t, row->t);
+    hs->max_t = MAX(hs->max_t, row->t);
+    head_note_time(h, row->t);
     return 0;
 }
 
@@ -389,11 +454,16 @@ static bool chunk_meets(const struct head_chunk *c, int64_t base, int64_t min_ms
     return base + c->max_t >= min_ms && base + c->min_t <= max_ms;
 }
 
-static int read_chunks(const struct head_chunk *c, size_t n, int64_t base, int64_t min_ms,
-                       int64_t max_ms, struct columns *out)
+static int read_chunks(const struct head_chunk *c, size_t n, int64_t base, bool frozen,
+                       int64_t min_ms, int64_t max_ms, struct columns *out)
 {
     for (size_t i = 0; i < n; i++) {
-        if (chunk_meets(c, base, min_ms, max_ms)) {
+        if (c->size == 0) {
+            const struct group_place place = place_in(c);
+            int rc = head_group_read(place.group, place.column, frozen, min_ms, max_ms, out);
+            if (rc != 0)
+                return rc;
+        } else if (chunk_meets(c, base, min_ms, max_ms)) {
             size_t from = out->n;
             int rc = block_decode(c->bytes, c->size, base, out);
             if (rc != 0)
@@ -450,7 +520,7 @@ int head_series_read(struct head_series *hs, struct stream_shard *shard, bool fr
         lock_give(&shard->lock);
     if (rc != 0)
         return rc;
-    rc = read_chunks(s.first, s.n_chunks, base, min_ms, max_ms, out);
+    rc = read_chunks(s.first, s.n_chunks, base, frozen, min_ms, max_ms, out);
     if (rc == 0)
         rc = read_tail(&s, base, min_ms, max_ms, out);
     if (s.bytes != s.small)
@@ -475,6 +545,7 @@ void head_unlink(struct head *h, struct streams *s)
         for (struct head_slab *slab = h->shards[i].slabs; slab; slab = slab->next)
             for (uint32_t k = 0; k < slab->n; k++)
                 unlink_series(streams_by_id(s, slab->series[k].id), &slab->series[k]);
+        head_groups_unlink(h->shards[i].groups);
         lock_give(&s->shards[i].lock);
     }
 }

@@ -1,7 +1,8 @@
 /* The head: rows of one day that are not in a part yet, in memory, per stream.
  *
  *   stream ─► head_series (newest head first)
- *               ├─ chunks: sealed blocks, oldest first, immutable
+ *               ├─ chunks: sealed blocks, oldest first, immutable; or the place of rows that were
+ *               │  written for several streams at once (head_group.h)
  *               └─ tail: up to TAIL_ROWS rows as they came, a row stream in a chain of segments
  *
  * A full tail is put into order and sealed into a chunk with the codec of the parts. Rows come in
@@ -47,8 +48,11 @@ struct head_series {
     struct row_state tail;                      /* at its end */
     uint32_t n_chunks : 32 - STREAM_SHARD_BITS; /* a day has 86 million rows at most */
     uint32_t shard : STREAM_SHARD_BITS;         /* of the stream, as is the number */
-    uint32_t id;
-    uint32_t min_t, max_t; /* ms since the start of the day; min_t UINT32_MAX: no rows yet */
+    uint32_t id : 30;                           /* the log has fewer */
+    uint32_t has_group : 1;  /* a chunk stands for rows of a group, maybe more than one */
+    uint32_t open_group : 1; /* the newest does, and more may come to it */
+    uint32_t min_t, max_t; /* of its own rows; ms since the start of the day; min_t UINT32_MAX: none
+                              yet */
 };
 
 /* Series lie in slabs, so that a head can be walked. */
@@ -67,8 +71,9 @@ struct head_arena {
 struct head_shard {
     struct head_arena arena;
     struct head_slab *slabs; /* newest first */
-    size_t n;                /* series */
-    atomic_ullong rows;      /* set with the shard's lock, read without */
+    struct head_group *groups;
+    size_t n;           /* series */
+    atomic_ullong rows; /* set with the shard's lock, read without */
 };
 
 struct head {
@@ -113,6 +118,21 @@ static inline uint64_t head_rows(const struct head *h)
 struct head *head_new(int64_t day, atomic_ullong *total_bytes);
 void head_ref(struct head *h);
 void head_unref(struct head *h);
+
+/* Memory that lives as long as the head, counted with it. The shard's lock must be held. */
+void *head_take(struct head *h, size_t shard, size_t n);
+
+/* Widens what the head's statistics say of its times. */
+void head_note_time(struct head *h, uint32_t t);
+
+/* Makes `group` the place of what comes next to the `column`-th of its streams, until a row of the
+ * stream's own is added. As head_append. */
+int head_join(struct head *h, struct stream *st, struct head_group *group, uint32_t column,
+              struct buf *scratch);
+
+/* Times between which the series has rows, in ms since the start of the day; false: none yet. The
+ * lock of the stream's shard must be held, unless the head is frozen. */
+bool head_series_range(const struct head_series *hs, uint32_t *out_min, uint32_t *out_max);
 
 /* Adds a row of `st`. `scratch`: an empty buffer for sealing. The lock of the stream's shard must
  * be held. ERR_NOMEM: the row is not in. */

@@ -1,4 +1,4 @@
-#include "store/embedded/streams.h"
+#include "store/embedded/stream_groups.h"
 
 #include <roaring/roaring.h>
 #include <stdlib.h>
@@ -47,6 +47,7 @@ void streams_done(struct streams *s)
         free(shard->slots);
         lock_done(&shard->lock);
     }
+    stream_groups_done(s);
     stream_memory_done(&s->memory);
     stream_directory_done(&s->directory);
     free(s->recall.slots);

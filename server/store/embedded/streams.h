@@ -31,13 +31,26 @@
 #include "store/embedded/stream_memory.h"
 
 struct head_series;
+struct head_group;
 
 enum { STREAM_TEXT_MAX = 64 << 10 };
 
+/* What a group of streams has in place of a hash. */
+struct stream_group_place {
+    uint32_t reference; /* its own (stream_memory.h) */
+    uint32_t members;
+};
+
 struct stream {
-    uint64_t hash;            /* labels_hash */
-    struct head_series *rows; /* newest head first; guarded by the shard's lock */
-    atomic_uint segment;      /* of the log that has its definition; 0: none */
+    union {
+        uint64_t hash;                      /* labels_hash */
+        struct stream_group_place of_group; /* stream_groups.h */
+    };
+    union {
+        struct head_series *rows; /* newest head first; guarded by the shard's lock */
+        struct head_group *points;
+    };
+    atomic_uint segment; /* of the log that has its definition; 0: none */
     uint32_t id;
     uint32_t last_append_s; /* Unix seconds; guarded by the shard's lock */
     uint32_t n;
@@ -65,12 +78,19 @@ struct stream_recall {
     uint32_t n_slots, used;
 };
 
+/* The groups of a shard. */
+struct stream_groups {
+    uint32_t *v; /* references */
+    uint32_t n, cap;
+};
+
 struct streams {
     struct index index;
     struct stream_shard shards[STREAM_SHARDS];
     struct stream_memory memory;
     struct stream_directory directory;
     struct stream_recall recall;
+    struct stream_groups groups[STREAM_SHARDS]; /* guarded by the shard's lock */
     atomic_uint evictions; /* so far: what was recalled before the last one may be gone */
     atomic_uint count;
     atomic_uint max; /* looked at by guard.c */

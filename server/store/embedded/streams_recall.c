@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/compiler.h"
-#include "store/embedded/streams.h"
+#include "store/embedded/stream_groups.h"
 
 enum { RECALL_START = 1024, RECALL_STEP = 32, REMEMBER_AHEAD = 8 };
 
@@ -24,6 +24,13 @@ static uint32_t home_of(const struct stream_recall *r, uint32_t tag)
 static struct stream *stream_of(const struct streams *s, struct stream_slot slot)
 {
     return slot.stream ? stream_at(&s->memory, slot.stream) : NULL;
+}
+
+static uint32_t reference_of(struct streams *s, const struct stream *st)
+{
+    if (stream_is_group(st))
+        return st->of_group.reference;
+    return stream_directory_get(&s->directory, st->id);
 }
 
 /* --- finding ---------------------------------------------------------------------------------- */
@@ -149,9 +156,11 @@ static void remember(struct streams *s, struct stream *st, struct hash128 sent)
     forget(s, st);
     if (!make_room(&s->recall))
         return; // it is only slower
+    struct stream_slot *slot = find_slot(s, sent);
+    if (slot->stream)
+        return; // a group that another request has made
     st->sent = sent;
-    put_slot(&s->recall,
-             (struct stream_slot){tag_of(sent), stream_directory_get(&s->directory, st->id)});
+    *slot = (struct stream_slot){tag_of(sent), reference_of(s, st)};
     s->recall.used++;
 }
 

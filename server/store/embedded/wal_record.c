@@ -5,10 +5,13 @@
 #include "store/embedded/bytes.h"
 #include "store/embedded/histogram_column.h"
 
-enum section { STREAMS_ALONE = 1, ROWS, EXEMPLARS, METADATA, STREAMS };
+enum section { STREAMS_ALONE = 1, ROWS, EXEMPLARS, METADATA, STREAMS, POINTS };
 
 /* Low bits of a series' row count. */
 enum { WITH_STARTS = 1, WITH_HISTOGRAMS = 2, COUNT_SHIFT = 2 };
+
+/* Low bits of a point's series count. */
+enum { WITH_START = 1, WITH_SUM = 2, SERIES_SHIFT = 2, SERIES_MAX = 1 << 16 };
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
@@ -117,6 +120,47 @@ void wal_put_series(struct buf *out, uint32_t id, const struct sample *samples, 
     }
 }
 
+char *wal_write_id(char *p, uint32_t id, uint32_t before)
+{
+    return varint_write(p, zigzag((int64_t)id - (int64_t)before));
+}
+
+void wal_put_points(struct buf *out, size_t points, int64_t first_t, struct wal_rows *state)
+{
+    begin(out, POINTS, points);
+    put_zigzag(out, first_t);
+    *state = (struct wal_rows){.t = first_t};
+}
+
+void wal_put_point(struct buf *out, struct str ids, const struct batch_point *point,
+                   struct wal_rows *state)
+{
+    char *from = buf_reserve(out, ids.n + (5 + (size_t)point->n_counts) * VARINT_MAX + 8),
+         *p = from;
+    if (!p)
+        return;
+    bool starts = point->start_unix_ms != 0;
+    p = varint_write(p, (uint64_t)batch_point_series(point) << SERIES_SHIFT |
+                            (point->has_sum ? WITH_SUM : 0u) | (starts ? WITH_START : 0u));
+    memcpy(p, ids.p, ids.n);
+    p += ids.n;
+    p = varint_write(p, zigzag((int64_t)((uint64_t)point->t_unix_ms - (uint64_t)state->t)));
+    state->t = point->t_unix_ms;
+    if (starts) {
+        p = varint_write(
+            p, zigzag((int64_t)((uint64_t)point->start_unix_ms - (uint64_t)state->start)));
+        state->start = point->start_unix_ms;
+    }
+    if (point->has_sum) {
+        write_u64(p, double_bits(point->sum));
+        p += 8;
+    }
+    p = varint_write(p, point->count);
+    for (uint32_t i = 0; i < point->n_counts; i++)
+        p = varint_write(p, point->counts[i]);
+    buf_advance(out, (size_t)(p - from));
+}
+
 void wal_put_exemplars(struct buf *out, size_t count)
 {
     begin(out, EXEMPLARS, count);
@@ -149,6 +193,12 @@ struct record {
     struct reader r;
     struct arena *arena;
     const struct wal_visitor *visitor;
+    struct point_room {
+        uint32_t *ids;
+        uint64_t *counts;
+        double *values;
+        size_t cap;
+    } room; /* of the arena: for one point after the other */
 };
 
 static int bad(const struct record *rec)
@@ -253,6 +303,82 @@ static int read_rows(struct record *rec)
     return rc;
 }
 
+static int visit_point(struct record *rec, const struct batch_point *point)
+{
+    size_t n = batch_point_series(point);
+    batch_point_values(point, rec->room.values);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        const struct sample s = {.t_unix_ms = point->t_unix_ms,
+                                 .value = rec->room.values[i],
+                                 .start_unix_ms = point->start_unix_ms};
+        rc = rec->visitor->row(rec->visitor->arg, rec->room.ids[i], &s);
+    }
+    return rc;
+}
+
+/* For a point of `n` series. */
+static bool make_room(struct record *rec, size_t n)
+{
+    struct point_room *room = &rec->room;
+    if (n <= room->cap)
+        return true;
+    size_t cap = MAX(n, 2 * room->cap);
+    *room = (struct point_room){
+        .ids = arena_array(rec->arena, cap, sizeof *room->ids),
+        .counts = arena_array(rec->arena, cap, sizeof *room->counts),
+        .values = arena_array(rec->arena, cap, sizeof *room->values),
+        .cap = cap,
+    };
+    return !arena_failed(rec->arena);
+}
+
+static bool read_ids(struct reader *r, uint32_t *out, uint64_t n)
+{
+    uint32_t before = 0;
+    for (uint64_t i = 0; i < n; i++) {
+        int64_t id = (int64_t)((uint64_t)before + (uint64_t)get_zigzag(r));
+        if (r->bad || id < 0 || id > UINT32_MAX)
+            return false;
+        out[i] = before = (uint32_t)id;
+    }
+    return true;
+}
+
+static int read_point(struct record *rec, struct wal_rows *state)
+{
+    struct reader *r = &rec->r;
+    uint64_t counted = get_varint(r), n = counted >> SERIES_SHIFT;
+    struct batch_point p = {.has_sum = counted & WITH_SUM};
+    size_t rest = 2u + p.has_sum;
+    if (r->bad || n < rest || n > SERIES_MAX || n > reader_left(r))
+        return ERR_CORRUPT;
+    if (!make_room(rec, (size_t)n) || !read_ids(r, rec->room.ids, n))
+        return bad(rec);
+    state->t = (int64_t)((uint64_t)state->t + (uint64_t)get_zigzag(r));
+    if (counted & WITH_START)
+        state->start = (int64_t)((uint64_t)state->start + (uint64_t)get_zigzag(r));
+    p.t_unix_ms = state->t;
+    p.start_unix_ms = counted & WITH_START ? state->start : 0;
+    p.sum = p.has_sum ? bits_double(get_u64(r)) : 0;
+    p.count = get_varint(r);
+    p.counts = rec->room.counts;
+    p.n_counts = (uint32_t)(n - rest);
+    for (uint32_t i = 0; i < p.n_counts; i++)
+        rec->room.counts[i] = get_varint(r);
+    return r->bad ? ERR_CORRUPT : visit_point(rec, &p);
+}
+
+static int read_points(struct record *rec)
+{
+    size_t n = get_count(&rec->r, 5);
+    struct wal_rows state = {.t = get_zigzag(&rec->r)};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = read_point(rec, &state);
+    return rc;
+}
+
 static int read_exemplars(struct record *rec)
 {
     size_t n = get_count(&rec->r, 11);
@@ -287,13 +413,14 @@ static int read_metadata(struct record *rec)
 
 int wal_read_record(struct str payload, struct arena *arena, const struct wal_visitor *visitor)
 {
-    struct record rec = {reader_of(payload.p, payload.n), arena, visitor};
+    struct record rec = {.r = reader_of(payload.p, payload.n), .arena = arena, .visitor = visitor};
     int rc = 0;
     while (rc == 0 && !rec.r.bad && reader_left(&rec.r)) {
         switch (get_byte(&rec.r)) {
         case STREAMS_ALONE: rc = read_streams(&rec, true); break;
         case STREAMS: rc = read_streams(&rec, false); break;
         case ROWS: rc = read_rows(&rec); break;
+        case POINTS: rc = read_points(&rec); break;
         case EXEMPLARS: rc = read_exemplars(&rec); break;
         case METADATA: rc = read_metadata(&rec); break;
         default: rc = ERR_CORRUPT;

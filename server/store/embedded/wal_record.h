@@ -1,5 +1,6 @@
 /* The payload of a log record: what one batch adds. Sections in this order, each optional:
- * definitions of streams, rows, exemplars, metadata. Layout: docs/design/format/wal.md. */
+ * definitions of streams, points of histograms, rows, exemplars, metadata. Layout:
+ * docs/design/format/wal.md. */
 #ifndef TELLTALE_STORE_EMBEDDED_WAL_RECORD_H
 #define TELLTALE_STORE_EMBEDDED_WAL_RECORD_H
 
@@ -7,7 +8,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "model/sample.h"
+#include "model/batch.h"
 
 /* --- writing: a section is begun with its number of things, then each is put -------------------
  */
@@ -28,6 +29,12 @@ struct wal_rows {
 void wal_put_rows(struct buf *out, size_t series, int64_t first_t, struct wal_rows *state);
 void wal_put_series(struct buf *out, uint32_t id, const struct sample *samples, size_t n,
                     struct wal_rows *state);
+
+/* Points of histograms: `ids` are those of their series, one wal_write_id behind the other. */
+char *wal_write_id(char *p, uint32_t id, uint32_t before);
+void wal_put_points(struct buf *out, size_t points, int64_t first_t, struct wal_rows *state);
+void wal_put_point(struct buf *out, struct str ids, const struct batch_point *point,
+                   struct wal_rows *state);
 
 void wal_put_exemplars(struct buf *out, size_t count);
 void wal_put_exemplar(struct buf *out, uint32_t id, const struct exemplar *e);

@@ -190,6 +190,7 @@ static void expect_the_same(void)
     if (translate(&expected, false, NULL, &err) != 0 ||
         translate(&batch, true, &memory.sink, &err) != 0)
         fail_msg("%s", err.message);
+    memory_sink_unroll(&batch);
     assert_true(memory_sink_eq(&batch, &expected));
     assert_int_equal(sink_append(&memory.sink, &batch, &stored, &err), 0);
 }

@@ -1,0 +1,202 @@
+/* Points of histograms whose series are known together: one look, one row, one entry in the log.
+ *
+ * What is unusual about a point (a time that is not accepted, the end of its series) is left to the
+ * path of single series, and so is a point whose group takes no rows in its head. */
+#include <stdlib.h>
+
+#include "base/compiler.h"
+#include "store/embedded/append.h"
+#include "store/embedded/apply.h"
+#include "store/embedded/head_group.h"
+#include "store/embedded/stream_groups.h"
+#include "store/embedded/wal_record.h"
+
+enum { POINT_EARLY = 6, POINT_STEP = 16 };
+
+/* --- resolving -------------------------------------------------------------------------------- */
+
+static int make_room(struct append *a)
+{
+    struct append_scratch *x = a->x;
+    if (x->cap_points >= a->batch->n_points)
+        return 0;
+    struct resolved_point *v = realloc(x->points, a->batch->n_points * sizeof *v);
+    if (!v)
+        return err_set(a->err, ERR_NOMEM, "append: out of memory");
+    x->points = v;
+    x->cap_points = a->batch->n_points;
+    return 0;
+}
+
+static struct sample *point_samples(const struct batch_point *p, struct arena *arena)
+{
+    size_t n = batch_point_series(p);
+    double *values = arena_array(arena, n, sizeof *values);
+    struct sample *samples = arena_array(arena, n, sizeof *samples);
+    if (!values || !samples)
+        return NULL;
+    batch_point_values(p, values);
+    for (size_t i = 0; i < n; i++)
+        samples[i] = (struct sample){
+            .t_unix_ms = p->t_unix_ms, .value = values[i], .start_unix_ms = p->start_unix_ms};
+    return samples;
+}
+
+/* A point's series one by one; `with_samples` false: only that the record may define them. */
+static int resolve_singly(struct append *a, const struct stream *group, const struct batch_point *p,
+                          bool with_samples)
+{
+    size_t n = batch_point_series(p);
+    const struct sample *samples = with_samples ? point_samples(p, &a->x->arena) : NULL;
+    struct batch_series *series = arena_array(&a->x->arena, n, sizeof *series);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && series && (samples || !with_samples) && i < n; i++) {
+        struct stream *st = stream_group_member(&a->store->streams, group, i);
+        series[i] = (struct batch_series){.known = st};
+        if (with_samples) {
+            series[i].samples = &samples[i];
+            series[i].n_samples = 1;
+            rc = append_resolve_series(a, &series[i]);
+        } else {
+            append_take(a, &(struct resolved){.stream = st, .series = &series[i]});
+        }
+    }
+    return rc; // the arena's failure is tested before anything is written
+}
+
+static int resolve_point(struct append *a, const struct batch_point *p)
+{
+    struct stream *group = (struct stream *)(uintptr_t)p->known; // const on its way
+    if (NEVER(!stream_is_group(group) || group->of_group.members != batch_point_series(p)))
+        return ERR_INTERNAL;
+    if (p->stale || p->t_unix_ms < a->min_ms || p->t_unix_ms > a->max_ms)
+        return resolve_singly(a, group, p, true);
+    a->x->points[a->x->n_points++] = (struct resolved_point){group, p};
+    a->result.accepted += group->of_group.members;
+    if (atomic_get_relaxed(&group->segment) == a->store->wal.segment) // under the gate
+        return 0;
+    return resolve_singly(a, group, p, false);
+}
+
+int append_points_resolve(struct append *a)
+{
+    const struct batch_point *v = a->batch->points;
+    size_t n = a->batch->n_points;
+    int rc = make_room(a);
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        if (i + POINT_EARLY < n) {
+            PREFETCH(v[i + POINT_EARLY].known);
+            PREFETCH((const char *)v[i + POINT_EARLY].known + 64);
+        }
+        rc = resolve_point(a, &v[i]);
+    }
+    return rc;
+}
+
+/* --- logging ---------------------------------------------------------------------------------- */
+
+void append_points_encode(const struct append *a, struct buf *out)
+{
+    const struct resolved_point *v = a->x->points;
+    struct wal_rows state;
+    if (a->x->n_points == 0)
+        return;
+    wal_put_points(out, a->x->n_points, v[0].point->t_unix_ms, &state);
+    for (size_t i = 0; i < a->x->n_points; i++)
+        wal_put_point(out, stream_group_ids(v[i].group), v[i].point, &state);
+}
+
+/* --- applying --------------------------------------------------------------------------------- */
+
+static int apply_singly(struct append *a, const struct resolved_point *r, struct applier *to_heads)
+{
+    struct streams *streams = &a->store->streams;
+    const struct sample *samples = point_samples(r->point, &a->x->arena);
+    int rc = samples ? 0 : err_set(a->err, ERR_NOMEM, "append: out of memory");
+    for (size_t i = 0; rc == 0 && i < r->group->of_group.members; i++) {
+        struct stream *st = stream_group_member(streams, r->group, i);
+        struct stream_shard *shard = streams_shard(streams, st->hash);
+        lock_take(&shard->lock);
+        rc = apply_rows(to_heads, st, &samples[i], 1, a->err);
+        lock_give(&shard->lock);
+    }
+    return rc;
+}
+
+/* What head_group_append is to look at, of a few points at once. The lock must be held. */
+static void ask_for(const struct resolved_point *v, size_t n, const struct head *h)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *g = (const char *)v[i].group->points;
+        for (size_t k = 0; g && k < 256; k += 64)
+            PREFETCH(g + k);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct head_group *g = head_group_of(h, v[i].group);
+        if (g && g->last)
+            PREFETCH(g->last->bytes + g->last->n_bytes);
+    }
+}
+
+/* Rows of points whose groups are of one shard. Returns how many are in before one that cannot be.
+ */
+static size_t apply_rows_of_shard(struct append *a, const struct resolved_point *v, size_t n,
+                                  struct applier *to_heads)
+{
+    struct stream_shard *shard = stream_group_shard(&a->store->streams, v[0].group);
+    size_t i = 0;
+    lock_take(&shard->lock);
+    ask_for(v, n, to_heads->head);
+    for (int rc = 0; rc == 0 && i < n; i += rc == 0) {
+        struct head_group *g = head_group_of(to_heads->head, v[i].group);
+        uint32_t t = (uint32_t)(v[i].point->t_unix_ms - to_heads->from);
+        v[i].group->last_append_s = to_heads->now_s;
+        rc = g ? head_group_append(g, t, v[i].point, to_heads->seal) : 1;
+    }
+    lock_give(&shard->lock);
+    return i;
+}
+
+/* The first point of a group in its head, or one that its group does not take. */
+static int apply_unusual(struct append *a, const struct resolved_point *r, struct applier *to_heads)
+{
+    struct streams *streams = &a->store->streams;
+    struct head *h = to_heads->head;
+    struct stream_shard *shard = stream_group_shard(streams, r->group);
+    lock_take(&shard->lock);
+    bool open = head_group_of(h, r->group) != NULL;
+    lock_give(&shard->lock);
+    if (!open && head_group_open(h, streams, r->group, r->point, to_heads->seal) == 0 &&
+        apply_rows_of_shard(a, r, 1, to_heads) == 1)
+        return 0;
+    return apply_singly(a, r, to_heads);
+}
+
+/* How many points from the first on are of its day and shard. */
+static size_t count_alike(const struct resolved_point *v, size_t n, int64_t day_from_ms)
+{
+    size_t shard = stream_group_shard_number(v[0].group), i = 0;
+    while (i < n && v[i].point->t_unix_ms >= day_from_ms &&
+           v[i].point->t_unix_ms - day_from_ms < MS_PER_DAY &&
+           stream_group_shard_number(v[i].group) == shard)
+        i++;
+    return i;
+}
+
+int append_points_apply(struct append *a, struct applier *to_heads)
+{
+    const struct resolved_point *v = a->x->points;
+    size_t n = a->x->n_points;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < n;) {
+        rc = apply_to_day(to_heads, v[i].point->t_unix_ms, a->err);
+        if (rc != 0)
+            return rc;
+        size_t alike = count_alike(&v[i], MIN(n - i, (size_t)POINT_STEP), to_heads->from);
+        size_t done = apply_rows_of_shard(a, &v[i], alike, to_heads);
+        i += done;
+        if (done < alike)
+            rc = apply_unusual(a, &v[i++], to_heads);
+    }
+    return rc;
+}

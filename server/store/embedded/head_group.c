@@ -1,0 +1,254 @@
+#include "store/embedded/head_group.h"
+
+#include "base/compiler.h"
+#include "store/embedded/columns.h"
+#include "store/embedded/stream_groups.h"
+
+enum { RUN_MIN = 192, RUN_MAX = 1536 };
+
+struct head_group *head_group_of(const struct head *h, const struct stream *group)
+{
+    struct head_group *g = group->points;
+    while (g && g->head != h)
+        g = g->next_of_group;
+    return g;
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+static struct head_group *group_new(struct head *h, struct streams *s, struct stream *group,
+                                    const struct batch_point *p)
+{
+    size_t number = stream_group_shard_number(group);
+    struct head_group *g = head_take(h, number, sizeof *g + p->n_counts * sizeof g->counts[0]);
+    if (!g)
+        return NULL;
+    memset(g, 0, sizeof *g);
+    g->next_of_group = group->points;
+    g->next_of_shard = h->shards[number].groups;
+    g->head = h;
+    g->group = group;
+    g->lock = &s->shards[number].lock;
+    g->n_counts = p->n_counts;
+    g->has_sum = p->has_sum;
+    atomic_init(&g->min_t, UINT32_MAX);
+    group->points = h->shards[number].groups = g;
+    return g;
+}
+
+static void unlink_group(struct head_group *g)
+{
+    if (!g->group)
+        return;
+    struct head_group **at = &g->group->points;
+    while (*at != g)
+        at = &(*at)->next_of_group;
+    *at = g->next_of_group;
+}
+
+/* All streams know of the group before it takes rows; one that gets a row of its own meanwhile
+ * closes it again. */
+static int join_all(struct head_group *g, struct streams *s, struct buf *scratch)
+{
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < g->group->of_group.members; i++) {
+        struct stream *st = stream_group_member(s, g->group, i);
+        struct stream_shard *shard = streams_shard(s, st->hash);
+        lock_take(&shard->lock);
+        rc = head_join(g->head, st, g, i, scratch);
+        lock_give(&shard->lock);
+    }
+    return rc;
+}
+
+int head_group_open(struct head *h, struct streams *s, struct stream *group,
+                    const struct batch_point *p, struct buf *scratch)
+{
+    struct stream_shard *shard = stream_group_shard(s, group);
+    lock_take(&shard->lock);
+    struct head_group *g = head_group_of(h, group) ? NULL : group_new(h, s, group, p);
+    bool other = !g && head_group_of(h, group); // is opening it
+    lock_give(&shard->lock);
+    if (!g)
+        return other ? 0 : ERR_NOMEM;
+    int rc = join_all(g, s, scratch);
+    lock_take(&shard->lock);
+    g->ready = rc == 0;
+    if (rc != 0) {
+        unlink_group(g);
+        g->group = NULL;
+    }
+    lock_give(&shard->lock);
+    return rc;
+}
+
+void head_groups_unlink(struct head_group *g)
+{
+    for (; g; g = g->next_of_shard)
+        unlink_group(g);
+}
+
+/* --- appending -------------------------------------------------------------------------------- */
+
+static size_t row_max(const struct head_group *g)
+{
+    return ROW_BYTES_MAX + (1 + (size_t)g->n_counts) * VARINT_MAX;
+}
+
+static char *write_change(char *p, uint64_t v, uint64_t before)
+{
+    return varint_write(p, zigzag((int64_t)(v - before)));
+}
+
+/* The row as a difference to what `state` and the counts say; `alone`: to nothing. */
+static size_t write_row(const struct head_group *g, bool alone, const struct batch_point *p,
+                        const struct raw_row *row, struct row_state *state, char *out)
+{
+    if (alone)
+        *state = (struct row_state){0};
+    char *at = out + row_write(out, state, row, g->head->day * MS_PER_DAY);
+    at = write_change(at, p->count, alone ? 0 : g->count);
+    for (uint32_t i = 0; i < g->n_counts; i++)
+        at = write_change(at, p->counts[i], alone ? 0 : g->counts[i]);
+    return (size_t)(at - out);
+}
+
+static struct group_run *add_run(struct head_group *g, size_t need)
+{
+    size_t cap = g->last ? MIN(g->last->cap * 2, (uint32_t)RUN_MAX) : RUN_MIN;
+    cap = MAX(cap, need);
+    struct group_run *run =
+        head_take(g->head, stream_group_shard_number(g->group), sizeof *run + cap);
+    if (!run)
+        return NULL;
+    *run = (struct group_run){.cap = (uint32_t)cap, .min_t = UINT32_MAX};
+    if (g->last)
+        g->last->next = run;
+    else
+        g->first = run;
+    g->last = run;
+    g->n_runs++;
+    return run;
+}
+
+static void note_row(struct head_group *g, struct group_run *run, uint32_t t)
+{
+    struct head_shard *shard = &g->head->shards[stream_group_shard_number(g->group)];
+    size_t n = g->group->of_group.members;
+    run->n_rows++;
+    run->min_t = MIN(run->min_t, t);
+    run->max_t = MAX(run->max_t, t);
+    if (t < atomic_get_relaxed(&g->min_t))
+        atomic_set_relaxed(&g->min_t, t);
+    if (t > atomic_get_relaxed(&g->max_t))
+        atomic_set_relaxed(&g->max_t, t);
+    head_note_time(g->head, t);
+    atomic_set_relaxed(&shard->rows, atomic_get_relaxed(&shard->rows) + n);
+}
+
+int head_group_append(struct head_group *g, uint32_t t, const struct batch_point *p,
+                      struct buf *scratch)
+{
+    if (p->stale || !g->ready || atomic_get_relaxed(&g->closed) || p->n_counts != g->n_counts ||
+        p->has_sum != g->has_sum)
+        return 1;
+    struct raw_row row = {
+        .t = t, .value = p->has_sum ? p->sum : 0, .start_unix_ms = p->start_unix_ms};
+    struct row_state state = g->state;
+    struct group_run *run = g->last;
+    buf_reset(scratch);
+    char *bytes = buf_reserve(scratch, row_max(g));
+    if (!bytes)
+        return ERR_NOMEM;
+    size_t n = write_row(g, !run, p, &row, &state, bytes);
+    if (run && n > run->cap - run->n_bytes) {
+        run = NULL;
+        n = write_row(g, true, p, &row, &state, bytes);
+    }
+    if (!run)
+        run = add_run(g, n);
+    if (!run)
+        return ERR_NOMEM;
+    memcpy(run->bytes + run->n_bytes, bytes, n);
+    run->n_bytes += (uint32_t)n;
+    g->state = state;
+    g->count = p->count;
+    if (g->n_counts)
+        memcpy(g->counts, p->counts, g->n_counts * sizeof g->counts[0]);
+    note_row(g, run, t);
+    return 0;
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+/* What a column is made of: the sum, the count, or buckets [0, n] added up. */
+struct reading {
+    bool sum, count;
+    uint32_t bucket;
+    int64_t base, min_ms, max_ms;
+    struct columns *out;
+};
+
+static int read_run(const struct head_group *g, const struct group_run *run, size_t n_bytes,
+                    size_t n_rows, const struct reading *x)
+{
+    struct reader r = reader_of(run->bytes, n_bytes);
+    struct row_state state = {0};
+    uint64_t count = 0, cumulative = 0;
+    for (size_t i = 0; i < n_rows; i++) {
+        struct raw_row row;
+        row_read(&r, &state, &row, x->base);
+        count += (uint64_t)get_zigzag(&r);
+        for (uint32_t k = 0; k < g->n_counts; k++) {
+            uint64_t change = (uint64_t)get_zigzag(&r);
+            cumulative += k <= x->bucket ? change : 0;
+        }
+        if (NEVER(r.bad))
+            return ERR_CORRUPT;
+        int64_t t = x->base + row.t;
+        double value = x->sum ? row.value : (double)(x->count ? count : cumulative);
+        if (t < x->min_ms || t > x->max_ms)
+            continue;
+        int rc = columns_add(x->out, t, value, NULL, row.start_unix_ms);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+static bool run_meets(const struct group_run *run, const struct reading *x)
+{
+    return x->base + run->max_t >= x->min_ms && x->base + run->min_t <= x->max_ms;
+}
+
+int head_group_read(struct head_group *g, uint32_t column, bool frozen, int64_t min_ms,
+                    int64_t max_ms, struct columns *out)
+{
+    uint32_t of_count = g->has_sum, of_inf = of_count + g->n_counts + 1;
+    const struct reading x = {
+        .sum = column < of_count,
+        .count = column == of_count || column == of_inf,
+        .bucket = column > of_count ? column - of_count - 1 : 0,
+        .base = g->head->day * MS_PER_DAY,
+        .min_ms = min_ms,
+        .max_ms = max_ms,
+        .out = out,
+    };
+    if (!frozen)
+        lock_take(g->lock);
+    const struct group_run *run = g->first;
+    size_t n_runs = g->n_runs, last_bytes = run ? g->last->n_bytes : 0,
+           last_rows = run ? g->last->n_rows : 0;
+    if (!frozen)
+        lock_give(g->lock);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < n_runs; i++) {
+        bool last = i + 1 == n_runs; // may be growing
+        if (last)
+            rc = read_run(g, run, last_bytes, last_rows, &x);
+        else if (run_meets(run, &x))
+            rc = read_run(g, run, run->n_bytes, run->n_rows, &x);
+        run = last ? NULL : run->next;
+    }
+    return rc;
+}
