@@ -2,10 +2,8 @@
 
 #include "base/time.h"
 
-int apply_to_day(struct applier *a, int64_t t_unix_ms, struct err *err)
+int apply_switch_day(struct applier *a, int64_t t_unix_ms, struct err *err)
 {
-    if (a->head && t_unix_ms >= a->from && t_unix_ms - a->from < MS_PER_DAY)
-        return 0;
     int64_t day = day_of(t_unix_ms);
     a->from = day * MS_PER_DAY;
     return heads_get(a->store, day, &a->head, err);

@@ -7,8 +7,8 @@
 /* Most bytes of one sealed chunk or histogram. */
 enum { SEAL_MAX = 64 << 20 };
 
-/* How many streams before their turn their own memory is to be asked for, and when apply_early and
- * apply_soon are worth calling. */
+/* Of so many streams at once memory is asked for: by apply_early, then by apply_soon. Fewer are not
+ * enough to fetch beside each other, and there are about as many of a shard in a batch. */
 enum { APPLY_STEP = 32 };
 
 /* One batch's way into the heads. */
@@ -25,8 +25,14 @@ struct applier {
 int apply_rows(struct applier *a, struct stream *st, const struct sample *samples, size_t n,
                struct err *err);
 
+int apply_switch_day(struct applier *a, int64_t t_unix_ms, struct err *err);
+
 /* Makes a->head the one of this time's day. The gate must be held. */
-int apply_to_day(struct applier *a, int64_t t_unix_ms, struct err *err);
+static inline int apply_to_day(struct applier *a, int64_t t_unix_ms, struct err *err)
+{
+    bool same = a->head && t_unix_ms >= a->from && t_unix_ms - a->from < MS_PER_DAY;
+    return same ? 0 : apply_switch_day(a, t_unix_ms, err);
+}
 
 /* Ask for the memory that apply_rows will look at, early for what tells where the rest is. The lock
  * of the stream's shard must be held. */

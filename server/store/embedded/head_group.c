@@ -92,7 +92,7 @@ void head_groups_unlink(struct head_group *g)
 
 static size_t row_max(const struct head_group *g)
 {
-    return ROW_BYTES_MAX + (1 + (size_t)g->n_counts) * VARINT_MAX;
+    return sizeof(uint16_t) + ROW_BYTES_MAX + (1 + (size_t)g->n_counts) * VARINT_MAX;
 }
 
 static char *write_change(char *p, uint64_t v, uint64_t before)
@@ -106,11 +106,14 @@ static size_t write_row(const struct head_group *g, bool alone, const struct bat
 {
     if (alone)
         *state = (struct row_state){0};
-    char *at = out + row_write(out, state, row, g->head->day * MS_PER_DAY);
+    char *at = out + sizeof(uint16_t);
+    at += row_write(at, state, row, g->head->day * MS_PER_DAY);
     at = write_change(at, p->count, alone ? 0 : g->count);
     for (uint32_t i = 0; i < g->n_counts; i++)
         at = write_change(at, p->counts[i], alone ? 0 : g->counts[i]);
-    return (size_t)(at - out);
+    uint16_t n = (uint16_t)(at - out);
+    memcpy(out, &n, sizeof n);
+    return n;
 }
 
 static struct group_run *add_run(struct head_group *g, size_t need)
@@ -181,32 +184,48 @@ int head_group_append(struct head_group *g, uint32_t t, const struct batch_point
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* What a column is made of: the sum, the count, or buckets [0, n] added up. */
+/* What a column is made of: the sum, the count, or so many buckets added up. */
 struct reading {
     bool sum, count;
-    uint32_t bucket;
+    uint32_t buckets;
     int64_t base, min_ms, max_ms;
     struct columns *out;
 };
 
-static int read_run(const struct head_group *g, const struct group_run *run, size_t n_bytes,
-                    size_t n_rows, const struct reading *x)
+/* The next row: its value in the column. */
+static double read_row(struct reader *r, const struct reading *x, struct row_state *state,
+                       struct raw_row *row, uint64_t *count, uint64_t *cumulative)
+{
+    uint16_t n = 0;
+    const unsigned char *end = r->p;
+    const unsigned char *size = get_bytes(r, sizeof n);
+    if (size) {
+        memcpy(&n, size, sizeof n);
+        end += n;
+    }
+    row_read(r, state, row, x->base);
+    if (x->sum || x->count)
+        *count += (uint64_t)get_zigzag(r);
+    else
+        (void)get_varint(r);
+    for (uint32_t i = 0; i < x->buckets; i++)
+        *cumulative += (uint64_t)get_zigzag(r);
+    r->p = end;
+    return x->sum ? row->value : (double)(x->count ? *count : *cumulative);
+}
+
+static int read_run(const struct group_run *run, size_t n_bytes, size_t n_rows,
+                    const struct reading *x)
 {
     struct reader r = reader_of(run->bytes, n_bytes);
     struct row_state state = {0};
     uint64_t count = 0, cumulative = 0;
     for (size_t i = 0; i < n_rows; i++) {
         struct raw_row row;
-        row_read(&r, &state, &row, x->base);
-        count += (uint64_t)get_zigzag(&r);
-        for (uint32_t k = 0; k < g->n_counts; k++) {
-            uint64_t change = (uint64_t)get_zigzag(&r);
-            cumulative += k <= x->bucket ? change : 0;
-        }
+        double value = read_row(&r, x, &state, &row, &count, &cumulative);
+        int64_t t = x->base + row.t;
         if (NEVER(r.bad))
             return ERR_CORRUPT;
-        int64_t t = x->base + row.t;
-        double value = x->sum ? row.value : (double)(x->count ? count : cumulative);
         if (t < x->min_ms || t > x->max_ms)
             continue;
         int rc = columns_add(x->out, t, value, NULL, row.start_unix_ms);
@@ -228,7 +247,7 @@ int head_group_read(struct head_group *g, uint32_t column, bool frozen, int64_t 
     const struct reading x = {
         .sum = column < of_count,
         .count = column == of_count || column == of_inf,
-        .bucket = column > of_count ? column - of_count - 1 : 0,
+        .buckets = column > of_count && column < of_inf ? column - of_count : 0,
         .base = g->head->day * MS_PER_DAY,
         .min_ms = min_ms,
         .max_ms = max_ms,
@@ -245,9 +264,9 @@ int head_group_read(struct head_group *g, uint32_t column, bool frozen, int64_t 
     for (size_t i = 0; rc == 0 && i < n_runs; i++) {
         bool last = i + 1 == n_runs; // may be growing
         if (last)
-            rc = read_run(g, run, last_bytes, last_rows, &x);
+            rc = read_run(run, last_bytes, last_rows, &x);
         else if (run_meets(run, &x))
-            rc = read_run(g, run, run->n_bytes, run->n_rows, &x);
+            rc = read_run(run, run->n_bytes, run->n_rows, &x);
         run = last ? NULL : run->next;
     }
     return rc;

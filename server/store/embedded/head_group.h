@@ -3,8 +3,9 @@
  *   group ─► head_group (newest head first)        head_series of each stream
  *              └─ runs: rows behind each other   ◄───┘ (a chunk says: here are rows of that group)
  *
- * A row is what row_stream.h writes of the time, the start and the sum, then the differences of the
- * count and of each bucket's own count to the row before, as varints: mostly a byte each. A run
+ * A row is its size in two bytes; what row_stream.h writes of the time, the start and the sum; then
+ * the differences of the count and of each bucket's own count to the row before, as varints: mostly
+ * a byte each. A run
  * begins without a row before it, so runs can be read alone; when one is full the next is made.
  * Nothing is sealed, since a row takes no more so than in blocks.
  *

@@ -18,7 +18,7 @@
 /* In place of a stream's id. */
 #define STREAM_GROUP UINT32_MAX
 
-enum { STREAM_GROUP_MAX = 256 }; /* streams of a group */
+enum { STREAM_GROUP_MAX = 512 }; /* streams of a group */
 
 static inline bool stream_is_group(const struct stream *st)
 {

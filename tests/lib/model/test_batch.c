@@ -41,6 +41,36 @@ static void test_a_spent_budget_refuses_more(void **state)
     batch_done(&b);
 }
 
+static void test_a_point_of_a_histogram_counts_and_says_its_series(void **state)
+{
+    (void)state;
+    const uint64_t counts[] = {3, 0, 4};
+    struct batch_point p = {
+        .sum = 2.5, .count = 9, .counts = counts, .n_counts = 3, .has_sum = true};
+    const double all[] = {2.5, 9, 3, 3, 7, 9};
+    double values[6];
+    struct batch b;
+    batch_init(&b, 1 << 20);
+    assert_non_null(batch_add_series(&b, (struct labels){0}));
+    assert_int_equal(batch_add_point(&b, &p, 5), 0);
+    p.has_sum = false;
+    assert_int_equal(batch_add_point(&b, &p, 6), 0);
+    assert_int_equal(b.recalled, 5);
+    assert_int_equal(b.n_known, 2);
+    assert_int_equal(b.points[1].position, 1);
+    assert_int_equal(b.n_in_points, 6 + 5);
+    assert_int_equal(batch_count_samples(&b), 6 + 5);
+    batch_point_values(&b.points[0], values);
+    assert_memory_equal(values, all, sizeof all);
+    batch_point_values(&b.points[1], values);
+    assert_memory_equal(values, all + 1, sizeof all - sizeof all[0]);
+    p.stale = true;
+    batch_point_values(&p, values);
+    for (int i = 0; i < 5; i++)
+        assert_true(is_stale_nan(values[i]));
+    batch_done(&b);
+}
+
 static void test_every_reason_and_type_has_a_name(void **state)
 {
     (void)state;
@@ -67,6 +97,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_series_grow_and_are_hashed),
         cmocka_unit_test(test_a_spent_budget_refuses_more),
+        cmocka_unit_test(test_a_point_of_a_histogram_counts_and_says_its_series),
         cmocka_unit_test(test_every_reason_and_type_has_a_name),
         cmocka_unit_test(test_only_the_stale_nan_is_stale),
     };

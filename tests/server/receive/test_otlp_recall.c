@@ -234,6 +234,18 @@ static void test_metadata_is_told_once_and_again_when_it_changed_or_did_not_arri
     assert_int_equal(batch.n_known, batch.n_series);
 }
 
+static void test_a_classic_histogram_is_known_as_one_point(void **state)
+{
+    (void)state;
+    assert_true(make_request(OTLP_HISTOGRAM, OTLP_CUMULATIVE));
+    expect_the_same();
+    size_t series = batch.n_series;
+    assert_int_equal(translate(&batch, true, &memory.sink, NULL), 0);
+    assert_true(batch.n_points > 0);
+    assert_int_equal(batch.n_series + batch.n_in_points, series);
+    assert_int_equal(batch.n_known, batch.n_series + batch.n_points);
+}
+
 static void test_custom_buckets_are_known_too(void **state)
 {
     (void)state;
@@ -374,6 +386,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
         T(test_a_request_that_comes_again_is_known_whole),
         T(test_metadata_is_told_once_and_again_when_it_changed_or_did_not_arrive),
+        T(test_a_classic_histogram_is_known_as_one_point),
         T(test_custom_buckets_are_known_too),
         T(test_other_rules_make_other_labels_of_the_same_bytes),
         T(test_series_of_delta_temporality_are_not_recalled),

@@ -129,6 +129,58 @@ static void test_a_payload_that_is_cut_anywhere_is_damage(void **state)
         assert_int_equal(replay(), payload.n == definitions ? 0 : ERR_CORRUPT);
 }
 
+/* ---- points ---- */
+
+static struct str write_ids(const uint32_t *ids, size_t n)
+{
+    static char room[64];
+    char *p = room;
+    for (size_t i = 0; i < n; i++)
+        p = wal_write_id(p, ids[i], i ? ids[i - 1] : 0);
+    return str_of(room, (size_t)(p - room));
+}
+
+static void test_a_point_of_a_histogram_is_a_row_of_each_series(void **state)
+{
+    (void)state;
+    const uint32_t ids[] = {40, 7, 9, 8, UINT32_MAX};
+    const uint64_t counts[] = {1, UINT64_MAX};
+    const struct batch_point with_sum = {.t_unix_ms = 1000,
+                                         .start_unix_ms = 400,
+                                         .sum = 0.5,
+                                         .count = 3,
+                                         .counts = counts,
+                                         .n_counts = 2,
+                                         .has_sum = true};
+    const struct batch_point without = {.t_unix_ms = 900, .count = 4};
+    struct wal_rows rows;
+    wal_put_points(&payload, 2, 1000, &rows);
+    wal_put_point(&payload, write_ids(ids, 5), &with_sum, &rows);
+    wal_put_point(&payload, write_ids(ids, 2), &without, &rows);
+    expect("40: 0.5 @1000\n7: 3 @1000\n9: 1 @1000\n8: 0 @1000\n4294967295: 3 @1000\n"
+           "40: 4 @900\n7: 4 @900\n");
+    for (payload.n--; payload.n > 0; payload.n--)
+        assert_int_equal(replay(), ERR_CORRUPT);
+}
+
+static void test_a_point_with_too_few_or_too_many_series_is_damage(void **state)
+{
+    (void)state;
+    static const char *const points[] = {
+        "\x06\x01\x00\x04\x02\x00\x00\x00\x00",     // one series
+        "\x06\x01\x00\x0a\x02\x02\x00\x00\x00\x00", // two with a sum
+        "\x06\x01\x00\xfc\xff\x7f\x02\x00\x00\x00", // more than there are bytes
+        "\x06\x01\x00\x08\x01\x02\x00\x00\x00",     // an id below zero
+    };
+    static const size_t sizes[] = {9, 10, 10, 9};
+    for (size_t i = 0; i < 4; i++) {
+        buf_reset(&payload);
+        buf_put(&payload, points[i], sizes[i]);
+        assert_int_equal(replay(), ERR_CORRUPT);
+        assert_int_equal(seen.n, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +190,8 @@ int main(void)
         T(test_definitions_of_an_older_log_are_read),
         T(test_a_mask_beyond_the_labels_before_is_damage),
         T(test_a_payload_that_is_cut_anywhere_is_damage),
+        T(test_a_point_of_a_histogram_is_a_row_of_each_series),
+        T(test_a_point_with_too_few_or_too_many_series_is_damage),
 #undef T
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
