@@ -400,7 +400,7 @@ static void random_step(struct both *b, int64_t t)
 static void test_random_points_give_the_rows_of_single_series(void **state)
 {
     (void)state;
-    enum { ROUNDS = 6, STEPS = 1200 };
+    enum { ROUNDS = 4, STEPS = 600 };
     for (unsigned round = 0; round < ROUNDS; round++) {
         struct both b;
         harness_set_now(NOON);
