@@ -281,7 +281,7 @@ static struct head_series *series_of(struct head *h, struct stream *st)
     *hs = (struct head_series){.next_of_stream = st->rows,
                                .head = h,
                                .shard = stream_shard_of(st->hash) & (STREAM_SHARDS - 1),
-                               .id = st->id,
+                               .id = st->id & ((1u << 30) - 1),
                                .min_t = UINT32_MAX};
     st->rows = hs;
     shard->n++;
