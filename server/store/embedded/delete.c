@@ -135,7 +135,6 @@ static int has_deleted(const struct cleaning *c, struct part *p)
 static int clean_part(void *arg, struct part *p)
 {
     struct cleaning *c = arg;
-    struct part *rewritten = NULL;
     if (atomic_get_relaxed(&p->damaged) || !is_concerned(c->set, p))
         return 0;
     int rc = has_deleted(c, p);
@@ -147,10 +146,9 @@ static int clean_part(void *arg, struct part *p)
     }
     if (rc <= 0)
         return rc;
-    rc = merge_parts(c->store, &p, 1, &rewritten, c->err);
+    rc = merge_replace(c->store, &p, 1, NULL, c->err);
     if (rc != 0)
         return rc;
-    partition_replace(c->store, &p, 1, rewritten);
     self_add(&cleaned_total, 1);
     return 1;
 }

@@ -390,6 +390,52 @@ int merge_parts(struct store *s, struct part *const *parts, size_t n, struct par
     return rc;
 }
 
+/* Of the day's parts the first `n` have nothing left. Those in between go without being read. */
+static int merge_with_next(struct store *s, struct part *const *day, size_t n_day, size_t n,
+                           struct part **out, struct err *err)
+{
+    int rc = 0;
+    while (rc == 0 && !*out && n < n_day && !atomic_get_relaxed(&day[n]->damaged)) {
+        struct part *const ends[] = {day[0], day[n++]};
+        rc = merge_parts(s, ends, ARRAY_LEN(ends), out, err);
+    }
+    if (rc == 0)
+        partition_replace(s, day, n, *out);
+    return rc;
+}
+
+static int replace_with_nothing(struct store *s, struct part *const *parts, size_t n,
+                                struct part **out, struct err *err)
+{
+    struct part **day = NULL;
+    size_t n_day = 0;
+    int rc = 0;
+    if (partition_parts(s, parts[0]->day, &day, &n_day) != 0)
+        return err_set(err, ERR_NOMEM, "merge: out of memory");
+    if (day[0] == parts[0])
+        rc = merge_with_next(s, day, n_day, n, out, err);
+    else
+        partition_replace(s, parts, n, NULL);
+    for (size_t i = 0; i < n_day; i++)
+        part_unref(day[i]);
+    free(day);
+    return rc;
+}
+
+int merge_replace(struct store *s, struct part *const *parts, size_t n, struct part **out,
+                  struct err *err)
+{
+    struct part *merged = NULL;
+    int rc = merge_parts(s, parts, n, &merged, err);
+    if (rc == 0 && merged)
+        partition_replace(s, parts, n, merged);
+    else if (rc == 0)
+        rc = replace_with_nothing(s, parts, n, &merged, err);
+    if (out)
+        *out = rc == 0 ? merged : NULL;
+    return rc;
+}
+
 int merge_walk(struct store *s, struct part *const *parts, size_t n, const struct merge_sink *sink,
                struct err *err)
 {
@@ -479,12 +525,8 @@ static int merge_once(struct store *s, struct part *const *parts, size_t n, bool
     free(sizes);
     if (!due || any_damaged(parts + first, count))
         return 0;
-    struct part *merged = NULL;
-    int rc = merge_parts(s, parts + first, count, &merged, err);
-    if (rc != 0)
-        return rc;
-    partition_replace(s, parts + first, count, merged);
-    return 1;
+    int rc = merge_replace(s, parts + first, count, NULL, err);
+    return rc == 0 ? 1 : rc;
 }
 
 static int merge_day(struct store *s, int64_t day, bool all, struct err *err)

@@ -18,6 +18,13 @@ bool merge_pick(const uint64_t *sizes, size_t n, size_t *out_first, size_t *out_
 int merge_parts(struct store *s, struct part *const *parts, size_t n, struct part **out,
                 struct err *err);
 
+/* As merge_parts, and lists the new part in the place of the old ones. When nothing is left of
+ * those with which a day begins, the next one is merged with them, so that the day goes on to begin
+ * at the same sequence: what was rolled up takes a later beginning for samples that have expired.
+ * *out: the new part, borrowed, or NULL; out may be NULL. The table lock must be held. */
+int merge_replace(struct store *s, struct part *const *parts, size_t n, struct part **out,
+                  struct err *err);
+
 /* What gets the rows of several parts as if they were one. */
 struct merge_sink {
     void *self;

@@ -70,12 +70,11 @@ static int has_expired(struct expiring *x, struct part *p)
 static int rewrite_part(struct expiring *x, struct part *p)
 {
     struct part *left = NULL;
-    int rc = merge_parts(x->store, &p, 1, &left, x->err);
+    int rc = merge_replace(x->store, &p, 1, &left, x->err);
     if (rc != 0)
         return rc;
     if (left)
         left->kept = x->mark;
-    partition_replace(x->store, &p, 1, left);
     self_add(&rewritten_total, 1);
     return 1;
 }

@@ -586,6 +586,34 @@ static void test_a_day_with_samples_is_rolled_up_again_after_a_deletion(void **s
     harness_done(&h);
 }
 
+/* The first part of the day has nothing but what is deleted, and is too small to be merged. */
+static void test_a_part_that_a_deletion_empties_does_not_end_its_day(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    harness_put(&h, "gone{k=x}", day_start(2) + 1, 1);
+    assert_int_equal(store_flush(h.store, NULL), 0);
+    for (int i = 0; i < 1000; i++) {
+        char other[32];
+        (void)snprintf(other, sizeof other, "other{i=v%d}", i);
+        harness_float(&h, other, day_start(2) + i, i);
+    }
+    fill_day(&h, 2, 0);
+    assert_int_equal(store_flush(h.store, NULL), 0);
+    delete_rows(&h, "k=x", 0, NOON);
+    assert_int_equal(store_maintain(h.store, false, NULL), 0);
+    assert_string_equal(summary_of_day(&h, 2), "205 samples, sum 147805, 1 rolled up, 0 expired");
+    assert_int_equal(store_clean_tombstones(h.store, NULL), 0);
+    for (int round = 0; round < 2; round++) {
+        assert_true(has_day(&h, 2, "205 samples, sum 147805, 1 rolled up, 0 expired"));
+        harness_reopen(&h);
+    }
+    harness_put(&h, "a{s=1}", day_start(2) + 1, 1000000);
+    assert_string_equal(summary_of_day(&h, 2), "206 samples, sum 1147805, 0 rolled up, 0 expired");
+    harness_done(&h);
+}
+
 static void test_the_view_names_resolutions_of_the_range(void **state)
 {
     (void)state;
@@ -727,6 +755,7 @@ int main(void)
         cmocka_unit_test(test_a_deleted_stream_is_gone_from_aggregates),
         cmocka_unit_test(test_a_deletion_leaves_the_other_streams_and_times),
         cmocka_unit_test(test_a_day_with_samples_is_rolled_up_again_after_a_deletion),
+        cmocka_unit_test(test_a_part_that_a_deletion_empties_does_not_end_its_day),
         cmocka_unit_test(test_the_view_names_resolutions_of_the_range),
         cmocka_unit_test(test_too_many_resolutions_are_an_error),
         cmocka_unit_test(test_power_loss_leaves_a_day_whole_or_not_at_all),
