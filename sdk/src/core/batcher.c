@@ -285,7 +285,7 @@ bool batcher_init(struct batcher *b, const struct batcher_options *o, const tt_r
     b->disabled = env_is_disabled();
     mutex_init(&b->lock);
     mutex_init(&b->sending);
-    worker_init(&b->worker, b->options.delay_ms * NS_PER_MS, work, b);
+    worker_init(&b->worker, b->options.delay_ms, work, b);
     b->fork = (struct fork_hook){.child = restart, .arg = b};
     fork_hook_add(&b->fork);
     b->resource = resource ? tt_resource_merge(resource, NULL) : tt_resource_default();

@@ -6,14 +6,16 @@
 #include "base/compiler.h"
 #include "core/clock.h"
 
-void worker_init(struct worker *w, int64_t interval_ns, void (*work)(void *arg), void *arg)
+static const int64_t NS_PER_MS = 1000000;
+
+void worker_init(struct worker *w, int64_t interval_ms, void (*work)(void *arg), void *arg)
 {
     mutex_init(&w->lock);
     (void)sem_init(&w->wake, 0, 0); // fails for values and flags that are not these
     (void)sem_init(&w->ended, 0, 0);
     w->running = false;
     atomic_init(&w->stopping, false);
-    w->interval_ns = interval_ns;
+    w->interval_ns = MIN(interval_ms, INT64_MAX / NS_PER_MS) * NS_PER_MS;
     w->work = work;
     w->arg = arg;
 }

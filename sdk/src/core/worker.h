@@ -21,8 +21,8 @@ struct worker {
     void *arg;
 };
 
-/* Nothing runs before worker_start. */
-void worker_init(struct worker *w, int64_t interval_ns, void (*work)(void *arg), void *arg);
+/* Nothing runs before worker_start. `interval_ms`: over zero, however large. */
+void worker_init(struct worker *w, int64_t interval_ms, void (*work)(void *arg), void *arg);
 
 /* Makes the thread, with all signals blocked. True when there is one already; false after
  * worker_stop, and when the system refuses. */

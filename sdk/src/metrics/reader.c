@@ -154,7 +154,7 @@ tt_metric_reader *tt_metric_reader_start(tt_meter_provider *provider,
     if (r->delta.producers_n)
         memcpy(r->delta.producers, o->producers, r->delta.producers_n * sizeof *o->producers);
     mutex_init(&r->sending);
-    worker_init(&r->worker, o->interval_ms * 1000000, work, r);
+    worker_init(&r->worker, o->interval_ms, work, r);
     r->fork = (struct fork_hook){.child = restart, .arg = r};
     fork_hook_add(&r->fork);
     if (o->exporter.send && worker_start(&r->worker))

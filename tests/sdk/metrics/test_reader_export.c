@@ -374,6 +374,18 @@ static int take(void *arg, enum tt_signal signal, const void *request, size_t n,
     return TT_OK;
 }
 
+static void test_interval_of_any_length_is_taken(void **state)
+{
+    (void)state;
+    tt_metric_reader_options o = {
+        .size = sizeof o, .interval_ms = INT64_MAX, .exporter.send = take};
+    tt_metric_reader *far = tt_metric_reader_start(provider, &o);
+    assert_non_null(far);
+    add_series("a", 1);
+    assert_int_equal(tt_metric_reader_flush(far, 10000), TT_OK);
+    assert_int_equal(tt_metric_reader_stop(far, 10000), TT_OK);
+}
+
 static void test_callback_that_does_not_return_is_left_alone_at_the_end(void **state)
 {
     (void)state;
@@ -405,6 +417,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_batches_are_full_but_for_the_last),
+        TEST(test_interval_of_any_length_is_taken),
         TEST(test_each_batch_has_all_that_stands_around_its_points),
         TEST(test_points_of_all_kinds_are_split),
         TEST(test_collection_that_fits_is_one_batch),
