@@ -188,9 +188,13 @@ void *arena_array(struct arena *a, size_t count, size_t size)
 
 void *arena_grow(struct arena *a, const void *old, size_t old_count, size_t new_count, size_t size)
 {
-    void *p = arena_array(a, new_count, size);
+    if (size && new_count > SIZE_MAX / 2 / size)
+        return fail(a);
+    char *p = arena_alloc(a, new_count * size);
     if (p && old_count)
         memcpy(p, old, old_count * size);
+    if (p)
+        memset(p + old_count * size, 0, (new_count - old_count) * size);
     return p;
 }
 

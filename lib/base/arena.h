@@ -44,13 +44,28 @@ void *arena_zalloc(struct arena *a, size_t n);
 void *arena_array(struct arena *a, size_t count, size_t size);
 
 /* Grows the array at `old` (of `old_count` used objects; NULL with 0) to room for `new_count`. The
- * old memory stays in the arena, so grow by doubling. NULL on failure, `old` is still valid. */
+ * old memory stays in the arena, so grow by doubling. What is new is zeroed. NULL on failure, `old`
+ * is still valid. */
 void *arena_grow(struct arena *a, const void *old, size_t old_count, size_t new_count, size_t size);
 
 /* Makes an array of `old_count` objects (all it was made for; NULL with 0) one of `new_count`:
  * where it stands if it is the last object of the arena, else as a copy. What is new is
  * uninitialised. */
 void *arena_extend(struct arena *a, void *old, size_t old_count, size_t new_count, size_t size);
+
+/* Room for one more in an array that has `n` objects and room for `*cap`, which doubles, from
+ * `first`: the array, which may have moved, or NULL on failure, when nothing has changed. */
+static inline void *arena_room(struct arena *a, void *array, size_t n, size_t *cap, size_t first,
+                               size_t size)
+{
+    if (n < *cap)
+        return array;
+    size_t bigger = *cap ? *cap * 2 : first;
+    void *v = arena_grow(a, array, n, bigger, size);
+    if (v)
+        *cap = bigger;
+    return v;
+}
 
 /* A copy of the bytes (NUL-terminated for convenience, the NUL not counted). The empty str when
  * out of memory. */

@@ -7,8 +7,6 @@
 #define MUST_CHECK __attribute__((warn_unused_result))
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define CLEANUP(fn) __attribute__((cleanup(fn)))
-#define NO_RETURN __attribute__((noreturn))
 #define UNUSED __attribute__((unused))
 #define NO_INLINE __attribute__((noinline)) /* keeps a hot caller's frame small */
 #define PREFETCH(p) __builtin_prefetch(p)
@@ -23,12 +21,7 @@ typedef signed char signed_byte_vector __attribute__((vector_size(16)));
 typedef unsigned long long word_vector __attribute__((vector_size(16)));
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
-#define PRINTF_LIKE(fmt, args)
-#define MUST_CHECK
-#define LIKELY(x) (x)
-#define UNLIKELY(x) (x)
-#define PREFETCH(p) ((void)(p))
-#error "CLEANUP needs a compiler with the cleanup attribute"
+#error "gcc or clang is needed: for their vectors and attributes"
 #endif
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))

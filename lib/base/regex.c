@@ -27,15 +27,25 @@
 #include "base/num.h"
 #include "base/regex_required.h"
 #include "base/regex_sieve.h"
+#include "base/time.h"
 
 enum {
     PATTERN_MAX = 64 << 10,
-    MATCH_LIMIT = 1000000, /* steps: some tens of milliseconds */
+    PLAIN_MAX = 1 << 20,   /* of literals alone */
     DEPTH_LIMIT = 100000,  /* nested backtracking points of the interpreter; */
     HEAP_LIMIT_KIB = 4096, /* … the memory that they may take */
-    LITERALS_MAX = 1024,
+    LITERALS_MAX = 1 << 16,
+    LITERALS_FEW = 8, /* are compared one by one */
     STATES_MIN = 64,
+    STATES_FEW = 256,
     STATES_MAX = 4096, /* alternatives that are followed at once */
+};
+
+/* How hard a subject is tried, in steps. */
+enum effort { LITTLE, SOME, MUCH, EFFORTS };
+
+static const uint32_t steps[EFFORTS] = {
+    [LITTLE] = 1000, [SOME] = 1 << 16, [MUCH] = 1000000, /* some tens of milliseconds */
 };
 
 /* Bytes of the subject times steps. */
@@ -45,15 +55,16 @@ static const uint64_t STEPPED_MAX = UINT64_C(1) << 35;
 static const double WORK_MAX = 1 << 29;
 
 struct regex {
-    pcre2_code *code;
+    pcre2_code *code;     /* NULL: literals that PCRE2 has no room for */
     pcre2_code *parallel; /* for all alternatives at once; NULL: `code` serves for that, too */
-    pcre2_match_context *limits;
+    pcre2_match_context *limits[EFFORTS];
     atomic_bool backtracks; /* a subject took too many steps */
     bool utf;               /* subjects are UTF-8 */
     bool search;            /* matches may lie within the subject */
     bool unchecked;         /* any subject may go to the JIT's code without a look at its UTF-8 */
-    struct str *literals;   /* owned, text included */
+    struct str *literals;   /* owned, text included; more than LITERALS_FEW are sorted */
     size_t n_literals;
+    bool captured;               /* the literals are a group */
     struct str prefix, required; /* owned */
     struct sieve *sieve;         /* of a search; may be NULL */
 };
@@ -221,6 +232,11 @@ static struct str without_group(struct str s)
     return str_index(inner, '(') == inner.n && str_index(inner, ')') == inner.n ? inner : s;
 }
 
+static int compare_literals(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
 /* Fills the literals when the pattern is a plain alternation. Giving up is fine: they only make
  * look-ups faster. */
 static void find_literals(struct regex *r, struct str pattern)
@@ -239,6 +255,19 @@ static void find_literals(struct regex *r, struct str pattern)
         rest = str_sub(rest, end + 1, rest.n);
     }
     buf_done(&text);
+    r->captured = pattern.n && pattern.p[0] == '(' && !str_starts(pattern, STR("(?"));
+    if (r->n_literals > LITERALS_FEW)
+        qsort(r->literals, r->n_literals, sizeof *r->literals, compare_literals);
+}
+
+static bool is_literal(const struct regex *r, struct str subject)
+{
+    if (r->n_literals > LITERALS_FEW)
+        return bsearch(&subject, r->literals, r->n_literals, sizeof subject, compare_literals);
+    for (size_t i = 0; i < r->n_literals; i++)
+        if (str_eq(r->literals[i], subject))
+            return true;
+    return false;
 }
 
 static void find_prefix(struct regex *r, struct str pattern)
@@ -268,6 +297,19 @@ static void find_prefix(struct regex *r, struct str pattern)
 
 /* --- compiling -------------------------------------------------------------------------------- */
 
+static bool make_limits(struct regex *r)
+{
+    for (int i = 0; i < EFFORTS; i++) {
+        r->limits[i] = pcre2_match_context_create(NULL);
+        if (!r->limits[i])
+            return false;
+        (void)pcre2_set_match_limit(r->limits[i], steps[i]);
+        (void)pcre2_set_depth_limit(r->limits[i], DEPTH_LIMIT);
+        (void)pcre2_set_heap_limit(r->limits[i], HEAP_LIMIT_KIB);
+    }
+    return true;
+}
+
 static int compile(struct regex *r, struct str pattern, struct err *err)
 {
     int code = 0;
@@ -287,13 +329,7 @@ static int compile(struct regex *r, struct str pattern, struct err *err)
     }
     bool jit = pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE) == 0; // else the interpreter matches
     r->unchecked = jit && (r->search || !r->utf);
-    r->limits = pcre2_match_context_create(NULL);
-    if (!r->limits)
-        return err_set(err, ERR_NOMEM, "out of memory for a regular expression");
-    (void)pcre2_set_match_limit(r->limits, MATCH_LIMIT);
-    (void)pcre2_set_depth_limit(r->limits, DEPTH_LIMIT);
-    (void)pcre2_set_heap_limit(r->limits, HEAP_LIMIT_KIB);
-    return 0;
+    return make_limits(r) ? 0 : err_set(err, ERR_NOMEM, "out of memory for a regular expression");
 }
 
 /* All alternatives at once know no place to begin at but the first; what stands before a match is
@@ -342,11 +378,16 @@ static bool needs_utf(struct str pattern)
     return false;
 }
 
+static int too_long(struct str pattern, int most, struct err *err)
+{
+    return err_set(err, ERR_TOO_BIG, "regular expression of %zu bytes; the limit is %d", pattern.n,
+                   most);
+}
+
 static int make(struct str pattern, bool search, struct regex **out, struct err *err)
 {
-    if (pattern.n > PATTERN_MAX)
-        return err_set(err, ERR_TOO_BIG, "regular expression of %zu bytes; the limit is %d",
-                       pattern.n, PATTERN_MAX);
+    if (pattern.n > PLAIN_MAX)
+        return too_long(pattern, PLAIN_MAX, err);
     if (!str_is_utf8(pattern))
         return err_set(err, ERR_INVALID, "regular expression is not valid UTF-8");
     int rc = check_syntax(pattern, err);
@@ -358,8 +399,10 @@ static int make(struct str pattern, bool search, struct regex **out, struct err 
         return err_set(err, ERR_NOMEM, "out of memory for a regular expression");
     r->search = search;
     r->utf = needs_utf(pattern);
-    rc = compile(r, pattern, err);
-    if (rc != 0) {
+    if (!search)
+        find_literals(r, pattern);
+    rc = pattern.n > PATTERN_MAX ? too_long(pattern, PATTERN_MAX, err) : compile(r, pattern, err);
+    if (rc != 0 && !r->n_literals) {
         regex_free(r);
         return rc;
     }
@@ -367,7 +410,6 @@ static int make(struct str pattern, bool search, struct regex **out, struct err 
         compile_parallel(r, pattern);
         r->sieve = sieve_new(pattern);
     } else {
-        find_literals(r, pattern);
         find_prefix(r, pattern);
     }
     r->required = regex_find_required(pattern);
@@ -393,7 +435,8 @@ void regex_free(struct regex *r)
     free((void *)(uintptr_t)r->prefix.p);
     free((void *)(uintptr_t)r->required.p);
     sieve_free(r->sieve);
-    pcre2_match_context_free(r->limits);
+    for (int i = 0; i < EFFORTS; i++)
+        pcre2_match_context_free(r->limits[i]);
     pcre2_code_free(r->code);
     pcre2_code_free(r->parallel);
     free(r);
@@ -444,24 +487,26 @@ static int outcome(int rc)
 }
 
 /* A step may walk over the whole subject: a long one gets fewer of them. NULL without memory. */
-static pcre2_match_context *limits_of(const struct regex *r, size_t n)
+static pcre2_match_context *limits_of(const struct regex *r, enum effort effort, size_t n)
 {
-    pcre2_match_context *limits = pcre2_match_context_copy(r->limits);
+    pcre2_match_context *limits = pcre2_match_context_copy(r->limits[effort]);
     if (limits)
         (void)pcre2_set_match_limit(limits, (uint32_t)(STEPPED_MAX / n));
     return limits;
 }
 
-static int run(const struct regex *r, struct str subject, pcre2_match_data *data)
+static int run(const struct regex *r, struct str subject, enum effort effort,
+               pcre2_match_data *data)
 {
-    bool is_long = subject.n > STEPPED_MAX / MATCH_LIMIT;
-    pcre2_match_context *limits = is_long ? limits_of(r, subject.n) : r->limits;
+    bool is_long = subject.n > STEPPED_MAX / steps[effort];
+    pcre2_match_context *limits = is_long ? limits_of(r, effort, subject.n) : r->limits[effort];
     if (!limits)
         return ERR_NOMEM;
     PCRE2_SPTR text = (PCRE2_SPTR)(subject.p ? subject.p : "");
     int rc = r->unchecked ? pcre2_jit_match(r->code, text, subject.n, 0, 0, data, limits)
                           : pcre2_match(r->code, text, subject.n, 0, 0, data, limits);
-    if (rc == PCRE2_ERROR_JIT_STACKLIMIT) // its stack is 32 KiB; the interpreter has the heap
+    if (rc == PCRE2_ERROR_JIT_STACKLIMIT && effort != LITTLE)
+        // its stack is 32 KiB; the interpreter has the heap
         rc = pcre2_match(r->code, text, subject.n, 0, PCRE2_NO_JIT, data, limits);
     if (is_long)
         pcre2_match_context_free(limits);
@@ -469,53 +514,74 @@ static int run(const struct regex *r, struct str subject, pcre2_match_data *data
 }
 
 /* All alternatives at once. */
-static int run_parallel(const struct regex *r, struct str subject, pcre2_match_data *data)
+static int run_parallel(const struct regex *r, struct str subject, size_t states_max,
+                        pcre2_match_data *data)
 {
     const pcre2_code *code = r->search ? r->parallel : r->code;
     if (!code)
         return ERR_TOO_BIG;
     double most = sqrt(WORK_MAX / (double)(subject.n + 1));
-    size_t states = MAX(STATES_MIN, (size_t)MIN(most, STATES_MAX));
+    size_t states = MAX(STATES_MIN, (size_t)MIN(most, (double)states_max));
     size_t room = 2 * 3 * states + 20; // two lists of states, three words each
     int *space = malloc(room * sizeof *space);
     if (!space)
         return ERR_NOMEM;
     PCRE2_SPTR text = (PCRE2_SPTR)(subject.p ? subject.p : "");
     uint32_t options = r->search ? PCRE2_DFA_SHORTEST : 0;
-    int rc = pcre2_dfa_match(code, text, subject.n, 0, options, data, r->limits, space, room);
+    int rc = pcre2_dfa_match(code, text, subject.n, 0, options, data, r->limits[MUCH], space, room);
     free(space);
     if (rc >= 0 && !r->search && pcre2_get_ovector_pointer(data)[1] != subject.n)
         rc = PCRE2_ERROR_NOMATCH; // the longest comes first
     return rc >= 0 || rc == PCRE2_ERROR_NOMATCH ? outcome(rc) : ERR_TOO_BIG;
 }
 
-/* One way, then the other. */
-static int run_within_limits(struct regex *r, struct str subject, pcre2_match_data *data)
+/* All alternatives at once; then one after the other, with all steps, while there were not too many
+ * such subjects. */
+static int run_slowly(const struct regex *r, struct str subject, struct regex_toil *toil,
+                      pcre2_match_data *data)
 {
-    int rc = ERR_TOO_BIG;
-    bool parallel_first = atomic_load_explicit(&r->backtracks, memory_order_relaxed);
-    if (parallel_first)
-        rc = run_parallel(r, subject, data);
-    if (rc == ERR_TOO_BIG)
-        rc = run(r, subject, data);
-    if (rc == ERR_TOO_BIG && !parallel_first) {
-        atomic_store_explicit(&r->backtracks, true, memory_order_relaxed);
-        rc = run_parallel(r, subject, data);
+    bool hurried = toil->hard >= REGEX_HARD_MAX;
+    int64_t began = time_now_mono_ns();
+    int rc = run_parallel(r, subject, hurried ? STATES_FEW : STATES_MAX, data);
+    if (rc == ERR_TOO_BIG && !hurried) {
+        toil->hard++;
+        rc = run(r, subject, MUCH, data);
     }
+    toil->ns += time_now_mono_ns() - began;
     return rc;
+}
+
+/* One way, then the others, unless the scan has taken too much already. */
+static int run_within_limits(struct regex *r, struct str subject, struct regex_toil *toil,
+                             pcre2_match_data *data)
+{
+    bool spent = toil->ns > REGEX_TOIL_MAX_NS;
+    bool hurried = spent || toil->hard >= REGEX_HARD_MAX;
+    bool parallel_first = atomic_load_explicit(&r->backtracks, memory_order_relaxed);
+    int rc = ERR_TOO_BIG;
+    if (hurried || !parallel_first)
+        rc = run(r, subject, hurried ? LITTLE : SOME, data);
+    if (rc != ERR_TOO_BIG || spent)
+        return rc;
+    if (!parallel_first)
+        atomic_store_explicit(&r->backtracks, true, memory_order_relaxed);
+    return run_slowly(r, subject, toil, data);
+}
+
+int regex_match_among(const struct regex *r, struct str subject, struct regex_toil *toil)
+{
+    if (r->n_literals)
+        return is_literal(r, subject);
+    pcre2_match_data *data = thread_match_data();
+    /* Which way is tried first is remembered; that alone changes. */
+    struct regex *self = (struct regex *)(uintptr_t)r;
+    return data ? run_within_limits(self, subject, toil, data) : ERR_NOMEM;
 }
 
 int regex_match(const struct regex *r, struct str subject)
 {
-    for (size_t i = 0; i < r->n_literals && r->n_literals <= 8; i++)
-        if (str_eq(r->literals[i], subject))
-            return 1;
-    if (r->n_literals > 0 && r->n_literals <= 8)
-        return 0;
-    pcre2_match_data *data = thread_match_data();
-    /* Which way is tried first is remembered; that alone changes. */
-    struct regex *self = (struct regex *)(uintptr_t)r;
-    return data ? run_within_limits(self, subject, data) : ERR_NOMEM;
+    struct regex_toil toil = {0};
+    return regex_match_among(r, subject, &toil);
 }
 
 bool regex_sift(const struct regex *r, const char *text, const uint32_t *ends, uint32_t from,
@@ -524,12 +590,18 @@ bool regex_sift(const struct regex *r, const char *text, const uint32_t *ends, u
     return r->sieve && sieve_run(r->sieve, text, ends, from, n, bits);
 }
 
-/* The text of the group that `name` names by number or name; empty when there is none. */
+/* Without data the whole subject matched, as a literal.
+ *
+ * The text of the group that `name` names by number or name; empty when there is none. */
 static struct str group(const struct regex *r, pcre2_match_data *data, struct str subject,
                         struct str name)
 {
     uint64_t number;
-    if (num_parse_u64(name, &number) != 0) {
+    bool numbered = num_parse_u64(name, &number) == 0;
+    if (!data)
+        return numbered && (number == 0 || (number == 1 && r->captured)) ? subject
+                                                                         : (struct str){0};
+    if (!numbered) {
         char text[64];
         if (name.n >= sizeof text)
             return (struct str){0};
@@ -591,10 +663,10 @@ static void expand(const struct regex *r, pcre2_match_data *data, struct str sub
 
 int regex_expand(const struct regex *r, struct str subject, struct str template, struct buf *out)
 {
-    pcre2_match_data *data = pcre2_match_data_create_from_pattern(r->code, NULL);
-    if (!data)
+    pcre2_match_data *data = r->code ? pcre2_match_data_create_from_pattern(r->code, NULL) : NULL;
+    if (!data && r->code)
         return ERR_NOMEM;
-    int rc = run(r, subject, data);
+    int rc = data ? run(r, subject, MUCH, data) : is_literal(r, subject);
     if (rc == 1)
         expand(r, data, subject, template, out);
     pcre2_match_data_free(data);

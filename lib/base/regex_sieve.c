@@ -17,6 +17,7 @@
 
 #include "base/atomic.h"
 #include "base/compiler.h"
+#include "base/ends.h"
 #include "base/hash.h"
 #include "base/lock.h"
 #include "base/regex_program.h"
@@ -215,25 +216,6 @@ struct run {
     struct lane lanes[LANES];
 };
 
-/* The text that has the byte at `at`: `from` or one behind it. */
-static uint32_t text_at(const struct run *r, uint32_t from, size_t at)
-{
-    uint32_t step = 1, to = from;
-    while (to < r->n - 1 && r->ends[to] <= at) {
-        from = to + 1;
-        to = MIN(to + step, r->n - 1);
-        step *= 2;
-    }
-    while (from < to) {
-        uint32_t mid = from + (to - from) / 2;
-        if (r->ends[mid] <= at)
-            from = mid + 1;
-        else
-            to = mid;
-    }
-    return from;
-}
-
 static const unsigned char nothing[STRIDE];
 
 static void lane_init(struct run *r, struct lane *l, size_t begin, size_t end, uint32_t text)
@@ -252,7 +234,8 @@ static void cut(struct run *r, uint32_t from)
     size_t begin = from ? r->ends[from - 1] : 0, all = r->ends[r->n - 1] - begin, at = begin;
     for (size_t i = 0; i < LANES; i++) {
         size_t want = begin + (i + 1) * all / LANES;
-        uint32_t to = i + 1 < LANES && want < begin + all ? text_at(r, from, want) : r->n;
+        uint32_t to =
+            i + 1 < LANES && want < begin + all ? ends_find(r->ends, from, r->n, want) : r->n;
         size_t end = to > from ? r->ends[to - 1] : at;
         lane_init(r, &r->lanes[i], at, end, from);
         at = end;
@@ -276,7 +259,7 @@ static bool walk(struct run *r, struct lane *l, const unsigned char *to)
             return false;
         l->state = next;
         if (next == ACCEPTED) {
-            l->text = text_at(r, l->text, (size_t)(l->p - r->text));
+            l->text = ends_find(r->ends, l->text, r->n, (size_t)(l->p - r->text));
             r->bits[l->text / 64] |= UINT64_C(1) << l->text % 64;
             l->p = r->text + r->ends[l->text++];
             l->state = START;

@@ -1,10 +1,12 @@
-#define _GNU_SOURCE // pthread_setname_np
+#define _GNU_SOURCE // pthread_setname_np, sched_getaffinity
 #include "base/thread.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct start {
     void (*run)(void *arg);
@@ -62,4 +64,15 @@ void thread_join(struct thread *t)
     if (t->running)
         (void)pthread_join(t->id, NULL); // fails only for threads that are not ours
     t->running = false;
+}
+
+unsigned thread_processors(void)
+{
+#ifdef __linux__
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) // fails with more than 1,024 of them
+        return (unsigned)CPU_COUNT(&allowed);
+#endif
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (unsigned)n : 1;
 }

@@ -19,4 +19,8 @@ int thread_start(struct thread *t, const char *name, void (*run)(void *arg), voi
 /* Waits for its end; nothing when it was never started. */
 void thread_join(struct thread *t);
 
+/* Processors that this process may run on, at least 1: those of the machine, unless a container or
+ * `taskset` allows fewer. */
+unsigned thread_processors(void);
+
 #endif

@@ -27,7 +27,7 @@ int compression_parse(struct str word, enum compression *out, struct err *err)
                    (int)MIN(trimmed.n, (size_t)40), trimmed.p ? trimmed.p : "");
 }
 
-const char *compression_name(enum compression c)
+static const char *compression_name(enum compression c)
 {
     static const char *const names[] = {"identity", "gzip", "deflate", "zstd"};
     return names[c];

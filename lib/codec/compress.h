@@ -14,7 +14,6 @@ enum compression { COMPRESSION_NONE, COMPRESSION_GZIP, COMPRESSION_DEFLATE, COMP
 /* By the words of HTTP and gRPC, in any case: "" and "identity", "gzip" and "x-gzip", "deflate",
  * "zstd". ERR_UNSUPPORTED for others. */
 int compression_parse(struct str word, enum compression *out, struct err *err);
-const char *compression_name(enum compression c);
 
 /* The ratio is looked at only above this many bytes of output: below, nothing can be hurt. */
 enum { DECOMPRESS_RATIO_FROM_BYTES = 1 << 20 };

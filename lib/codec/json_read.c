@@ -121,7 +121,7 @@ bool json_read_bool(struct json_reader *r)
     return false;
 }
 
-void json_read_null(struct json_reader *r)
+static void read_null(struct json_reader *r)
 {
     pass_blanks(r);
     if (!take_word(r, STR("null")))
@@ -396,7 +396,7 @@ static void skip_scalar(struct json_reader *r, enum json_kind kind)
 {
     bool escapes;
     switch (kind) {
-    case JSON_KIND_NULL: json_read_null(r); break;
+    case JSON_KIND_NULL: read_null(r); break;
     case JSON_KIND_BOOL: (void)json_read_bool(r); break;
     case JSON_KIND_NUMBER: (void)json_read_number(r); break;
     case JSON_KIND_STRING:

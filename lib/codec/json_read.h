@@ -66,7 +66,6 @@ enum json_kind json_peek(struct json_reader *r);
 bool json_read_bool(struct json_reader *r);
 struct str json_read_string(struct json_reader *r);
 struct str json_read_number(struct json_reader *r);
-void json_read_null(struct json_reader *r);
 
 /* Enters an object (array); then _next_member (_next_element) is true before each of its values and
  * false at its end. */

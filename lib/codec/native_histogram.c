@@ -61,14 +61,10 @@ static void read_span(struct native_spans *s, struct pb_reader *outer, struct ar
     }
     if (pb_failed(&r))
         pb_damage(outer, r.damage);
-    if (s->n == s->cap) {
-        size_t cap = s->cap ? s->cap * 2 : 8;
-        struct histogram_span *v = arena_grow(arena, s->v, s->n, cap, sizeof *v);
-        if (!v)
-            return;
-        s->v = v;
-        s->cap = cap;
-    }
+    struct histogram_span *v = arena_room(arena, s->v, s->n, &s->cap, 8, sizeof *v);
+    if (!v)
+        return;
+    s->v = v;
     s->v[s->n++] = span;
 }
 
@@ -154,4 +150,14 @@ struct histogram *native_read_end(const struct native_reading *in, struct arena 
     h->custom_bounds = in->custom.v;
     h->n_custom_bounds = in->custom.n;
     return h;
+}
+
+void native_put_spans(struct buf *out, uint32_t number, const struct histogram_span *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t begun = pb_begin(out, number);
+        pb_put_sint(out, 1, v[i].offset);
+        pb_put_varint(out, 2, v[i].length);
+        pb_end(out, begun);
+    }
 }

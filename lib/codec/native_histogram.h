@@ -1,5 +1,5 @@
-/* Private to the protobuf decoders: a native histogram, whose message is the same in remote write's
- * two versions, and has the same fields by other numbers in the format of scrapes. */
+/* Private to the codecs of protobuf: a native histogram, whose message is the same in remote
+ * write's two versions, and has the same fields by other numbers in the format of scrapes. */
 #ifndef TELLTALE_CODEC_NATIVE_HISTOGRAM_H
 #define TELLTALE_CODEC_NATIVE_HISTOGRAM_H
 
@@ -41,5 +41,8 @@ bool native_read_field(struct native_reading *in, struct pb_reader *r, uint32_t 
 /* What was read, not validated; integer buckets came as deltas and are absolute counts. NULL when
  * out of memory. */
 struct histogram *native_read_end(const struct native_reading *in, struct arena *arena);
+
+/* Appends spans, each a message of its own in field `number`: the same in all these formats. */
+void native_put_spans(struct buf *out, uint32_t number, const struct histogram_span *v, size_t n);
 
 #endif

@@ -165,8 +165,6 @@ static int read_message(struct otlp_decoder *d, struct pb_reader *parent,
     struct pb_reader r = pb_message(parent);
     if (pb_failed(parent))
         return 0;
-    if (d->lazy && f->message->usual && f->message->usual(between(r.at, r.end), out))
-        return 0;
     int rc = otlp_enter(d, f->name);
     if (rc != 0)
         return rc;
@@ -175,20 +173,56 @@ static int read_message(struct otlp_decoder *d, struct pb_reader *parent,
     return rc;
 }
 
+/* How many fields have this tag from here on, or up to the first damage. Mostly they stand
+ * together.
+ */
+static size_t count_alike(struct pb_reader r, uint32_t tag)
+{
+    size_t n = 0;
+    uint32_t other;
+    while (pb_more(&r) && *r.at == tag && (tag & 7) == PB_LEN) {
+        r.at++;
+        (void)pb_str(&r);
+        n += !pb_failed(&r);
+    }
+    while (pb_next(&r, &other)) {
+        pb_skip(&r, other);
+        n += other == tag && !pb_failed(&r);
+    }
+    return n;
+}
+
 /* An array for the element at `r`, whose tag has been read, and those that follow. One whose own
  * length is damaged is not counted: nothing will be written there. */
 static int make_array(struct otlp_decoder *d, struct pb_reader r, uint32_t tag,
                       const struct otlp_field *f, void **out)
 {
-    uint32_t counts[PB_COUNTED];
     pb_skip(&r, tag);
-    pb_count(r, counts);
-    size_t n = 1 + (size_t)counts[pb_number(tag)];
+    size_t n = 1 + count_alike(r, tag);
     int rc = otlp_check_limit(d, f, n, n);
     if (rc != 0)
         return rc;
     *out = arena_array(d->arena, n, f->message->size);
     return *out ? 0 : otlp_no_memory(d, f->name);
+}
+
+/* Elements in the usual form that stand together, as many as there are; the tag of the first, which
+ * may be another, has been read. Returns how many; the tag of the next is yet to be read then,
+ * unless there are none. */
+static size_t read_usual(struct otlp_decoder *d, struct pb_reader *r, uint32_t tag,
+                         const struct otlp_message *m, char *out)
+{
+    struct pb_reader at = *r;
+    size_t n = 0;
+    for (;; n++, out += m->size) {
+        struct str message = pb_str(&at);
+        if (pb_failed(&at) || !m->usual(message, d->arena, out))
+            return n;
+        *r = at;
+        if (!pb_more(&at) || *at.at != tag)
+            return n + 1;
+        at.at++;
+    }
 }
 
 static int read_element(struct otlp_decoder *d, struct pb_reader *r, uint32_t tag,
@@ -201,12 +235,15 @@ static int read_element(struct otlp_decoder *d, struct pb_reader *r, uint32_t ta
         if (rc != 0)
             return rc;
     }
-    size_t i = a->used[number];
-    int rc = read_message(d, r, f, (char *)a->v[number] + i * f->message->size);
+    size_t i = a->used[number], n = 0;
+    char *out = (char *)a->v[number] + i * f->message->size;
+    if (d->lazy && f->message->usual)
+        n = read_usual(d, r, tag, f->message, out);
+    int rc = n ? 0 : read_message(d, r, f, out);
     if (rc != 0)
         return err_in_element(d->err, rc, f->name, i);
-    a->used[number] = i + 1;
-    otlp_set_array(f, message, a->v[number], i + 1);
+    a->used[number] = i + MAX(n, (size_t)1);
+    otlp_set_array(f, message, a->v[number], a->used[number]);
     return 0;
 }
 

@@ -96,6 +96,7 @@ static const struct otlp_message number_point_message = {
 static const struct otlp_message histogram_point_message = {
     .size = sizeof(struct otlp_histogram_point),
     .limit = OTLP_LIMIT_POINTS,
+    .usual = otlp_usual_histogram_point,
     .fields =
         {
             [2] = POINT_START(otlp_histogram_point),

@@ -50,9 +50,9 @@ enum otlp_limit { OTLP_NO_LIMIT, OTLP_LIMIT_POINTS, OTLP_LIMIT_ATTRIBUTES };
 struct otlp_message {
     uint16_t size;         /* of its struct */
     enum otlp_limit limit; /* on how many there may be */
-    /* Of a lazy decoding: fills the struct as the table would, or answers false for what is not in
-     * the usual form. May be NULL. */
-    bool (*usual)(struct str message, void *out);
+    /* Of a lazy decoding: fills the struct, all zero, as the table would, or leaves it and answers
+     * false for what is not in the usual form. May be NULL. */
+    bool (*usual)(struct str message, struct arena *arena, void *out);
     struct otlp_field fields[PB_COUNTED]; /* by number */
 };
 
@@ -110,7 +110,8 @@ int otlp_json_decode_message(struct str body, const struct otlp_message *m,
                              const struct otlp_limits *limits, struct arena *arena, void *out,
                              struct err *err);
 
-bool otlp_usual_number_point(struct str message, void *out);
+bool otlp_usual_number_point(struct str message, struct arena *arena, void *out);
+bool otlp_usual_histogram_point(struct str message, struct arena *arena, void *out);
 
 /* Attributes of a point alone: whatever their field's number is there. Fills a struct otlp_point.
  */

@@ -1,12 +1,24 @@
-/* Points of numbers in the form that nearly all have: attributes together, times, a value, each tag
- * in one byte. Reading them by the table of fields takes three times as long. */
+/* Points of numbers and of classic histograms in the form that nearly all have: attributes
+ * together, times, values, each tag in one byte, lengths in one or two. Reading them by the table
+ * of fields takes three times as long.
+ */
 #include "codec/otlp_schema.h"
 #include "codec/protobuf.h"
 
-/* The end of the attributes that begin at `p`, tags and all; NULL: they are not short and whole. */
-static const char *skip_attributes(const char *p, const char *end)
+enum { FIXED = 8 };
+
+static uint64_t fixed64(const char *at)
 {
-    while (p < end && *p == PB_TAG(7, PB_LEN)) {
+    const unsigned char *p = (const unsigned char *)at;
+    return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
+           (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 |
+           (uint64_t)p[7] << 56;
+}
+
+/* The end of the attributes that begin at `p`, tags and all; NULL: they are not short and whole. */
+static const char *skip_attributes(const char *p, const char *end, char tag)
+{
+    while (p < end && *p == tag) {
         if (end - p < 2 || (signed char)p[1] < 0 || end - p - 2 < p[1])
             return NULL;
         p += 2 + p[1];
@@ -14,41 +26,153 @@ static const char *skip_attributes(const char *p, const char *end)
     return p;
 }
 
+/* ---- numbers ---- */
+
+struct number {
+    struct str sent;
+    uint64_t start, time, value;
+    enum otlp_number_kind kind;
+};
+
 /* The eight bytes behind the tag belong to it. */
-static bool read_value(struct otlp_number_point *to, char tag, const char *p)
+static bool read_fixed(struct number *to, char tag, uint64_t bits)
 {
-    uint64_t bits = 0;
-    for (unsigned i = 0; i < 8; i++)
-        bits |= (uint64_t)(unsigned char)p[i] << (8 * i);
     switch (tag) {
-    case PB_TAG(2, PB_I64): to->point.start_time_unix_ns = bits; return true;
-    case PB_TAG(3, PB_I64): to->point.time_unix_ns = bits; return true;
+    case PB_TAG(2, PB_I64): to->start = bits; return true;
+    case PB_TAG(3, PB_I64): to->time = bits; return true;
     case PB_TAG(4, PB_I64): to->kind = OTLP_NUMBER_DOUBLE; break;
     case PB_TAG(6, PB_I64): to->kind = OTLP_NUMBER_INT; break;
     default: return false;
     }
-    memcpy(&to->i64, &bits, sizeof bits);
+    to->value = bits;
     return true;
 }
 
-bool otlp_usual_number_point(struct str message, void *out)
+bool otlp_usual_number_point(struct str message, struct arena *arena, void *out)
 {
-    struct otlp_number_point point = {0};
+    struct number n = {0};
     const char *p = message.p, *end = p + message.n;
+    (void)arena;
     while (p < end) {
-        char tag = *p;
-        if (tag == PB_TAG(7, PB_LEN)) {
+        if (*p == PB_TAG(7, PB_LEN)) {
             const char *from = p;
-            p = skip_attributes(p, end);
-            if (!p || point.point.sent.n)
+            p = skip_attributes(p, end, PB_TAG(7, PB_LEN));
+            if (!p || n.sent.n)
                 return false;
-            point.point.sent = str_of(from, (size_t)(p - from));
+            n.sent = str_of(from, (size_t)(p - from));
         } else {
-            if (end - p < 9 || !read_value(&point, tag, p + 1))
+            if (end - p < 1 + FIXED || !read_fixed(&n, *p, fixed64(p + 1)))
                 return false;
-            p += 9;
+            p += 1 + FIXED;
         }
     }
-    memcpy(out, &point, sizeof point);
+    struct otlp_number_point *point = out;
+    point->point.sent = n.sent;
+    point->point.start_time_unix_ns = n.start;
+    point->point.time_unix_ns = n.time;
+    point->kind = n.kind;
+    point->i64 = (int64_t)n.value;
+    return true;
+}
+
+/* ---- histograms ---- */
+
+/* Where the fields begin; NULL: not there. */
+struct histogram_fields {
+    const char *start, *time, *count, *sum, *min, *max;
+    struct str sent, counts, bounds;
+};
+
+/* Packed values, all of them. NULL: they are not, or their length takes more bytes. */
+static const char *read_packed(const char *p, const char *end, struct str *out)
+{
+    if (end - p < 2 || ((signed char)p[0] < 0 && (signed char)p[1] < 0))
+        return NULL;
+    size_t length = (signed char)p[0] < 0 ? 2 : 1, n = (unsigned char)p[0] & 0x7f;
+    if (length == 2)
+        n |= (size_t)p[1] << 7;
+    if (n % FIXED != 0 || out->p || n > (size_t)(end - p) - length)
+        return NULL;
+    *out = str_of(p + length, n);
+    return p + length + n;
+}
+
+static const char *read_field(struct histogram_fields *f, const char *p, const char *end)
+{
+    const char **fixed = NULL;
+    switch (*p) {
+    case PB_TAG(2, PB_I64): fixed = &f->start; break;
+    case PB_TAG(3, PB_I64): fixed = &f->time; break;
+    case PB_TAG(4, PB_I64): fixed = &f->count; break;
+    case PB_TAG(5, PB_I64): fixed = &f->sum; break;
+    case PB_TAG(11, PB_I64): fixed = &f->min; break;
+    case PB_TAG(12, PB_I64): fixed = &f->max; break;
+    case PB_TAG(6, PB_LEN): return read_packed(p + 1, end, &f->counts);
+    case PB_TAG(7, PB_LEN): return read_packed(p + 1, end, &f->bounds);
+    case PB_TAG(9, PB_LEN): {
+        const char *after = skip_attributes(p, end, PB_TAG(9, PB_LEN));
+        if (!after || f->sent.n)
+            return NULL;
+        f->sent = str_of(p, (size_t)(after - p));
+        return after;
+    }
+    default: return NULL;
+    }
+    if (*fixed || end - p < 1 + FIXED)
+        return NULL;
+    *fixed = p + 1;
+    return p + 1 + FIXED;
+}
+
+static uint64_t fixed_or_0(const char *p)
+{
+    return p ? fixed64(p) : 0;
+}
+
+/* A double that may be missing. */
+static void take_optional(const char *p, double *value, bool *has)
+{
+    *value = bits_double(fixed_or_0(p));
+    *has = p != NULL;
+}
+
+/* Numbers in host order, aligned; NULL: no memory, or none. */
+static uint64_t *take_packed(struct str packed, struct arena *arena)
+{
+    size_t n = packed.n / FIXED;
+    uint64_t *v = n ? arena_alloc(arena, packed.n) : NULL;
+    for (size_t i = 0; v && i < n; i++)
+        v[i] = fixed64(packed.p + i * FIXED);
+    return v;
+}
+
+static void take_fields(struct otlp_histogram_point *to, const struct histogram_fields *f)
+{
+    to->point.sent = f->sent;
+    to->point.start_time_unix_ns = fixed_or_0(f->start);
+    to->point.time_unix_ns = fixed_or_0(f->time);
+    to->count = fixed_or_0(f->count);
+    take_optional(f->sum, &to->sum, &to->has_sum);
+    take_optional(f->min, &to->min, &to->has_min);
+    take_optional(f->max, &to->max, &to->has_max);
+}
+
+bool otlp_usual_histogram_point(struct str message, struct arena *arena, void *out)
+{
+    struct otlp_histogram_point *point = out;
+    struct histogram_fields f = {0};
+    const char *p = message.p, *end = p + message.n;
+    while (p && p < end)
+        p = read_field(&f, p, end);
+    if (!p || f.counts.n == 0 || f.bounds.n == 0)
+        return false;
+    uint64_t *counts = take_packed(f.counts, arena), *bounds = take_packed(f.bounds, arena);
+    if (!counts || !bounds)
+        return false; // who reads it by the table says so
+    take_fields(point, &f);
+    point->bucket_counts = counts;
+    point->n_bucket_counts = f.counts.n / FIXED;
+    point->explicit_bounds = (const double *)(const void *)bounds;
+    point->n_explicit_bounds = f.bounds.n / FIXED;
     return true;
 }

@@ -42,22 +42,28 @@ static bool text_format(struct str media, enum prom_format *out)
     return true;
 }
 
-bool prom_format_of(struct str content_type, enum prom_format *out)
+/* Protobuf has more than one form; this is the one that targets speak. */
+static bool any_format(struct str media, struct str parameters, enum prom_format *out)
 {
-    struct str media = str_trim(str_cut(&content_type, ';'));
     if (text_format(media, out))
         return true;
     *out = PROM_PROTOBUF;
     return str_eq_nocase(media, STR("application/vnd.google.protobuf")) &&
-           str_eq(media_parameter(content_type, STR("proto")),
+           str_eq(media_parameter(parameters, STR("proto")),
                   STR("io.prometheus.client.MetricFamily")) &&
-           str_eq(media_parameter(content_type, STR("encoding")), STR("delimited"));
+           str_eq(media_parameter(parameters, STR("encoding")), STR("delimited"));
+}
+
+bool prom_format_of(struct str content_type, enum prom_format *out)
+{
+    struct str media = str_trim(str_cut(&content_type, ';'));
+    return any_format(media, content_type, out);
 }
 
 /* True when we write this version of the format. */
 static bool version_known(enum prom_format format, struct str version)
 {
-    return version.n == 0 || str_eq(version, STR("1.0.0")) ||
+    return version.n == 0 || format == PROM_PROTOBUF || str_eq(version, STR("1.0.0")) ||
            str_eq(version, format == PROM_TEXT ? STR("0.0.4") : STR("0.0.1"));
 }
 
@@ -68,7 +74,7 @@ static bool read_offer(struct str offer, struct prom_content *out, double *out_q
     struct str media = str_trim(str_cut(&parameters, ';'));
     struct prom_content content = {PROM_TEXT, PROM_ESCAPE_UNDERSCORES};
     bool wildcard = str_eq(media, STR("*/*")) || str_eq(media, STR("text/*"));
-    if (!wildcard && !text_format(media, &content.format))
+    if (!wildcard && !any_format(media, parameters, &content.format))
         return false;
     if (!version_known(content.format, media_parameter(parameters, STR("version"))))
         return false;
@@ -85,14 +91,17 @@ static bool read_offer(struct str offer, struct prom_content *out, double *out_q
     return true;
 }
 
-struct prom_content prom_negotiate(struct str accept)
+struct prom_content prom_negotiate(struct str accept, unsigned others)
 {
+    unsigned known = others | 1u << PROM_TEXT;
     struct prom_content best = {PROM_TEXT, PROM_ESCAPE_UNDERSCORES};
     double best_q = 0;
     while (accept.p) {
         struct prom_content offer;
         double q;
-        if (read_offer(str_cut(&accept, ','), &offer, &q) && q > best_q) {
+        if (!read_offer(str_cut(&accept, ','), &offer, &q))
+            continue;
+        if (q > best_q && known >> offer.format & 1) {
             best = offer;
             best_q = q;
         }
@@ -102,7 +111,17 @@ struct prom_content prom_negotiate(struct str accept)
 
 const char *prom_content_type(struct prom_content content)
 {
-    static const char *const types[2][4] = {
+#define PROTOBUF                                                                                   \
+    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; "                   \
+    "encoding=delimited; escaping="
+    static const char *const types[3][4] = {
+        [PROM_PROTOBUF] =
+            {
+                [PROM_ESCAPE_UNDERSCORES] = PROTOBUF "underscores",
+                [PROM_ESCAPE_DOTS] = PROTOBUF "dots",
+                [PROM_ESCAPE_VALUES] = PROTOBUF "values",
+                [PROM_ALLOW_UTF8] = PROTOBUF "allow-utf-8",
+            },
         [PROM_TEXT] =
             {
                 [PROM_ESCAPE_UNDERSCORES] =

@@ -9,7 +9,7 @@
 
 struct buf;
 
-enum prom_format { PROM_TEXT, PROM_OPENMETRICS, PROM_PROTOBUF /* is read only */ };
+enum prom_format { PROM_TEXT, PROM_OPENMETRICS, PROM_PROTOBUF };
 
 /* How names that are not plain identifiers are written; `escaping=` in Accept and Content-Type. */
 enum prom_escaping {
@@ -24,9 +24,10 @@ struct prom_content {
     enum prom_escaping escaping;
 };
 
-/* What an Accept header prefers of what we can write: OpenMetrics only when it is asked for by name
- * with the highest q; text 0.0.4 with underscores otherwise (an empty header too). */
-struct prom_content prom_negotiate(struct str accept);
+/* What an Accept header prefers of the text and of `others`, which are 1 << PROM_OPENMETRICS,
+ * 1 << PROM_PROTOBUF or both: those only when they are asked for by name with the highest q; text
+ * 0.0.4 with underscores otherwise (an empty header too). */
+struct prom_content prom_negotiate(struct str accept, unsigned others);
 
 /* The Content-Type to send with it; static text. */
 const char *prom_content_type(struct prom_content content);

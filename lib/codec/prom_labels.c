@@ -149,14 +149,10 @@ static int quoted(struct cursor *c, struct str label, struct str *out)
 
 static int add(struct cursor *c, struct str name, struct str value)
 {
-    if (c->n == c->cap) {
-        size_t bigger = c->cap ? c->cap * 2 : 16;
-        struct label *v = arena_grow(c->arena, c->v, c->n, bigger, sizeof *v);
-        if (!v)
-            return err_set(c->err, ERR_NOMEM, "out of memory for labels");
-        c->v = v;
-        c->cap = bigger;
-    }
+    struct label *v = arena_room(c->arena, c->v, c->n, &c->cap, 16, sizeof *v);
+    if (!v)
+        return err_set(c->err, ERR_NOMEM, "out of memory for labels");
+    c->v = v;
     c->v[c->n++] = (struct label){name, value};
     return 0;
 }

@@ -155,20 +155,28 @@ static size_t chunk_length(const struct sample *v, size_t n)
     return k;
 }
 
-void remote_read_put_frame(struct buf *out, uint64_t query, const struct labels *labels,
-                           const struct sample *v, size_t n)
+/* Writes samples, from the first on, until the frame is large enough; how many. */
+static size_t put_chunks(struct buf *message, const struct labels *labels, const struct sample *v,
+                         size_t n)
+{
+    size_t begun = pb_begin(message, 1), done = 0;
+    remote_put_labels(message, 1, labels);
+    do {
+        size_t k = chunk_length(v + done, n - done);
+        put_chunk(message, v + done, k);
+        done += k;
+    } while (done < n && message->n < REMOTE_READ_FRAME_BYTES && !buf_failed(message));
+    pb_end(message, begun);
+    return done;
+}
+
+static size_t put_frame(struct buf *out, uint64_t query, const struct labels *labels,
+                        const struct sample *v, size_t n)
 {
     struct buf message = BUF_MAX(out->max);
-    size_t begun = pb_begin(&message, 1);
-    remote_put_labels(&message, 1, labels);
-    for (size_t i = 0, k; i < n; i += k) {
-        k = chunk_length(v + i, n - i);
-        put_chunk(&message, v + i, k);
-    }
-    pb_end(&message, begun);
+    size_t done = put_chunks(&message, labels, v, n);
     if (query)
         pb_put_varint(&message, 2, query);
-
     uint32_t crc = crc32c(buf_str(&message));
     pb_put_raw_varint(out, message.n);
     for (int shift = 24; shift >= 0; shift -= 8)
@@ -176,4 +184,12 @@ void remote_read_put_frame(struct buf *out, uint64_t query, const struct labels 
     buf_put_str(out, buf_str(&message));
     out->failed |= buf_failed(&message);
     buf_done(&message);
+    return done;
+}
+
+void remote_read_put_frames(struct buf *out, uint64_t query, const struct labels *labels,
+                            const struct sample *v, size_t n)
+{
+    for (size_t i = 0; i < n && !buf_failed(out);)
+        i += put_frame(out, query, labels, v + i, n - i);
 }

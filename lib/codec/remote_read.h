@@ -40,9 +40,13 @@ int remote_read_decode(struct str body, struct arena *arena, struct remote_read_
 void remote_read_put_series(struct buf *out, const struct labels *labels, const struct sample *v,
                             size_t n);
 
-/* Appends a frame with one series as chunks: the length, a checksum, a ChunkedReadResponse. Floats
- * become XOR chunks of up to 120 samples, each histogram a float-histogram chunk of its own. */
-void remote_read_put_frame(struct buf *out, uint64_t query, const struct labels *labels,
-                           const struct sample *v, size_t n);
+/* A frame ends with the chunk that makes it as large as this: readers refuse larger ones. */
+enum { REMOTE_READ_FRAME_BYTES = 1 << 20 };
+
+/* Appends frames with one series as chunks; each is a length, a checksum, a ChunkedReadResponse.
+ * Floats become XOR chunks of up to 120 samples, each histogram a float-histogram chunk of its own.
+ */
+void remote_read_put_frames(struct buf *out, uint64_t query, const struct labels *labels,
+                            const struct sample *v, size_t n);
 
 #endif

@@ -1,8 +1,8 @@
 #include "codec/remote_series.h"
 
 #include "base/word.h"
+#include "codec/native_histogram.h"
 #include "codec/protobuf.h"
-#include "model/histogram.h"
 
 void remote_put_labels(struct buf *out, uint32_t number, const struct labels *l)
 {
@@ -22,16 +22,6 @@ void remote_put_sample(struct buf *out, uint32_t number, const struct sample *s)
     if (s->start_unix_ms)
         pb_put_varint(out, 3, (uint64_t)s->start_unix_ms);
     pb_end(out, begun);
-}
-
-static void put_spans(struct buf *out, uint32_t number, const struct histogram_span *v, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        size_t begun = pb_begin(out, number);
-        pb_put_sint(out, 1, v[i].offset);
-        pb_put_varint(out, 2, v[i].length);
-        pb_end(out, begun);
-    }
 }
 
 static void put_doubles(struct buf *out, uint32_t number, const double *v, size_t n)
@@ -86,8 +76,8 @@ void remote_put_histogram(struct buf *out, uint32_t number, const struct sample 
     pb_put_double(out, 3, h->sum);
     pb_put_sint(out, 4, h->schema);
     pb_put_double(out, 5, h->zero_threshold);
-    put_spans(out, 8, h->negative_spans, h->n_negative_spans);
-    put_spans(out, 11, h->positive_spans, h->n_positive_spans);
+    native_put_spans(out, 8, h->negative_spans, h->n_negative_spans);
+    native_put_spans(out, 11, h->positive_spans, h->n_positive_spans);
     if (h->reset)
         pb_put_varint(out, 14, h->reset);
     pb_put_varint(out, 15, (uint64_t)s->t_unix_ms);

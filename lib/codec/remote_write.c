@@ -63,26 +63,27 @@ static void set_labels_end(struct remote_write_decoder *d, size_t i, const uint8
     d->waiting_sent[i] = n ? sink_hash(w->message.at, n, SINK_REMOTE_WRITE_1) : (struct hash128){0};
 }
 
-/* The series at `i` was not recalled; if the end of its labels was guessed wrong, once more. */
-static const void *walk_and_recall(struct remote_write_decoder *d, size_t i, uint32_t *recalled)
+static bool read_known(struct remote_write_decoder *d, struct pb_reader *outer, size_t i,
+                       const void *known, uint32_t recalled)
 {
-    const uint8_t *labels_end = skip_labels(d->waiting[i].message);
-    const void *known = NULL;
-    if (labels_end == d->waiting[i].labels_end)
-        return NULL;
-    set_labels_end(d, i, labels_end);
-    if (d->sink)
-        *recalled = sink_recall(d->sink, &d->waiting_sent[i], 1, &known);
-    return known;
+    return known && remote_write_known(d, outer, &d->waiting[i], known, recalled);
 }
 
-static void read_one(struct remote_write_decoder *d, struct pb_reader *outer, size_t i,
-                     const void *known, uint32_t recalled)
+static bool read_unknown(struct remote_write_decoder *d, struct pb_reader *outer, size_t i)
 {
-    if (UNLIKELY(!known))
-        known = walk_and_recall(d, i, &recalled);
-    if (!known || !remote_write_known(d, outer, &d->waiting[i], known, recalled))
-        remote_write_unknown(d, outer, &d->waiting[i], d->waiting_sent[i]);
+    return remote_write_unknown(d, outer, &d->waiting[i], d->waiting_sent[i]);
+}
+
+/* The end of its labels was guessed wrong. */
+static void walk_and_read(struct remote_write_decoder *d, struct pb_reader *outer, size_t i)
+{
+    const void *known = NULL;
+    uint32_t recalled = 0;
+    set_labels_end(d, i, skip_labels(d->waiting[i].message));
+    if (d->sink)
+        recalled = sink_recall(d->sink, &d->waiting_sent[i], 1, &known);
+    if (!read_known(d, outer, i, known, recalled))
+        (void)read_unknown(d, outer, i); // this end is where they end
 }
 
 /* Recalls what waits, all at once, and reads it. */
@@ -93,7 +94,8 @@ static void read_waiting(struct remote_write_decoder *d, struct pb_reader *outer
     if (d->sink)
         recalled = sink_recall(d->sink, d->waiting_sent, d->n_waiting, known);
     for (size_t i = 0; i < d->n_waiting && !outer->damage; i++)
-        read_one(d, outer, i, known[i], recalled);
+        if (!read_known(d, outer, i, known[i], recalled) && UNLIKELY(!read_unknown(d, outer, i)))
+            walk_and_read(d, outer, i);
     d->n_waiting = 0;
 }
 

@@ -29,11 +29,12 @@ struct remote_write_decoder {
 
     struct arrays labels, samples, exemplars;
     struct arrays exemplar_labels;
-    struct labels before; /* of the last series whose labels were right */
+    struct labels before; /* of the last series that was added with labels */
 
     /* Of the series being read. */
     size_t n_histograms;
     const char *bad_text; /* a label is not right at first sight: why; static text */
+    uint64_t same;        /* which labels are those of `before` (labels_same_text) */
     struct hash128 sent;  /* of the labels' bytes; {0}: they do not stand together */
     uint32_t type, help_ref, unit_ref;
 
@@ -62,8 +63,9 @@ static inline enum metric_type remote_write_type(uint64_t wire)
     return wire <= METRIC_STATESET ? (enum metric_type)wire : METRIC_UNKNOWN;
 }
 
-/* A series of 1.0 whose labels are needed; `sent`: the hash of those in front. */
-void remote_write_unknown(struct remote_write_decoder *d, struct pb_reader *outer,
+/* A series of 1.0 whose labels are needed; `sent`: the hash of those in front. False when these end
+ * elsewhere than `w` says: nothing was read. */
+bool remote_write_unknown(struct remote_write_decoder *d, struct pb_reader *outer,
                           const struct remote_write_waiting *w, struct hash128 sent);
 
 /* A series of 1.0 that the sink recalled by the bytes of its labels in front. False when there is

@@ -57,6 +57,20 @@ static void keep_label(struct arrays *to, const struct label *l)
         *slot = *l;
 }
 
+/* Where a Label message ends that says in the usual way what `l` says, or NULL. `p`: its length. */
+static const uint8_t *pass_again(const uint8_t *p, const uint8_t *end, const struct label *l)
+{
+    size_t name = l->name.n, size = name + l->value.n + 4;
+    if (size >= 0x80 || (size_t)(end - p) <= size || p[0] != size || p[2] != name)
+        return NULL;
+    const uint8_t *value = p + 3 + name;
+    if (p[1] != PB_TAG(1, PB_LEN) || value[0] != PB_TAG(2, PB_LEN) || value[1] != l->value.n)
+        return NULL;
+    bool same = short_eq(str_of((const char *)value + 2, l->value.n), l->value) &&
+                short_eq(str_of((const char *)p + 3, name), l->name);
+    return same ? p + 1 + size : NULL;
+}
+
 /* One Label message of 1.0. `before`: the label at this place in another series, which was found to
  * be right, or NULL. */
 static void read_label(struct pb_reader *outer, struct arrays *to, const struct label *before,
@@ -241,9 +255,9 @@ static void reject(struct remote_write_decoder *d, enum remote_write_reject why,
     buf_done(&series);
 }
 
-/* What is over a limit, told in `room`, or NULL. */
+/* What is over a limit, told in `room`, or NULL. What is in `same` was not. */
 static const char *over_limit(const struct remote_write_limits *limits, const struct labels *l,
-                              char room[static REASON_MAX])
+                              uint64_t same, char room[static REASON_MAX])
 {
     size_t max_name = limits->max_label_name_bytes ? limits->max_label_name_bytes : SIZE_MAX;
     size_t max_value = limits->max_label_value_bytes ? limits->max_label_value_bytes : SIZE_MAX;
@@ -254,6 +268,8 @@ static const char *over_limit(const struct remote_write_limits *limits, const st
         return room;
     }
     for (size_t i = 0; i < l->n; i++) {
+        if (i < LABEL_HASHES && same >> i & 1)
+            continue;
         struct str name = l->v[i].name, value = l->v[i].value;
         if (name.n <= max_name && value.n <= max_value)
             continue;
@@ -279,17 +295,20 @@ static bool series_labels(struct remote_write_decoder *d, struct labels *out)
     char room[REASON_MAX];
     const char *reason = d->bad_text;
     enum remote_write_reject why = REMOTE_WRITE_BAD_LABELS;
-    if (!reason && !labels_are_canonical(&raw)) {
+    if (d->version == REMOTE_WRITE_2)
+        d->same = labels_same_text(&raw, &d->before);
+    if (!reason && !labels_are_canonical_like(&raw, d->same)) {
         long kept = labels_canonicalise(v, n, &about);
         if (kept < 0)
             reason = about.n ? "label name given twice: \"" : "empty label name";
         else
             n = raw.n = (size_t)kept;
+        d->same = 0;
     }
     if (!reason && labels_metric_name(&raw).n == 0)
         reason = "metric name missing";
     if (!reason) {
-        reason = over_limit(d->limits, &raw, room);
+        reason = over_limit(d->limits, &raw, d->same, room);
         why = REMOTE_WRITE_LABEL_LIMIT;
     }
     if (reason) {
@@ -297,7 +316,7 @@ static bool series_labels(struct remote_write_decoder *d, struct labels *out)
         return false;
     }
     arrays_close(&d->labels, n);
-    d->before = *out = raw;
+    *out = raw;
     return true;
 }
 
@@ -378,8 +397,11 @@ static void finish_series(struct remote_write_decoder *d)
     const struct exemplar *exemplars = arrays_growing(&d->exemplars);
     arrays_close(&d->samples, n_samples);
     arrays_close(&d->exemplars, n_exemplars);
-    struct batch_series *s = n_samples || n_exemplars ? batch_add_series(d->batch, labels) : NULL;
+    struct batch_series *s = NULL;
+    if (n_samples || n_exemplars)
+        s = batch_add_series_like(d->batch, labels, d->same);
     if (s) {
+        d->before = labels;
         s->sent = d->sent;
         s->samples = samples;
         s->exemplars = exemplars;
@@ -408,19 +430,41 @@ static const struct label *label_before(const struct remote_write_decoder *d)
     return i < d->before.n ? &d->before.v[i] : NULL;
 }
 
-void remote_write_unknown(struct remote_write_decoder *d, struct pb_reader *outer,
+/* The labels in front of all else. */
+static void read_labels(struct remote_write_decoder *d, struct pb_reader *r, bool *out_bad_utf8)
+{
+    while (r->end - r->at >= 2 && *r->at == PB_TAG(1, PB_LEN)) {
+        const struct label *before = label_before(d);
+        const uint8_t *end = before ? pass_again(r->at + 1, r->end, before) : NULL;
+        if (LIKELY(end)) {
+            size_t i = arrays_count(&d->labels);
+            d->same |= i < LABEL_HASHES ? UINT64_C(1) << i : 0;
+            keep_label(&d->labels, before);
+        }
+        r->at = end ? end : r->at + 1;
+        if (!end)
+            read_label(r, &d->labels, before, out_bad_utf8);
+    }
+}
+
+bool remote_write_unknown(struct remote_write_decoder *d, struct pb_reader *outer,
                           const struct remote_write_waiting *w, struct hash128 sent)
 {
     struct pb_reader r = w->message;
     bool bad_utf8 = false;
     uint32_t tag;
+    d->same = 0;
+    read_labels(d, &r, &bad_utf8);
+    if (UNLIKELY(r.at != w->labels_end) && !r.damage) {
+        arrays_close(&d->labels, 0);
+        return false;
+    }
     begin_series(d);
     d->sent = sent;
     while (pb_next(&r, &tag)) {
         switch (tag) {
         case PB_TAG(1, PB_LEN):
-            if (UNLIKELY(r.at > w->labels_end))
-                d->sent = (struct hash128){0}; // a label behind other fields
+            d->sent = (struct hash128){0}; // a label behind other fields
             read_label(&r, &d->labels, label_before(d), &bad_utf8);
             break;
         case PB_TAG(2, PB_LEN): read_sample(d, &r); break;
@@ -434,6 +478,7 @@ void remote_write_unknown(struct remote_write_decoder *d, struct pb_reader *oute
         d->bad_text = "a label is not valid UTF-8";
     if (!outer->damage)
         finish_series(d);
+    return true;
 }
 
 bool remote_write_known(struct remote_write_decoder *d, struct pb_reader *outer,

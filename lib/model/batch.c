@@ -33,7 +33,12 @@ static void *room_for_one(struct arena *a, void *array, size_t n, size_t *cap, s
 
 struct batch_series *batch_add_series(struct batch *b, struct labels labels)
 {
-    return batch_add_hashed(b, labels, labels_hash_like(&labels, &b->hashes));
+    return batch_add_series_like(b, labels, labels_same_text(&labels, &b->hashes.of));
+}
+
+struct batch_series *batch_add_series_like(struct batch *b, struct labels labels, uint64_t same)
+{
+    return batch_add_hashed(b, labels, labels_hash_like(&labels, same, &b->hashes));
 }
 
 struct batch_series *batch_add_hashed(struct batch *b, struct labels labels, uint64_t hash)
@@ -71,6 +76,17 @@ int batch_add_point(struct batch *b, const struct batch_point *point, uint32_t r
     b->n_in_points += batch_point_series(point);
     if (b->n_known++ == 0)
         b->recalled = recalled;
+    return 0;
+}
+
+int batch_add_group(struct batch *b, const struct batch_group *group)
+{
+    struct batch_group *v =
+        room_for_one(&b->arena, b->groups, b->n_groups, &b->cap_groups, sizeof *v);
+    if (!v)
+        return ERR_NOMEM;
+    b->groups = v;
+    v[b->n_groups++] = *group;
     return 0;
 }
 

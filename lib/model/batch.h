@@ -19,15 +19,15 @@ struct batch_series {
     const struct sample *samples;
     const struct exemplar *exemplars;
     uint32_t n_samples, n_exemplars;
-    uint32_t together; /* so many series from here on are a histogram's point, and `sent` tells of
-                          all: the sink then recalls them as a batch_point; 0: this one alone */
 };
 
-/* A point of a classic histogram whose series the sink recalled together: a row for all of them.
- * Their order is that in which they were told: _sum (if there is one), _count, _bucket by rising
- * bound, the last of them +Inf. */
+/* Series that the sink recalled together: a row for all of them, in the order in which they were
+ * told. Either a point of a classic histogram: _sum (if there is one), _count, _bucket by rising
+ * bound, the last of them +Inf. Or a run of numbers, each with a time of its own. */
 struct batch_point {
     const void *known;
+    const struct sample *numbers; /* n_counts floats, borrowed; nothing below tells anything then;
+                                     NULL: a histogram */
     int64_t t_unix_ms, start_unix_ms; /* as in struct sample */
     double sum;
     uint64_t count;
@@ -38,14 +38,28 @@ struct batch_point {
     bool stale; /* the series end here: numbers mean nothing */
 };
 
+/* Series of the batch with a float each that the sink may recall together by one hash the next
+ * time, as a batch_point. They then count as if they came before all others. */
+struct batch_group {
+    struct hash128 sent;
+    const uint32_t *series;          /* their numbers; of the arena */
+    const struct batch_point *point; /* a histogram, as it would be sent if it were known; NULL: a
+                                        run of numbers */
+    uint32_t n;
+};
+
+enum { BATCH_RUN_MAX = 64 }; /* series of a run */
+
 /* Lives until batch_done. Everything inside is borrowed from `arena` or from buffers that outlive
  * the batch (the request body). */
 struct batch {
     struct arena arena;
     struct batch_series *series;
-    struct batch_point *points; /* count as if they came before all series */
+    struct batch_point *points; /* count as if they came before all series, histograms first */
+    struct batch_group *groups;
     struct metric_metadata *metadata;
     size_t n_series, cap_series, n_points, cap_points, n_metadata, cap_metadata;
+    size_t n_groups, cap_groups;
     size_t n_in_points; /* series that the points are of */
     size_t n_known;     /* series and points that are `known` */
     uint32_t recalled;  /* what sink_recall answered for the first of them */
@@ -62,6 +76,10 @@ void batch_reset(struct batch *b);
  * the next call. */
 struct batch_series *batch_add_series(struct batch *b, struct labels labels);
 
+/* The same, with what labels_same_text says of these labels and those that were added in one of
+ * these two ways before. */
+struct batch_series *batch_add_series_like(struct batch *b, struct labels labels, uint64_t same);
+
 /* The same for a caller that knows labels_hash(&labels) already. */
 struct batch_series *batch_add_hashed(struct batch *b, struct labels labels, uint64_t hash);
 
@@ -71,10 +89,14 @@ struct batch_series *batch_add_known(struct batch *b, const void *known, uint32_
 /* A point whose series the sink recalled together, with what sink_recall answered. ERR_NOMEM. */
 int batch_add_point(struct batch *b, const struct batch_point *point, uint32_t recalled);
 
-/* How many series a point is of, and their values; both as they would be without points. */
+/* What is to be recalled together. ERR_NOMEM. */
+int batch_add_group(struct batch *b, const struct batch_group *group);
+
+/* How many series a point is of, and of a histogram's their values; both as they would be without
+ * points. */
 static inline size_t batch_point_series(const struct batch_point *p)
 {
-    return (size_t)p->n_counts + 2 + p->has_sum;
+    return p->numbers ? p->n_counts : (size_t)p->n_counts + 2 + p->has_sum;
 }
 void batch_point_values(const struct batch_point *p, double *out);
 int batch_add_metadata(struct batch *b, const struct metric_metadata *m);

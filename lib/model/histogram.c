@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "model/histogram_bounds.h"
 #include "model/sample.h"
 
 static bool bits_equal(double a, double b)
@@ -66,7 +67,9 @@ double histogram_bound(int32_t schema, int64_t index)
         return 0;
     if (octave == DBL_MAX_EXP && rest == 0)
         return DBL_MAX;
-    return ldexp(exp2((double)rest / (double)per_octave), (int)octave);
+    if (schema > HISTOGRAM_FRACTIONS_SCHEMA)
+        return ldexp(exp2((double)rest / (double)per_octave), (int)octave);
+    return ldexp(histogram_fractions[rest * (HISTOGRAM_FRACTIONS / per_octave)], (int)octave + 1);
 }
 
 static const void *copy_array(struct arena *a, const void *p, size_t count, size_t size)

@@ -183,8 +183,9 @@ bool hist_same_bounds(const struct histogram *a, const struct histogram *b)
     return true;
 }
 
-bool hist_common_bounds(struct arena *arena, const struct histogram *a, const struct histogram *b,
-                        const double **out, size_t *out_n)
+/* The bounds that both have. False out of memory. */
+static bool common_bounds(struct arena *arena, const struct histogram *a, const struct histogram *b,
+                          const double **out, size_t *out_n)
 {
     double *v = arena_alloc(arena, a->n_custom_bounds * sizeof *v);
     if (!v)
@@ -267,7 +268,7 @@ static bool align_bounds(struct arena *arena, struct hist_flat *a, struct hist_f
         return true;
     const double *common;
     size_t n;
-    if (!hist_common_bounds(arena, &a->head, &b->head, &common, &n))
+    if (!common_bounds(arena, &a->head, &b->head, &common, &n))
         return false;
     *flags |= HIST_BOUNDS_RECONCILED;
     hist_flat_rebucket(a, common, n);

@@ -46,9 +46,7 @@ bool hist_side_alloc(struct arena *arena, struct hist_side *s, size_t n);
 bool hist_side_merge(struct arena *arena, const struct hist_side *a, const struct hist_side *b,
                      double sign, struct hist_side *out);
 
-/* The bounds that both have. */
+/* Do both have the same bounds? */
 bool hist_same_bounds(const struct histogram *a, const struct histogram *b);
-bool hist_common_bounds(struct arena *arena, const struct histogram *a, const struct histogram *b,
-                        const double **out, size_t *out_n);
 
 #endif

@@ -229,7 +229,8 @@ struct hist_bucket hist_bucket_at(const struct histogram *h, int64_t index, doub
     return b;
 }
 
-struct hist_buckets hist_all_buckets(struct arena *arena, const struct histogram *h)
+/* By rising bounds, as they are kept. */
+static struct hist_buckets list_buckets(struct arena *arena, const struct histogram *h)
 {
     struct hist_buckets out = {0};
     struct hist_flat *f = hist_flatten(arena, h);
@@ -240,11 +241,35 @@ struct hist_buckets hist_all_buckets(struct arena *arena, const struct histogram
         struct hist_bucket b = hist_bucket_at(h, f->negative.index[i], f->negative.count[i]);
         out.v[out.n++] = (struct hist_bucket){-b.upper, -b.lower, b.count};
     }
-    if (h->zero_count > 0)
+    if (h->zero_count != 0)
         out.v[out.n++] = (struct hist_bucket){-h->zero_threshold, h->zero_threshold, h->zero_count};
     for (size_t i = 0; i < f->positive.n; i++)
         out.v[out.n++] = hist_bucket_at(h, f->positive.index[i], f->positive.count[i]);
     return out;
+}
+
+static void clear_zero_bucket(const struct histogram *h, struct hist_bucket *b)
+{
+    if (b->lower > 0 && b->lower < h->zero_threshold)
+        b->lower = h->zero_threshold;
+    else if (b->upper < 0 && b->upper > -h->zero_threshold)
+        b->upper = -h->zero_threshold;
+}
+
+struct hist_buckets hist_all_buckets(struct arena *arena, const struct histogram *h)
+{
+    struct hist_buckets all = list_buckets(arena, h);
+    size_t n = 0;
+    for (size_t i = 0; i < all.n; i++) {
+        struct hist_bucket b = all.v[i];
+        bool zero = !hist_is_custom(h) && b.lower == -b.upper;
+        if (zero && b.count < 0)
+            continue;
+        clear_zero_bucket(h, &b);
+        all.v[n++] = b;
+    }
+    all.n = n;
+    return all;
 }
 
 /* Bounds belong to the bucket away from zero's side: (1,2] and [-2,-1); all of the zero bucket's.
@@ -253,7 +278,7 @@ void hist_format(struct buf *out, const struct histogram *h)
 {
     struct arena arena;
     arena_init(&arena, 16 << 20);
-    struct hist_buckets all = hist_all_buckets(&arena, h);
+    struct hist_buckets all = list_buckets(&arena, h);
     buf_puts(out, "{count:");
     buf_put_double(out, h->count);
     buf_puts(out, ", sum:");

@@ -58,7 +58,8 @@ struct hist_buckets {
     size_t n;
 };
 
-/* All buckets, the zero bucket included if it has a count, by rising bounds. */
+/* All buckets, the zero bucket included if it has a positive count, by rising bounds. None reaches
+ * into the zero bucket: what begins below its threshold begins there. */
 struct hist_buckets hist_all_buckets(struct arena *arena, const struct histogram *h);
 
 /* Bounds of the positive bucket `index`. */

@@ -117,33 +117,6 @@ bool hist_sum_add(struct hist_sum *s, const struct histogram *h)
     return s->lost;
 }
 
-static bool side_overflows(const struct hist_side *s)
-{
-    for (size_t i = 0; i < s->n; i++)
-        if (isinf(s->count[i]))
-            return true;
-    return false;
-}
-
-bool hist_sum_try(struct hist_sum *s, const struct histogram *h, bool *out_overflow)
-{
-    *out_overflow = false;
-    if (!s->sum)
-        return hist_sum_add(s, h);
-    struct hist_sum before = *s;
-    before.sum = copy_flat(s->arena, s->sum);
-    before.lost = copy_flat(s->arena, s->lost);
-    if (!before.sum || !before.lost || !hist_sum_add(s, h))
-        return false;
-    const struct hist_flat *f = s->sum;
-    if (isinf(f->head.count) || isinf(f->head.sum) || isinf(f->head.zero_count) ||
-        side_overflows(&f->positive) || side_overflows(&f->negative)) {
-        *out_overflow = true;
-        *s = before;
-    }
-    return true;
-}
-
 static void scale_side(struct hist_side *s, double by, bool divide)
 {
     for (size_t i = 0; i < s->n; i++)
@@ -157,12 +130,6 @@ static void scale_flat(struct hist_flat *f, double by, bool divide)
     f->head.sum = divide ? f->head.sum / by : f->head.sum * by;
     scale_side(&f->positive, by, divide);
     scale_side(&f->negative, by, divide);
-}
-
-void hist_sum_scale(struct hist_sum *s, double factor)
-{
-    scale_flat(s->sum, factor, false);
-    scale_flat(s->lost, factor, false);
 }
 
 void hist_sum_divide(struct hist_sum *s, double divisor)
@@ -188,19 +155,54 @@ const struct histogram *hist_sum_result(const struct hist_sum *s, struct arena *
 
 /* --- averages --------------------------------------------------------------------------------- */
 
+static bool side_overflows(const struct hist_side *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (isinf(s->count[i]))
+            return true;
+    return false;
+}
+
+/* As hist_sum_add, unless a value would overflow: then nothing is added and *out_overflow is set.
+ */
+static bool add_unless_overflow(struct hist_sum *s, const struct histogram *h, bool *out_overflow)
+{
+    *out_overflow = false;
+    if (!s->sum)
+        return hist_sum_add(s, h);
+    struct hist_sum before = *s;
+    before.sum = copy_flat(s->arena, s->sum);
+    before.lost = copy_flat(s->arena, s->lost);
+    if (!before.sum || !before.lost || !hist_sum_add(s, h))
+        return false;
+    const struct hist_flat *f = s->sum;
+    if (isinf(f->head.count) || isinf(f->head.sum) || isinf(f->head.zero_count) ||
+        side_overflows(&f->positive) || side_overflows(&f->negative)) {
+        *out_overflow = true;
+        *s = before;
+    }
+    return true;
+}
+
+static void multiply(struct hist_sum *s, double factor)
+{
+    scale_flat(s->sum, factor, false);
+    scale_flat(s->lost, factor, false);
+}
+
 bool hist_average_add(struct hist_average *a, const struct histogram *h)
 {
     a->n++;
     if (!a->incremental) {
         bool overflow;
-        if (!hist_sum_try(&a->sum, h, &overflow))
+        if (!add_unless_overflow(&a->sum, h, &overflow))
             return false;
         if (!overflow)
             return true;
         a->incremental = true;
         hist_sum_divide(&a->sum, a->n - 1);
     }
-    hist_sum_scale(&a->sum, (a->n - 1) / a->n);
+    multiply(&a->sum, (a->n - 1) / a->n);
     const struct histogram *part = hist_div(a->sum.arena, h, a->n);
     return part && hist_sum_add(&a->sum, part);
 }

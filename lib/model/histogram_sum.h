@@ -19,12 +19,7 @@ struct hist_sum {
 /* Adds h. False when incompatible with what is there (flag set), or out of memory. */
 bool hist_sum_add(struct hist_sum *s, const struct histogram *h);
 
-/* As hist_sum_add, unless a value would overflow: then nothing is added and *out_overflow is set.
- */
-bool hist_sum_try(struct hist_sum *s, const struct histogram *h, bool *out_overflow);
-
-/* Multiplies the sum so far. */
-void hist_sum_scale(struct hist_sum *s, double factor);
+/* Divides the sum so far, which is not empty. */
 void hist_sum_divide(struct hist_sum *s, double divisor);
 
 /* The sum, without empty buckets. */

@@ -93,13 +93,25 @@ static bool is_same_label(const struct label *a, const struct label *b)
            a->name.n == b->name.n;
 }
 
-uint64_t labels_hash_like(const struct labels *l, struct label_hashes *before)
+uint64_t labels_same_text(const struct labels *a, const struct labels *b)
+{
+    uint64_t same = 0;
+    size_t n = MIN(MIN(a->n, b->n), (size_t)LABEL_HASHES);
+    for (size_t i = 0; i < n; i++)
+        same |= (uint64_t)is_same_label(&a->v[i], &b->v[i]) << i;
+    return same;
+}
+
+static bool has_bit(uint64_t bits, size_t i)
+{
+    return i < LABEL_HASHES && bits >> i & 1;
+}
+
+uint64_t labels_hash_like(const struct labels *l, uint64_t same, struct label_hashes *before)
 {
     uint64_t sum = l->n;
     for (size_t i = 0; i < l->n; i++) {
-        bool again = i < MIN(before->of.n, (size_t)LABEL_HASHES) &&
-                     is_same_label(&l->v[i], &before->of.v[i]);
-        uint64_t hash = again ? before->v[i] : label_hash(&l->v[i]);
+        uint64_t hash = has_bit(same, i) ? before->v[i] : label_hash(&l->v[i]);
         if (i < LABEL_HASHES)
             before->v[i] = hash;
         sum += hash;
@@ -115,15 +127,23 @@ static bool is_before(struct str a, struct str b)
     return first != second ? first < second : str_cmp(a, b) < 0;
 }
 
-bool labels_are_canonical(const struct labels *l)
+bool labels_are_canonical_like(const struct labels *l, uint64_t same)
 {
+    const uint64_t again = same & (same << 1 | 1); // and so is the one before, if there is any
     for (size_t i = 0; i < l->n; i++) {
+        if (has_bit(again, i))
+            continue;
         if (l->v[i].name.n == 0 || l->v[i].value.n == 0)
             return false;
         if (i > 0 && !is_before(l->v[i - 1].name, l->v[i].name))
             return false;
     }
     return true;
+}
+
+bool labels_are_canonical(const struct labels *l)
+{
+    return labels_are_canonical_like(l, 0);
 }
 
 static int by_name(const void *a, const void *b)
@@ -305,14 +325,10 @@ void labels_builder_set(struct labels_builder *b, struct str name, struct str va
         b->v[i].value = value;
         return;
     }
-    if (b->n == b->cap) {
-        size_t cap = b->cap ? b->cap * 2 : 8;
-        struct label *v = arena_grow(b->arena, b->v, b->n, cap, sizeof *v);
-        if (!v)
-            return; // the arena is marked as failed
-        b->v = v;
-        b->cap = cap;
-    }
+    struct label *v = arena_room(b->arena, b->v, b->n, &b->cap, 8, sizeof *v);
+    if (!v)
+        return; // the arena is marked as failed
+    b->v = v;
     memmove(b->v + i + 1, b->v + i, (b->n - i) * sizeof *b->v);
     b->v[i] = (struct label){name, value};
     b->n++;

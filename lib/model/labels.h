@@ -50,12 +50,19 @@ struct label_hashes {
     uint64_t v[LABEL_HASHES];
 };
 
-/* The same hash. A label that `before` has at the same place, with its text at the same address, is
- * not hashed again; then `before` is of these labels. */
-uint64_t labels_hash_like(const struct labels *l, struct label_hashes *before);
+/* Bit i: the i-th label of both is the same, with its text at the same address; of the first
+ * LABEL_HASHES. */
+uint64_t labels_same_text(const struct labels *a, const struct labels *b);
+
+/* The same hash. What is in `same`, which labels_same_text says of these labels and those of
+ * `before`, is not hashed again; then `before` is of these labels. */
+uint64_t labels_hash_like(const struct labels *l, uint64_t same, struct label_hashes *before);
 
 /* True when sorted, unique and without empty names or values. */
 bool labels_are_canonical(const struct labels *l);
+
+/* The same; what is in `same` stands at the same place in labels that are. */
+bool labels_are_canonical_like(const struct labels *l, uint64_t same);
 
 /* Sorts `v[0..n)` in place and drops pairs with an empty value. Returns the new count, or -1 when a
  * name occurs twice or is empty (`*out_bad` names it; all pairs are still there, sorted). */

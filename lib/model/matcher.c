@@ -37,16 +37,22 @@ void matcher_done(struct matcher *m)
     *m = (struct matcher){0};
 }
 
-int matcher_matches(const struct matcher *m, struct str value)
+int matcher_matches_among(const struct matcher *m, struct str value, struct regex_toil *toil)
 {
     switch (m->op) {
     case MATCH_EQUAL: return str_eq(m->value, value);
     case MATCH_NOT_EQUAL: return !str_eq(m->value, value);
-    case MATCH_REGEX: return regex_match(m->regex, value);
+    case MATCH_REGEX: return regex_match_among(m->regex, value, toil);
     case MATCH_NOT_REGEX: break;
     }
-    int rc = regex_match(m->regex, value);
+    int rc = regex_match_among(m->regex, value, toil);
     return rc < 0 ? rc : !rc;
+}
+
+int matcher_matches(const struct matcher *m, struct str value)
+{
+    struct regex_toil toil = {0};
+    return matcher_matches_among(m, value, &toil);
 }
 
 int matchers_match(const struct matcher *v, size_t n, const struct labels *labels)

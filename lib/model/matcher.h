@@ -10,6 +10,7 @@
 struct buf;
 struct labels;
 struct regex;
+struct regex_toil;
 
 enum match_op { MATCH_EQUAL, MATCH_NOT_EQUAL, MATCH_REGEX, MATCH_NOT_REGEX };
 
@@ -26,6 +27,9 @@ void matcher_done(struct matcher *m);
 
 /* 1, 0, or ERR_TOO_BIG when a regex ran into its limit. Threads: any. */
 int matcher_matches(const struct matcher *m, struct str value);
+
+/* The same for one of many values; `toil` as in regex_match_among. */
+int matcher_matches_among(const struct matcher *m, struct str value, struct regex_toil *toil);
 
 /* 1 when all matchers match, 0 when one does not, or ERR_TOO_BIG. */
 int matchers_match(const struct matcher *v, size_t n, const struct labels *labels);

@@ -69,14 +69,11 @@ void record_batch_reset(struct record_batch *b)
 
 struct record_group *record_batch_add_group(struct record_batch *b)
 {
-    if (b->n_groups == b->cap_groups) {
-        size_t cap = b->cap_groups ? b->cap_groups * 2 : 4;
-        struct record_group *v = arena_grow(&b->arena, b->groups, b->n_groups, cap, sizeof *v);
-        if (!v)
-            return NULL;
-        b->groups = v;
-        b->cap_groups = cap;
-    }
+    struct record_group *v =
+        arena_room(&b->arena, b->groups, b->n_groups, &b->cap_groups, 4, sizeof *v);
+    if (!v)
+        return NULL;
+    b->groups = v;
     struct record_group *g = &b->groups[b->n_groups++];
     *g = (struct record_group){0};
     return g;
@@ -84,14 +81,10 @@ struct record_group *record_batch_add_group(struct record_batch *b)
 
 struct record *record_batch_add(struct record_batch *b, struct record_group *g)
 {
-    if (g->n == g->cap) {
-        size_t cap = g->cap ? g->cap * 2 : 16;
-        struct record *v = arena_grow(&b->arena, g->records, g->n, cap, sizeof *v);
-        if (!v)
-            return NULL;
-        g->records = v;
-        g->cap = cap;
-    }
+    struct record *v = arena_room(&b->arena, g->records, g->n, &g->cap, 16, sizeof *v);
+    if (!v)
+        return NULL;
+    g->records = v;
     struct record *r = &g->records[g->n++];
     *r = (struct record){0};
     return r;

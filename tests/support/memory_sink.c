@@ -19,16 +19,23 @@ static void copy_labels(struct arena *a, const struct labels *from, struct label
     *to = (struct labels){v, from->n};
 }
 
-/* Those of the series, and of the others that are together with it. */
-static struct labels *copy_together(struct arena *a, const struct batch_series *series)
+static struct labels *copy_group(struct arena *a, const struct batch *b,
+                                 const struct batch_group *group)
 {
-    size_t n = series->together ? series->together : 1;
-    struct labels *copies = arena_array(a, n, sizeof *copies);
+    struct labels *copies = arena_array(a, group->n, sizeof *copies);
     if (!copies)
         abort();
-    for (size_t i = 0; i < n; i++)
-        copy_labels(a, &series[i].labels, &copies[i]);
+    for (uint32_t i = 0; i < group->n; i++) {
+        const struct labels labels = memory_sink_labels(&b->series[group->series[i]]);
+        copy_labels(a, &labels, &copies[i]);
+    }
     return copies;
+}
+
+static void remember(struct memory_sink *s, const struct hash128 *sent, struct labels *v)
+{
+    if (map_put(&s->labels, arena_str(&s->arena, key_of(sent)), v) != 0)
+        abort();
 }
 
 static int append(void *self, const struct batch *b, struct sink_result *out, struct err *err)
@@ -40,10 +47,14 @@ static int append(void *self, const struct batch *b, struct sink_result *out, st
         const struct batch_series *series = &b->series[i];
         if (series->known || hash128_is_none(series->sent))
             continue;
-        struct str key = arena_str(&s->arena, key_of(&series->sent));
-        if (map_put(&s->labels, key, copy_together(&s->arena, series)) != 0)
+        struct labels *copy = arena_alloc(&s->arena, sizeof *copy);
+        if (!copy)
             abort();
+        copy_labels(&s->arena, &series->labels, copy);
+        remember(s, &series->sent, copy);
     }
+    for (size_t i = 0; i < b->n_groups; i++)
+        remember(s, &b->groups[i].sent, copy_group(&s->arena, b, &b->groups[i]));
     return 0;
 }
 
@@ -82,10 +93,13 @@ static void unroll_point(struct arena *a, const struct batch_point *p, struct ba
     struct sample *samples = arena_array(a, n, sizeof *samples);
     if (!values || !samples)
         abort();
-    batch_point_values(p, values);
+    if (!p->numbers)
+        batch_point_values(p, values);
     for (size_t i = 0; i < n; i++) {
-        samples[i] = (struct sample){
-            .t_unix_ms = p->t_unix_ms, .value = values[i], .start_unix_ms = p->start_unix_ms};
+        samples[i] = p->numbers ? p->numbers[i]
+                                : (struct sample){.t_unix_ms = p->t_unix_ms,
+                                                  .value = values[i],
+                                                  .start_unix_ms = p->start_unix_ms};
         out[i] = (struct batch_series){
             .known = (const struct labels *)p->known + i, .samples = &samples[i], .n_samples = 1};
     }
@@ -109,7 +123,32 @@ void memory_sink_unroll(struct batch *b)
     b->n_known += b->n_in_points - b->n_points;
     b->series = v;
     b->n_series = b->cap_series = n;
-    b->n_points = b->n_in_points = 0;
+    b->n_points = b->n_in_points = b->n_groups = 0;
+}
+
+static int in_order(uint64_t a, uint64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+/* By labels; of equal ones by their first samples. */
+static int by_labels(const void *a, const void *b)
+{
+    const struct batch_series *x = a, *y = b;
+    const struct labels i = memory_sink_labels(x), k = memory_sink_labels(y);
+    int order = in_order(labels_hash(&i), labels_hash(&k));
+    if (order || x->n_samples == 0 || y->n_samples == 0)
+        return order ? order : in_order(x->n_samples, y->n_samples);
+    order = in_order((uint64_t)x->samples->t_unix_ms, (uint64_t)y->samples->t_unix_ms);
+    if (order == 0)
+        order = in_order((uint64_t)x->samples->start_unix_ms, (uint64_t)y->samples->start_unix_ms);
+    return order ? order : in_order(double_bits(x->samples->value), double_bits(y->samples->value));
+}
+
+void memory_sink_sort(struct batch *b)
+{
+    if (b->n_series)
+        qsort(b->series, b->n_series, sizeof *b->series, by_labels);
 }
 
 /* ---- comparing ---- */

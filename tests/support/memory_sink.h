@@ -20,8 +20,14 @@ void memory_sink_done(struct memory_sink *s);
 /* The labels of a series of a batch, whether they are known or said. */
 struct labels memory_sink_labels(const struct batch_series *series);
 
-/* Makes series of the batch's points, where these would stand without a sink that recalls. */
+/* Makes series of the batch's points, where these would stand without a sink that recalls; but a
+ * run of numbers stands where its first does. Groups that the batch tells of are lost: append it
+ * first.
+ */
 void memory_sink_unroll(struct batch *b);
+
+/* Brings series into an order of their own, whatever the way they came. */
+void memory_sink_sort(struct batch *b);
 
 /* Both batches have the same series, with equal samples and exemplars. */
 bool memory_sink_eq(const struct batch *a, const struct batch *b);

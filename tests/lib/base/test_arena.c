@@ -221,6 +221,29 @@ static void test_arena_survives_each_failing_allocation(void **state)
     }
 }
 
+static void test_room_is_made_by_doubling_and_kept_when_there_is_none(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 1 << 20);
+    int *v = NULL;
+    size_t cap = 0, expected = 3;
+    for (size_t n = 0; n < 100; n++) {
+        v = arena_room(&a, v, n, &cap, 3, sizeof *v);
+        assert_non_null(v);
+        expected = n < expected ? expected : expected * 2;
+        assert_int_equal(cap, expected);
+        v[n] = (int)n;
+    }
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(v[i], i);
+    cap = 100;
+    assert_null(arena_room(&a, v, 100, &cap, 3, 1 << 20));
+    assert_int_equal(cap, 100);
+    assert_true(arena_failed(&a));
+    arena_done(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +259,7 @@ int main(void)
         cmocka_unit_test(test_arena_copies_text_with_a_nul_behind),
         cmocka_unit_test(test_arena_of_many_megabytes_keeps_its_bytes_and_its_account),
         cmocka_unit_test(test_arena_survives_each_failing_allocation),
+        cmocka_unit_test(test_room_is_made_by_doubling_and_kept_when_there_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

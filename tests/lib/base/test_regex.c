@@ -231,6 +231,33 @@ static void test_too_much_work_ends_in_an_error(void **state)
 }
 
 /* Each round of the group leaves a point to come back to, more than the JIT's stack holds. */
+static void test_many_hard_subjects_are_tried_less_hard(void **state)
+{
+    (void)state;
+    struct regex *r = NULL;
+    struct regex_toil toil = {0};
+    struct str subject = STR("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx0");
+    assert_int_equal(regex_new(STR("((((x{0,10}){0,10}){0,10}){0,10})"), &r, NULL), 0);
+    for (int i = 0; i < 10000; i++)
+        assert_int_equal(regex_match_among(r, subject, &toil), ERR_TOO_BIG);
+    assert_int_equal(toil.hard, REGEX_HARD_MAX);
+    regex_free(r);
+}
+
+static void test_a_scan_that_has_taken_its_time_tries_little(void **state)
+{
+    (void)state;
+    struct regex *r = NULL;
+    struct regex_toil fresh = {0}, spent = {.ns = REGEX_TOIL_MAX_NS + 1};
+    struct str subject = STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaab!"); // the slower way decides it
+    assert_int_equal(regex_new(STR("(a|a?)+b"), &r, NULL), 0);
+    assert_int_equal(regex_match_among(r, subject, &fresh), 0);
+    assert_true(fresh.ns > 0);
+    assert_int_equal(regex_match_among(r, subject, &spent), ERR_TOO_BIG);
+    assert_int_equal(regex_match_among(r, STR("aab"), &spent), 1);
+    regex_free(r);
+}
+
 static void test_a_long_subject_is_no_hostile_pattern(void **state)
 {
     (void)state;
@@ -318,13 +345,49 @@ static void test_expand_appends_nothing_without_a_match(void **state)
 static void test_overlong_patterns_are_too_big(void **state)
 {
     (void)state;
-    enum { N = 70000 };
-    char *text = malloc(N);
+    enum { N = 70000, PLAIN = (1 << 20) + 1 };
+    char *text = malloc(PLAIN);
     assert_non_null(text);
-    memset(text, 'a', N);
+    memset(text, 'a', PLAIN);
     struct regex *r = NULL;
+    assert_int_equal(regex_new(str_of(text, PLAIN), &r, NULL), ERR_TOO_BIG);
+    text[N - 1] = '.';
     assert_int_equal(regex_new(str_of(text, N), &r, NULL), ERR_TOO_BIG);
     free(text);
+}
+
+/* "(v00000|v00001|…)", of n. */
+static struct str alternation(size_t n)
+{
+    struct buf out = BUF_MAX(1 << 20);
+    for (size_t i = 0; i < n; i++)
+        buf_printf(&out, "%sv%05zu", i ? "|" : "(", i);
+    buf_puts(&out, ")");
+    size_t length = 0;
+    const char *text = buf_take(&out, &length);
+    assert_non_null(text);
+    return str_of(text, length);
+}
+
+static void test_plain_alternations_may_be_longer_than_what_is_compiled(void **state)
+{
+    (void)state;
+    struct str pattern = alternation(20000);
+    const struct str *literals;
+    struct regex *r = NULL;
+    struct buf out = BUF_MAX(64);
+    assert_int_equal(regex_new(pattern, &r, NULL), 0);
+    assert_int_equal(regex_literals(r, &literals), 20000);
+    assert_int_equal(regex_match(r, STR("v00000")), 1);
+    assert_int_equal(regex_match(r, STR("v19999")), 1);
+    assert_int_equal(regex_match(r, STR("v20000")), 0);
+    assert_int_equal(regex_match(r, STR("")), 0);
+    assert_int_equal(regex_expand(r, STR("v07777"), STR("$0 $1 $2 $x"), &out), 1);
+    assert_true(str_eq(buf_str(&out), STR("v07777 v07777  ")));
+    assert_int_equal(regex_expand(r, STR("v"), STR("$0"), &out), 0);
+    buf_done(&out);
+    regex_free(r);
+    free((void *)(uintptr_t)pattern.p);
 }
 
 int main(void)
@@ -338,12 +401,15 @@ int main(void)
         cmocka_unit_test(test_all_alternatives_at_once_give_the_same_answers),
         cmocka_unit_test(test_a_search_of_a_long_text_has_an_answer),
         cmocka_unit_test(test_too_much_work_ends_in_an_error),
+        cmocka_unit_test(test_many_hard_subjects_are_tried_less_hard),
+        cmocka_unit_test(test_a_scan_that_has_taken_its_time_tries_little),
         cmocka_unit_test(test_a_long_subject_is_no_hostile_pattern),
         cmocka_unit_test(test_invalid_utf8_subjects_match_byte_wise_or_not_at_all),
         cmocka_unit_test(test_literals_and_prefixes_are_found),
         cmocka_unit_test(test_templates_expand_as_in_go),
         cmocka_unit_test(test_expand_appends_nothing_without_a_match),
         cmocka_unit_test(test_overlong_patterns_are_too_big),
+        cmocka_unit_test(test_plain_alternations_may_be_longer_than_what_is_compiled),
         cmocka_unit_test(test_a_search_looks_around_what_is_not_utf8),
         cmocka_unit_test(test_text_that_must_be_there_is_known),
     };

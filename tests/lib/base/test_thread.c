@@ -1,6 +1,7 @@
-#define _GNU_SOURCE // pthread_getname_np
+#define _GNU_SOURCE // pthread_getname_np, sched_setaffinity
 #include "base/thread.h"
 
+#include <sched.h>
 #include <signal.h>
 
 #include "support/check.h"
@@ -60,12 +61,29 @@ static void test_thread_join_does_nothing_when_it_never_ran(void **state)
     assert_false(t.running);
 }
 
+static void test_processors_are_those_that_the_process_may_run_on(void **state)
+{
+    (void)state;
+    cpu_set_t all, one;
+    assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+    assert_int_equal(thread_processors(), CPU_COUNT(&all));
+    int first = 0;
+    while (!CPU_ISSET(first, &all))
+        first++;
+    CPU_ZERO(&one);
+    CPU_SET(first, &one);
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    assert_int_equal(thread_processors(), 1);
+    assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_thread_runs_once_with_its_name_and_no_signals_but_its_own),
         cmocka_unit_test(test_thread_leaves_the_starters_signals_alone),
         cmocka_unit_test(test_thread_join_does_nothing_when_it_never_ran),
+        cmocka_unit_test(test_processors_are_those_that_the_process_may_run_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

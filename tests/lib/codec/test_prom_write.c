@@ -138,7 +138,7 @@ static void test_the_accept_header_chooses_format_and_escaping(void **state)
         {"text/plain;version=1.0.0; escaping=\"values\"", {PROM_TEXT, PROM_ESCAPE_VALUES}},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct prom_content got = prom_negotiate(str_c(rows[i].accept));
+        struct prom_content got = prom_negotiate(str_c(rows[i].accept), 1 << PROM_OPENMETRICS);
         assert_int_equal(got.format, rows[i].wanted.format);
         assert_int_equal(got.escaping, rows[i].wanted.escaping);
     }
@@ -148,9 +148,8 @@ static void test_a_content_type_says_the_format(void **state)
 {
     (void)state;
     enum prom_format format;
-    for (int i = 0; i < 8; i++) { // what we send ourselves is understood
-        struct prom_content sent = {i % 2 ? PROM_OPENMETRICS : PROM_TEXT,
-                                    (enum prom_escaping)(i / 2)};
+    for (int i = 0; i < 12; i++) { // what we send ourselves is understood
+        struct prom_content sent = {(enum prom_format)(i % 3), (enum prom_escaping)(i / 3)};
         assert_true(prom_format_of(str_c(prom_content_type(sent)), &format));
         assert_int_equal(format, sent.format);
     }

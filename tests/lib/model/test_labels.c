@@ -160,8 +160,28 @@ static void test_hash_like_another_is_that_of_the_set_alone(void **state)
                              ? sets[s - 1][from]
                              : (struct label){str_c(texts[s]), str_c(texts[s] + i % 2)};
         }
-        assert_true(labels_hash_like(&l, &before) == labels_hash(&l));
+        uint64_t same = labels_same_text(&l, &before.of);
+        assert_true(labels_hash_like(&l, same, &before) == labels_hash(&l));
     }
+}
+
+/* Of four labels those in `same` are those of a: 1, c: 3, e: 5, g: 7. */
+static void test_labels_between_others_that_are_canonical_are_looked_at(void **state)
+{
+    (void)state;
+    static const char *const others[] = {"", "b", "d", "f", "h"};
+    for (uint64_t same = 0; same < 16; same++)
+        for (size_t k = 0; k < 625; k++) {
+            struct label v[] = {{STR("a"), STR("1")},
+                                {STR("c"), STR("3")},
+                                {STR("e"), STR("5")},
+                                {STR("g"), STR("7")}};
+            for (size_t i = 0, rest = k; i < 4; i++, rest /= 5)
+                if (!(same >> i & 1))
+                    v[i].name = str_c(others[rest % 5]);
+            struct labels l = {v, 4};
+            assert_int_equal(labels_are_canonical_like(&l, same), labels_are_canonical(&l));
+        }
 }
 
 static void test_hash_of_long_sets_depends_on_the_text_alone(void **state)
@@ -262,6 +282,7 @@ int main(void)
         cmocka_unit_test(test_hash_tells_which_value_is_whose),
         cmocka_unit_test(test_hash_of_many_like_sets_are_all_different),
         cmocka_unit_test(test_hash_like_another_is_that_of_the_set_alone),
+        cmocka_unit_test(test_labels_between_others_that_are_canonical_are_looked_at),
         cmocka_unit_test(test_hash_of_long_sets_depends_on_the_text_alone),
         cmocka_unit_test(test_copies_do_not_share_text),
         cmocka_unit_test(test_format_is_what_promql_reads),
