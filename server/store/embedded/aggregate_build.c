@@ -47,6 +47,8 @@ struct rolling {
     struct aggregates rows;
     struct buf block;
     size_t streams;
+    struct part *const *parts; /* that are walked over */
+    size_t n_parts;
 };
 
 static int on_stream(void *self, const uint32_t *pairs, size_t n, struct err *err)
@@ -95,10 +97,19 @@ static int on_rows(void *self, const struct columns *rows, struct err *err)
     return rc;
 }
 
+static bool has_damaged_block(const struct part *p)
+{
+    return atomic_get_relaxed(&p->block_reported) && !atomic_get_relaxed(&p->damaged);
+}
+
+/* Buckets do not tell that rows are missing, so none are made of what is: ERR_CORRUPT. */
 static int on_finish(void *self, const struct label *pairs, size_t n, struct err *err)
 {
     struct rolling *r = self;
     int rc = 0;
+    for (size_t i = 0; i < r->n_parts; i++)
+        if (has_damaged_block(r->parts[i]))
+            return ERR_CORRUPT;
     for (size_t i = 0; rc == 0 && i < r->n; i++) {
         struct part_writer *w = r->targets[i].writer;
         struct part *p = NULL;
@@ -199,6 +210,28 @@ static size_t sound_parts(struct part **parts, size_t n)
     return kept;
 }
 
+/* Writes the first part with a damaged block again without it, as a merge would: the file is set
+ * aside, which is what warnings of the day go by. The day is rolled up when no such part is left.
+ */
+static int set_damage_aside(struct store *s, int64_t day, struct err *err)
+{
+    struct part **parts = NULL;
+    size_t n = 0, at = 0;
+    lock_take(&s->table);
+    int rc = partition_parts(s, day, &parts, &n) == 0
+                 ? 0
+                 : err_set(err, ERR_NOMEM, "roll up: out of memory");
+    while (at < n && !has_damaged_block(parts[at]))
+        at++;
+    if (at < n)
+        rc = merge_replace(s, parts + at, 1, NULL, err);
+    lock_give(&s->table);
+    for (size_t i = 0; i < n; i++)
+        part_unref(parts[i]);
+    free(parts);
+    return rc;
+}
+
 /* 1 when the day was rolled up, 0 when nothing is due. */
 static int maintain_parts(const struct round *r, int64_t day, struct part **parts, size_t *n,
                           struct err *err)
@@ -213,9 +246,13 @@ static int maintain_parts(const struct round *r, int64_t day, struct part **part
     *n = sound_parts(parts, *n);
     if (rolling.n == 0 || *n == 0 || *n > MERGE_MAX)
         return 0; // so many parts will be merged first
+    rolling.parts = parts;
+    rolling.n_parts = *n;
     int rc = roll_up(&rolling, parts, *n, seq_lo, seq_hi, err);
-    if (rc == ERR_CORRUPT || rc == ERR_CANCELLED)
-        return 0; // a part with a damaged index, which is left out from now on; or the end
+    if (rc == ERR_CORRUPT) // a damaged block; or index, whose part is left out from now on
+        return set_damage_aside(r->store, day, err);
+    if (rc == ERR_CANCELLED)
+        return 0;
     if (rc == 0)
         log_info("store", "a day is rolled up", LOG_INT("day", day),
                  LOG_INT("streams", (int64_t)rolling.streams));

@@ -215,7 +215,6 @@ static int replace(struct rewrite *w)
     return rc;
 }
 
-/* With an index that is damaged nothing can be told, and the file is never read again. */
 static int open_day(struct rewrite *w)
 {
     arena_init(&w->arena, ERASE_ARENA_MAX);
@@ -237,18 +236,23 @@ static void close_day(struct rewrite *w)
     arena_done(&w->arena);
 }
 
+/* With an index that is damaged nothing can be told: the file must not be read again. */
 static int for_day(const struct erasing *e, struct part *p, int (*each)(struct rewrite *w))
 {
     struct rewrite w = {.e = e, .part = p};
-    if (atomic_get_relaxed(&p->damaged) || p->min_ms - p->resolution_ms >= e->max_ms ||
-        p->max_ms < e->min_ms)
+    if (p->min_ms - p->resolution_ms >= e->max_ms || p->max_ms < e->min_ms)
         return 0;
+    if (atomic_get_relaxed(&p->damaged)) {
+        aggregates_set_aside(e->store, p);
+        return 0;
+    }
     int rc = open_day(&w);
     if (rc == 0 && !roaring_bitmap_is_empty(w.streams))
         rc = each(&w);
     close_day(&w);
     if (rc == ERR_CORRUPT) {
         damage_note_part(e->store, p);
+        aggregates_set_aside(e->store, p);
         return 0;
     }
     return rc;

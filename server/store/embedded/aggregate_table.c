@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "log/log.h"
 #include "self/self.h"
+#include "store/embedded/damage.h"
 #include "store/embedded/keep.h"
 #include "store/embedded/part_format.h"
 #include "store/embedded/partitions.h"
@@ -150,7 +151,7 @@ static const char suffix[] = ".part";
 void aggregates_format_name(char out[AGGREGATE_NAME_MAX], int64_t day)
 {
     char text[DAY_NAME_MAX];
-    partition_format_day(text, day);
+    day_format_name(text, day);
     (void)snprintf(out, AGGREGATE_NAME_MAX, "%s%s", text, suffix); // always fits
 }
 
@@ -163,7 +164,7 @@ bool aggregates_parse_name(const char *name, int64_t *out_day)
         return false;
     memcpy(day, name, n);
     day[n] = '\0';
-    return partition_parse_day(day, out_day);
+    return day_parse_name(day, out_day);
 }
 
 bool aggregates_parse_dir(const char *name, int64_t *out_resolution_ms)
@@ -230,6 +231,7 @@ static int open_file(struct store *s, const char *path, int64_t resolution_ms, i
     }
     if (rc == ERR_CORRUPT) {
         partition_set_aside(s, path, &why);
+        damage_note_rolled_day(s, day);
         return 0;
     }
     if (rc != 0)
@@ -239,6 +241,28 @@ static int open_file(struct store *s, const char *path, int64_t resolution_ms, i
     if (rc != 0)
         part_unref(p);
     return rc;
+}
+
+/* A file that an earlier opening set aside goes when the day is over. */
+static void open_aside(struct store *s, const char *path, int64_t day)
+{
+    if (day >= day_of(aggregates_min_ms(s)))
+        damage_note_rolled_day(s, day);
+    else if (fs_remove(s->fs, path, NULL) != 0)
+        log_warn("store", "cannot remove a damaged file of a day that is over",
+                 LOG_STR("file", path));
+}
+
+/* "2026-11-21.part.damaged" */
+static bool parse_aside(const char *name, int64_t *out_day)
+{
+    char part[AGGREGATE_NAME_MAX];
+    struct str text = str_c(name), ending = STR(".damaged");
+    if (!str_ends(text, ending) || text.n - ending.n >= sizeof part)
+        return false;
+    memcpy(part, name, text.n - ending.n);
+    part[text.n - ending.n] = '\0';
+    return aggregates_parse_name(part, out_day);
 }
 
 static int open_entry(struct store *s, const char *dir, const char *name, int64_t resolution_ms,
@@ -251,6 +275,8 @@ static int open_entry(struct store *s, const char *dir, const char *name, int64_
         return err_set(err, ERR_NOMEM, "list %s: out of memory", dir);
     if (aggregates_parse_name(name, &day))
         rc = open_file(s, path, resolution_ms, day, err);
+    else if (parse_aside(name, &day))
+        open_aside(s, path, day);
     else if (str_ends(str_c(name), STR(".tmp")) && fs_remove(s->fs, path, NULL) != 0)
         log_warn("store", "cannot remove an unfinished file", LOG_STR("file", path));
     free(path);
@@ -306,6 +332,8 @@ void aggregates_close(struct store *s)
         free(l->dir);
     }
     s->n_aggregates = 0;
+    free(s->damaged_rolled.v);
+    s->damaged_rolled = (struct damaged_days){0};
 }
 
 /* --- removing --------------------------------------------------------------------------------- */
@@ -331,6 +359,20 @@ int aggregates_remove(struct store *s, struct part *p, struct err *err)
     int rc = fs_remove(s->fs, p->path, err);
     part_unref(p); // the list's reference: the caller has one of its own
     return rc;
+}
+
+void aggregates_set_aside(struct store *s, struct part *p)
+{
+    struct err why;
+    lock_take(&s->parts_lock);
+    bool listed = take_out(find_list(s, p->resolution_ms), p);
+    lock_give(&s->parts_lock);
+    if (!listed)
+        return;
+    (void)err_set(&why, ERR_CORRUPT, "%s: the index is damaged", p->path);
+    partition_set_aside(s, p->path, &why);
+    damage_note_rolled_day(s, p->day);
+    part_unref(p); // the list's reference: the caller has one of its own
 }
 
 int aggregates_snapshot(struct store *s, struct part ***out, size_t *out_n)

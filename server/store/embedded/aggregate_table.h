@@ -70,6 +70,10 @@ bool aggregates_can_be_made(struct store *s, const struct part *p);
  * store.aggregate. */
 int aggregates_remove(struct store *s, struct part *p, struct err *err);
 
+/* The same for one whose index is damaged, of which the next start might read some: the file is
+ * renamed. */
+void aggregates_set_aside(struct store *s, struct part *p);
+
 /* Files that were removed may come back when the power fails, until this was called. */
 int aggregates_sync(struct store *s, struct err *err);
 

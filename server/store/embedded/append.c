@@ -49,7 +49,7 @@ static struct append_scratch *scratch_take(struct store *s)
 
 static void scratch_give(struct store *s, struct append_scratch *x)
 {
-    x->n = x->n_folded = x->n_points = 0;
+    x->n = x->n_folded = x->histograms.n = x->runs.n = 0;
     arena_reset(&x->arena);
     if (x->record.cap > KEPT_RECORD)
         buf_done(&x->record); // one huge batch must not cost memory for ever
@@ -67,7 +67,8 @@ void append_done(struct store *s)
         free(x->v);
         free(x->order);
         free(x->folded);
-        free(x->points);
+        free(x->histograms.v);
+        free(x->runs.v);
         buf_done(&x->record);
         buf_done(&x->seal);
         arena_done(&x->arena);
@@ -116,7 +117,7 @@ static int apply_shard(struct append *a, size_t from, size_t to, struct applier 
 static int apply_all_rows(struct append *a, uint32_t now_s)
 {
     struct applier to_heads = {.store = a->store, .now_s = now_s, .seal = &a->x->seal};
-    int rc = a->x->n_points ? append_points_apply(a, &to_heads) : 0;
+    int rc = append_points_apply(a, &to_heads);
     for (size_t shard = 0; rc == 0 && shard < STREAM_SHARDS; shard++) {
         size_t from = a->x->shard_from[shard], to = a->x->shard_from[shard + 1];
         if (from < to)
@@ -137,6 +138,12 @@ static int apply_exemplars(struct append *a)
     return rc;
 }
 
+static void define_groups(const struct resolved_points *points, uint32_t segment)
+{
+    for (size_t i = 0; i < points->n; i++)
+        atomic_set_relaxed(&points->v[i].group->segment, segment);
+}
+
 static int apply(struct append *a, uint32_t now_s)
 {
     struct store *s = a->store;
@@ -144,8 +151,8 @@ static int apply(struct append *a, uint32_t now_s)
     for (size_t i = 0; a->n_definitions && i < a->x->n; i++)
         if (a->x->v[i].define)
             atomic_set_relaxed(&a->x->v[i].stream->segment, segment); // after the record, see above
-    for (size_t i = 0; i < a->x->n_points; i++)
-        atomic_set_relaxed(&a->x->points[i].group->segment, segment);
+    define_groups(&a->x->histograms, segment);
+    define_groups(&a->x->runs, segment);
     int rc = apply_all_rows(a, now_s);
     if (rc == 0)
         rc = apply_exemplars(a);
@@ -187,7 +194,7 @@ static int append_gated(struct append *a, struct wal_position *out)
     find_news(a);
     if (arena_failed(&a->x->arena))
         return err_set(a->err, ERR_NOMEM, "append: out of memory");
-    if (a->x->n == 0 && a->x->n_points == 0 && a->n_families == 0)
+    if (a->x->n + a->x->histograms.n + a->x->runs.n + a->n_families == 0)
         return 0;
     rc = append_log(a, out);
     if (rc != 0) {

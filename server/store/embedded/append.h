@@ -31,13 +31,17 @@ struct resolved_point {
     const struct batch_point *point;
 };
 
+struct resolved_points {
+    struct resolved_point *v;
+    size_t n, cap;
+};
+
 struct append_scratch {
     struct append_scratch *next;
     struct resolved *v;
     struct folded *folded;
     size_t n_folded, cap_folded;
-    struct resolved_point *points;
-    size_t n_points, cap_points;
+    struct resolved_points histograms, runs; /* the latter come later, in the log as in heads */
     uint32_t *order; /* of v, by shard: a shard's lock is taken once, its memory met in order */
     uint32_t shard_from[STREAM_SHARDS + 1]; /* where each shard's begin in `order` */
     size_t n, cap;
@@ -55,8 +59,13 @@ struct append {
     struct keep keep;                        /* before min_ms it depends on the series */
     const struct metric_metadata **families; /* that are news */
     size_t n_families, n_definitions, n_exemplars, n_with_rows;
-    size_t n_unknown;        /* series that were found by labels */
-    struct stream_like like; /* the last of them */
+    size_t n_in_runs; /* series of x->runs */
+    size_t n_created; /* streams that were new */
+    size_t n_unknown; /* series that were found by labels */
+    struct {
+        const struct stream *stream; /* NULL: none yet */
+        struct labels labels;
+    } last; /* of them */
     struct err *err;
 };
 
@@ -75,8 +84,15 @@ int append_fold(struct append *a, const struct resolved *r, const struct guard_v
 /* Resolves the overflow streams of what was folded; there is room in x->v. ERR_NOMEM. */
 int append_overflow(struct append *a);
 
-/* append_points.c: fills x->points with those of the batch that can be rows of groups, and adds the
- * series of the others to x->v. There must be room. ERR_NOMEM. */
+/* Whether all of a point can be one row. */
+bool append_is_usual(const struct append *a, const struct batch_point *p);
+
+/* Adds one to x->histograms or x->runs, where there is room. */
+void append_take_point(struct append *a, struct stream *group, const struct batch_point *p);
+
+/* append_points.c: fills x->histograms and x->runs with those of the batch that can be rows of
+ * groups, with room for its groups, and adds the series of the others to x->v, where there must be
+ * room. ERR_NOMEM. */
 int append_points_resolve(struct append *a);
 
 /* Writes what is resolved of them to the record. */

@@ -29,7 +29,7 @@ static int intern(struct append *a, const struct labels *labels, struct stream *
     uint64_t hash = labels_hash(labels);
     struct stream_shard *shard = streams_shard(streams, hash);
     lock_take(&shard->lock);
-    int rc = streams_intern(streams, labels, hash, &(struct stream_like){0}, out, a->err);
+    int rc = streams_intern(streams, labels, hash, (struct stream_like){0}, out, a->err);
     lock_give(&shard->lock);
     return rc;
 }

@@ -1,7 +1,9 @@
-/* Points of histograms whose series are known together: one look, one row, one entry in the log.
+/* Points of histograms, and runs of numbers, whose series are known together: one look and one row,
+ * and of a histogram one entry in the log.
  *
- * What is unusual about a point (a time that is not accepted, the end of its series) is left to the
- * path of single series, and so is a point whose group takes no rows in its head. */
+ * What is unusual about a point (a time that is not accepted, the end of a histogram's series, a
+ * run that goes over midnight) is left to the path of single series, and so is a point whose group
+ * takes no rows in its head. */
 #include <stdlib.h>
 
 #include "base/compiler.h"
@@ -15,21 +17,22 @@ enum { POINT_EARLY = 6, POINT_STEP = 16 };
 
 /* --- resolving -------------------------------------------------------------------------------- */
 
-static int make_room(struct append *a)
+static int make_room(struct resolved_points *points, size_t n, struct err *err)
 {
-    struct append_scratch *x = a->x;
-    if (x->cap_points >= a->batch->n_points)
+    if (points->cap >= n)
         return 0;
-    struct resolved_point *v = realloc(x->points, a->batch->n_points * sizeof *v);
+    struct resolved_point *v = realloc(points->v, n * sizeof *v);
     if (!v)
-        return err_set(a->err, ERR_NOMEM, "append: out of memory");
-    x->points = v;
-    x->cap_points = a->batch->n_points;
+        return err_set(err, ERR_NOMEM, "append: out of memory");
+    points->v = v;
+    points->cap = n;
     return 0;
 }
 
-static struct sample *point_samples(const struct batch_point *p, struct arena *arena)
+static const struct sample *point_samples(const struct batch_point *p, struct arena *arena)
 {
+    if (p->numbers)
+        return p->numbers;
     size_t n = batch_point_series(p);
     double *values = arena_array(arena, n, sizeof *values);
     struct sample *samples = arena_array(arena, n, sizeof *samples);
@@ -64,25 +67,51 @@ static int resolve_singly(struct append *a, const struct stream *group, const st
     return rc; // the arena's failure is tested before anything is written
 }
 
+static bool in_time(const struct append *a, int64_t t_unix_ms)
+{
+    return t_unix_ms >= a->min_ms && t_unix_ms <= a->max_ms;
+}
+
+bool append_is_usual(const struct append *a, const struct batch_point *p)
+{
+    if (!p->numbers)
+        return !p->stale && in_time(a, p->t_unix_ms);
+    int64_t first = p->numbers[0].t_unix_ms, min = first, max = first;
+    for (uint32_t i = 1; i < p->n_counts; i++) {
+        min = MIN(min, p->numbers[i].t_unix_ms);
+        max = MAX(max, p->numbers[i].t_unix_ms);
+    }
+    return in_time(a, min) && in_time(a, max) && (min == max || day_of(min) == day_of(max));
+}
+
 static int resolve_point(struct append *a, const struct batch_point *p)
 {
     struct stream *group = (struct stream *)(uintptr_t)p->known; // const on its way
     if (NEVER(!stream_is_group(group) || group->of_group.members != batch_point_series(p)))
         return ERR_INTERNAL;
-    if (p->stale || p->t_unix_ms < a->min_ms || p->t_unix_ms > a->max_ms)
+    if (!append_is_usual(a, p))
         return resolve_singly(a, group, p, true);
-    a->x->points[a->x->n_points++] = (struct resolved_point){group, p};
+    append_take_point(a, group, p);
     a->result.accepted += group->of_group.members;
     if (atomic_get_relaxed(&group->segment) == a->store->wal.segment) // under the gate
         return 0;
     return resolve_singly(a, group, p, false);
 }
 
+void append_take_point(struct append *a, struct stream *group, const struct batch_point *p)
+{
+    struct resolved_points *to = p->numbers ? &a->x->runs : &a->x->histograms;
+    to->v[to->n++] = (struct resolved_point){group, p};
+    a->n_in_runs += p->numbers ? p->n_counts : 0;
+}
+
 int append_points_resolve(struct append *a)
 {
     const struct batch_point *v = a->batch->points;
-    size_t n = a->batch->n_points;
-    int rc = make_room(a);
+    size_t n = a->batch->n_points, room = n + a->batch->n_groups;
+    int rc = make_room(&a->x->histograms, room, a->err);
+    if (rc == 0)
+        rc = make_room(&a->x->runs, room, a->err);
     for (size_t i = 0; rc == 0 && i < n; i++) {
         if (i + POINT_EARLY < n) {
             PREFETCH(v[i + POINT_EARLY].known);
@@ -95,15 +124,30 @@ int append_points_resolve(struct append *a)
 
 /* --- logging ---------------------------------------------------------------------------------- */
 
+static void encode_histograms(const struct resolved_points *points, struct buf *out)
+{
+    struct wal_rows state;
+    wal_put_points(out, points->n, points->v[0].point->t_unix_ms, &state);
+    for (size_t i = 0; i < points->n; i++)
+        wal_put_point(out, stream_group_ids(points->v[i].group), points->v[i].point, &state);
+}
+
+static void encode_runs(const struct resolved_points *runs, size_t n_series, struct buf *out)
+{
+    struct wal_rows state;
+    wal_put_rows(out, n_series, runs->v[0].point->numbers[0].t_unix_ms, &state);
+    for (size_t i = 0; i < runs->n; i++) {
+        const struct batch_point *p = runs->v[i].point;
+        wal_put_run(out, stream_group_ids(runs->v[i].group), p->numbers, p->n_counts, &state);
+    }
+}
+
 void append_points_encode(const struct append *a, struct buf *out)
 {
-    const struct resolved_point *v = a->x->points;
-    struct wal_rows state;
-    if (a->x->n_points == 0)
-        return;
-    wal_put_points(out, a->x->n_points, v[0].point->t_unix_ms, &state);
-    for (size_t i = 0; i < a->x->n_points; i++)
-        wal_put_point(out, stream_group_ids(v[i].group), v[i].point, &state);
+    if (a->x->histograms.n)
+        encode_histograms(&a->x->histograms, out);
+    if (a->x->runs.n)
+        encode_runs(&a->x->runs, a->n_in_runs, out);
 }
 
 /* --- applying --------------------------------------------------------------------------------- */
@@ -149,9 +193,8 @@ static size_t apply_rows_of_shard(struct append *a, const struct resolved_point 
     ask_for(v, n, to_heads->head);
     for (int rc = 0; rc == 0 && i < n; i += rc == 0) {
         struct head_group *g = head_group_of(to_heads->head, v[i].group);
-        uint32_t t = (uint32_t)(v[i].point->t_unix_ms - to_heads->from);
         v[i].group->last_append_s = to_heads->now_s;
-        rc = g ? head_group_append(g, t, v[i].point, to_heads->seal) : 1;
+        rc = g ? head_group_append(g, v[i].point, to_heads->seal) : 1;
     }
     lock_give(&shard->lock);
     return i;
@@ -172,24 +215,31 @@ static int apply_unusual(struct append *a, const struct resolved_point *r, struc
     return apply_singly(a, r, to_heads);
 }
 
+/* A time of the one day that all of it is of. */
+static int64_t time_of(const struct batch_point *p)
+{
+    return p->numbers ? p->numbers[0].t_unix_ms : p->t_unix_ms;
+}
+
 /* How many points from the first on are of its day and shard. */
 static size_t count_alike(const struct resolved_point *v, size_t n, int64_t day_from_ms)
 {
     size_t shard = stream_group_shard_number(v[0].group), i = 0;
-    while (i < n && v[i].point->t_unix_ms >= day_from_ms &&
-           v[i].point->t_unix_ms - day_from_ms < MS_PER_DAY &&
+    while (i < n && time_of(v[i].point) >= day_from_ms &&
+           time_of(v[i].point) - day_from_ms < MS_PER_DAY &&
            stream_group_shard_number(v[i].group) == shard)
         i++;
     return i;
 }
 
-int append_points_apply(struct append *a, struct applier *to_heads)
+static int apply_points(struct append *a, const struct resolved_points *points,
+                        struct applier *to_heads)
 {
-    const struct resolved_point *v = a->x->points;
-    size_t n = a->x->n_points;
+    const struct resolved_point *v = points->v;
+    size_t n = points->n;
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < n;) {
-        rc = apply_to_day(to_heads, v[i].point->t_unix_ms, a->err);
+        rc = apply_to_day(to_heads, time_of(v[i].point), a->err);
         if (rc != 0)
             return rc;
         size_t alike = count_alike(&v[i], MIN(n - i, (size_t)POINT_STEP), to_heads->from);
@@ -199,4 +249,10 @@ int append_points_apply(struct append *a, struct applier *to_heads)
             rc = apply_unusual(a, &v[i++], to_heads);
     }
     return rc;
+}
+
+int append_points_apply(struct append *a, struct applier *to_heads)
+{
+    int rc = apply_points(a, &a->x->histograms, to_heads);
+    return rc ? rc : apply_points(a, &a->x->runs, to_heads);
 }

@@ -13,6 +13,9 @@
 static struct self_metric rejected_total =
     SELF_COUNTER("telltale_store_rejected_samples_total",
                  "Samples that the store left out of a batch, by reason.", "reason");
+static struct self_metric rejected_exemplars_total =
+    SELF_COUNTER("telltale_store_rejected_exemplars_total",
+                 "Exemplars that the store left out of a batch, by reason: time, size.", "reason");
 static struct self_metric created_total =
     SELF_COUNTER("telltale_store_streams_created_total", "Streams that were new to the registry.");
 
@@ -141,6 +144,17 @@ static void admit(struct append *a, const struct batch_series *series, struct re
     r->n_samples = good;
 }
 
+/* NULL: it is good. */
+static const char *exemplar_fault(const struct append *a, const struct batch_series *series,
+                                  const struct exemplar *e)
+{
+    if (e->t_unix_ms > a->max_ms)
+        return "time";
+    if (e->t_unix_ms < a->min_ms && e->t_unix_ms < series_min_ms(a, series))
+        return "time";
+    return exemplar_is_small(e) ? NULL : "size";
+}
+
 static void admit_exemplars(struct append *a, const struct batch_series *series, struct resolved *r)
 {
     r->n_exemplars = 0;
@@ -149,12 +163,13 @@ static void admit_exemplars(struct append *a, const struct batch_series *series,
     struct exemplar *copy = arena_alloc(&a->x->arena, series->n_exemplars * sizeof *copy);
     for (uint32_t i = 0; copy && i < series->n_exemplars; i++) {
         const struct exemplar *e = &series->exemplars[i];
-        bool in_time = e->t_unix_ms <= a->max_ms &&
-                       (e->t_unix_ms >= a->min_ms || e->t_unix_ms >= series_min_ms(a, series));
-        if (in_time && !exemplars_has(&a->store->exemplars, series->hash, e))
+        const char *fault = exemplar_fault(a, series, e);
+        if (!fault && !exemplars_has(&a->store->exemplars, series->hash, e))
             copy[r->n_exemplars++] = *e;
-        a->result.exemplars_accepted += in_time;
-        a->result.exemplars_rejected += !in_time;
+        a->result.exemplars_accepted += fault == NULL;
+        a->result.exemplars_rejected += fault != NULL;
+        if (fault)
+            self_add(&rejected_exemplars_total, 1, fault);
     }
     r->exemplars = copy;
     a->n_exemplars += r->n_exemplars;
@@ -197,15 +212,16 @@ static bool intern(struct append *a, struct resolved *r, struct guard_verdict *v
     struct streams *streams = &a->store->streams;
     const struct labels *labels = &r->series->labels;
     struct stream_shard *shard = streams_shard(streams, r->series->hash);
+    struct stream_like like = {a->last.stream, labels_same_text(labels, &a->last.labels)};
     bool admitted = true;
     lock_take(&shard->lock);
     r->stream = streams_get(streams, labels, r->series->hash);
-    *out_rc = r->stream ? 0 : streams_check(labels, why);
+    *out_rc = r->stream ? 0 : streams_check(labels, like.same, why);
     if (!r->stream && *out_rc == 0) {
         admitted = guard_admits(a->store, labels, verdict);
         if (admitted) {
-            *out_rc = streams_add(streams, labels, r->series->hash, &a->like, &r->stream, why);
-            self_add(&created_total, *out_rc == 0);
+            *out_rc = streams_add(streams, labels, r->series->hash, like, &r->stream, why);
+            a->n_created += *out_rc == 0;
         }
     }
     lock_give(&shard->lock);
@@ -226,7 +242,8 @@ static int find_stream(struct append *a, struct resolved *r)
         a->n_exemplars -= r->n_exemplars;
         return 1;
     }
-    a->like = (struct stream_like){r->stream, r->series->labels};
+    a->last.stream = r->stream;
+    a->last.labels = r->series->labels;
     return rc == 0 ? 0 : err_set(a->err, rc, "%s", why.message);
 }
 
@@ -294,42 +311,92 @@ void append_take(struct append *a, const struct resolved *r)
     a->n_with_rows += r->n_samples > 0;
 }
 
-/* The series of a point, from the i-th resolved on: a group, if all of them are there. */
-static void remember_together(struct append *a, size_t shard, size_t i)
-{
-    const struct resolved *v = &a->x->v[i];
-    size_t n = v->series->together;
-    if (n > a->x->n - i)
-        return;
-    struct stream **members = arena_array(&a->x->arena, n, sizeof *members);
-    for (size_t k = 0; members && k < n; k++) {
-        if (v[k].series != v->series + k)
-            return;
-        members[k] = v[k].stream;
-    }
-    if (members)
-        stream_groups_make(&a->store->streams, shard, v->series->sent, members, n);
-}
-
 /* All that had to be found by labels, at once: nobody needs it sooner than the next request. */
 static void remember(struct append *a)
 {
     struct stream_sent *v = arena_array(&a->x->arena, a->n_unknown, sizeof *v);
-    size_t n = 0, shard = STREAM_SHARDS;
+    size_t n = 0;
     for (size_t i = 0; v && i < a->x->n; i++) {
         const struct resolved *r = &a->x->v[i];
-        if (r->series->known || hash128_is_none(r->series->sent))
-            continue;
-        if (r->series->together && shard == STREAM_SHARDS)
-            shard = r->series->sent.low % STREAM_SHARDS;
-        if (r->series->together)
-            remember_together(a, shard, i);
-        else
+        if (!r->series->known && !hash128_is_none(r->series->sent))
             v[n++] = (struct stream_sent){r->stream, r->series->sent};
     }
     if (n)
         streams_remember(&a->store->streams, v, n);
 }
+
+/* --- groups ----------------------------------------------------------------------------------- */
+
+/* Where each series of the batch is in x->v; NULL: nobody will ask. */
+static uint32_t *make_places(const struct append *a)
+{
+    if (a->batch->n_groups == 0)
+        return NULL;
+    return arena_array(&a->x->arena, a->batch->n_series, sizeof(uint32_t));
+}
+
+/* NULL: the series was left out, or has something else than one float. */
+static struct resolved *resolved_of(struct append *a, const uint32_t *places, uint32_t series)
+{
+    struct resolved *r = places[series] < a->x->n ? &a->x->v[places[series]] : NULL;
+    return r && r->n_samples == 1 && !r->samples[0].histogram && r->n_exemplars == 0 ? r : NULL;
+}
+
+/* The group of streams; NULL: not all series are there. All groups of a batch are of one shard,
+ * that of the first. */
+static struct stream *make_group(struct append *a, const uint32_t *places,
+                                 const struct batch_group *group)
+{
+    struct stream *members[STREAM_GROUP_MAX];
+    for (uint32_t i = 0; i < group->n; i++) {
+        const struct resolved *r =
+            i < STREAM_GROUP_MAX ? resolved_of(a, places, group->series[i]) : NULL;
+        if (!r)
+            return NULL;
+        members[i] = r->stream;
+    }
+    size_t shard = a->batch->groups[0].sent.low % STREAM_SHARDS;
+    return stream_groups_make(&a->store->streams, shard, group->sent, members, group->n,
+                              (uint32_t)(a->keep.now_ms / MS_PER_S));
+}
+
+/* What the batch would have had if the group had been known; NULL: no memory. */
+static struct batch_point *make_point(struct append *a, const uint32_t *places,
+                                      const struct batch_group *group)
+{
+    struct batch_point *p = arena_zalloc(&a->x->arena, sizeof *p);
+    struct sample *numbers = NULL;
+    if (p && group->point) {
+        *p = *group->point;
+        return p;
+    }
+    numbers = p ? arena_array(&a->x->arena, group->n, sizeof *numbers) : NULL;
+    if (!numbers)
+        return NULL;
+    for (uint32_t i = 0; i < group->n; i++)
+        numbers[i] = resolved_of(a, places, group->series[i])->samples[0];
+    *p = (struct batch_point){.numbers = numbers, .n_counts = group->n};
+    return p;
+}
+
+/* Makes groups where the batch says so, and rows of these instead of their series': else a first
+ * row would stand alone in each of them, and take more than all that follow. */
+static void make_groups(struct append *a, const uint32_t *places)
+{
+    for (size_t i = 0; i < a->batch->n_groups; i++) {
+        const struct batch_group *group = &a->batch->groups[i];
+        struct stream *made = make_group(a, places, group);
+        struct batch_point *point = made ? make_point(a, places, group) : NULL;
+        if (!point || !append_is_usual(a, point))
+            continue;
+        append_take_point(a, made, point);
+        for (uint32_t k = 0; k < group->n; k++)
+            resolved_of(a, places, group->series[k])->n_samples = 0;
+        a->n_with_rows -= group->n;
+    }
+}
+
+/* --- the whole -------------------------------------------------------------------------------- */
 
 static void ask_for(const struct append *a, const struct batch_series *series)
 {
@@ -361,18 +428,26 @@ int append_resolve(struct append *a)
     int rc = check_recalled(a);
     if (rc == 0)
         rc = make_room(a);
-    if (rc == 0 && a->batch->n_points)
+    uint32_t *places = make_places(a);
+    if (rc == 0 && a->batch->n_points + a->batch->n_groups)
         rc = append_points_resolve(a);
     for (size_t i = 0; rc == 0 && i < a->batch->n_series; i++) {
         const struct batch_series *series = &a->batch->series[i];
         if (i + RESOLVE_AHEAD < a->batch->n_series)
             ask_for(a, &series[RESOLVE_AHEAD]);
+        size_t before = a->x->n;
         rc = append_resolve_series(a, series);
+        if (places)
+            places[i] = a->x->n > before ? (uint32_t)before : UINT32_MAX;
     }
+    if (a->n_created)
+        self_add(&created_total, a->n_created);
     if (rc != 0)
         return rc;
     if (a->n_unknown)
         remember(a); // before others are folded into a stream that these bytes do not say
+    if (places)
+        make_groups(a, places);
     rc = append_overflow(a);
     if (rc == 0)
         order_by_shard(a->x);

@@ -6,6 +6,7 @@
 #include "store/embedded/engine.h"
 #include "store/embedded/merge.h"
 #include "store/embedded/records/records.h"
+#include "store/embedded/retention.h"
 #include "store/embedded/size_limit.h"
 
 #define TICK_NS (10 * NS_PER_S) // how long a due time may be missed

@@ -9,11 +9,11 @@
 #include "base/compiler.h"
 #include "base/str.h"
 #include "store/embedded/aggregate_table.h"
+#include "store/embedded/day_dir.h"
 #include "store/embedded/exemplars_file.h"
 #include "store/embedded/format_file.h"
 #include "store/embedded/metadata.h"
 #include "store/embedded/part.h"
-#include "store/embedded/partitions.h"
 #include "store/embedded/tombstones.h"
 
 /* --- telling ---------------------------------------------------------------------------------- */
@@ -210,7 +210,7 @@ static int check_wal(struct check *c, const char *dir, bool records)
 static int check_metrics_entry(struct check *c, const char *path, const char *name)
 {
     int64_t day;
-    if (partition_parse_day(name, &day) && fs_is_dir(c->fs, path))
+    if (day_parse_name(name, &day) && fs_is_dir(c->fs, path))
         return check_day(c, path, day, check_part);
     if (strcmp(name, "metadata") == 0)
         return check_metadata(c, path);
@@ -227,7 +227,7 @@ static int check_records_entry(struct check *c, const char *path, const char *na
                                part_check *each)
 {
     int64_t day;
-    if (partition_parse_day(name, &day) && fs_is_dir(c->fs, path))
+    if (day_parse_name(name, &day) && fs_is_dir(c->fs, path))
         return check_day(c, path, day, each);
     if (strcmp(name, "wal") == 0)
         return check_wal(c, path, true);
@@ -276,11 +276,12 @@ static int check_aggregates_entry(struct check *c, const char *path, const char 
 static const struct {
     const char *name;
     entry_check *entry;
+    bool always; /* it is there from the first start on */
 } tables[] = {
-    {"metrics", check_metrics_entry},
-    {"spans", check_spans_entry},
-    {"logs", check_logs_entry},
-    {"aggregates", check_aggregates_entry},
+    {"metrics", check_metrics_entry, true},
+    {"spans", check_spans_entry, true},
+    {"logs", check_logs_entry, true},
+    {"aggregates", check_aggregates_entry, false},
 };
 
 /* --- the whole -------------------------------------------------------------------------------- */
@@ -330,6 +331,20 @@ static int take_lock(struct check *c, const char *dir, struct fs_file *out)
     return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
+/* As it is also when the very first start was interrupted. */
+static int check_presence(struct check *c, const char *dir)
+{
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+        char *path = fs_join(dir, tables[i].name);
+        if (!path)
+            return no_memory(c);
+        if (tables[i].always && !fs_is_dir(c->fs, path))
+            check_remark(c, path, "is missing; the next start makes it, without rows");
+        free(path);
+    }
+    return 0;
+}
+
 static int check_dir(struct check *c, const char *dir)
 {
     char *format = fs_join(dir, "FORMAT");
@@ -339,6 +354,8 @@ static int check_dir(struct check *c, const char *dir)
     free(format);
     if (rc == ERR_NOT_FOUND)
         return err_set(c->err, rc, "%s is no data directory: it has no file FORMAT", dir);
+    if (rc == 0)
+        rc = check_presence(c, dir);
     return rc == 0 ? each_entry(c, dir, check_top_entry) : rc;
 }
 

@@ -13,6 +13,8 @@ struct check {
     struct err *err;
 };
 
+/* Tell of one finding at `path`, which the text may begin with. Remark: what is merely odd, or left
+ * by an interruption. */
 void check_damage(struct check *c, const char *path, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void check_remark(struct check *c, const char *path, const char *fmt, ...) PRINTF_LIKE(3, 4);
 

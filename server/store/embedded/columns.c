@@ -167,6 +167,7 @@ static int gather(struct columns *c, const uint32_t *order, size_t n)
             sorted.start_unix_ms[i] = c->start_unix_ms[from];
     }
     sorted.n = n;
+    sorted.damaged = c->damaged;
     columns_done(c);
     *c = sorted;
     return 0;

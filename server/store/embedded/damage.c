@@ -5,6 +5,9 @@
 #include "base/compiler.h"
 #include "base/time.h"
 #include "log/log.h"
+#include "store/embedded/aggregate_table.h"
+#include "store/embedded/keep.h"
+#include "store/embedded/partitions.h"
 
 void damage_note_block(struct store *s, struct part *p)
 {
@@ -23,47 +26,102 @@ void damage_note_part(struct store *s, struct part *p)
     log_error("store", "the index of a part is damaged; it is left out", LOG_STR("file", p->path));
 }
 
-void damage_note_day(struct store *s, int64_t day)
+static void add_day(struct store *s, struct damaged_days *to, int64_t day)
 {
     atomic_set_relaxed(&s->any_damaged_part, true);
     lock_take(&s->parts_lock);
-    size_t n = s->n_damaged_days;
-    int64_t *v = realloc(s->damaged_days, (n + 1) * sizeof *v); // a handful
+    int64_t *v = realloc(to->v, (to->n + 1) * sizeof *v); // a handful
     if (v) {
-        v[s->n_damaged_days++] = day;
-        s->damaged_days = v;
+        v[to->n++] = day;
+        to->v = v;
     }
     lock_give(&s->parts_lock);
 }
 
-static bool parts_damaged(const struct partition *day, int64_t min_ms, int64_t max_ms)
+void damage_note_day(struct store *s, int64_t day)
 {
-    for (size_t i = 0; i < day->n; i++) {
-        const struct part *p = day->parts[i];
-        if (p->min_ms <= max_ms && p->max_ms >= min_ms && atomic_get_relaxed(&p->damaged))
-            return true;
+    add_day(s, &s->damaged_days, day);
+}
+
+void damage_note_rolled_day(struct store *s, int64_t day)
+{
+    add_day(s, &s->damaged_rolled, day);
+}
+
+/* --- who is told ------------------------------------------------------------------------------ */
+
+/* A range of time, with parts_lock. */
+struct asked {
+    struct store *store;
+    int64_t min_ms, max_ms;
+};
+
+static bool meets_day(const struct asked *q, int64_t day)
+{
+    int64_t from = day * MS_PER_DAY;
+    return from <= q->max_ms && from + MS_PER_DAY > q->min_ms;
+}
+
+static bool meets_damaged(const struct asked *q, const struct part *p)
+{
+    return p->min_ms <= q->max_ms && p->max_ms >= q->min_ms && atomic_get_relaxed(&p->damaged);
+}
+
+static bool samples_damaged(const struct asked *q)
+{
+    const struct store *s = q->store;
+    bool found = false;
+    for (size_t i = 0; i < s->damaged_days.n && !found; i++)
+        found = meets_day(q, s->damaged_days.v[i]);
+    for (size_t i = 0; i < s->n_partitions && !found; i++)
+        for (size_t k = 0; k < s->partitions[i]->n && !found; k++)
+            found = meets_damaged(q, s->partitions[i]->parts[k]);
+    return found;
+}
+
+/* Nothing stands in for what was rolled up of the day. */
+static bool has_no_samples(const struct asked *q, int64_t table_min_ms, int64_t day)
+{
+    const struct partition *raw = partition_get(q->store, day);
+    return day * MS_PER_DAY < table_min_ms || !raw || !raw->n;
+}
+
+static bool aggregates_damaged(const struct asked *q, int64_t table_min_ms)
+{
+    const struct store *s = q->store;
+    bool found = false;
+    for (size_t i = 0; i < s->damaged_rolled.n && !found; i++) {
+        int64_t day = s->damaged_rolled.v[i];
+        found = meets_day(q, day) && has_no_samples(q, table_min_ms, day);
     }
-    return false;
+    for (size_t i = 0; i < s->n_aggregates && !found; i++)
+        for (size_t k = 0; k < s->aggregates[i].n && !found; k++) {
+            const struct part *p = s->aggregates[i].parts[k];
+            found = meets_damaged(q, p) && has_no_samples(q, table_min_ms, p->day);
+        }
+    return found;
+}
+
+/* The log has samples alone. */
+static bool log_damaged(const struct asked *q)
+{
+    return q->store->losses.n && q->min_ms <= q->max_ms &&
+           wal_losses_meet(&q->store->losses, day_of(q->min_ms), day_of(q->max_ms)) > 0;
 }
 
 bool store_is_damaged(struct store *s, int64_t min_ms, int64_t max_ms)
 {
-    bool found = false;
     bool replayed = atomic_get_acquire(&s->replayed); // pairs with the release of store_replay
     bool any_lost = replayed && s->losses.n > 0;
     if (!atomic_get_relaxed(&s->any_damaged_part) && !any_lost)
         return false;
-    min_ms = MAX(min_ms, retention_min_ms(s));
-    if (any_lost && min_ms <= max_ms &&
-        wal_losses_meet(&s->losses, day_of(min_ms), day_of(max_ms)) > 0)
+    int64_t table_min_ms = keep_table_min_ms(s);
+    const struct asked samples = {s, MAX(min_ms, retention_min_ms(s)), max_ms};
+    const struct asked rolled = {s, MAX(min_ms, aggregates_min_ms(s)), max_ms};
+    if (replayed && log_damaged(&samples))
         return true;
     lock_take(&s->parts_lock);
-    for (size_t i = 0; i < s->n_damaged_days && !found; i++) {
-        int64_t from = s->damaged_days[i] * MS_PER_DAY;
-        found = from <= max_ms && from + MS_PER_DAY > min_ms;
-    }
-    for (size_t i = 0; i < s->n_partitions && !found; i++)
-        found = parts_damaged(s->partitions[i], min_ms, max_ms);
+    bool found = samples_damaged(&samples) || aggregates_damaged(&rolled, table_min_ms);
     lock_give(&s->parts_lock);
     return found;
 }

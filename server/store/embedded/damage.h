@@ -15,4 +15,7 @@ void damage_note_part(struct store *s, struct part *p);
  * the store is opened again. See store_is_damaged. */
 void damage_note_day(struct store *s, int64_t day);
 
+/* The same of a day rolled up: told of where its samples are gone, for else these are read. */
+void damage_note_rolled_day(struct store *s, int64_t day);
+
 #endif

@@ -130,8 +130,7 @@ static int has_deleted(const struct cleaning *c, struct part *p)
     return rc == 0 ? has : rc;
 }
 
-/* 1 when a part was rewritten: the list has changed. A part whose index is damaged is left out of
- * everything, so it does not keep a tombstone either. */
+/* 1 when a part was rewritten: the list has changed. One whose index is damaged cannot be. */
 static int clean_part(void *arg, struct part *p)
 {
     struct cleaning *c = arg;
@@ -183,10 +182,12 @@ struct keeping {
     bool drop;                   /* something is not needed any more */
 };
 
+/* A part that is left out because its index is damaged counts: the next start may read some of it.
+ */
 static int is_needed_for(void *arg, struct part *p)
 {
     const struct keeping *k = arg;
-    return tombstone_concerns(k->one, p) && !atomic_get_relaxed(&p->damaged);
+    return tombstone_concerns(k->one, p);
 }
 
 static bool keep(void *arg, const struct tombstone *one)

@@ -61,6 +61,11 @@ struct aggregate_list {
     size_t n, cap;
 };
 
+struct damaged_days {
+    int64_t *v;
+    size_t n;
+};
+
 struct aggregate_options {
     bool enabled;
     int64_t after_ms, retention_ms, resolutions_ms[STORE_RESOLUTIONS_MAX];
@@ -115,10 +120,10 @@ struct store {
     struct aggregate_options aggregate_options;              /* guarded by parts_lock */
     struct aggregate_list aggregates[STORE_RESOLUTIONS_MAX]; /* by resolution; parts_lock */
     size_t n_aggregates;
-    int64_t *damaged_days; /* with a part that is set aside; guarded by parts_lock */
-    size_t n_damaged_days;
-    struct wal_losses losses;  /* filled by the replay */
-    struct chunk_cache chunks; /* of the parts' indexes */
+    struct damaged_days damaged_days;   /* with a part that is set aside; guarded by parts_lock */
+    struct damaged_days damaged_rolled; /* the same of days rolled up */
+    struct wal_losses losses;           /* filled by the replay */
+    struct chunk_cache chunks;          /* of the parts' indexes */
 
     struct lock state_lock;
     char flush_error[256]; /* of the last flush; empty: it went well. Guarded by state_lock */

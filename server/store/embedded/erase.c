@@ -8,7 +8,8 @@
 
 /* --- the list --------------------------------------------------------------------------------- */
 
-struct erasures *erasures_new(size_t cap)
+/* Room for `cap` of them, none yet. NULL: out of memory. */
+static struct erasures *erasures_new(size_t cap)
 {
     struct erasures *e = calloc(1, sizeof *e + cap * sizeof e->v[0]);
     if (!e)
@@ -32,23 +33,22 @@ void erasures_unref(struct erasures *e)
     free(e);
 }
 
-int erasures_add(struct erasures *e, struct part_view *v, const struct matcher *matchers, size_t n,
-                 const roaring_bitmap_t *but, int64_t min_ms, int64_t max_ms, struct err *err)
+/* The streams of the part that the tombstone names. There must be room. Errors as match_streams. */
+static int add(struct erasures *e, struct part_view *v, const struct tombstone *one,
+               struct err *err)
 {
     struct posting_source postings = part_postings(v);
     roaring_bitmap_t *streams = NULL;
-    int rc = match_streams(&postings, matchers, n, &streams, err);
+    int rc = match_streams(&postings, one->matchers, one->n, &streams, err);
     if (rc != 0)
         return rc;
-    if (but)
-        roaring_bitmap_andnot_inplace(streams, but);
     if (roaring_bitmap_is_empty(streams)) {
         roaring_bitmap_free(streams);
         return 0;
     }
     (void)roaring_bitmap_run_optimize(streams); // whether it helped does not matter
     roaring_bitmap_or_inplace(e->any, streams);
-    e->v[e->n++] = (struct erasure){streams, min_ms, max_ms};
+    e->v[e->n++] = (struct erasure){streams, one->min_ms, one->max_ms};
     return 0;
 }
 
@@ -104,7 +104,7 @@ int part_erasures(struct store *s, struct part_view *v, const struct tombstone_s
     for (size_t i = 0; rc == 0 && i < set->n; i++) {
         const struct tombstone *one = set->v[i];
         if (tombstone_concerns(one, p))
-            rc = erasures_add(e, v, one->matchers, one->n, NULL, one->min_ms, one->max_ms, err);
+            rc = add(e, v, one, err);
     }
     if (rc != 0) {
         erasures_unref(e);

@@ -35,15 +35,7 @@ struct hidden {
 /* May the part have rows that the tombstone hides, as far as sequence and times tell? */
 bool tombstone_concerns(const struct tombstone *one, const struct part *p);
 
-/* Room for `cap` of them, none yet. NULL: out of memory. */
-struct erasures *erasures_new(size_t cap);
 void erasures_unref(struct erasures *e);
-
-/* Adds: the streams of the part that satisfy all matchers, but none of `but` (NULL: no exception),
- * in the range. There must be room. Errors as match_streams. */
-int erasures_add(struct erasures *e, struct part_view *v, const struct matcher *matchers, size_t n,
-                 const struct roaring_bitmap_s *but, int64_t min_ms, int64_t max_ms,
-                 struct err *err);
 
 /* What the set hides of the part; *out NULL: nothing. The caller gives it back. Threads: any.
  * Errors as match_streams; ERR_CORRUPT: the part's index. */

@@ -57,6 +57,16 @@ static struct exemplar_slot *slot_of(struct exemplars *x, uint64_t number)
     return kept ? &x->ring[number % x->max] : NULL;
 }
 
+bool exemplar_is_small(const struct exemplar *e)
+{
+    size_t text = 0;
+    if (e->labels.n > EXEMPLAR_LABELS_MAX)
+        return false;
+    for (size_t i = 0; i < e->labels.n; i++)
+        text += e->labels.v[i].name.n + e->labels.v[i].value.n;
+    return text <= EXEMPLAR_TEXT_MAX;
+}
+
 static uint64_t newest_of(const struct exemplars *x, uint64_t hash)
 {
     size_t at = hash & (x->n_heads - 1);
@@ -144,14 +154,10 @@ static int by_series_and_time(const void *a, const void *b)
 static int take(struct arena *a, const struct exemplar_slot *s, uint64_t number, struct found **v,
                 size_t *n, size_t *cap)
 {
-    if (*n == *cap) {
-        size_t bigger = *cap ? *cap * 2 : 16;
-        struct found *p = arena_grow(a, *v, *n, bigger, sizeof *p);
-        if (!p)
-            return ERR_NOMEM;
-        *v = p;
-        *cap = bigger;
-    }
+    struct found *p = arena_room(a, *v, *n, cap, 16, sizeof *p);
+    if (!p)
+        return ERR_NOMEM;
+    *v = p;
     struct found *f = &(*v)[(*n)++];
     f->series = labels_copy(a, &s->series);
     f->exemplar = (struct exemplar){labels_copy(a, &s->labels), s->value, s->t_unix_ms};

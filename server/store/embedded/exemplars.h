@@ -11,6 +11,11 @@
 #include "model/sample.h"
 #include "store/store.h"
 
+/* Exemplars with more labels, or more bytes of names and values, are not kept: there may be as many
+ * as `max`, and their text comes from outside. */
+enum { EXEMPLAR_LABELS_MAX = 128, EXEMPLAR_TEXT_MAX = 1024 };
+bool exemplar_is_small(const struct exemplar *e);
+
 struct exemplar_slot {
     struct labels series; /* one heap block, owned */
     struct labels labels; /* one heap block, owned */

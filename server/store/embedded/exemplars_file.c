@@ -1,17 +1,17 @@
-/* The file: magic, checksum of the rest, then each exemplar, the oldest first: labels of the
- * series, labels of its own, time, value. Series are not shared between entries: most have one. */
+/* The file, behind its seal: each exemplar, the oldest first, as labels of the series, labels of
+ * its own, time, value. Series are not shared between entries: most have one. */
 #include "store/embedded/exemplars_file.h"
 
 #include <stdlib.h>
 
 #include "base/arena.h"
 #include "base/compiler.h"
-#include "base/hash.h"
 #include "store/embedded/bytes.h"
+#include "store/embedded/sealed.h"
+#include "store/embedded/stream_memory.h"
 
-static const char file_magic[8] = "ttexmpl\1";
+static const char file_magic[SEALED_MAGIC] = "ttexmpl\1";
 enum {
-    FILE_HEADER = 16,
     FILE_MAX = 512 << 20,
     AT_ONCE = 1024, /* under the lock, which appends need, too */
     LABEL_BYTES = 2 /* that the shortest takes */
@@ -44,12 +44,10 @@ static void encode_some(struct exemplars *x, uint64_t from, uint64_t to, struct 
 
 static void encode(struct exemplars *x, uint64_t last, struct buf *out)
 {
-    buf_put(out, file_magic, sizeof file_magic);
-    put_u64(out, 0);
+    sealed_begin(out, file_magic);
     for (uint64_t i = last > x->max ? last - x->max + 1 : 1; i <= last; i += AT_ONCE)
         encode_some(x, i, MIN(i + AT_ONCE, last + 1), out);
-    if (!buf_failed(out))
-        write_u64(out->p + 8, hash_bytes(out->p + FILE_HEADER, out->n - FILE_HEADER));
+    sealed_finish(out);
 }
 
 int exemplars_save(struct exemplars *x, const struct fs *fs, const char *dir, const char *path,
@@ -73,6 +71,10 @@ int exemplars_save(struct exemplars *x, const struct fs *fs, const char *dir, co
 static struct labels get_labels(struct reader *r, struct arena *a)
 {
     size_t n = get_count(r, LABEL_BYTES);
+    if (n > STREAM_LABELS_MAX) {
+        r->bad = true; // neither series nor exemplars that are kept have so many
+        return (struct labels){0};
+    }
     struct label *v = arena_array(a, n, sizeof *v);
     for (size_t i = 0; v && i < n; i++) {
         v[i].name = get_text(r);
@@ -110,10 +112,13 @@ int exemplars_load(struct exemplars *x, const struct fs *fs, const char *path, s
     int rc = fs_read_all(fs, path, FILE_MAX, &p, &n, err);
     if (rc != 0)
         return rc == ERR_NOT_FOUND ? 0 : rc;
-    bool whole = n >= FILE_HEADER && memcmp(p, file_magic, sizeof file_magic) == 0 &&
-                 read_u64(p + 8) == hash_bytes(p + FILE_HEADER, n - FILE_HEADER);
-    struct reader r = reader_of(p + FILE_HEADER, whole ? n - FILE_HEADER : 0);
-    rc = whole ? load_all(x, &r) : ERR_CORRUPT;
+    struct str all;
+    if (sealed_open(str_of(p, n), file_magic, &all)) {
+        struct reader r = reader_of(all.p, all.n);
+        rc = load_all(x, &r);
+    } else {
+        rc = ERR_CORRUPT;
+    }
     free(p);
     if (rc == ERR_CORRUPT)
         return err_set(err, rc, "%s: damaged; the exemplars in it are lost", path);

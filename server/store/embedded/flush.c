@@ -195,7 +195,7 @@ static int head_to_part(struct store *s, struct head *h, struct part **out, stru
 {
     struct head_flush f = {.store = s, .head = h, .err = err};
     char *dir = NULL;
-    int rc = partition_make_dir(s, h->day, &dir, err);
+    int rc = day_dir_make(s->fs, s->table_dir, h->day, &dir, err);
     if (rc != 0)
         return rc;
     arena_init(&f.arena, FLUSH_ARENA_MAX);

@@ -14,43 +14,66 @@ static int no_memory(struct gather *g)
     return err_set(g->err, ERR_NOMEM, "select: over the memory budget");
 }
 
-/* Room for `more` elements in an array of an arena. */
+/* Room for `more` elements in an array of an arena; what is new is uninitialised. */
 static void *room(struct arena *a, void *v, size_t n, size_t *cap, size_t more, size_t size)
 {
     if (n + more <= *cap)
         return v;
     size_t bigger = MAX(n + more, *cap ? *cap * 2 : 64);
-    void *p = arena_grow(a, v, n, bigger, size);
+    void *p = arena_extend(a, v, *cap, bigger, size);
     if (p)
         *cap = bigger;
     return p;
 }
 
-static struct source *add_source(struct gather *g)
+static int make_room_for_sources(struct gather *g, size_t more)
 {
     struct selection *s = g->selection;
     struct source *v =
-        room(&s->arena, s->sources, s->n_sources, &s->cap_sources, 1, sizeof *s->sources);
+        room(&s->arena, s->sources, s->n_sources, &s->cap_sources, more, sizeof *s->sources);
     if (!v)
-        return NULL;
+        return ERR_NOMEM;
     s->sources = v;
-    return &v[s->n_sources++];
+    return 0;
+}
+
+static int make_room_for_candidates(struct gather *g, size_t more)
+{
+    struct candidate *v = room(&g->work, g->candidates, g->n_candidates, &g->cap_candidates, more,
+                               sizeof *g->candidates);
+    if (!v)
+        return ERR_NOMEM;
+    g->candidates = v;
+    return 0;
+}
+
+/* For as many streams of a part as matched, at once: nearly each is a candidate with a source. */
+static int make_room(struct gather *g, const roaring_bitmap_t *streams)
+{
+    size_t n = roaring_bitmap_get_cardinality(streams);
+    if (n == 0)
+        return 0;
+    return make_room_for_sources(g, n) == 0 && make_room_for_candidates(g, n) == 0 ? 0 : ERR_NOMEM;
+}
+
+static struct source *add_source(struct gather *g)
+{
+    if (make_room_for_sources(g, 1) != 0)
+        return NULL;
+    return &g->selection->sources[g->selection->n_sources++];
 }
 
 /* A candidate with room for its label numbers, which the caller fills. */
 static uint32_t *add_candidate(struct gather *g, size_t n_labels, size_t first_source)
 {
-    struct candidate *v = room(&g->work, g->candidates, g->n_candidates, &g->cap_candidates, 1,
-                               sizeof *g->candidates);
-    if (!v)
+    if (make_room_for_candidates(g, 1) != 0)
         return NULL;
-    g->candidates = v;
     uint32_t *labels =
         room(&g->work, g->labels, g->n_labels, &g->cap_labels, n_labels + 1, sizeof *g->labels);
     if (!labels)
         return NULL;
     g->labels = labels;
-    v[g->n_candidates++] = (struct candidate){
+    g->candidates[g->n_candidates++] = (struct candidate){
         .labels = (uint32_t)g->n_labels,
         .n_labels = (uint32_t)n_labels,
         .first = (uint32_t)first_source,
@@ -112,7 +135,7 @@ static int add_series(struct gather *g, struct stream *st)
         struct source *s = add_source(g);
         if (!s || hold_head(g, hs->head) != 0)
             return ERR_NOMEM;
-        *s = (struct source){.series = hs};
+        *s = (struct source){.series = hs, .shard = stream_shard_of(st->hash)};
         s->block.min_ms = base + min_t;
         s->block.max_ms = base + MS_PER_DAY - 1; // it may still grow
     }
@@ -254,6 +277,7 @@ static int match_part(struct gather *g, struct part_view *v)
     int rc = match_streams(&postings, g->matchers, g->n_matchers, &ordinals, g->err);
     if (rc != 0)
         return rc;
+    rc = make_room(g, ordinals);
     struct id_map numbers;
     id_map_init(&numbers, &g->work);
     roaring_uint32_iterator_t at;

@@ -23,7 +23,7 @@
 
 enum guard_limit { GUARD_SERIES, GUARD_METRIC, GUARD_LABEL, GUARD_TENANT, GUARD_LIMITS };
 
-enum { GUARD_KEPT = 64, GUARD_TEXT_MAX = 128 };
+enum { GUARD_KEPT = 64, GUARD_TEXT_MAX = STORE_TENANT_MAX };
 
 /* A text of at most so many bytes, cut. */
 struct guard_text {
@@ -56,7 +56,7 @@ struct guard_verdict {
     struct str tenant; /* value of the tenant's label, if it is to be kept in that stream */
 };
 
-int guard_init(struct guard *g);
+int guard_init(struct guard *g); /* without limits; ERR_NOMEM */
 void guard_done(struct guard *g);
 void guard_configure(struct guard *g, const struct store_cardinality *limits);
 

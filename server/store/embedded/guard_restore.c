@@ -24,7 +24,7 @@ static int make_stream(struct restoring *r, const struct labels *labels)
     struct stream_shard *shard = streams_shard(streams, hash);
     struct stream *st = NULL;
     lock_take(&shard->lock);
-    int rc = streams_intern(streams, labels, hash, &(struct stream_like){0}, &st, NULL);
+    int rc = streams_intern(streams, labels, hash, (struct stream_like){0}, &st, NULL);
     if (rc == 0 && st->last_append_s == 0) {
         st->last_append_s = r->now_s;
         r->streams++;

@@ -1,5 +1,6 @@
 #include "store/embedded/head.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "base/compiler.h"
@@ -218,12 +219,12 @@ static int add_chunk(struct head *h, struct head_arena *a, struct head_series *h
                      const struct open_tail *rows, struct str bytes)
 {
     int64_t base = h->day * MS_PER_DAY;
-    struct head_chunk *c = take(h, a, sizeof *c + bytes.n);
+    struct head_chunk *c = take(h, a, offsetof(struct head_chunk, bytes) + bytes.n);
     if (!c)
         return ERR_NOMEM;
-    *c = (struct head_chunk){.size = (uint32_t)bytes.n,
-                             .min_t = (uint32_t)(rows->t[0] - base),
-                             .max_t = (uint32_t)(rows->t[rows->n - 1] - base)};
+    c->size = (uint32_t)bytes.n;
+    c->min_t = (uint32_t)(rows->t[0] - base);
+    c->max_t = (uint32_t)(rows->t[rows->n - 1] - base);
     memcpy(c->bytes, bytes.p, bytes.n);
     link_chunk(hs, c);
     free_tail(a, hs);
@@ -365,22 +366,17 @@ void head_note_time(struct head *h, uint32_t t)
 
 /* --- rows of groups --------------------------------------------------------------------------- */
 
-/* In a chunk of size 0. */
-struct group_place {
-    struct head_group *group;
-    uint32_t column;
-};
-
-static struct group_place place_in(const struct head_chunk *c)
+/* Of a chunk of size 0; which of its columns, min_t says. */
+static struct head_group *group_in(const struct head_chunk *c)
 {
-    struct group_place place;
-    memcpy(&place, c->bytes, sizeof place);
-    return place;
+    struct head_group *group;
+    memcpy(&group, c->bytes, sizeof(void *));
+    return group;
 }
 
 static void leave_group(struct head_series *hs)
 {
-    head_group_close(place_in(hs->newest).group);
+    head_group_close(group_in(hs->newest));
     hs->open_group = false;
 }
 
@@ -389,16 +385,16 @@ int head_join(struct head *h, struct stream *st, struct head_group *group, uint3
 {
     struct head_series *hs = series_of(h, st);
     struct head_arena *a = &h->shards[stream_shard_of(st->hash)].arena;
-    const struct group_place place = {group, column};
     if (!hs || (hs->tail.n_rows && seal(h, a, hs, scratch) != 0))
         return ERR_NOMEM;
-    struct head_chunk *c = take(h, a, sizeof *c + sizeof place);
+    struct head_chunk *c = take(h, a, offsetof(struct head_chunk, bytes) + sizeof(void *));
     if (!c)
         return ERR_NOMEM;
     if (hs->open_group)
         leave_group(hs);
-    *c = (struct head_chunk){0};
-    memcpy(c->bytes, &place, sizeof place);
+    c->size = 0;
+    c->min_t = c->max_t = column;
+    memcpy(c->bytes, &group, sizeof(void *));
     link_chunk(hs, c);
     hs->has_group = hs->open_group = true;
     return 0;
@@ -411,7 +407,7 @@ bool head_series_range(const struct head_series *hs, uint32_t *out_min, uint32_t
     const struct head_chunk *c = hs->newest;
     for (size_t i = 0; hs->has_group && i < hs->n_chunks; i++, c = c->next)
         if (c->size == 0)
-            head_group_range(place_in(c).group, out_min, out_max);
+            head_group_range(group_in(c), out_min, out_max);
     return *out_min != UINT32_MAX;
 }
 
@@ -459,8 +455,7 @@ static int read_chunks(const struct head_chunk *c, size_t n, int64_t base, bool 
 {
     for (size_t i = 0; i < n; i++) {
         if (c->size == 0) {
-            const struct group_place place = place_in(c);
-            int rc = head_group_read(place.group, place.column, frozen, min_ms, max_ms, out);
+            int rc = head_group_read(group_in(c), c->min_t, frozen, min_ms, max_ms, out);
             if (rc != 0)
                 return rc;
         } else if (chunk_meets(c, base, min_ms, max_ms)) {

@@ -28,8 +28,8 @@ enum { TAIL_ROWS = 64, SEGMENT_BYTES = 56 };
 
 struct head_chunk {
     struct head_chunk *next; /* the one sealed after; of the newest the oldest: may change */
-    uint32_t size;
-    uint32_t min_t, max_t; /* ms since the start of the day */
+    uint32_t size;           /* 0: of a group that stands in the bytes, the column min_t */
+    uint32_t min_t, max_t;   /* ms since the start of the day */
     char bytes[];
 };
 
@@ -144,6 +144,8 @@ int head_append(struct head *h, struct stream *st, const struct head_row *row, s
 int head_series_read(struct head_series *hs, struct stream_shard *shard, bool frozen,
                      int64_t min_ms, int64_t max_ms, struct columns *out);
 
+/* Of its stream. The shard's lock must be held, unless the head is frozen: the number shares its
+ * word with others. */
 static inline size_t head_series_shard(const struct head_series *hs)
 {
     return hs->shard;

@@ -20,7 +20,8 @@ static struct head_group *group_new(struct head *h, struct streams *s, struct st
                                     const struct batch_point *p)
 {
     size_t number = stream_group_shard_number(group);
-    struct head_group *g = head_take(h, number, sizeof *g + p->n_counts * sizeof g->counts[0]);
+    size_t room = p->numbers ? numbers_state_size(p->n_counts) : p->n_counts * sizeof(uint64_t);
+    struct head_group *g = head_take(h, number, sizeof *g + room);
     if (!g)
         return NULL;
     memset(g, 0, sizeof *g);
@@ -31,6 +32,9 @@ static struct head_group *group_new(struct head *h, struct streams *s, struct st
     g->lock = &s->shards[number].lock;
     g->n_counts = p->n_counts;
     g->has_sum = p->has_sum;
+    g->of_numbers = p->numbers != NULL;
+    if (p->numbers)
+        numbers_state_init(&g->numbers, p->n_counts, g->counts);
     atomic_init(&g->min_t, UINT32_MAX);
     group->points = h->shards[number].groups = g;
     return g;
@@ -92,6 +96,8 @@ void head_groups_unlink(struct head_group *g)
 
 static size_t row_max(const struct head_group *g)
 {
+    if (g->of_numbers)
+        return numbers_row_max(g->n_counts);
     return sizeof(uint16_t) + ROW_BYTES_MAX + (1 + (size_t)g->n_counts) * VARINT_MAX;
 }
 
@@ -100,20 +106,35 @@ static char *write_change(char *p, uint64_t v, uint64_t before)
     return varint_write(p, zigzag((int64_t)(v - before)));
 }
 
-/* The row as a difference to what `state` and the counts say; `alone`: to nothing. */
-static size_t write_row(const struct head_group *g, bool alone, const struct batch_point *p,
-                        const struct raw_row *row, struct row_state *state, char *out)
+/* A histogram's row as a difference to what the group knows of the last; `alone`: to nothing. */
+static size_t write_counts(const struct head_group *g, bool alone, const struct batch_point *p,
+                           struct row_state *state, char *out)
 {
+    const int64_t base_ms = g->head->day * MS_PER_DAY;
+    const struct raw_row row = {.t = (uint32_t)(p->t_unix_ms - base_ms),
+                                .value = p->has_sum ? p->sum : 0,
+                                .start_unix_ms = p->start_unix_ms};
     if (alone)
         *state = (struct row_state){0};
     char *at = out + sizeof(uint16_t);
-    at += row_write(at, state, row, g->head->day * MS_PER_DAY);
-    at = write_change(at, p->count, alone ? 0 : g->count);
+    at += row_write(at, state, &row, base_ms);
+    at = write_change(at, p->count, alone ? 0 : g->histogram.count);
     for (uint32_t i = 0; i < g->n_counts; i++)
         at = write_change(at, p->counts[i], alone ? 0 : g->counts[i]);
     uint16_t n = (uint16_t)(at - out);
     memcpy(out, &n, sizeof n);
     return n;
+}
+
+/* The row, and what a histogram's is for the one after it to `state`: a run of numbers may be
+ * written again alone, a histogram not. */
+static size_t write_row(struct head_group *g, bool alone, const struct batch_point *p,
+                        struct row_state *state, char *out)
+{
+    if (g->of_numbers)
+        return numbers_write(out, &g->numbers, p->numbers, p->n_counts, g->head->day * MS_PER_DAY,
+                             alone);
+    return write_counts(g, alone, p, state, out);
 }
 
 static struct group_run *add_run(struct head_group *g, size_t need)
@@ -134,60 +155,88 @@ static struct group_run *add_run(struct head_group *g, size_t need)
     return run;
 }
 
-static void note_row(struct head_group *g, struct group_run *run, uint32_t t)
+static void note_times(struct head_group *g, struct group_run *run, uint32_t min, uint32_t max)
+{
+    run->min_t = MIN(run->min_t, min);
+    run->max_t = MAX(run->max_t, max);
+    if (min < atomic_get_relaxed(&g->min_t))
+        atomic_set_relaxed(&g->min_t, min);
+    if (max > atomic_get_relaxed(&g->max_t))
+        atomic_set_relaxed(&g->max_t, max);
+    head_note_time(g->head, min);
+    head_note_time(g->head, max);
+}
+
+static void note_row(struct head_group *g, struct group_run *run, const struct batch_point *p)
 {
     struct head_shard *shard = &g->head->shards[stream_group_shard_number(g->group)];
     size_t n = g->group->of_group.members;
+    int64_t min = p->numbers ? p->numbers[0].t_unix_ms : p->t_unix_ms, max = min;
+    for (uint32_t i = 1; p->numbers && i < p->n_counts; i++) {
+        min = MIN(min, p->numbers[i].t_unix_ms);
+        max = MAX(max, p->numbers[i].t_unix_ms);
+    }
+    const int64_t base_ms = g->head->day * MS_PER_DAY;
     run->n_rows++;
-    run->min_t = MIN(run->min_t, t);
-    run->max_t = MAX(run->max_t, t);
-    if (t < atomic_get_relaxed(&g->min_t))
-        atomic_set_relaxed(&g->min_t, t);
-    if (t > atomic_get_relaxed(&g->max_t))
-        atomic_set_relaxed(&g->max_t, t);
-    head_note_time(g->head, t);
+    note_times(g, run, (uint32_t)(min - base_ms), (uint32_t)(max - base_ms));
     atomic_set_relaxed(&shard->rows, atomic_get_relaxed(&shard->rows) + n);
 }
 
-int head_group_append(struct head_group *g, uint32_t t, const struct batch_point *p,
-                      struct buf *scratch)
+/* The next row is a difference to this one. */
+static void take_histogram(struct head_group *g, const struct batch_point *p,
+                           const struct row_state *state)
 {
-    if (p->stale || !g->ready || atomic_get_relaxed(&g->closed) || p->n_counts != g->n_counts ||
-        p->has_sum != g->has_sum)
+    g->histogram.state = *state;
+    g->histogram.count = p->count;
+    if (g->n_counts)
+        memcpy(g->counts, p->counts, g->n_counts * sizeof g->counts[0]);
+}
+
+static bool takes(const struct head_group *g, const struct batch_point *p)
+{
+    return g->ready && !atomic_get_relaxed(&g->closed) && p->n_counts == g->n_counts &&
+           g->of_numbers == (p->numbers != NULL) &&
+           (g->of_numbers || (!p->stale && p->has_sum == g->has_sum));
+}
+
+int head_group_append(struct head_group *g, const struct batch_point *p, struct buf *scratch)
+{
+    if (!takes(g, p))
         return 1;
-    struct raw_row row = {
-        .t = t, .value = p->has_sum ? p->sum : 0, .start_unix_ms = p->start_unix_ms};
-    struct row_state state = g->state;
+    struct row_state state = g->of_numbers ? (struct row_state){0} : g->histogram.state;
     struct group_run *run = g->last;
     buf_reset(scratch);
     char *bytes = buf_reserve(scratch, row_max(g));
     if (!bytes)
         return ERR_NOMEM;
-    size_t n = write_row(g, !run, p, &row, &state, bytes);
+    size_t n = write_row(g, !run, p, &state, bytes);
     if (run && n > run->cap - run->n_bytes) {
         run = NULL;
-        n = write_row(g, true, p, &row, &state, bytes);
+        n = write_row(g, true, p, &state, bytes);
     }
     if (!run)
         run = add_run(g, n);
-    if (!run)
+    if (!run) {
+        head_group_close(g); // what the next row would be a difference to is lost
         return ERR_NOMEM;
+    }
     memcpy(run->bytes + run->n_bytes, bytes, n);
     run->n_bytes += (uint32_t)n;
-    g->state = state;
-    g->count = p->count;
-    if (g->n_counts)
-        memcpy(g->counts, p->counts, g->n_counts * sizeof g->counts[0]);
-    note_row(g, run, t);
+    if (!g->of_numbers)
+        take_histogram(g, p, &state);
+    note_row(g, run, p);
     return 0;
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* What a column is made of: the sum, the count, or so many buckets added up. */
+/* What a column is made of: the sum, the count, or so many buckets added up; or it is one of
+ * numbers. */
 struct reading {
     bool sum, count;
     uint32_t buckets;
+    bool of_numbers;
+    struct numbers_reading numbers;
     int64_t base, min_ms, max_ms;
     struct columns *out;
 };
@@ -219,16 +268,20 @@ static int read_run(const struct group_run *run, size_t n_bytes, size_t n_rows,
 {
     struct reader r = reader_of(run->bytes, n_bytes);
     struct row_state state = {0};
+    struct numbers_reading numbers = x->numbers;
     uint64_t count = 0, cumulative = 0;
     for (size_t i = 0; i < n_rows; i++) {
-        struct raw_row row;
-        double value = read_row(&r, x, &state, &row, &count, &cumulative);
+        struct raw_row row = {0};
+        if (x->of_numbers)
+            numbers_read(&r, &numbers, &row);
+        else
+            row.value = read_row(&r, x, &state, &row, &count, &cumulative);
         int64_t t = x->base + row.t;
         if (NEVER(r.bad))
             return ERR_CORRUPT;
         if (t < x->min_ms || t > x->max_ms)
             continue;
-        int rc = columns_add(x->out, t, value, NULL, row.start_unix_ms);
+        int rc = columns_add(x->out, t, row.value, NULL, row.start_unix_ms);
         if (rc != 0)
             return rc;
     }
@@ -248,6 +301,8 @@ int head_group_read(struct head_group *g, uint32_t column, bool frozen, int64_t 
         .sum = column < of_count,
         .count = column == of_count || column == of_inf,
         .buckets = column > of_count && column < of_inf ? column - of_count : 0,
+        .of_numbers = g->of_numbers,
+        .numbers = {.columns = g->n_counts, .column = column},
         .base = g->head->day * MS_PER_DAY,
         .min_ms = min_ms,
         .max_ms = max_ms,

@@ -1,13 +1,14 @@
-/* Rows of a group of streams in one head: the points of a histogram, each a row of all its series.
+/* Rows of a group of streams in one head: the points of a histogram, each a row of all its series,
+ * or runs of numbers.
  *
  *   group ─► head_group (newest head first)        head_series of each stream
  *              └─ runs: rows behind each other   ◄───┘ (a chunk says: here are rows of that group)
  *
- * A row is its size in two bytes; what row_stream.h writes of the time, the start and the sum; then
- * the differences of the count and of each bucket's own count to the row before, as varints: mostly
- * a byte each. A run
- * begins without a row before it, so runs can be read alone; when one is full the next is made.
- * Nothing is sealed, since a row takes no more so than in blocks.
+ * A row of a histogram is its size in two bytes; what row_stream.h writes of the time, the start
+ * and the sum; then the differences of the count and of each bucket's own count to the row before,
+ * as varints: mostly a byte each. Rows of numbers are head_numbers.h's. A run begins without a row
+ * before it, so runs can be read alone; when one is full the next is made. Nothing is sealed, since
+ * a row takes no more so than in blocks.
  *
  * The order of writing, by which the later of two rows with equal times wins, is kept by closing:
  * as soon as one of the streams gets a row of its own, or joins another group, no more rows come to
@@ -20,7 +21,7 @@
 #define TELLTALE_STORE_EMBEDDED_HEAD_GROUP_H
 
 #include "model/batch.h"
-#include "store/embedded/head.h"
+#include "store/embedded/head_numbers.h"
 
 struct group_run {
     struct group_run *next; /* NULL: none yet */
@@ -36,14 +37,19 @@ struct head_group {
     struct stream *group; /* NULL: not all streams could join; without rows */
     struct lock *lock;    /* borrowed: of the group's shard */
     struct group_run *first, *last;
-    struct row_state state; /* after the last row */
-    uint64_t count;         /* in the last row, and each bucket's: */
+    union {
+        struct numbers_state numbers; /* after the last row */
+        struct {
+            struct row_state state; /* likewise */
+            uint64_t count;         /* in the last row, and each bucket's in counts */
+        } histogram;
+    };
     uint32_t n_runs, n_counts;
     atomic_uint min_t, max_t; /* ms since the start of the day; min_t UINT32_MAX: no rows */
     atomic_bool closed;
     bool ready; /* all streams joined */
-    bool has_sum;
-    uint64_t counts[];
+    bool has_sum, of_numbers;
+    uint64_t counts[]; /* or room for what `numbers` needs */
 };
 
 /* The group's rows in a head, or NULL. Its shard's lock must be held. */
@@ -54,10 +60,9 @@ struct head_group *head_group_of(const struct head *h, const struct stream *grou
 int head_group_open(struct head *h, struct streams *s, struct stream *group,
                     const struct batch_point *p, struct buf *scratch);
 
-/* Adds a row for a point at `t` ms since the start of the day. The lock of the group's shard must
- * be held. 1: the group takes no such row, its streams are to be appended to; ERR_NOMEM. */
-int head_group_append(struct head_group *g, uint32_t t, const struct batch_point *p,
-                      struct buf *scratch);
+/* Adds a row for a point all of whose times are of the head's day. The lock of the group's shard
+ * must be held. 1: the group takes no such row, its streams are to be appended to; ERR_NOMEM. */
+int head_group_append(struct head_group *g, const struct batch_point *p, struct buf *scratch);
 
 static inline void head_group_close(struct head_group *g)
 {

@@ -29,6 +29,7 @@ static void name_free(struct index_name *name)
         return;
     free((void *)(uintptr_t)name->text.p); // ours since name_new
     free(name->pairs);
+    value_order_drop(&name->order);
     stream_ids_free(name->streams);
     free(name);
 }
@@ -127,6 +128,8 @@ static int name_list_pair(struct index_name *name, uint32_t number, uint32_t *ou
 
 static void name_unlist_pair(struct index *x, struct index_name *name, uint32_t place)
 {
+    if (place < name->order.n)
+        value_order_drop(&name->order);
     uint32_t last = name->pairs[--name->n];
     name->pairs[place] = last;
     index_pair_at(x, last)->place = place;
@@ -353,17 +356,28 @@ int index_add(struct index *x, const struct labels *labels, uint32_t id, struct 
     return rc;
 }
 
-void index_remove(struct index *x, uint32_t id, const uint32_t *pairs, size_t n)
+static int fold_all(struct index *x, const uint32_t *pairs, size_t n)
+{
+    int rc = stream_ids_fold(x->streams);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = pair_fold(index_pair_at(x, pairs[i]));
+    return rc;
+}
+
+int index_remove(struct index *x, uint32_t id, const uint32_t *pairs, size_t n)
 {
     rwlock_take_write(&x->lock);
-    stream_ids_remove(&x->streams, id);
-    for (size_t i = 0; i < n; i++) {
+    int rc = fold_all(x, pairs, n);
+    if (rc == 0)
+        stream_ids_remove(&x->streams, id);
+    for (size_t i = 0; rc == 0 && i < n; i++) {
         struct pair *p = index_pair_at(x, pairs[i]);
         pair_unpost(p, id);
         if (p->count == 0)
             pair_free(x, pairs[i]);
     }
     rwlock_give(&x->lock);
+    return rc;
 }
 
 const struct index_name *index_find_name(const struct index *x, struct str name)

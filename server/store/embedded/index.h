@@ -31,6 +31,7 @@
 #include "model/labels.h"
 #include "store/embedded/match.h"
 #include "store/embedded/stream_ids.h"
+#include "store/embedded/value_order.h"
 
 enum { PAIR_CHUNK_BITS = 12, PAIR_CHUNK = 1 << PAIR_CHUNK_BITS, PAIR_CHUNKS_MAX = (1 << 15) - 1 };
 enum { RECENT_NAMES = 64 };
@@ -40,10 +41,11 @@ struct index_name {
     struct stream_ids *streams; /* that have this label, whatever the value; if `with_streams` */
     uint32_t n_streams;         /* their number */
     bool with_streams;
-    uint32_t *pairs; /* its values, in no order */
+    uint32_t *pairs; /* its values, in no order, but those of `order` come first */
     uint32_t n, cap;
     uint32_t recent; /* the pair that was asked for last */
     uint64_t value_bytes;
+    struct value_order order;
 };
 
 struct pair {
@@ -61,7 +63,7 @@ struct pair {
     } posting;
 };
 
-enum { POSTED_MANY = 2, OPEN_RUNS = 64 };
+enum { POSTED_MANY = 2, OPEN_RUNS = 1024 };
 
 /* The youngest streams: [first[i], end) have the pair pairs[i] and are not in its posting yet. */
 struct open_runs {
@@ -94,15 +96,15 @@ struct index_like {
     uint64_t same;
 };
 
-/* Adds stream `id` with its labels and writes one pair number a label into `out_pairs`. The lock
- * must be held for writing. ERR_NOMEM: nothing is changed. ERR_TOO_BIG: more pairs than the index
- * can number. */
+/* Adds stream `id` with its labels, at most OPEN_RUNS, and writes one pair number a label into
+ * `out_pairs`. The lock must be held for writing. ERR_NOMEM: nothing is changed. ERR_TOO_BIG: more
+ * pairs than the index can number. */
 int index_add(struct index *x, const struct labels *labels, uint32_t id, struct index_like like,
               uint32_t *out_pairs);
 
 /* Removes it, after index_settle and before any index_add. The evict lock must be held for writing.
- */
-void index_remove(struct index *x, uint32_t id, const uint32_t *pairs, size_t n);
+ * ERR_NOMEM: nothing is changed. */
+int index_remove(struct index *x, uint32_t id, const uint32_t *pairs, size_t n);
 
 static inline struct pair *index_pair_at(struct index *x, uint32_t number)
 {
@@ -145,7 +147,11 @@ int index_post(struct index *x, uint32_t id, const uint32_t *pairs, uint32_t n);
 /* Whether a stream has the pair that is not in its posting yet. */
 bool index_is_open(const struct index *x, uint32_t pair);
 
-/* Takes a stream out of a pair's posting, where it must be. */
+/* Puts what the pair's posting and its name's have been given lately in order (stream_ids_fold).
+ * ERR_NOMEM. */
+int pair_fold(struct pair *p);
+
+/* Takes a stream out of a pair's posting, where it must be, after pair_fold. */
 void pair_unpost(struct pair *p, uint32_t id);
 
 /* Adds the pair's posting to a bitmap; whether it has one of a bitmap's streams. The lock must be

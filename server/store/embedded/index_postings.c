@@ -3,6 +3,7 @@
 
 #include "base/compiler.h"
 #include "base/err.h"
+#include "base/word.h"
 #include "store/embedded/index.h"
 
 /* --- one pair --------------------------------------------------------------------------------- */
@@ -51,17 +52,23 @@ static void unpost(struct pair *p, uint32_t id)
 /* Into the pair's posting and, if it is there, the set of its name's streams. */
 static int pair_post(struct pair *p, uint32_t first, uint32_t n)
 {
-    int rc = p->name->with_streams ? stream_ids_add(&p->name->streams, first, n) : 0;
+    struct index_name *name = p->name;
+    int rc = name->with_streams ? stream_ids_reserve(&name->streams, first) : 0;
+    if (rc == 0)
+        rc = post(p, first, n);
     if (rc != 0)
         return rc;
-    rc = post(p, first, n);
-    for (uint32_t i = 0; rc != 0 && p->name->with_streams && i < n; i++)
-        stream_ids_remove(&p->name->streams, first + i);
-    if (rc == 0) {
-        p->count += n;
-        p->name->n_streams += n;
-    }
-    return rc;
+    if (name->with_streams)
+        (void)stream_ids_add(&name->streams, first, n); // there is room
+    p->count += n;
+    name->n_streams += n;
+    return 0;
+}
+
+int pair_fold(struct pair *p)
+{
+    int rc = p->posted == POSTED_MANY ? stream_ids_fold(p->posting.many) : 0;
+    return rc == 0 && p->name->with_streams ? stream_ids_fold(p->name->streams) : rc;
 }
 
 void pair_unpost(struct pair *p, uint32_t id)
@@ -150,8 +157,11 @@ static int change_runs(struct index *x, const uint32_t *pairs, uint32_t n)
 {
     struct open_runs *o = &x->open;
     int rc = 0;
+    uint32_t both = MIN(n, o->n);
     for (uint32_t i = 0; rc == 0 && i < MAX(n, o->n); i++) {
-        if (i < n && i < o->n && o->pairs[i] == pairs[i])
+        while (i + 1 < both && load64(o->pairs + i) == load64(pairs + i))
+            i += 2; // two at a time
+        if (i < both && o->pairs[i] == pairs[i])
             continue;
         rc = i < o->n ? end_run(x, i) : 0;
         if (rc == 0 && i < n) {
@@ -163,50 +173,27 @@ static int change_runs(struct index *x, const uint32_t *pairs, uint32_t n)
     return rc;
 }
 
-/* Of the labels that have no run. */
-static int post_others(struct index *x, uint32_t id, const uint32_t *pairs, uint32_t n)
-{
-    for (uint32_t i = OPEN_RUNS; i < n; i++) {
-        int rc = pair_post(index_pair_at(x, pairs[i]), id, 1);
-        while (rc != 0 && i-- > OPEN_RUNS)
-            pair_unpost(index_pair_at(x, pairs[i]), id);
-        if (rc != 0)
-            return rc;
-    }
-    return 0;
-}
-
 int index_post(struct index *x, uint32_t id, const uint32_t *pairs, uint32_t n)
 {
     struct open_runs *o = &x->open;
-    uint32_t n_runs = MIN(n, (uint32_t)OPEN_RUNS);
+    if (NEVER(n > OPEN_RUNS))
+        return ERR_TOO_BIG;
     if (id != o->end) {
         int rc = index_settle_locked(x);
         if (rc != 0)
             return rc;
-        *o = (struct open_runs){.all = id, .end = id};
+        o->n = 0;
+        o->all = o->end = id;
     }
-    int rc = change_runs(x, pairs, n_runs);
-    if (rc == 0)
-        rc = post_others(x, id, pairs, n);
+    int rc = change_runs(x, pairs, n);
     if (rc != 0)
         return rc;
-    o->n = n_runs;
+    o->n = n;
     o->end++;
     return 0;
 }
 
 /* --- a name's streams ------------------------------------------------------------------------- */
-
-static int add_each(struct stream_ids **ids, const roaring_bitmap_t *all)
-{
-    int rc = 0;
-    roaring_uint32_iterator_t at;
-    roaring_init_iterator(all, &at);
-    for (; rc == 0 && at.has_value; roaring_advance_uint32_iterator(&at))
-        rc = stream_ids_add(ids, at.current_value, 1);
-    return rc;
-}
 
 int index_name_settle_locked(struct index *x, struct index_name *name)
 {
@@ -216,13 +203,9 @@ int index_name_settle_locked(struct index *x, struct index_name *name)
     roaring_bitmap_t *all = roaring_bitmap_create();
     for (uint32_t i = 0; all && i < name->n; i++)
         pair_or(index_pair(x, name->pairs[i]), all);
-    rc = all ? add_each(&name->streams, all) : ERR_NOMEM;
-    if (all)
+    name->streams = all ? stream_ids_of(all) : NULL;
+    name->with_streams = name->streams;
+    if (all && !name->streams)
         roaring_bitmap_free(all);
-    name->with_streams = rc == 0;
-    if (rc != 0) {
-        stream_ids_free(name->streams);
-        name->streams = NULL;
-    }
-    return rc;
+    return name->streams ? 0 : ERR_NOMEM;
 }

@@ -47,6 +47,7 @@ void keep_done(struct store *s);
 /* Takes copies of the rules and the table's retention. ERR_NOMEM: the old ones stay. */
 int keep_set(struct store *s, const struct store_options *o);
 
+/* The rules and the clock of now, for one piece of work, which ends with _end. Threads: any. */
 struct keep keep_begin(struct store *s);
 void keep_end(struct keep *k);
 

@@ -43,6 +43,7 @@ struct scan {
     const struct matcher *matcher;
     bool wanted; /* take the values that match, or those that do not */
     struct doubts *doubts;
+    struct regex_toil toil;
 };
 
 /* Values that ran a pattern into its limit. */
@@ -71,8 +72,8 @@ static int add_doubt(struct doubts *d, struct str value)
 
 static int take_value(void *arg, struct str value)
 {
-    const struct scan *s = arg;
-    int rc = matcher_matches(s->matcher, value);
+    struct scan *s = arg;
+    int rc = matcher_matches_among(s->matcher, value, &s->toil);
     if (rc == ERR_TOO_BIG)
         return add_doubt(s->doubts, value);
     return rc < 0 ? rc : (rc == 1) == s->wanted;
@@ -121,7 +122,7 @@ static int add_positive(const struct posting_source *source, const struct matche
         return is_regex(m) ? source->with_name(source->self, m->name, out) : 0; // ="" has none
     default: break;
     }
-    struct scan scan = {m, m->op == MATCH_REGEX, doubts};
+    struct scan scan = {m, m->op == MATCH_REGEX, doubts, {0}};
     return source->with_values(source->self, m->name, regex_prefix(m->regex), take_value, &scan,
                                out);
 }
@@ -137,7 +138,7 @@ static int add_streams(const struct posting_source *source, const struct matcher
         return 0; // nothing is outside of .* and .+
     if (!is_regex(m) && m->value.n == 0)
         return source->with_name(source->self, m->name, out); // !=""
-    struct scan scan = {m, accepted, doubts};
+    struct scan scan = {m, accepted, doubts, {0}};
     return source->with_values(source->self, m->name, (struct str){0}, take_value, &scan, out);
 }
 

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/fs.h"
+#include "store/embedded/day_dir.h"
 #include "store/embedded/part.h"
-#include "store/embedded/partitions.h"
 
 static int no_memory(struct measure_walk *w)
 {
@@ -62,7 +62,7 @@ static int on_table_entry(struct measure_walk *w, const char *path, const char *
     int64_t day;
     if (strcmp(name, "wal") == 0)
         return list(w, path, on_segment);
-    if (!partition_parse_day(name, &day))
+    if (!day_parse_name(name, &day))
         return 0;
     uint64_t before = w->out->parts;
     int rc = list(w, path, on_part);

@@ -12,19 +12,17 @@
 #include "store/embedded/block.h"
 #include "store/embedded/columns.h"
 #include "store/embedded/damage.h"
+#include "store/embedded/day_dir.h"
 #include "store/embedded/erase.h"
 #include "store/embedded/label_table.h"
 #include "store/embedded/part_view.h"
 #include "store/embedded/part_write.h"
-#include "store/embedded/partitions.h"
 #include "store/embedded/survivors.h"
 
 static struct self_metric merge_seconds =
     SELF_HISTOGRAM("telltale_store_merge_seconds", "Time of one merge of parts.");
 static struct self_metric merged_rows_total =
     SELF_COUNTER("telltale_store_merged_rows_total", "Rows written by merges.");
-
-enum { MERGE_MIN = 4 };
 
 /* A block with this many rows is not worth decoding to fill it up. */
 enum { FULL_ENOUGH = BLOCK_ROWS / 2 };
@@ -355,7 +353,10 @@ static int write_merged(struct merge *m, struct part *const *parts, struct part 
     m->tombstones = deleted;
     m->keep = keep_begin(m->store);
     int rc = run(m, parts, &pairs);
-    if (rc == 0 && pairs)
+    bool any = rc == 0 && pairs && part_writer_rows(m->writer) > 0; // else all of it was damaged
+    if (any && m->n == 1 && atomic_get_relaxed(&parts[0]->lossy))
+        rc = table_file_keep_aside(m->store->fs, parts[0]->path, m->err);
+    if (rc == 0 && any)
         rc = part_writer_finish(m->writer, pairs, m->table.n, out, m->err);
     if (rc == 0 && *out)
         atomic_set_relaxed(&(*out)->applied, deleted->generation); // nobody else has it yet
@@ -371,7 +372,7 @@ int merge_parts(struct store *s, struct part *const *parts, size_t n, struct par
     char *dir = NULL;
     if (NEVER(n > MERGE_MAX))
         return err_set(err, ERR_INTERNAL, "merge: too many parts");
-    int rc = partition_make_dir(s, parts[0]->day, &dir, err);
+    int rc = day_dir_make(s->fs, s->table_dir, parts[0]->day, &dir, err);
     if (rc == 0)
         rc = part_writer_new(s->fs, dir, parts[0]->day, parts[0]->seq_lo, parts[n - 1]->seq_hi,
                              &m.writer, err);
@@ -387,52 +388,6 @@ int merge_parts(struct store *s, struct part *const *parts, size_t n, struct par
     }
     merge_done(&m);
     part_writer_free(m.writer);
-    return rc;
-}
-
-/* Of the day's parts the first `n` have nothing left. Those in between go without being read. */
-static int merge_with_next(struct store *s, struct part *const *day, size_t n_day, size_t n,
-                           struct part **out, struct err *err)
-{
-    int rc = 0;
-    while (rc == 0 && !*out && n < n_day && !atomic_get_relaxed(&day[n]->damaged)) {
-        struct part *const ends[] = {day[0], day[n++]};
-        rc = merge_parts(s, ends, ARRAY_LEN(ends), out, err);
-    }
-    if (rc == 0)
-        partition_replace(s, day, n, *out);
-    return rc;
-}
-
-static int replace_with_nothing(struct store *s, struct part *const *parts, size_t n,
-                                struct part **out, struct err *err)
-{
-    struct part **day = NULL;
-    size_t n_day = 0;
-    int rc = 0;
-    if (partition_parts(s, parts[0]->day, &day, &n_day) != 0)
-        return err_set(err, ERR_NOMEM, "merge: out of memory");
-    if (day[0] == parts[0])
-        rc = merge_with_next(s, day, n_day, n, out, err);
-    else
-        partition_replace(s, parts, n, NULL);
-    for (size_t i = 0; i < n_day; i++)
-        part_unref(day[i]);
-    free(day);
-    return rc;
-}
-
-int merge_replace(struct store *s, struct part *const *parts, size_t n, struct part **out,
-                  struct err *err)
-{
-    struct part *merged = NULL;
-    int rc = merge_parts(s, parts, n, &merged, err);
-    if (rc == 0 && merged)
-        partition_replace(s, parts, n, merged);
-    else if (rc == 0)
-        rc = replace_with_nothing(s, parts, n, &merged, err);
-    if (out)
-        *out = rc == 0 ? merged : NULL;
     return rc;
 }
 
@@ -453,107 +408,5 @@ int merge_walk(struct store *s, struct part *const *parts, size_t n, const struc
         rc = sink->finish(sink->self, pairs, m.table.n, err);
     tombstone_set_unref(deleted);
     merge_done(&m);
-    return rc;
-}
-
-/* --- what to merge ---------------------------------------------------------------------------- */
-
-/* The run of neighbours whose total is the largest multiple of its largest part: similar sizes,
- * many of them. Each merge of a run with multiple r writes a row once and makes its part about r
- * times larger, so a row is written about log(size of day / size of flush) / log(r) times. */
-bool merge_pick(const uint64_t *sizes, size_t n, size_t *out_first, size_t *out_n)
-{
-    double best = 2.5;
-    bool found = false;
-    for (size_t first = 0; first < n; first++) {
-        uint64_t total = 0, largest = 0;
-        for (size_t count = 1; count <= MERGE_MAX && first + count <= n; count++) {
-            total += sizes[first + count - 1];
-            largest = MAX(largest, sizes[first + count - 1]);
-            double multiple = (double)total / (double)MAX(largest, (uint64_t)1);
-            if (count >= MERGE_MIN && multiple > best) {
-                best = multiple;
-                *out_first = first;
-                *out_n = count;
-                found = true;
-            }
-        }
-    }
-    return found;
-}
-
-/* Nothing came for the day in the last flush, or that was long ago: a past day that is being filled
- * up would be written again after every flush. */
-static bool is_at_rest(const struct store *s, const struct part *newest)
-{
-    const int64_t long_ns = 10 * 60 * NS_PER_S;
-    return newest->seq_hi < s->seq || time_now_mono_ns() - s->last_cut_mono_ns > long_ns;
-}
-
-/* A day that is over becomes one part, once what is to be gained is worth rewriting the largest. */
-static bool is_due_whole(const struct store *s, int64_t day, const uint64_t *sizes, size_t n)
-{
-    uint64_t total = 0, largest = 0;
-    for (size_t i = 0; i < n; i++) {
-        total += sizes[i];
-        largest = MAX(largest, sizes[i]);
-    }
-    bool over = (day + 1) * MS_PER_DAY + MS_PER_DAY / 24 < store_now_ms(s);
-    return over && n > 1 && n <= MERGE_MAX && (total - largest) >= largest / 8;
-}
-
-static bool any_damaged(struct part *const *parts, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (atomic_get_relaxed(&parts[i]->damaged))
-            return true;
-    return false;
-}
-
-/* 1 when something was merged, 0 when nothing is due. */
-static int merge_once(struct store *s, struct part *const *parts, size_t n, bool all,
-                      struct err *err)
-{
-    size_t first = 0, count = MIN(n, (size_t)MERGE_MAX);
-    uint64_t *sizes = malloc((n + 1) * sizeof *sizes);
-    if (!sizes)
-        return err_set(err, ERR_NOMEM, "merge: out of memory");
-    for (size_t i = 0; i < n; i++)
-        sizes[i] = parts[i]->size;
-    bool whole = n > 1 && is_at_rest(s, parts[n - 1]) && is_due_whole(s, parts[0]->day, sizes, n);
-    bool due = n > 1 && (all || whole || merge_pick(sizes, n, &first, &count));
-    free(sizes);
-    if (!due || any_damaged(parts + first, count))
-        return 0;
-    int rc = merge_replace(s, parts + first, count, NULL, err);
-    return rc == 0 ? 1 : rc;
-}
-
-static int merge_day(struct store *s, int64_t day, bool all, struct err *err)
-{
-    int rc = 1;
-    while (rc == 1) {
-        struct part **parts = NULL;
-        size_t n = 0;
-        if (partition_parts(s, day, &parts, &n) != 0)
-            return err_set(err, ERR_NOMEM, "merge: out of memory");
-        rc = merge_once(s, parts, n, all, err);
-        for (size_t i = 0; i < n; i++)
-            part_unref(parts[i]);
-        free(parts);
-    }
-    return rc;
-}
-
-int merge_due(struct store *s, bool all, struct err *err)
-{
-    int64_t *days = NULL;
-    size_t n = 0;
-    if (partition_days(s, &days, &n) != 0)
-        return err_set(err, ERR_NOMEM, "merge: out of memory");
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = merge_day(s, days[i], all, err);
-    free(days);
     return rc;
 }

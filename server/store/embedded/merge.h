@@ -1,16 +1,13 @@
-/* Merging the parts of a day, and forgetting old days. */
+/* Merging the parts of a day. */
 #ifndef TELLTALE_STORE_EMBEDDED_MERGE_H
 #define TELLTALE_STORE_EMBEDDED_MERGE_H
 
 #include "store/embedded/engine.h"
+#include "store/embedded/merge_choose.h"
 
 /* Merges what is due: by size tiers, or (`all`) each day into one part. The table lock must be
  * held. */
 int merge_due(struct store *s, bool all, struct err *err);
-
-/* Which neighbours of parts with these sizes (by sequence) to merge next: *out_n of them from
- * *out_first; false when nothing is due. */
-bool merge_pick(const uint64_t *sizes, size_t n, size_t *out_first, size_t *out_n);
 
 /* Merges parts of one day, neighbours by rising sequence, into one new part (not listed yet)
  * without what tombstones hide; *out NULL: nothing is left. Of one part alone the new one takes the
@@ -36,18 +33,8 @@ struct merge_sink {
     int (*finish)(void *self, const struct label *pairs, size_t n, struct err *err);
 };
 
-/* Most parts of one merge or walk. */
-enum { MERGE_MAX = 16 };
-
-/* Walks over the rows of parts of one day, neighbours by rising sequence. */
+/* Walks over the rows of parts of one day, neighbours by rising sequence; MERGE_MAX at the most. */
 int merge_walk(struct store *s, struct part *const *parts, size_t n, const struct merge_sink *sink,
                struct err *err);
-
-/* Removes the days that are over as a whole. The table lock must be held. */
-int retention_apply(struct store *s, struct err *err);
-
-/* Rewrites a part of a day that is over for some of its streams; 1: there may be more, 0: there was
- * none. The table lock must be held. */
-int retention_rewrite(struct store *s, struct err *err);
 
 #endif

@@ -3,14 +3,12 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
-#include "base/hash.h"
+#include "store/embedded/sealed.h"
 #include "store/embedded/wal_record.h"
 
-#include "store/embedded/bytes.h"
-
-/* The file: magic, checksum of the rest, then a METADATA section as in a log record. */
-static const char file_magic[8] = "ttmeta\0\1";
-enum { FILE_HEADER = 16, FILE_MAX = 512 << 20 };
+/* The file, behind its seal: a METADATA section as in a log record. */
+static const char file_magic[SEALED_MAGIC] = "ttmeta\0\1";
+enum { FILE_MAX = 512 << 20 };
 
 void metadata_init(struct metadata *m)
 {
@@ -105,13 +103,13 @@ int metadata_load(struct metadata *m, const struct fs *fs, const char *path, str
     int rc = fs_read_all(fs, path, FILE_MAX, &p, &n, err);
     if (rc != 0)
         return rc == ERR_NOT_FOUND ? 0 : rc;
-    bool whole = n >= FILE_HEADER && memcmp(p, file_magic, sizeof file_magic) == 0 &&
-                 read_u64(p + 8) == hash_bytes(p + FILE_HEADER, n - FILE_HEADER);
+    struct str families;
+    bool whole = sealed_open(str_of(p, n), file_magic, &families);
     if (whole) {
         struct arena arena;
         arena_init(&arena, 1 << 20);
         const struct wal_visitor visitor = {.arg = m, .metadata = load_family};
-        rc = wal_read_record(str_of(p + FILE_HEADER, n - FILE_HEADER), &arena, &visitor);
+        rc = wal_read_record(families, &arena, &visitor);
         arena_done(&arena);
         m->changed = false; // nobody else has it yet
     }
@@ -119,20 +117,18 @@ int metadata_load(struct metadata *m, const struct fs *fs, const char *path, str
     if (!whole || rc == ERR_CORRUPT)
         return err_set(err, ERR_CORRUPT, "%s: damaged; type, unit and help of metrics are lost",
                        path);
-    return rc;
+    return rc == 0 ? 0 : err_set(err, rc, "read %s: out of memory", path);
 }
 
 static void encode(struct metadata *m, struct buf *out)
 {
-    buf_put(out, file_magic, sizeof file_magic);
-    put_u64(out, 0);
+    sealed_begin(out, file_magic);
     wal_put_metadata(out, m->families.n);
     size_t cursor = 0;
     const struct map_entry *e;
     while ((e = map_next(&m->families, &cursor)))
         wal_put_family(out, e->value);
-    if (!buf_failed(out))
-        write_u64(out->p + 8, hash_bytes(out->p + FILE_HEADER, out->n - FILE_HEADER));
+    sealed_finish(out);
 }
 
 int metadata_save(struct metadata *m, const struct fs *fs, const char *dir, const char *path,

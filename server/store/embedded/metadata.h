@@ -25,8 +25,9 @@ void metadata_done(struct metadata *m);
 bool metadata_is_news(struct metadata *m, const struct metric_metadata *family);
 int metadata_put(struct metadata *m, const struct metric_metadata *family);
 
-/* The file. Loading a missing one is fine; a damaged one is ERR_CORRUPT, nothing loaded. Saving
- * does nothing when nothing changed. */
+/* The file. Loading a missing one is fine; a damaged one is ERR_CORRUPT, and of one with a right
+ * checksum that was not written by us, what stands before the fault is loaded. Saving does nothing
+ * when nothing changed. */
 int metadata_load(struct metadata *m, const struct fs *fs, const char *path, struct err *err);
 int metadata_save(struct metadata *m, const struct fs *fs, const char *dir, const char *path,
                   struct err *err);

@@ -37,14 +37,10 @@ static int add(void *arg, struct str text)
 {
     struct collect *c = arg;
     struct texts *t = &c->found;
-    if (t->n == t->cap) {
-        size_t cap = t->cap ? t->cap * 2 : 256;
-        struct str *v = arena_grow(&c->work, t->v, t->n, cap, sizeof *v);
-        if (!v)
-            return ERR_NOMEM;
-        t->v = v;
-        t->cap = cap;
-    }
+    struct str *v = arena_room(&c->work, t->v, t->n, &t->cap, 256, sizeof *v);
+    if (!v)
+        return ERR_NOMEM;
+    t->v = v;
     t->v[t->n++] = text;
     return 0;
 }

@@ -12,7 +12,7 @@
 #include "store/embedded/erase.h"
 #include "store/embedded/part_file.h"
 #include "store/embedded/part_format.h"
-#include "store/embedded/part_view.h"
+#include "store/embedded/part_unpack.h"
 
 /* --- names of files --------------------------------------------------------------------------- */
 

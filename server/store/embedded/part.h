@@ -1,7 +1,7 @@
 /* A part: an immutable, self-contained file of one day's rows, mapped into memory.
  *
- *   header │ blocks by (stream, time) │ chunks of streams │ of texts │ of postings │ names │
- * directory │ footer
+ *   header │ blocks by (stream, time) │ chunks of streams, texts, postings │ names │
+ *   directory │ footer
  *
  * Streams are in the order of labels_cmp and known by their ordinal; label pairs are in the order
  * of (name, value) and known by theirs, so comparing label sets is comparing integers. Texts,

@@ -56,9 +56,4 @@ int part_each_name(struct part_view *v, const struct roaring_bitmap_s *within,
 int part_each_value(struct part_view *v, struct str name, const struct roaring_bitmap_s *within,
                     int (*each)(void *arg, struct str text), void *arg);
 
-/* A chunk's content: method byte, for zstd its size, bytes, checksum. Into the arena, or (arena
- * NULL) on the heap. ERR_CORRUPT, ERR_NOMEM. `zstd`: context to use again, or NULL. */
-int part_unpack(struct str chunk, struct arena *arena, char **out, size_t *out_n);
-int part_unpack_with(void *zstd, struct str chunk, struct arena *arena, char **out, size_t *out_n);
-
 #endif

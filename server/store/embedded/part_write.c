@@ -194,13 +194,15 @@ static void put_blocks(struct part_writer *w)
     }
 }
 
-/* Puts the stream that is complete into its chunk. */
+/* Puts the stream that is complete into its chunk, unless it has no rows: all were damaged. */
 static int close_stream(struct part_writer *w, struct err *err)
 {
-    if (!w->open)
+    bool any = w->open && w->n_blocks > 0;
+    w->open = false;
+    if (!any)
         return 0;
     if (w->footer.n_streams % PART_STREAMS == 0)
-        put_varint(&w->chunk, w->n_blocks ? w->blocks[0].offset : part_file_position(&w->file));
+        put_varint(&w->chunk, w->blocks[0].offset);
     put_pairs(w);
     put_blocks(w);
     uint32_t end = (uint32_t)(w->all_pairs.n + w->pairs.n);
@@ -210,7 +212,6 @@ static int close_stream(struct part_writer *w, struct err *err)
     struct numbers last = w->last;
     w->last = w->pairs;
     w->pairs = last;
-    w->open = false;
     w->n_blocks = 0;
     w->footer.n_streams++;
     bool full = w->footer.n_streams % PART_STREAMS == 0;

@@ -21,7 +21,8 @@ int part_writer_new_aggregates(const struct fs *fs, const char *dir, const char 
 /* Removes what was written, unless it was finished. */
 void part_writer_free(struct part_writer *w);
 
-/* Begins a stream. `pairs`: ordinals of its pairs, rising; label sets rise from call to call. */
+/* Begins a stream, which is in the part if rows or blocks follow. `pairs`: ordinals of its pairs,
+ * rising; label sets rise from call to call. */
 int part_write_stream(struct part_writer *w, const uint32_t *pairs, size_t n, struct err *err);
 
 /* Rows of the current stream, later than those before; cut into blocks. */

@@ -1,46 +1,13 @@
 #include "store/embedded/partitions.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/compiler.h"
-#include "base/num.h"
 #include "base/time.h"
 #include "log/log.h"
 #include "store/embedded/damage.h"
 #include "store/embedded/part_format.h"
 #include "store/embedded/selection.h"
-
-/* --- names of days ---------------------------------------------------------------------------- */
-
-void partition_format_day(char out[DAY_NAME_MAX], int64_t day)
-{
-    int64_t year;
-    int month, of_month;
-    date_from_days(day, &year, &month, &of_month);
-    (void)snprintf(out, DAY_NAME_MAX, "%04d-%02d-%02d", (int)year, month, of_month);
-}
-
-bool partition_parse_day(const char *name, int64_t *out)
-{
-    struct str text = str_c(name);
-    uint64_t year, month, day;
-    if (text.n != 10 || num_parse_u64(str_cut(&text, '-'), &year) != 0 ||
-        num_parse_u64(str_cut(&text, '-'), &month) != 0 || num_parse_u64(text, &day) != 0 ||
-        month < 1 || month > 12 || day < 1 || day > 31)
-        return false;
-    char back[DAY_NAME_MAX];
-    *out = date_to_days((int64_t)year, (int)month, (int)day);
-    partition_format_day(back, *out);
-    return strcmp(back, name) == 0;
-}
-
-static char *day_path(const struct store *s, int64_t day)
-{
-    char name[DAY_NAME_MAX];
-    partition_format_day(name, day);
-    return fs_join(s->table_dir, name);
-}
 
 /* --- the lists -------------------------------------------------------------------------------- */
 
@@ -120,47 +87,14 @@ int partition_add(struct store *s, struct part *p, struct err *err)
     return rc == 0 ? 0 : err_set(err, rc, "list a part: out of memory");
 }
 
-int partition_make_dir(struct store *s, int64_t day, char **out, struct err *err)
-{
-    char *path = day_path(s, day);
-    if (!path)
-        return err_set(err, ERR_NOMEM, "make the directory of a day: out of memory");
-    int rc = fs_make_dir(s->fs, path, err);
-    if (rc == 0)
-        rc = fs_sync_dir(s->fs, s->table_dir, err);
-    if (rc == 0)
-        *out = path;
-    else
-        free(path);
-    return rc;
-}
-
 int partition_sync(struct store *s, int64_t day, struct err *err)
 {
-    char *path = day_path(s, day);
-    int rc = path ? fs_sync_dir(s->fs, path, err) : err_set(err, ERR_NOMEM, "out of memory");
+    char *path = NULL;
+    int rc = day_dir_path(s->table_dir, day, &path, err);
+    if (rc == 0)
+        rc = fs_sync_dir(s->fs, path, err);
     free(path);
     return rc;
-}
-
-static void remove_file(struct store *s, const char *path)
-{
-    struct err err = {0};
-    if (fs_remove(s->fs, path, &err) != 0)
-        log_warn("store", "cannot remove a file that is no longer needed",
-                 LOG_STR("error", err.message));
-}
-
-/* Keeps a file that is no longer used and may still be of use to somebody; false: it stays. */
-static bool move_aside(struct store *s, const char *path)
-{
-    struct buf aside = BUF_MAX(1 << 16);
-    buf_puts(&aside, path);
-    buf_puts(&aside, ".damaged");
-    char *to = buf_take(&aside, NULL);
-    bool moved = to && fs_rename(s->fs, path, to, NULL) == 0;
-    free(to);
-    return moved;
 }
 
 /* Takes old[0..n) out of the day's list and puts `merged` (or nothing) there. */
@@ -204,8 +138,8 @@ void partition_replace(struct store *s, struct part *const *old, size_t n, struc
         bool renewed = merged && strcmp(old[i]->path, merged->path) == 0;
         if (lossy)
             damage_note_day(s, day);
-        if (!renewed && (!lossy || !move_aside(s, old[i]->path)))
-            remove_file(s, old[i]->path);
+        if (!renewed && (!lossy || !table_file_set_aside(s->fs, old[i]->path)))
+            table_file_remove(s->fs, old[i]->path);
         part_unref(old[i]);
     }
     struct err err = {0};
@@ -268,19 +202,6 @@ int parts_snapshot(struct store *s, int64_t min_ms, int64_t max_ms, struct arena
 
 /* --- dropping a day --------------------------------------------------------------------------- */
 
-static int remove_dir(struct store *s, const char *path, struct err *err)
-{
-    struct fs_names names = {0};
-    int rc = fs_list(s->fs, path, &names, err);
-    for (size_t i = 0; rc == 0 && i < names.n; i++) {
-        char *file = fs_join(path, names.v[i]);
-        rc = file ? fs_remove(s->fs, file, err) : err_set(err, ERR_NOMEM, "out of memory");
-        free(file);
-    }
-    fs_names_done(&names);
-    return rc == 0 ? fs_remove_dir(s->fs, path, err) : rc;
-}
-
 int partition_drop(struct store *s, int64_t day, struct err *err)
 {
     lock_take(&s->parts_lock);
@@ -294,79 +215,12 @@ int partition_drop(struct store *s, int64_t day, struct err *err)
     lock_give(&s->parts_lock);
     if (p)
         partition_free(p);
-    char *path = day_path(s, day);
-    int rc = path ? remove_dir(s, path, err) : err_set(err, ERR_NOMEM, "out of memory");
-    free(path);
-    return rc;
+    return day_dir_remove(s->fs, s->table_dir, day, err);
 }
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-struct found_part {
-    char *path;
-    uint64_t lo, hi;
-};
-
-/* What a directory holds: parts by falling width of their range, so that a merged part comes before
- * the parts it was made of. */
-struct found_parts {
-    struct found_part *v;
-    size_t n, aside; /* aside: files that an earlier opening found damaged */
-};
-
-static void found_done(struct found_parts *f)
-{
-    for (size_t i = 0; i < f->n; i++)
-        free(f->v[i].path);
-    free(f->v);
-    *f = (struct found_parts){0};
-}
-
-static int by_width(const void *a, const void *b)
-{
-    const struct found_part *x = a, *y = b;
-    uint64_t w = x->hi - x->lo, v = y->hi - y->lo;
-    if (w != v)
-        return w > v ? -1 : 1;
-    return x->lo < y->lo ? -1 : x->lo > y->lo;
-}
-
-static int look_at_file(struct store *s, const char *dir, const char *name, struct found_parts *f)
-{
-    struct found_part *one = &f->v[f->n];
-    char *path = fs_join(dir, name);
-    if (!path)
-        return ERR_NOMEM;
-    if (part_parse_name(name, &one->lo, &one->hi)) {
-        one->path = path;
-        s->seq = MAX(s->seq, one->hi);
-        f->n++;
-        return 0;
-    }
-    if (str_ends(str_c(name), STR(".tmp")))
-        remove_file(s, path); // a write that a crash interrupted
-    f->aside += str_ends(str_c(name), STR(".part.damaged"));
-    free(path);
-    return 0;
-}
-
-static int list_parts(struct store *s, const char *dir, struct found_parts *out, struct err *err)
-{
-    struct fs_names names = {0};
-    int rc = fs_list(s->fs, dir, &names, err);
-    if (rc != 0)
-        return rc;
-    out->v = calloc(names.n + 1, sizeof *out->v);
-    for (size_t i = 0; out->v && rc == 0 && i < names.n; i++)
-        rc = look_at_file(s, dir, names.v[i], out);
-    fs_names_done(&names);
-    if (!out->v || rc != 0)
-        return err_set(err, ERR_NOMEM, "list %s: out of memory", dir);
-    qsort(out->v, out->n, sizeof *out->v, by_width);
-    return 0;
-}
-
-static bool is_superseded(const struct partition *day, const struct found_part *f)
+static bool is_superseded(const struct partition *day, const struct day_part *f)
 {
     for (size_t i = 0; day && i < day->n; i++)
         if (day->parts[i]->seq_lo <= f->lo && f->hi <= day->parts[i]->seq_hi)
@@ -376,13 +230,13 @@ static bool is_superseded(const struct partition *day, const struct found_part *
 
 void partition_set_aside(struct store *s, const char *path, const struct err *why)
 {
-    bool moved = move_aside(s, path);
+    bool moved = table_file_set_aside(s->fs, path);
     atomic_add_relaxed(&s->damaged_parts, 1);
     log_error("store", moved ? "a damaged part is set aside" : "a damaged part is left out",
               LOG_STR("error", why->message));
 }
 
-static int open_part(struct store *s, int64_t day, const struct found_part *f, struct err *err)
+static int open_part(struct store *s, int64_t day, const struct day_part *f, struct err *err)
 {
     struct part *p = NULL;
     struct err why = {0};
@@ -407,36 +261,27 @@ static int open_part(struct store *s, int64_t day, const struct found_part *f, s
     return rc;
 }
 
-static int open_day(struct store *s, int64_t day, const char *dir, struct err *err)
+static int open_day(void *arg, int64_t day, const char *dir, struct err *err)
 {
-    struct found_parts found = {0};
-    int rc = list_parts(s, dir, &found, err);
+    struct store *s = arg;
+    struct day_parts found = {0};
+    int rc = day_parts_list(s->fs, dir, &found, err);
     if (rc == 0 && found.aside)
         damage_note_day(s, day);
     for (size_t i = 0; rc == 0 && i < found.n; i++) {
+        s->seq = MAX(s->seq, found.v[i].hi);
         if (is_superseded(partition_get(s, day), &found.v[i]))
-            remove_file(s, found.v[i].path);
+            table_file_remove(s->fs, found.v[i].path);
         else
             rc = open_part(s, day, &found.v[i], err);
     }
-    found_done(&found);
+    day_parts_done(&found);
     return rc;
 }
 
 int partitions_open(struct store *s, struct err *err)
 {
-    struct fs_names names = {0};
-    int rc = fs_list(s->fs, s->table_dir, &names, err);
-    for (size_t i = 0; rc == 0 && i < names.n; i++) {
-        int64_t day;
-        if (!partition_parse_day(names.v[i], &day))
-            continue;
-        char *dir = fs_join(s->table_dir, names.v[i]);
-        rc = dir ? open_day(s, day, dir, err) : err_set(err, ERR_NOMEM, "out of memory");
-        free(dir);
-    }
-    fs_names_done(&names);
-    return rc;
+    return day_dir_each(s->fs, s->table_dir, open_day, s, err);
 }
 
 void partitions_close(struct store *s)
@@ -444,9 +289,8 @@ void partitions_close(struct store *s)
     for (size_t i = 0; i < s->n_partitions; i++)
         partition_free(s->partitions[i]);
     free(s->partitions);
-    free(s->damaged_days);
+    free(s->damaged_days.v);
     s->partitions = NULL;
-    s->damaged_days = NULL;
-    s->n_damaged_days = 0;
+    s->damaged_days = (struct damaged_days){0};
     s->n_partitions = s->cap_partitions = 0;
 }

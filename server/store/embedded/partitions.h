@@ -4,21 +4,14 @@
 #ifndef TELLTALE_STORE_EMBEDDED_PARTITIONS_H
 #define TELLTALE_STORE_EMBEDDED_PARTITIONS_H
 
+#include "store/embedded/day_dir.h"
 #include "store/embedded/engine.h"
-
-/* The day of a directory's name, "2026-11-21"; false when the name is something else. */
-bool partition_parse_day(const char *name, int64_t *out);
-enum { DAY_NAME_MAX = 16 };
-void partition_format_day(char out[DAY_NAME_MAX], int64_t day);
 
 /* The day, or NULL; parts_lock must be held. */
 struct partition *partition_get(const struct store *s, int64_t day);
 
 /* Renames a damaged file, counts and reports it. */
 void partition_set_aside(struct store *s, const char *path, const struct err *why);
-
-/* Makes the directory of a day; its path on the heap in `*out`. */
-int partition_make_dir(struct store *s, int64_t day, char **out, struct err *err);
 
 /* Adds a part to its day. Takes the caller's reference; on ERR_NOMEM it stays with the caller. */
 int partition_add(struct store *s, struct part *p, struct err *err);

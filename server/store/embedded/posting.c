@@ -89,35 +89,43 @@ static void add_run(struct batch *b, uint64_t from, uint64_t end)
         b->v[b->n++] = (uint32_t)v;
 }
 
-static void get_runs(struct reader *r, uint64_t runs, uint32_t limit, struct batch *b)
+/* A run after `end`; its own end. */
+static uint64_t get_run(struct reader *r, uint64_t end, uint32_t limit, struct batch *b)
 {
-    uint64_t end = 0;
-    for (uint64_t i = 0; i < runs; i++) {
-        uint64_t gap = get_varint(r);
-        uint64_t length = get_varint(r);
-        if (r->bad || gap >= limit || length >= limit || end + gap + length >= limit) {
-            r->bad = true;
-            return;
-        }
-        uint64_t from = end + gap;
-        end = from + length + 1;
-        add_run(b, from, end);
+    uint64_t gap = get_varint(r);
+    uint64_t length = get_varint(r);
+    if (r->bad || gap >= limit || length >= limit || end + gap + length >= limit) {
+        r->bad = true;
+        return end;
     }
+    add_run(b, end + gap, end + gap + length + 1);
+    return end + gap + length + 1;
+}
+
+void posting_decode_runs(struct reader *r, uint32_t limit, roaring_bitmap_t *out)
+{
+    struct batch b;
+    uint64_t end = 0;
+    b.n = 0;
+    b.out = out;
+    while (reader_left(r) && !r->bad)
+        end = get_run(r, end, limit, &b);
+    batch_flush(&b);
 }
 
 void posting_decode(struct reader *r, uint32_t limit, roaring_bitmap_t *out)
 {
-    uint64_t head = get_varint(r);
-    if (r->bad || head >> 1 > limit) {
+    uint64_t head = get_varint(r), n = head >> 1, end = 0;
+    if (r->bad || n > limit) {
         r->bad = true;
         return;
     }
     struct batch b;
     b.n = 0;
     b.out = out;
-    if (head & 1)
-        get_runs(r, head >> 1, limit, &b);
-    else
-        get_gaps(r, head >> 1, limit, &b);
+    if (!(head & 1))
+        get_gaps(r, n, limit, &b);
+    for (uint64_t i = 0; head & 1 && i < n && !r->bad; i++)
+        end = get_run(r, end, limit, &b);
     batch_flush(&b);
 }

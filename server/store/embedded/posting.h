@@ -15,4 +15,8 @@ void posting_encode(struct buf *out, const uint32_t *v, size_t n);
 /* Adds the set to `out`; members must be below `limit`. Sets r->bad on damage. */
 void posting_decode(struct reader *r, uint32_t limit, struct roaring_bitmap_s *out);
 
+/* The same of runs alone, as many as there are bytes: of each the gap to the end of the one before,
+ * and its length - 1. */
+void posting_decode_runs(struct reader *r, uint32_t limit, struct roaring_bitmap_s *out);
+
 #endif

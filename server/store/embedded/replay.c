@@ -4,22 +4,28 @@
 #include "base/compiler.h"
 #include "base/time.h"
 #include "log/log.h"
-#include "store/embedded/apply.h"
 #include "store/embedded/bytes.h"
+#include "store/embedded/replay_rows.h"
 #include "store/embedded/wal_record.h"
 
 /* Ids above this are not ours: the registry counts up from zero. */
 enum { IDS_MAX = 1 << 28, RECORD_ARENA = 512 << 20 };
 
+/* Of the histograms of rows that wait: with more of them no further record is read. */
+enum { WAITING_MAX = 1 << 20 };
+
 struct replay {
     struct store *store;
     struct stream **streams; /* by id in the segment; NULL: not defined in it */
     size_t n_streams;
-    struct applier to_heads;
+    struct replay_rows *waiting;
     struct buf seal;
-    struct arena arena;
+    struct arena arena; /* of records, and of rows that wait */
     int64_t min_ms;
-    struct stream_like like; /* the last that this record defined */
+    struct {
+        const struct stream *stream; /* NULL: none yet */
+        struct labels labels;
+    } last;                /* that this record defined */
     struct day_range days; /* of the rows of this segment; of those before it, until it has some */
     bool in_segment;       /* `days` are of this segment */
     uint64_t rows, orphans, rejected, segments, damaged_segments;
@@ -54,13 +60,17 @@ static int on_stream(void *arg, uint32_t id, const struct labels *labels)
     uint64_t hash = labels_hash(labels);
     struct stream_shard *shard = streams_shard(&r->store->streams, hash);
     struct stream *st = NULL;
+    struct stream_like like = {r->last.stream, 0};
+    if (like.stream)
+        like.same = labels_same_text(labels, &r->last.labels);
     lock_take(&shard->lock);
-    rc = streams_intern(&r->store->streams, labels, hash, &r->like, &st, NULL);
+    rc = streams_intern(&r->store->streams, labels, hash, like, &st, NULL);
     lock_give(&shard->lock);
     if (rc == ERR_NOMEM)
         return rc;
     r->rejected += rc != 0;
-    r->like = (struct stream_like){st, *labels};
+    r->last.stream = st;
+    r->last.labels = *labels;
     r->streams[id] = st;
     return 0;
 }
@@ -90,11 +100,7 @@ static int on_row(void *arg, uint32_t id, const struct sample *sample)
         return 0;
     r->rows++;
     note_day(r, day_of(sample->t_unix_ms));
-    struct stream_shard *shard = streams_shard(&r->store->streams, st->hash);
-    lock_take(&shard->lock);
-    int rc = apply_rows(&r->to_heads, st, sample, 1, r->err);
-    lock_give(&shard->lock);
-    return rc;
+    return replay_rows_add(r->waiting, st, sample, r->err);
 }
 
 static int on_exemplar(void *arg, uint32_t id, const struct exemplar *e)
@@ -116,14 +122,25 @@ static int on_metadata(void *arg, const struct metric_metadata *m)
     return metadata_put(&r->store->metadata, m);
 }
 
+/* The arena is emptied when no row waits, whose histogram may lie there. */
+static int make_room(struct replay *r)
+{
+    int rc = r->arena.used > WAITING_MAX ? replay_rows_apply(r->waiting, r->err) : 0;
+    if (r->waiting->n == 0)
+        arena_reset(&r->arena);
+    return rc;
+}
+
 static int on_record(void *arg, struct str payload)
 {
     struct replay *r = arg;
     const struct wal_visitor visitor = {r, on_stream, on_row, on_exemplar, on_metadata};
     if (atomic_get_relaxed(&r->store->cancelled))
         return ERR_CANCELLED;
-    arena_reset(&r->arena);
-    r->like = (struct stream_like){0}; // its labels were there
+    int rc = make_room(r);
+    if (rc != 0)
+        return rc;
+    r->last.stream = NULL; // its labels were there
     return wal_read_record(payload, &r->arena, &visitor);
 }
 
@@ -161,6 +178,9 @@ static int replay_segment(struct replay *r, uint32_t segment, bool last)
         atomic_add_relaxed(&r->store->wal_damaged_bytes, got.dropped_bytes);
     }
     r->total.torn |= got.torn;
+    if (last)
+        wal_cut_torn(r->store->fs, r->store->wal_dir, segment, &got,
+                     r->store->durability == STORE_DURABILITY_DISK);
     if (damaged)
         wal_set_aside(r->store->fs, r->store->wal_dir, segment, lost_days(r), &r->store->losses);
     if (damaged)
@@ -177,6 +197,8 @@ static int replay_segments(struct replay *r, uint32_t *out_next)
     int rc = wal_list(r->store->fs, r->store->wal_dir, &v, &n, r->err);
     for (size_t i = 0; rc == 0 && i < n; i++)
         rc = replay_segment(r, v[i], i + 1 == n);
+    if (rc == 0)
+        rc = replay_rows_apply(r->waiting, r->err);
     *out_next = rc == 0 && n ? v[n - 1] + 1 : 1;
     r->store->cut = rc == 0 && n ? v[0] : 1;
     free(v);
@@ -211,14 +233,16 @@ int replay_log(struct store *s, char **out_note, struct err *err)
         .err = err,
     };
     arena_init(&r.arena, RECORD_ARENA);
-    r.to_heads = (struct applier){
-        .store = s, .seal = &r.seal, .now_s = (uint32_t)(store_now_ms(s) / MS_PER_S)};
     r.n_streams = 1024;
     r.streams = calloc(r.n_streams, sizeof(struct stream *));
+    r.waiting = calloc(1, sizeof *r.waiting);
+    if (r.waiting)
+        r.waiting->to_heads = (struct applier){
+            .store = s, .seal = &r.seal, .now_s = (uint32_t)(store_now_ms(s) / MS_PER_S)};
     int64_t began = time_now_mono_ns();
     uint32_t next = 1;
-    int rc = r.streams ? wal_losses_load(s->fs, s->wal_dir, &s->losses, err)
-                       : err_set(err, ERR_NOMEM, "out of memory");
+    int rc = r.streams && r.waiting ? wal_losses_load(s->fs, s->wal_dir, &s->losses, err)
+                                    : err_set(err, ERR_NOMEM, "out of memory");
     if (rc == 0)
         rc = replay_segments(&r, &next);
     if (rc == 0) {
@@ -229,6 +253,7 @@ int replay_log(struct store *s, char **out_note, struct err *err)
     if (rc == 0 && out_note)
         *out_note = note(&r, time_now_mono_ns() - began);
     free(r.streams);
+    free(r.waiting);
     buf_done(&r.seal);
     arena_done(&r.arena);
     return rc;

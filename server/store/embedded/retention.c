@@ -4,6 +4,8 @@
  * not for others is rewritten without them, part by part: each part remembers for which state of
  * the rules it was looked at, so this costs nothing when nothing changed. Readers do not wait for
  * any of this: keep.h hides what is too old to the millisecond. */
+#include "store/embedded/retention.h"
+
 #include <roaring/roaring.h>
 #include <stdlib.h>
 

@@ -276,7 +276,7 @@ static int read_source(const struct selection *sel, const struct source *src, in
     size_t from = out->n;
     int rc;
     if (src->series) {
-        struct stream_shard *shard = &s->streams.shards[head_series_shard(src->series)];
+        struct stream_shard *shard = &s->streams.shards[src->shard];
         rc = head_series_read(src->series, shard, false, min_ms, max_ms, out);
     } else if (is_rolled_up(src)) {
         rc = aggregates_read_points(src->part, &src->block, min_ms, max_ms, out);

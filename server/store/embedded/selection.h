@@ -13,8 +13,9 @@
 
 /* Rows of one stream in one place: a series of a head, or a block of a part. */
 struct source {
-    struct head_series *series;  /* or NULL */
-    struct part *part;           /* or NULL */
+    struct head_series *series; /* or NULL */
+    size_t shard;      /* of the series' stream: nothing of `series` is read without its lock */
+    struct part *part; /* or NULL */
     struct part_block block;     /* of the part; for a head only its times */
     const struct hidden *hidden; /* rows that were deleted, or NULL; in the selection's arena */
 };

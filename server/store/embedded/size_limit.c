@@ -17,7 +17,7 @@ static struct self_metric dropped_total =
 void size_limit_note(const char *table, int64_t day, const char *reason)
 {
     char name[DAY_NAME_MAX];
-    partition_format_day(name, day);
+    day_format_name(name, day);
     self_add(&dropped_total, 1, table, reason);
     log_info("store", "a day is removed", LOG_STR("table", table), LOG_STR("day", name),
              LOG_STR("retention", reason));

@@ -88,23 +88,28 @@ static int take_dir(const struct fs *fs, const char *from, const char *to, struc
     return rc == 0 ? fs_sync_dir(fs, to, err) : rc;
 }
 
-/* The data directory: FORMAT and the tables, whatever these are. */
+static bool is_taken(struct str name)
+{
+    static const char *const own[] = {"FORMAT", "metrics", "aggregates"};
+    bool taken = false;
+    for (size_t i = 0; i < ARRAY_LEN(own); i++)
+        taken |= str_eq(name, str_c(own[i]));
+    for (int i = 0; i < RECORD_TABLES; i++)
+        taken |= str_eq(name, str_c(record_table_name((enum record_table)i)));
+    return taken;
+}
+
+/* The data directory: FORMAT and the tables. What else lies there is not ours, and may not even be
+ * readable: lost+found where the directory is a disk of its own. */
 static int take_store(struct store *s, const char *to, struct err *err)
 {
     struct fs_names names = {0};
     int rc = fs_make_dir(s->fs, to, err);
     if (rc == 0)
         rc = fs_list(s->fs, s->dir, &names, err);
-    for (size_t i = 0; rc == 0 && i < names.n; i++) {
-        char *path = fs_join(s->dir, names.v[i]);
-        struct str name = str_c(names.v[i]);
-        bool table = path && fs_is_dir(s->fs, path) && !str_eq(name, STR("snapshots"));
-        if (!path)
-            rc = no_memory(err);
-        else if (table || str_eq(name, STR("FORMAT")))
+    for (size_t i = 0; rc == 0 && i < names.n; i++)
+        if (is_taken(str_c(names.v[i])))
             rc = take_entry(s->fs, s->dir, to, names.v[i], err);
-        free(path);
-    }
     fs_names_done(&names);
     return rc == 0 ? fs_sync_dir(s->fs, to, err) : rc;
 }

@@ -51,7 +51,7 @@ static bool make_room(struct stream_groups *groups)
 
 /* The shard's lock must be held; NULL: no memory. */
 static struct stream *group_new(struct streams *s, uint32_t shard, struct stream *const *members,
-                                size_t n)
+                                size_t n, uint32_t now_s)
 {
     char ids[STREAM_GROUP_MAX * VARINT_MAX];
     size_t n_ids = write_ids(members, n, ids), words = n + 1 + words_of(n_ids);
@@ -65,7 +65,7 @@ static struct stream *group_new(struct streams *s, uint32_t shard, struct stream
     group->of_group = (struct stream_group_place){reference, (uint32_t)n};
     group->id = STREAM_GROUP;
     group->n = (uint32_t)words;
-    group->last_append_s = members[0]->last_append_s;
+    group->last_append_s = now_s; // those of its streams have the locks of their shards
     for (size_t i = 0; i < n; i++)
         group->pairs[i] = reference_of(s, members[i]);
     group->pairs[n] = (uint32_t)n_ids;
@@ -81,18 +81,21 @@ static void drop(struct streams *s, struct stream_groups *groups, uint32_t i)
     groups->v[i] = groups->v[--groups->n];
 }
 
-void stream_groups_make(struct streams *s, size_t shard, struct hash128 sent,
-                        struct stream *const *members, size_t n)
+struct stream *stream_groups_make(struct streams *s, size_t shard, struct hash128 sent,
+                                  struct stream *const *members, size_t n, uint32_t now_s)
 {
     if (n > STREAM_GROUP_MAX)
-        return;
+        return NULL;
     lock_take(&s->shards[shard].lock);
-    struct stream *group = group_new(s, (uint32_t)shard, members, n);
+    struct stream *group = group_new(s, (uint32_t)shard, members, n, now_s);
     if (group)
         streams_remember(s, &(struct stream_sent){group, sent}, 1);
-    if (group && hash128_is_none(group->sent)) // another request has made it, or no memory
+    if (group && hash128_is_none(group->sent)) { // another request has made it, or no memory
         drop(s, &s->groups[shard], s->groups[shard].n - 1);
+        group = NULL;
+    }
     lock_give(&s->shards[shard].lock);
+    return group;
 }
 
 /* --- removing --------------------------------------------------------------------------------- */

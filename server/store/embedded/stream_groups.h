@@ -1,6 +1,7 @@
-/* Streams that are appended to together: the series of one histogram's point.
+/* Streams that are appended to together: the series of one histogram's point, or of a run of
+ * numbers that comes in the same order each time.
  *
- *   hash of the point as sent ─► recall ─► group ─► its streams
+ *   hash of the point, or of the run, as sent ─► recall ─► group ─► its streams
  *
  * A group is laid out like a stream that has other streams in place of labels, so that it lies in
  * the same memory and is found by the same table (streams_recall). It has no id, is in no index and
@@ -45,11 +46,11 @@ static inline struct stream *stream_group_member(const struct streams *s,
 /* The ids of its streams as the log has them (wal_record.h). */
 struct str stream_group_ids(const struct stream *group);
 
-/* Lets streams_recall find these streams by `sent` as a group from now on, unless they are too many
- * or there is no memory: then they are not found. The group is of that shard: those that come
- * together are best of one, for they then lie together. The gate must be held. */
-void stream_groups_make(struct streams *s, size_t shard, struct hash128 sent,
-                        struct stream *const *members, size_t n);
+/* Lets streams_recall find these streams by `sent` as a group from now on, and returns it. NULL:
+ * there is one, they are too many, or there is no memory. The group is of that shard: those that
+ * come together are best of one, for they then lie together. The gate must be held. */
+struct stream *stream_groups_make(struct streams *s, size_t shard, struct hash128 sent,
+                                  struct stream *const *members, size_t n, uint32_t now_s);
 
 /* Tells the streams of a shard's groups when they were last appended to, and removes the groups
  * that have no rows in a head and were not since `before_s`. For streams_evict of all shards, which

@@ -5,69 +5,72 @@
 
 #include "base/compiler.h"
 #include "base/err.h"
+#include "store/embedded/posting.h"
 
-enum { YOUNG_FIRST = 4, YOUNG_MAX = 128, LONG_RUN = 64 };
+/* A run: the gap to the end of the one before, and its length - 1, as varints. */
+enum { RUN_MAX = 10, YOUNG_FIRST = 16 };
 
-static int fold(struct stream_ids *s)
+static struct reader young_of(const struct stream_ids *s)
 {
+    return reader_of(s->young, s->n_bytes);
+}
+
+struct stream_ids *stream_ids_of(roaring_bitmap_t *ids)
+{
+    struct stream_ids *s = malloc(sizeof *s);
+    if (s)
+        *s = (struct stream_ids){.old = ids, .n = (uint32_t)roaring_bitmap_get_cardinality(ids)};
+    return s;
+}
+
+int stream_ids_fold(struct stream_ids *s)
+{
+    if (!s || s->n_bytes == 0)
+        return 0;
     if (!s->old)
         s->old = roaring_bitmap_create();
     if (!s->old)
         return ERR_NOMEM;
-    roaring_bitmap_add_many(s->old, s->n_young, s->young);
-    s->n_young = 0;
+    struct reader r = young_of(s);
+    posting_decode_runs(&r, UINT32_MAX, s->old);
+    s->n_bytes = s->end = 0;
     return 0;
 }
 
-static int grow(struct stream_ids **ids, uint32_t n)
+static int grow(struct stream_ids **ids)
 {
     struct stream_ids *old = *ids;
-    uint32_t cap = old ? old->cap : YOUNG_FIRST / 2;
-    do
-        cap *= 2;
-    while (cap < n);
-    struct stream_ids *s = realloc(old, sizeof *s + cap * sizeof s->young[0]);
+    uint32_t cap = MAX(old ? old->cap * 2 : 0, (uint32_t)YOUNG_FIRST);
+    struct stream_ids *s = realloc(old, sizeof *s + cap);
     if (!s)
         return ERR_NOMEM;
     if (!old)
         *s = (struct stream_ids){0};
-    s->cap = (uint16_t)cap;
+    s->cap = cap;
     *ids = s;
     return 0;
 }
 
-/* Room for n more young ones. */
-static int make_room(struct stream_ids **ids, uint32_t n)
+int stream_ids_reserve(struct stream_ids **ids, uint32_t first)
 {
-    struct stream_ids *s = *ids;
-    if (LIKELY(s && s->n_young + n <= s->cap))
-        return 0;
-    uint32_t needed = s ? s->n_young + n : n;
-    return needed > YOUNG_MAX ? fold(s) : grow(ids, needed);
-}
-
-static int add_run(struct stream_ids **ids, uint32_t first, uint32_t n)
-{
-    int rc = *ids ? 0 : grow(ids, 0);
-    if (rc == 0)
-        rc = fold(*ids);
-    if (rc != 0)
-        return rc;
-    roaring_bitmap_add_range_closed((*ids)->old, first, first + n - 1);
-    (*ids)->n += n;
-    return 0;
+    int rc = 0;
+    while (rc == 0 && UNLIKELY(!*ids || (*ids)->cap - (*ids)->n_bytes < RUN_MAX))
+        rc = grow(ids);
+    if (rc == 0 && UNLIKELY(first < (*ids)->end))
+        rc = stream_ids_fold(*ids); // ids that were in use before
+    return rc;
 }
 
 int stream_ids_add(struct stream_ids **ids, uint32_t first, uint32_t n)
 {
-    if (n > LONG_RUN)
-        return add_run(ids, first, n);
-    int rc = make_room(ids, n);
+    int rc = stream_ids_reserve(ids, first);
     if (rc != 0)
         return rc;
     struct stream_ids *s = *ids;
-    for (uint32_t i = 0; i < n; i++)
-        s->young[s->n_young++] = first + i;
+    char *from = (char *)s->young + s->n_bytes;
+    char *to = varint_write(varint_write(from, first - s->end), n - 1);
+    s->n_bytes += (uint32_t)(to - from);
+    s->end = first + n;
     s->n += n;
     return 0;
 }
@@ -82,13 +85,7 @@ void stream_ids_free(struct stream_ids *ids)
 void stream_ids_remove(struct stream_ids **ids, uint32_t id)
 {
     struct stream_ids *s = *ids;
-    uint32_t i = 0;
-    while (i < s->n_young && s->young[i] != id)
-        i++;
-    if (i < s->n_young)
-        s->young[i] = s->young[--s->n_young];
-    else
-        roaring_bitmap_remove(s->old, id);
+    roaring_bitmap_remove(s->old, id);
     if (--s->n > 0)
         return;
     stream_ids_free(s);
@@ -101,24 +98,43 @@ void stream_ids_or(const struct stream_ids *ids, roaring_bitmap_t *out)
         return;
     if (ids->old)
         roaring_bitmap_or_inplace(out, ids->old);
-    roaring_bitmap_add_many(out, ids->n_young, ids->young);
+    struct reader r = young_of(ids);
+    posting_decode_runs(&r, UINT32_MAX, out);
+}
+
+/* The next of the young runs; `at`: the end of the one before. */
+static uint32_t next_run(struct reader *r, uint32_t *at)
+{
+    uint32_t first = *at + (uint32_t)get_varint(r);
+    *at = first + (uint32_t)get_varint(r) + 1;
+    return first;
 }
 
 bool stream_ids_meet(const struct stream_ids *ids, const roaring_bitmap_t *within)
 {
-    for (uint32_t i = 0; ids && i < ids->n_young; i++)
-        if (roaring_bitmap_contains(within, ids->young[i]))
+    if (!ids)
+        return false;
+    struct reader r = young_of(ids);
+    uint32_t end = 0;
+    while (reader_left(&r)) {
+        uint32_t first = next_run(&r, &end);
+        if (end - first == 1 ? roaring_bitmap_contains(within, first)
+                             : roaring_bitmap_range_cardinality(within, first, end) > 0)
             return true;
-    return ids && ids->old && roaring_bitmap_intersect(ids->old, within);
+    }
+    return ids->old && roaring_bitmap_intersect(ids->old, within);
 }
 
 size_t stream_ids_some(const struct stream_ids *ids, uint32_t *out, size_t max)
 {
+    size_t n = 0;
     if (!ids)
         return 0;
-    size_t n = MIN(max, (size_t)ids->n_young);
-    for (size_t i = 0; i < n; i++)
-        out[i] = ids->young[i];
+    struct reader r = young_of(ids);
+    uint32_t end = 0;
+    while (n < max && reader_left(&r))
+        for (uint32_t id = next_run(&r, &end); n < max && id < end; id++)
+            out[n++] = id;
     if (!ids->old || n == max)
         return n;
     roaring_uint32_iterator_t at;

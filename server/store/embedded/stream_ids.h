@@ -1,11 +1,12 @@
-/* The ids of the streams that have a label pair, or a label: a set that grows by a few at a time.
+/* The ids of the streams that have a label pair, or a label: a set that grows by runs.
  *
- * The youngest ids stand in an array of the set's own and go into a Roaring bitmap by 128, which
- * looks for their place once; long runs go there at once. A set of up to 128 ids, as most are, has
- * no bitmap at all and takes a fifth of the memory. Ids that come in rising order are cheapest.
+ * Runs are kept as bytes behind each other, mostly two a run, and go into a Roaring bitmap when
+ * somebody who asks finds many of them (stream_ids_fold): most sets are never asked for, and to put
+ * an id into a bitmap takes as long as all else that the index does for it. A set of few runs, as
+ * most are, has no bitmap at all and takes a fifth of the memory. Ids that rise are cheapest.
  *
- * {NULL} is the empty set, and no set of nothing takes memory. An id is added once. Who calls sees
- * to it that nobody changes the set meanwhile. */
+ * {NULL} is the empty set. An id is added once. Who calls sees to it that nobody changes the set
+ * meanwhile. */
 #ifndef TELLTALE_STORE_EMBEDDED_STREAM_IDS_H
 #define TELLTALE_STORE_EMBEDDED_STREAM_IDS_H
 
@@ -20,15 +21,33 @@ struct roaring_bitmap_s;
 struct stream_ids {
     struct roaring_bitmap_s *old; /* NULL: all are young */
     uint32_t n;                   /* of all */
-    uint16_t n_young, cap;
-    uint32_t young[];
+    uint32_t end;                 /* of the youngest run */
+    uint32_t n_bytes, cap;        /* of young */
+    unsigned char young[];        /* runs, as posting.h has them */
 };
+
+enum { STREAM_IDS_RAGGED = 128 };
+
+/* A set of what is in the bitmap, which it takes over; NULL when memory is short. */
+struct stream_ids *stream_ids_of(struct roaring_bitmap_s *ids);
+
+/* Makes sure that the next stream_ids_add, of [first, …), does not fail. ERR_NOMEM. */
+int stream_ids_reserve(struct stream_ids **ids, uint32_t first);
 
 /* Adds [first, first + n), of which none is in it. `ids` may move. ERR_NOMEM: nothing has changed.
  */
 int stream_ids_add(struct stream_ids **ids, uint32_t first, uint32_t n);
 
-/* Removes an id that is in it; an emptied set is freed. */
+/* Whether the set has so many young runs that who asks for it should fold it. */
+static inline bool stream_ids_are_ragged(const struct stream_ids *ids)
+{
+    return ids && ids->n_bytes > STREAM_IDS_RAGGED;
+}
+
+/* Puts all into the bitmap. ERR_NOMEM: nothing has changed. */
+int stream_ids_fold(struct stream_ids *ids); /* NULL is fine */
+
+/* Removes an id that is in it, after stream_ids_fold; an emptied set is freed. */
 void stream_ids_remove(struct stream_ids **ids, uint32_t id);
 
 void stream_ids_free(struct stream_ids *ids);

@@ -136,7 +136,7 @@ void streams_labels(const struct streams *s, const struct stream *st, struct lab
 
 /* --- adding ----------------------------------------------------------------------------------- */
 
-int streams_check(const struct labels *labels, struct err *err)
+int streams_check(const struct labels *labels, uint64_t same, struct err *err)
 {
     size_t text = 0;
     for (size_t i = 0; i < labels->n; i++)
@@ -149,7 +149,7 @@ int streams_check(const struct labels *labels, struct err *err)
     if (text > STREAM_TEXT_MAX)
         return err_set(err, ERR_INVALID, "%zu bytes of label text; expected at most %d", text,
                        STREAM_TEXT_MAX);
-    if (!labels_are_canonical(labels))
+    if (!labels_are_canonical_like(labels, same))
         return err_set(err, ERR_INVALID,
                        "labels are not sorted and unique, or a name or value is empty");
     return 0;
@@ -178,23 +178,6 @@ static int grow_slots(struct stream_shard *shard)
     return 0;
 }
 
-static bool is_same_text(struct str a, struct str b)
-{
-    return a.p == b.p && a.n == b.n;
-}
-
-static struct index_like like_of(const struct labels *labels, const struct stream_like *like)
-{
-    uint64_t same = 0;
-    if (!like->stream)
-        return (struct index_like){0};
-    for (size_t i = 0; i < MIN(MIN(labels->n, like->labels.n), (size_t)64); i++) {
-        const struct label *a = &labels->v[i], *b = &like->labels.v[i];
-        same |= (uint64_t)(is_same_text(a->name, b->name) && is_same_text(a->value, b->value)) << i;
-    }
-    return (struct index_like){like->stream->pairs, same};
-}
-
 /* Gives the stream its number and pairs, under the index's lock. */
 static int enter(struct streams *s, struct stream *st, uint32_t reference,
                  const struct labels *labels, struct index_like like)
@@ -211,33 +194,33 @@ static int enter(struct streams *s, struct stream *st, uint32_t reference,
 }
 
 static int stream_new(struct streams *s, const struct labels *labels, uint64_t hash,
-                      const struct stream_like *like, uint32_t reference)
+                      struct stream_like like, uint32_t reference)
 {
     struct stream *st = stream_at(&s->memory, reference);
-    struct index_like same = like_of(labels, like);
+    struct index_like shared = {like.stream ? like.stream->pairs : NULL, like.same};
     memset(st, 0, sizeof *st);
     st->hash = hash;
     st->n = (uint32_t)labels->n;
     rwlock_take_write(&s->index.lock);
-    int rc = enter(s, st, reference, labels, same);
+    int rc = enter(s, st, reference, labels, shared);
     rwlock_give(&s->index.lock);
     return rc;
 }
 
 int streams_intern(struct streams *s, const struct labels *labels, uint64_t hash,
-                   const struct stream_like *like, struct stream **out, struct err *err)
+                   struct stream_like like, struct stream **out, struct err *err)
 {
     struct stream *st = streams_get(s, labels, hash);
     if (st) {
         *out = st;
         return 0;
     }
-    int rc = streams_check(labels, err);
+    int rc = streams_check(labels, like.same, err);
     return rc ? rc : streams_add(s, labels, hash, like, out, err);
 }
 
 int streams_add(struct streams *s, const struct labels *labels, uint64_t hash,
-                const struct stream_like *like, struct stream **out, struct err *err)
+                struct stream_like like, struct stream **out, struct err *err)
 {
     struct stream_shard *shard = streams_shard(s, hash);
     uint32_t reference = 0;
@@ -283,17 +266,20 @@ static void give_number(struct streams *s, uint32_t id)
     rwlock_give(&s->index.lock);
 }
 
-static void evict(struct streams *s, struct stream_shard *shard, struct stream_slot slot)
+/* False: memory is short, and it stays. */
+static bool evict(struct streams *s, struct stream_shard *shard, struct stream_slot slot)
 {
     struct stream *st = stream_at(&s->memory, slot.stream);
+    if (index_remove(&s->index, st->id, st->pairs, st->n) != 0)
+        return false;
     streams_forget(s, st);
-    index_remove(&s->index, st->id, st->pairs, st->n);
     free_slot(shard, slot);
     give_number(s, st->id);
     shard->used--;
     stream_memory_give(&s->memory, slot.stream);
     atomic_sub_relaxed(&s->count, 1);
     atomic_add_relaxed(&s->evictions, 1);
+    return true;
 }
 
 static bool is_idle(const struct stream *st, const void *before_s)
@@ -322,10 +308,8 @@ static size_t evict_each(struct streams *s, size_t number,
     for (uint32_t i = (from - 1) & mask; i != from; i = (i - 1) & mask) {
         struct stream_slot slot = shard->slots[i];
         const struct stream *st = slot.stream ? stream_at(&s->memory, slot.stream) : NULL;
-        if (st && !st->rows && which(st, arg)) {
-            evict(s, shard, slot);
-            count++;
-        }
+        if (st && !st->rows && which(st, arg))
+            count += evict(s, shard, slot);
     }
     if (count)
         stream_memory_sweep(&s->memory, (uint32_t)number);

@@ -116,27 +116,27 @@ void streams_ask_for(struct streams *s, uint64_t hash);
 /* The stream with these labels, or NULL. The shard's lock must be held. */
 struct stream *streams_get(struct streams *s, const struct labels *labels, uint64_t hash);
 
-/* A stream whose labels a new one may share, with these labels as somebody has them: where both
- * have the same label at the same place, with its text at the same address, nothing is compared. */
+/* A stream that a new one is like: bit i of `same` says that its i-th label is the other's i-th
+ * (labels_same_text), and nothing is compared. */
 struct stream_like {
-    const struct stream *stream; /* NULL: none */
-    struct labels labels;
+    const struct stream *stream; /* NULL: none, and `same` is 0 */
+    uint64_t same;
 };
 
 /* As streams_get, and made when missing, whatever limits there are (guard.h). ERR_INVALID: labels
  * are not canonical (message says how); ERR_TOO_BIG: more pairs than the index can number;
  * ERR_NOMEM. The shard's lock must be held. */
 int streams_intern(struct streams *s, const struct labels *labels, uint64_t hash,
-                   const struct stream_like *like, struct stream **out, struct err *err);
+                   struct stream_like like, struct stream **out, struct err *err);
 
-/* ERR_INVALID when labels are such that no stream can have them. */
-int streams_check(const struct labels *labels, struct err *err);
+/* ERR_INVALID when labels are such that no stream can have them; `same`: of a stream_like. */
+int streams_check(const struct labels *labels, uint64_t same, struct err *err);
 
 /* Makes the stream that streams_get did not find, under the same hold of the lock, of labels that
- * passed streams_check. The one it is `like` stays during the call, and so does the text of both.
- * ERR_NOMEM, ERR_TOO_BIG as above. */
+ * passed streams_check. The one it is `like` stays during the call. ERR_NOMEM, ERR_TOO_BIG as
+ * above. */
 int streams_add(struct streams *s, const struct labels *labels, uint64_t hash,
-                const struct stream_like *like, struct stream **out, struct err *err);
+                struct stream_like like, struct stream **out, struct err *err);
 
 /* By id, or NULL. Who calls knows that it is there, or that none is removed meanwhile. */
 struct stream *streams_by_id(const struct streams *s, uint32_t id);

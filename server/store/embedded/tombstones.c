@@ -2,12 +2,13 @@
 
 #include <stdlib.h>
 
-#include "base/hash.h"
 #include "log/log.h"
 #include "store/embedded/bytes.h"
+#include "store/embedded/day_dir.h"
+#include "store/embedded/sealed.h"
 
-static const char file_magic[7] = "tttomb";
-enum { FILE_VERSION = 1, FILE_HEADER = 16, MATCHERS_MAX = 1000 };
+static const char file_magic[SEALED_MAGIC] = "tttomb\0\1";
+enum { VERSION_AT = 7, MATCHERS_MAX = 1000 };
 
 /* --- one tombstone ---------------------------------------------------------------------------- */
 
@@ -160,14 +161,11 @@ static void encode_one(const struct tombstone *one, struct buf *out)
 
 void tombstones_encode(const struct tombstone_set *set, struct buf *out)
 {
-    buf_put(out, file_magic, sizeof file_magic);
-    buf_putc(out, FILE_VERSION);
-    put_u64(out, 0);
+    sealed_begin(out, file_magic);
     put_varint(out, set->n);
     for (size_t i = 0; i < set->n; i++)
         encode_one(set->v[i], out);
-    if (!buf_failed(out))
-        write_u64(out->p + 8, hash_bytes(out->p + FILE_HEADER, out->n - FILE_HEADER));
+    sealed_finish(out);
 }
 
 /* A pattern that does not compile any more hides too little: that is damage, too. */
@@ -218,28 +216,17 @@ static int decode_set(struct reader *r, struct tombstone_set **out)
 
 int tombstones_decode(struct str file, struct tombstone_set **out, struct err *err)
 {
-    bool ours = file.n >= FILE_HEADER && memcmp(file.p, file_magic, sizeof file_magic) == 0;
-    if (ours && file.p[7] > FILE_VERSION)
-        return err_set(err, ERR_UNSUPPORTED, "format %d; this program reads up to %d", file.p[7],
-                       FILE_VERSION);
+    struct str rest;
+    if (file.n >= SEALED_HEADER && memcmp(file.p, file_magic, VERSION_AT) == 0 &&
+        file.p[VERSION_AT] > file_magic[VERSION_AT])
+        return err_set(err, ERR_UNSUPPORTED, "format %d; this program reads up to %d",
+                       file.p[VERSION_AT], file_magic[VERSION_AT]);
     int rc = ERR_CORRUPT;
-    if (ours && file.p[7] == FILE_VERSION &&
-        read_u64(file.p + 8) == hash_bytes(file.p + FILE_HEADER, file.n - FILE_HEADER)) {
-        struct reader r = reader_of(file.p + FILE_HEADER, file.n - FILE_HEADER);
+    if (sealed_open(file, file_magic, &rest)) {
+        struct reader r = reader_of(rest.p, rest.n);
         rc = decode_set(&r, out);
     }
     return rc == 0 ? 0 : err_set(err, rc, "%s", err_name(rc));
-}
-
-static void set_aside(struct tombstones *t)
-{
-    struct buf to = BUF_MAX(1 << 16);
-    buf_puts(&to, t->path);
-    buf_puts(&to, ".damaged");
-    char *path = buf_take(&to, NULL);
-    if (!path || fs_rename(t->fs, t->path, path, NULL) != 0)
-        log_warn("store", "cannot set the damaged file aside", LOG_STR("file", t->path));
-    free(path);
 }
 
 int tombstones_load(struct tombstones *t, struct err *err)
@@ -255,8 +242,8 @@ int tombstones_load(struct tombstones *t, struct err *err)
     free(p);
     if (rc == 0)
         publish(t, set);
-    else if (rc == ERR_CORRUPT)
-        set_aside(t);
+    else if (rc == ERR_CORRUPT && !table_file_set_aside(t->fs, t->path))
+        log_warn("store", "cannot set the damaged file aside", LOG_STR("file", t->path));
     return rc == 0 ? 0 : err_set(err, rc, "%s: %s", t->path, why.message);
 }
 

@@ -64,9 +64,11 @@ static int create_segment(struct wal *w, uint32_t segment, uint64_t nonce, struc
     int rc = fs_open(w->fs, path, FS_NEW, &f, err);
     if (rc == 0)
         rc = fs_write_at(&f, header, sizeof header, 0, err);
+    /* Otherwise the name may go with the rows that a crash of the machine takes; and to sync the
+     * directory would wait, on a journaling file system, for all that was written to the log. */
     if (rc == 0 && w->durable)
         rc = fs_sync(&f, err);
-    if (rc == 0)
+    if (rc == 0 && w->durable)
         rc = fs_sync_dir(w->fs, w->dir, err);
     if (rc == 0)
         *out = f;

@@ -107,6 +107,12 @@ int wal_replay_segment(const struct fs *fs, const char *dir, uint32_t segment,
                        int (*each)(void *arg, struct str payload), void *arg,
                        struct wal_replay *out, struct err *err);
 
+/* Cuts off what a crash left of a record at the end of the last segment, which `got` tells of: once
+ * other segments follow, an end that is not whole would pass for damage. Nothing when there is
+ * none, or when the segment is damaged and kept as it is. */
+void wal_cut_torn(const struct fs *fs, const char *dir, uint32_t segment,
+                  const struct wal_replay *got, bool durable);
+
 /* Whether there are records since the last segment began, or the log is not well: worth a cut. */
 bool wal_has_news(struct wal *w);
 

@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 #include "log/log.h"
-#include "store/embedded/partitions.h"
+#include "store/embedded/day_dir.h"
 
 /* "0000000a.2026-11-20.2026-11-21.wal.damaged" */
 enum { FIRST_AT = 9, LAST_AT = 20, ENDING_AT = 30, DAY_LENGTH = 10, ASIDE_NAME_MAX = 64 };
@@ -16,7 +16,7 @@ static bool parse_day(const char *name, size_t at, int64_t *out)
 {
     char day[DAY_LENGTH + 1] = "";
     memcpy(day, name + at, DAY_LENGTH);
-    return partition_parse_day(day, out);
+    return day_parse_name(day, out);
 }
 
 static bool parse_name(const char *name, struct day_range *out)
@@ -65,8 +65,8 @@ static int keep_segment(const struct fs *fs, const char *wal_dir, uint32_t segme
                         struct day_range days, struct err *err)
 {
     char name[ASIDE_NAME_MAX], first[DAY_NAME_MAX], last[DAY_NAME_MAX];
-    partition_format_day(first, days.first);
-    partition_format_day(last, days.last);
+    day_format_name(first, days.first);
+    day_format_name(last, days.last);
     (void)snprintf(name, sizeof name, "%08x.wal", (unsigned)segment); // always fits
     char *from = fs_join(wal_dir, name);
     (void)snprintf(name, sizeof name, "%08x.%s.%s%s", (unsigned)segment, first, last, ending);

@@ -2,6 +2,7 @@
 
 #include "base/compiler.h"
 #include "base/err.h"
+#include "base/short.h"
 #include "store/embedded/bytes.h"
 #include "store/embedded/histogram_column.h"
 
@@ -35,16 +36,30 @@ void wal_put_streams(struct buf *out, size_t count)
     begin(out, STREAMS, count);
 }
 
+static bool is_same(uint64_t same, size_t i)
+{
+    return i < WAL_SAME_MAX && same >> i & 1;
+}
+
+static char *write_text(char *p, struct str s)
+{
+    return short_copy(varint_write(p, s.n), s);
+}
+
 void wal_put_stream(struct buf *out, uint32_t id, const struct labels *labels, uint64_t same)
 {
-    put_varint(out, id);
-    put_varint(out, labels->n);
-    put_varint(out, same);
+    size_t size = 3 * VARINT_MAX;
     for (size_t i = 0; i < labels->n; i++)
-        if (i >= WAL_SAME_MAX || !(same >> i & 1)) {
-            put_text(out, labels->v[i].name);
-            put_text(out, labels->v[i].value);
-        }
+        if (!is_same(same, i))
+            size += labels->v[i].name.n + labels->v[i].value.n + 2 * VARINT_MAX;
+    char *from = buf_reserve(out, size);
+    if (!from)
+        return;
+    char *p = varint_write(varint_write(varint_write(from, id), labels->n), same);
+    for (size_t i = 0; i < labels->n; i++)
+        if (!is_same(same, i))
+            p = write_text(write_text(p, labels->v[i].name), labels->v[i].value);
+    buf_advance(out, (size_t)(p - from));
 }
 
 void wal_put_rows(struct buf *out, size_t series, int64_t first_t, struct wal_rows *state)
@@ -54,7 +69,8 @@ void wal_put_rows(struct buf *out, size_t series, int64_t first_t, struct wal_ro
     *state = (struct wal_rows){.t = first_t};
 }
 
-static char *write_sample(char *p, const struct sample *s, unsigned kind, struct wal_rows *state)
+static inline char *write_sample(char *p, const struct sample *s, unsigned kind,
+                                 struct wal_rows *state)
 {
     p = varint_write(p, zigzag((int64_t)((uint64_t)s->t_unix_ms - (uint64_t)state->t)));
     state->t = s->t_unix_ms;
@@ -123,6 +139,24 @@ void wal_put_series(struct buf *out, uint32_t id, const struct sample *samples, 
 char *wal_write_id(char *p, uint32_t id, uint32_t before)
 {
     return varint_write(p, zigzag((int64_t)id - (int64_t)before));
+}
+
+void wal_put_run(struct buf *out, struct str ids, const struct sample *samples, size_t n,
+                 struct wal_rows *state)
+{
+    struct reader r = reader_of(ids.p, ids.n);
+    char *from = buf_reserve(out, n * (2 * VARINT_MAX + SAMPLE_MAX)), *p = from;
+    uint32_t id = 0;
+    for (size_t i = 0; p && i < n; i++) {
+        unsigned kind = samples[i].start_unix_ms ? WITH_STARTS : 0;
+        id = (uint32_t)(id + get_zigzag(&r));
+        p = wal_write_id(p, id, state->id);
+        state->id = id;
+        p = varint_write(p, (uint64_t)1 << COUNT_SHIFT | kind);
+        p = write_sample(p, &samples[i], kind, state);
+    }
+    if (p)
+        buf_advance(out, (size_t)(p - from));
 }
 
 void wal_put_points(struct buf *out, size_t points, int64_t first_t, struct wal_rows *state)
@@ -411,20 +445,25 @@ static int read_metadata(struct record *rec)
     return rc;
 }
 
+static int read_section(struct record *rec)
+{
+    const struct wal_visitor *v = rec->visitor;
+    switch (get_byte(&rec->r)) {
+    case STREAMS_ALONE: return v->stream ? read_streams(rec, true) : ERR_CORRUPT;
+    case STREAMS: return v->stream ? read_streams(rec, false) : ERR_CORRUPT;
+    case ROWS: return v->row ? read_rows(rec) : ERR_CORRUPT;
+    case POINTS: return v->row ? read_points(rec) : ERR_CORRUPT;
+    case EXEMPLARS: return v->exemplar ? read_exemplars(rec) : ERR_CORRUPT;
+    case METADATA: return v->metadata ? read_metadata(rec) : ERR_CORRUPT;
+    default: return ERR_CORRUPT;
+    }
+}
+
 int wal_read_record(struct str payload, struct arena *arena, const struct wal_visitor *visitor)
 {
     struct record rec = {.r = reader_of(payload.p, payload.n), .arena = arena, .visitor = visitor};
     int rc = 0;
-    while (rc == 0 && !rec.r.bad && reader_left(&rec.r)) {
-        switch (get_byte(&rec.r)) {
-        case STREAMS_ALONE: rc = read_streams(&rec, true); break;
-        case STREAMS: rc = read_streams(&rec, false); break;
-        case ROWS: rc = read_rows(&rec); break;
-        case POINTS: rc = read_points(&rec); break;
-        case EXEMPLARS: rc = read_exemplars(&rec); break;
-        case METADATA: rc = read_metadata(&rec); break;
-        default: rc = ERR_CORRUPT;
-        }
-    }
+    while (rc == 0 && !rec.r.bad && reader_left(&rec.r))
+        rc = read_section(&rec);
     return rc == 0 && rec.r.bad ? bad(&rec) : rc;
 }

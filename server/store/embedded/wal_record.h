@@ -30,6 +30,10 @@ void wal_put_rows(struct buf *out, size_t series, int64_t first_t, struct wal_ro
 void wal_put_series(struct buf *out, uint32_t id, const struct sample *samples, size_t n,
                     struct wal_rows *state);
 
+/* A series with one float each for the ids that stand as below. */
+void wal_put_run(struct buf *out, struct str ids, const struct sample *samples, size_t n,
+                 struct wal_rows *state);
+
 /* Points of histograms: `ids` are those of their series, one wal_write_id behind the other. */
 char *wal_write_id(char *p, uint32_t id, uint32_t before);
 void wal_put_points(struct buf *out, size_t points, int64_t first_t, struct wal_rows *state);
@@ -45,7 +49,7 @@ void wal_put_family(struct buf *out, const struct metric_metadata *m);
 /* --- reading ---------------------------------------------------------------------------------- */
 
 /* What is found; text is borrowed from the payload, histograms and label arrays from the arena. An
- * answer other than 0 ends the reading and is returned. */
+ * answer other than 0 ends the reading and is returned. What is NULL must not be found. */
 struct wal_visitor {
     void *arg;
     int (*stream)(void *arg, uint32_t id, const struct labels *labels);
@@ -54,7 +58,7 @@ struct wal_visitor {
     int (*metadata)(void *arg, const struct metric_metadata *m);
 };
 
-/* ERR_CORRUPT when the payload is malformed, ERR_NOMEM. */
+/* ERR_CORRUPT when the payload is malformed or has what the visitor does not take, ERR_NOMEM. */
 int wal_read_record(struct str payload, struct arena *arena, const struct wal_visitor *visitor);
 
 #endif

@@ -2,10 +2,12 @@
 #include <stdlib.h>
 
 #include "base/compiler.h"
+#include "log/log.h"
 #include "store/embedded/bytes.h"
 #include "store/embedded/wal_segment.h"
 
-enum { WINDOW = 4 << 20 };
+/* Stays in the cache of a core while the records in it are read. */
+enum { WINDOW = 256 << 10 };
 
 /* A file seen through a window that moves forward. */
 struct window {
@@ -144,4 +146,31 @@ int wal_replay_segment(const struct fs *fs, const char *dir, uint32_t segment,
     free(w.p);
     free(path);
     return rc;
+}
+
+static int cut(const struct fs *fs, const char *path, uint64_t size, bool durable, struct err *err)
+{
+    struct fs_file f;
+    int rc = fs_open(fs, path, FS_WRITE, &f, err);
+    if (rc != 0)
+        return rc;
+    rc = fs_truncate(&f, size, err);
+    if (rc == 0 && durable)
+        rc = fs_sync(&f, err);
+    (void)fs_close(&f, NULL); // as durable as asked for
+    return rc;
+}
+
+void wal_cut_torn(const struct fs *fs, const char *dir, uint32_t segment,
+                  const struct wal_replay *got, bool durable)
+{
+    if (!got->torn || got->damaged)
+        return;
+    struct err err = {0};
+    char *path = wal_segment_path(dir, segment);
+    int rc = path ? cut(fs, path, got->bytes - got->dropped_bytes, durable, &err) : ERR_NOMEM;
+    if (rc != 0)
+        log_warn("store", "the last record of the log is not whole and could not be cut off",
+                 LOG_INT("segment", segment), LOG_STR("error", err.message));
+    free(path);
 }

@@ -391,3 +391,9 @@ size_t harness_count_logs(struct harness *h, int64_t min_ms, int64_t max_ms, uin
     *out_damaged = stats.damaged;
     return rows;
 }
+
+size_t harness_setting(const char *name, size_t usual)
+{
+    const char *text = getenv(name);
+    return text ? strtoul(text, NULL, 10) : usual;
+}

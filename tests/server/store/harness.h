@@ -95,6 +95,9 @@ const char *harness_read(struct harness *h, const char *matchers, int64_t min_ms
 /* Values of a label (or names, with NULL) joined by blanks. */
 const char *harness_values(struct harness *h, const char *name, const char *matchers);
 
+/* The number in an environment variable, `usual` where it is not set. */
+size_t harness_setting(const char *name, size_t usual);
+
 /* A valid native histogram in the arena, counts from `seed`. */
 struct histogram *harness_histogram(struct arena *a, uint64_t seed);
 

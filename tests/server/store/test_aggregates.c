@@ -7,6 +7,7 @@
 #include "base/compiler.h"
 #include "store/aggregates.h"
 #include "store/embedded/aggregate_table.h"
+#include "store/embedded/damage.h"
 #include "store/embedded/head.h"
 #include "store/embedded/partitions.h"
 
@@ -441,6 +442,49 @@ static void test_damaged_aggregates_are_set_aside_and_made_again(void **state)
     harness_done(&h);
 }
 
+/* Whose samples have expired: nothing can be read in its place, nor can it be made again. */
+static void test_a_damaged_day_that_cannot_be_made_again_is_told_of(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    roll_up(&h, 1, 5);
+    keep_samples(&h, 3 * DAY);
+    harness_close(&h);
+    const char *path = "root/data/aggregates/5m/2026-11-16.part"; // five days ago
+    assert_true(crash_fs_damage(h.disk, path, crash_fs_size(h.disk, path) - 3, 1));
+    path = "root/data/aggregates/5m/2026-11-20.part"; // its samples are there
+    assert_true(crash_fs_damage(h.disk, path, crash_fs_size(h.disk, path) - 3, 1));
+    for (int start = 0; start < 2; start++) {
+        harness_open(&h);
+        assert_true(store_is_damaged(h.store, day_start(5), day_start(4) - 1));
+        assert_false(store_is_damaged(h.store, day_start(4), NOON));
+        harness_close(&h);
+    }
+    h.options.aggregates.retention_ms = 4 * DAY;
+    harness_open(&h);
+    assert_false(store_is_damaged(h.store, 0, NOON));
+    assert_null(crash_fs_path(h.disk, "5m/2026-11-16.part.damaged", 0));
+    harness_done(&h);
+}
+
+static void test_a_damaged_index_of_a_day_that_cannot_be_made_again_is_told_of(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    roll_up(&h, 5, 5);
+    keep_samples(&h, 3 * DAY);
+    struct part *p = aggregates_day(h.store, HOUR, day_of(day_start(5)));
+    assert_non_null(p);
+    assert_false(store_is_damaged(h.store, 0, NOON));
+    damage_note_part(h.store, p);
+    part_unref(p);
+    assert_true(store_is_damaged(h.store, 0, NOON));
+    assert_false(store_is_damaged(h.store, day_start(3), NOON));
+    harness_done(&h);
+}
+
 static void test_a_damaged_block_is_counted(void **state)
 {
     (void)state;
@@ -456,6 +500,32 @@ static void test_a_damaged_block_is_counted(void **state)
     assert_int_equal(r.rows.n, 0);
     assert_int_equal(r.rows.damaged, 1);
     read_end(&r);
+    harness_done(&h);
+}
+
+/* Else it would be answered from buckets, which do not tell that samples were missing. */
+static void test_a_day_with_a_damaged_block_is_told_of_when_it_is_rolled_up(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    fill_day(&h, 2, 0);
+    assert_int_equal(store_flush(h.store, NULL), 0);
+    const char *path = crash_fs_path(h.disk, ".part", 0);
+    harness_close(&h);
+    assert_true(crash_fs_damage(h.disk, path, 40, 1)); // of a{s=1}
+    harness_open(&h);
+    maintain(&h);
+    assert_int_equal(files(&h, "/aggregates/"), 0);
+    maintain(&h);
+    assert_int_equal(files(&h, "/aggregates/"), 2);
+    assert_string_equal(summary_of_day(&h, 2), "0 samples, sum 0, 1 rolled up, 0 expired");
+    for (int start = 0; start < 2; start++) {
+        assert_non_null(crash_fs_path(h.disk, ".part.damaged", 0));
+        assert_true(store_is_damaged(h.store, day_start(2), day_start(1) - 1));
+        harness_close(&h);
+        harness_open(&h);
+    }
     harness_done(&h);
 }
 
@@ -552,6 +622,28 @@ static void test_a_deleted_stream_is_gone_from_aggregates(void **state)
     maintain(&h);
     assert_true(has_day(&h, 5, "0 samples"));
     assert_int_equal(files(&h, "/aggregates/1h/"), 5);
+    harness_done(&h);
+}
+
+/* The index was found damaged where it was read, and the next start may read elsewhere. */
+static void test_what_is_deleted_does_not_come_back_from_a_damaged_day(void **state)
+{
+    (void)state;
+    static const int64_t resolutions[] = {300 * SECOND, HOUR};
+    struct harness h;
+    begin_with_expired_days(&h);
+    for (size_t i = 0; i < ARRAY_LEN(resolutions); i++) {
+        struct part *p = aggregates_day(h.store, resolutions[i], day_of(day_start(5)));
+        assert_non_null(p);
+        damage_note_part(h.store, p);
+        part_unref(p);
+    }
+    delete_rows(&h, "s=1", 0, NOON);
+    harness_close(&h);
+    (void)harness_open(&h);
+    assert_true(has_day(&h, 5, "0 samples"));
+    assert_true(store_is_damaged(h.store, day_start(5), day_start(4) - 1));
+    assert_non_null(crash_fs_path(h.disk, "aggregates/1h/2026-11-16.part.damaged", 0));
     harness_done(&h);
 }
 
@@ -749,10 +841,14 @@ int main(void)
         cmocka_unit_test(test_a_day_is_rolled_up_before_it_expires),
         cmocka_unit_test(test_aggregates_expire_after_their_own_retention),
         cmocka_unit_test(test_damaged_aggregates_are_set_aside_and_made_again),
+        cmocka_unit_test(test_a_damaged_day_that_cannot_be_made_again_is_told_of),
+        cmocka_unit_test(test_a_damaged_index_of_a_day_that_cannot_be_made_again_is_told_of),
         cmocka_unit_test(test_a_damaged_block_is_counted),
+        cmocka_unit_test(test_a_day_with_a_damaged_block_is_told_of_when_it_is_rolled_up),
         cmocka_unit_test(test_streams_of_expired_days_are_listed),
         cmocka_unit_test(test_days_that_were_dropped_are_stood_in_for),
         cmocka_unit_test(test_a_deleted_stream_is_gone_from_aggregates),
+        cmocka_unit_test(test_what_is_deleted_does_not_come_back_from_a_damaged_day),
         cmocka_unit_test(test_a_deletion_leaves_the_other_streams_and_times),
         cmocka_unit_test(test_a_day_with_samples_is_rolled_up_again_after_a_deletion),
         cmocka_unit_test(test_a_part_that_a_deletion_empties_does_not_end_its_day),

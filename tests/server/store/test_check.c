@@ -242,6 +242,112 @@ static void test_a_missing_segment_of_the_log_is_found(void **state)
     harness_done(&h);
 }
 
+/* --- missing files ---------------------------------------------------------------------------- */
+
+/* Of each kind of file there is one. */
+static void fill_all_kinds(struct harness *h)
+{
+    struct label trace[] = {{STR("trace_id"), STR("abc")}};
+    const struct exemplar e = {{trace, 1}, 0.5, NOON};
+    const struct metric_metadata family = {STR("up"), STR(""), STR("help"), METRIC_GAUGE};
+    struct matcher m;
+    fill(h);
+    harness_float(h, "gone{}", NOON, 1);
+    h->batch.series[0].exemplars = &e;
+    h->batch.series[0].n_exemplars = 1;
+    assert_int_equal(batch_add_metadata(&h->batch, &family), 0);
+    assert_int_equal(harness_append(h, NULL, NULL), 0);
+    h->options.aggregates.enabled = true;
+    assert_int_equal(store_reconfigure(h->store, &h->options, NULL), 0);
+    harness_set_now(NOON + 3 * DAY);
+    assert_int_equal(store_maintain(h->store, false, NULL), 0);
+    assert_int_equal(harness_matchers("__name__=gone", &m, 1), 1);
+    assert_int_equal(store_delete(h->store, &m, 1, 0, NOON, NULL), 0);
+    harness_matchers_done(&m, 1);
+    harness_put_log(h, NOON + DAY);
+    assert_int_equal(store_flush(h->store, NULL), 0);
+    harness_put_log(h, NOON + DAY);
+    harness_put(h, "up{job=a}", NOON + DAY, 1); // in the log alone
+    close_by_crash(h);
+}
+
+static size_t count_rows(struct harness *h)
+{
+    struct selection *sel = NULL;
+    struct arena arena;
+    struct columns c;
+    size_t n = 0;
+    arena_init(&arena, 16 << 20);
+    columns_init(&c, &arena);
+    assert_int_equal(store_select(h->store, NULL, 0, 0, INT64_MAX, 0, NULL, &sel, NULL), 0);
+    for (size_t i = 0; i < selection_count(sel); i++) {
+        assert_int_equal(selection_read(sel, i, 0, INT64_MAX, &c, NULL), 0);
+        n += c.n;
+    }
+    columns_done(&c);
+    arena_done(&arena);
+    selection_free(sel);
+    return n;
+}
+
+/* Which rows are left without the file: 181 of samples, two of logs; one more is deleted. */
+static void check_what_is_left(struct harness *h, const char *missing)
+{
+    bool part = strstr(missing, ".part") != NULL, metrics = strstr(missing, "/metrics/") != NULL;
+    uint64_t damaged;
+    size_t rows = count_rows(h), logs = harness_count_logs(h, NOON, NOON + 2 * DAY, &damaged);
+    if (metrics && part)
+        assert_true(rows < 181 && rows > 100);
+    else
+        assert_int_equal(rows, 181 - (metrics && strstr(missing, "/wal/")) +
+                                   (strstr(missing, "tombstones") != NULL));
+    assert_int_equal(logs, strstr(missing, "/logs/") ? 1 : 2);
+}
+
+static void test_whatever_file_is_missing_the_others_are_read_and_written(void **state)
+{
+    (void)state;
+    for (size_t i = 0, files = 0;; i++) {
+        struct harness h;
+        struct store_check_totals totals;
+        fill_all_kinds(&h);
+        const char *path = crash_fs_path(h.disk, "", i);
+        if (!path) {
+            assert_true(files > 12);
+            harness_done(&h);
+            break;
+        }
+        char *missing = str_dup(str_c(path));
+        files++;
+        assert_int_equal(fs_remove(h.options.fs, missing, NULL), 0);
+        int rc = store_check(h.options.fs, dir, NULL, NULL, &totals, NULL);
+        assert_int_equal(rc, strstr(missing, "FORMAT") ? ERR_NOT_FOUND : 0);
+        (void)harness_open(&h);
+        check_what_is_left(&h, missing);
+        harness_put(&h, "up{job=a}", NOON + 2 * DAY, 2);
+        harness_reopen(&h);
+        harness_done(&h);
+        free(missing);
+    }
+}
+
+static void test_a_table_that_is_missing_is_told(void **state)
+{
+    (void)state;
+    struct harness h;
+    fill(&h);
+    harness_close(&h);
+    assert_int_equal(fs_remove_tree(h.options.fs, "root/data/logs", NULL), 0);
+    assert_string_equal(harness_check(&h, dir, true),
+                        "remark: root/data/logs: is missing; the next start makes it, without "
+                        "rows\n");
+    (void)harness_open(&h);
+    harness_put_log(&h, NOON);
+    harness_close(&h);
+    assert_string_equal(harness_check(&h, dir, true), "");
+    harness_done(&h);
+}
+
 static void test_what_a_crash_leaves_is_a_remark(void **state)
 {
     (void)state;
@@ -364,6 +470,8 @@ int main(void)
         cmocka_unit_test(test_damaged_exemplars_are_found_and_do_not_keep_a_store_from_opening),
         cmocka_unit_test(test_a_footer_that_contradicts_the_blocks_is_found),
         cmocka_unit_test(test_a_missing_segment_of_the_log_is_found),
+        cmocka_unit_test(test_whatever_file_is_missing_the_others_are_read_and_written),
+        cmocka_unit_test(test_a_table_that_is_missing_is_told),
         cmocka_unit_test(test_what_a_crash_leaves_is_a_remark),
         cmocka_unit_test(test_a_directory_in_use_is_refused_and_its_snapshot_is_not),
         cmocka_unit_test(test_another_directory_is_not_taken_for_a_sound_one),

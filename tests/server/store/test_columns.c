@@ -329,6 +329,91 @@ static void test_custom_and_stale_histograms_come_back(void **state)
     arena_done(&a);
 }
 
+/* Counts that are whole or not, small, huge, negative or none at all: `wild` of them in a hundred.
+ */
+static double *random_counts(struct arena *a, size_t n, unsigned wild)
+{
+    double *v = arena_array(a, n + 1, sizeof *v);
+    for (size_t i = 0; i < n; i++)
+        v[i] = below(100) < wild ? (below(2) ? special() : bits_double(check_random(&seed)))
+                                 : (double)below(1u << 20);
+    return v;
+}
+
+static const struct histogram_span *random_spans(struct arena *a, size_t n, size_t *out_total)
+{
+    struct histogram_span *v = arena_array(a, n + 1, sizeof *v);
+    *out_total = 0;
+    for (size_t i = 0; i < n; i++) {
+        v[i] = (struct histogram_span){(int32_t)check_random(&seed), (uint32_t)below(4)};
+        *out_total += v[i].length;
+    }
+    return v;
+}
+
+/* Valid or not: the codec has to give back what it got. */
+static struct histogram *random_histogram(struct arena *a, const struct histogram *like)
+{
+    struct histogram *h = arena_zalloc(a, sizeof *h);
+    unsigned wild = below(2) ? 0 : 10;
+    if (like && below(4))
+        *h = *like;
+    else {
+        h->schema = (int32_t)check_random(&seed);
+        h->zero_threshold = special();
+        h->n_positive_spans = below(5);
+        h->n_negative_spans = below(3);
+        h->positive_spans = random_spans(a, h->n_positive_spans, &h->n_positive);
+        h->negative_spans = random_spans(a, h->n_negative_spans, &h->n_negative);
+        h->n_custom_bounds = below(4);
+        h->custom_bounds = random_counts(a, h->n_custom_bounds, 50);
+    }
+    h->positive = random_counts(a, h->n_positive, wild);
+    h->negative = random_counts(a, h->n_negative, wild);
+    h->integer = below(2);
+    h->reset = (enum histogram_reset)below(4);
+    h->count = *random_counts(a, 1, wild);
+    h->zero_count = *random_counts(a, 1, wild);
+    h->sum = below(4) ? (double)below(1000) / 8 : special();
+    return h;
+}
+
+/* The most that a histogram of its own takes: its layout and numbers of ten bytes each. */
+static size_t most_bytes_of(const struct histogram *h)
+{
+    size_t spans = h->n_positive_spans + h->n_negative_spans;
+    return 96 + 20 * spans + 10 * (h->n_positive + h->n_negative) + 8 * h->n_custom_bounds;
+}
+
+static void test_histograms_of_every_kind_come_back_bit_for_bit(void **state)
+{
+    (void)state;
+    enum { ROWS_MAX = 40 };
+    struct arena a;
+    arena_init(&a, 256 << 20);
+    for (int round = 0; round < 2 * ROUNDS; round++) {
+        const struct histogram *in[ROWS_MAX], *out[ROWS_MAX];
+        size_t n = 1 + below(ROWS_MAX), at_most = 32;
+        for (size_t i = 0; i < n; i++) {
+            in[i] = random_histogram(&a, i ? in[i - 1] : NULL);
+            at_most += most_bytes_of(in[i]);
+        }
+        struct buf b = BUF_MAX(BUF_BYTES);
+        histogram_column_encode(&b, in, n);
+        assert_false(buf_failed(&b));
+        assert_true(b.n <= at_most);
+        struct reader r = reader_of(b.p, b.n);
+        histogram_column_decode(&r, out, n, &a);
+        assert_false(r.bad);
+        assert_int_equal(reader_left(&r), 0);
+        for (size_t i = 0; i < n; i++)
+            assert_true(histogram_eq(in[i], out[i]));
+        buf_done(&b);
+        arena_reset(&a);
+    }
+    arena_done(&a);
+}
+
 /* --- columns ---------------------------------------------------------------------------------- */
 
 static void test_sorting_keeps_the_last_of_equal_times(void **state)
@@ -345,6 +430,20 @@ static void test_sorting_keeps_the_last_of_equal_times(void **state)
     assert_int_equal(c.n, 5);
     assert_memory_equal(c.t_unix_ms, times, sizeof times);
     assert_memory_equal(c.value, values, sizeof values);
+    columns_done(&c);
+}
+
+static void test_sorting_keeps_count_of_damaged_blocks(void **state)
+{
+    (void)state;
+    struct columns c;
+    columns_init(&c, NULL);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(columns_add(&c, 2 - i, i, NULL, 0), 0);
+    c.damaged = 2;
+    assert_int_equal(columns_sort(&c), 0);
+    assert_int_equal(c.t_unix_ms[0], 0);
+    assert_int_equal(c.damaged, 2);
     columns_done(&c);
 }
 
@@ -377,7 +476,9 @@ int main(void)
         cmocka_unit_test(test_blocks_of_every_mixture_come_back),
         cmocka_unit_test(test_damaged_blocks_are_refused_or_harmless),
         cmocka_unit_test(test_custom_and_stale_histograms_come_back),
+        cmocka_unit_test(test_histograms_of_every_kind_come_back_bit_for_bit),
         cmocka_unit_test(test_sorting_keeps_the_last_of_equal_times),
+        cmocka_unit_test(test_sorting_keeps_count_of_damaged_blocks),
         cmocka_unit_test(test_trimming_cuts_at_both_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

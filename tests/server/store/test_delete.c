@@ -2,8 +2,12 @@
 #include "harness.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "base/buf.h"
+#include "store/embedded/bytes.h"
+#include "store/embedded/part_format.h"
 
 static int try_delete(struct harness *h, const char *selector, int64_t min_ms, int64_t max_ms)
 {
@@ -190,6 +194,52 @@ static void test_cleaning_twice_and_cleaning_nothing_are_fine(void **state)
     assert_int_equal(store_clean_tombstones(h.store, NULL), 0);
     assert_int_equal(stats_of(&h).tombstones, 0);
     assert_int_equal(stats_of(&h).part_rows, 10);
+    harness_done(&h);
+}
+
+/* Flips a bit in the second chunk of streams of the only part. */
+static void damage_second_chunk(struct harness *h)
+{
+    char *path = str_dup(str_c(crash_fs_path(h->disk, ".part", 0)));
+    char footer[PART_FOOTER], entry[PART_ENTRY];
+    struct fs_file f = {0};
+    size_t n;
+    assert_int_equal(fs_open(h->options.fs, path, FS_READ, &f, NULL), 0);
+    uint64_t at = crash_fs_size(h->disk, path) - PART_FOOTER;
+    assert_int_equal(fs_read_at(&f, footer, sizeof footer, at, &n, NULL), 0);
+    size_t before = 2 * part_text_chunks(read_u32(footer + 60)) + 1;
+    at = read_u64(footer + 88) + before * PART_ENTRY;
+    assert_int_equal(fs_read_at(&f, entry, sizeof entry, at, &n, NULL), 0);
+    assert_int_equal(fs_close(&f, NULL), 0);
+    assert_true(crash_fs_damage(h->disk, path, read_u64(entry) + 2, 1));
+    free(path);
+}
+
+/* What is left out because of its damage is not gone: the next start may read some of it. */
+static void test_a_deletion_is_kept_as_long_as_a_damaged_part_that_may_have_its_rows(void **state)
+{
+    (void)state;
+    enum { STREAMS = PART_STREAMS + 10 };
+    struct harness h;
+    char name[32];
+    harness_init(&h);
+    (void)harness_open(&h);
+    for (int i = 0; i < STREAMS; i++) {
+        (void)snprintf(name, sizeof name, "up{s=n%03d}", i);
+        harness_float(&h, name, NOON, i);
+    }
+    assert_int_equal(harness_append(&h, NULL, NULL), 0);
+    harness_close(&h);
+    damage_second_chunk(&h);
+    (void)harness_open(&h);
+    check_rows(&h, "s=n000", "up{s=\"n000\"} 0=0");
+    check_rows(&h, "s=n137", ""); // from here on the part is left out
+    delete_all(&h, "s=n000");
+    assert_int_equal(store_clean_tombstones(h.store, NULL), 0);
+    harness_close(&h);
+    (void)harness_open(&h);
+    check_rows(&h, "s=n000", "");
+    check_rows(&h, "s=n001", "up{s=\"n001\"} 0=1");
     harness_done(&h);
 }
 
@@ -400,6 +450,7 @@ int main(void)
         cmocka_unit_test(test_a_merge_takes_deleted_rows_of_the_older_part_alone),
         cmocka_unit_test(test_cleaning_frees_the_space_and_the_empty_days),
         cmocka_unit_test(test_cleaning_twice_and_cleaning_nothing_are_fine),
+        cmocka_unit_test(test_a_deletion_is_kept_as_long_as_a_damaged_part_that_may_have_its_rows),
         cmocka_unit_test(test_a_wider_deletion_replaces_the_narrower),
         cmocka_unit_test(test_an_empty_range_is_refused),
         cmocka_unit_test(test_a_deletion_that_cannot_be_written_changes_nothing),

@@ -194,11 +194,13 @@ static void test_a_cancelled_replay_leaves_the_log_as_it_was(void **state)
     harness_done(&h);
 }
 
-/* Blocks of two flushes; the first block of the first part is damaged. */
-static void damage_first_block(struct harness *h)
+/* Blocks of two flushes, of the first with a row of `third`, too; its first block is damaged. */
+static void begin_damaged(struct harness *h, const char *third)
 {
     harness_init(h);
     (void)harness_open(h);
+    if (third)
+        harness_put(h, third, NOON, 0);
     for (int i = 0; i < 2; i++) {
         harness_put(h, "a{}", NOON + i, i);
         harness_put(h, "b{}", NOON + i, i);
@@ -210,6 +212,11 @@ static void damage_first_block(struct harness *h)
     (void)harness_open(h);
 }
 
+static void damage_first_block(struct harness *h)
+{
+    begin_damaged(h, NULL);
+}
+
 static void test_a_merge_keeps_the_file_that_it_could_not_read_whole(void **state)
 {
     (void)state;
@@ -219,6 +226,45 @@ static void test_a_merge_keeps_the_file_that_it_could_not_read_whole(void **stat
     check_rows(&h, "", "a 1=1\nb 0=0 1=1");
     assert_non_null(crash_fs_path(h.disk, "0000000000000001-0000000000000001.part.damaged", 0));
     assert_null(crash_fs_path(h.disk, "0000000000000002-0000000000000002.part", 0));
+    assert_true(store_is_damaged(h.store, NOON, NOON));
+    harness_done(&h);
+}
+
+/* The new file takes the name of the old one. */
+static void test_a_clean_up_keeps_the_file_that_it_could_not_read_whole(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct matcher m[1];
+    begin_damaged(&h, "c{}");
+    size_t n = harness_matchers("__name__=b", m, 1);
+    assert_int_equal(store_delete(h.store, m, n, NOON, NOON, NULL), 0);
+    harness_matchers_done(m, n);
+    assert_int_equal(store_clean_tombstones(h.store, NULL), 0);
+    for (int start = 0; start < 2; start++) {
+        assert_non_null(crash_fs_path(h.disk, "1-0000000000000001.part.damaged", 0));
+        check_rows(&h, "", "a 1=1\nb 1=1\nc 0=0");
+        assert_true(store_is_damaged(h.store, NOON, NOON));
+        harness_close(&h);
+        assert_null(
+            strstr(harness_check(&h, "root/data", true), ".part: ")); // the new one is sound
+        (void)harness_open(&h);
+    }
+    harness_done(&h);
+}
+
+static void test_a_clean_up_that_leaves_nothing_of_a_damaged_file_sets_it_aside(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct matcher m[1];
+    damage_first_block(&h);
+    size_t n = harness_matchers("__name__=b", m, 1);
+    assert_int_equal(store_delete(h.store, m, n, NOON, NOON, NULL), 0);
+    harness_matchers_done(m, n);
+    assert_int_equal(store_clean_tombstones(h.store, NULL), 0);
+    check_rows(&h, "", "a 1=1\nb 1=1");
+    assert_non_null(crash_fs_path(h.disk, "1-0000000000000001.part.damaged", 0));
     assert_true(store_is_damaged(h.store, NOON, NOON));
     harness_done(&h);
 }
@@ -325,6 +371,8 @@ int main(void)
         cmocka_unit_test(test_a_start_on_a_full_disk_answers_refuses_and_recovers),
         cmocka_unit_test(test_a_merge_that_fails_keeps_no_other_table_from_its_retention),
         cmocka_unit_test(test_a_cancelled_replay_leaves_the_log_as_it_was),
+        cmocka_unit_test(test_a_clean_up_keeps_the_file_that_it_could_not_read_whole),
+        cmocka_unit_test(test_a_clean_up_that_leaves_nothing_of_a_damaged_file_sets_it_aside),
         cmocka_unit_test(test_blocks_outside_the_range_are_not_read),
         cmocka_unit_test(test_a_merge_keeps_the_file_that_it_could_not_read_whole),
         cmocka_unit_test(test_a_part_that_is_cut_short_under_the_store_is_damage_not_death),

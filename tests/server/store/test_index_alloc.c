@@ -12,7 +12,7 @@ enum { STREAMS = 400, NAMES = 70, RUN = 90 };
 static char values[STREAMS + 1][8];
 static uint32_t pairs[STREAMS][NAMES];
 
-/* Long runs of one value, short ones, one value each; and more labels than there are open runs. */
+/* Long runs of one value, short ones, one value each; and now and then many labels. */
 static uint32_t value_of(uint32_t id, size_t k)
 {
     uint32_t length = k == 0 ? STREAMS : k == 1 ? RUN : k == 2 ? 7 : k == 3 ? 1 : 50;

@@ -7,7 +7,6 @@
 
 #include "base/hash.h"
 #include "store/embedded/bytes.h"
-#include "store/embedded/merge.h"
 
 static void put_many(struct harness *h, int rows, int64_t from)
 {
@@ -330,35 +329,6 @@ static void test_selections_outlive_flush_merge_and_retention(void **state)
     harness_done(&h);
 }
 
-static void test_merges_are_picked_among_neighbours_of_one_size(void **state)
-{
-    (void)state;
-    size_t first = 99, n = 99;
-    assert_false(merge_pick((uint64_t[]){100, 100, 100}, 3, &first, &n));
-    assert_true(merge_pick((uint64_t[]){10000, 100, 100, 100, 100}, 5, &first, &n));
-    assert_int_equal(first, 1);
-    assert_int_equal(n, 4);
-    assert_false(merge_pick((uint64_t[]){100000, 10000, 1000, 100, 10}, 5, &first, &n));
-
-    /* A day of 144 equal flushes: no row is written more than a few times. */
-    uint64_t sizes[200], written = 0;
-    size_t count = 0;
-    for (int flush = 0; flush < 144; flush++) {
-        sizes[count++] = 100;
-        while (merge_pick(sizes, count, &first, &n)) {
-            uint64_t total = 0;
-            for (size_t i = first; i < first + n; i++)
-                total += sizes[i];
-            written += total;
-            sizes[first] = total;
-            memmove(sizes + first + 1, sizes + first + n, (count - first - n) * sizeof *sizes);
-            count -= n - 1;
-        }
-        assert_true(count < 16);
-    }
-    assert_true(written < 144 * 100 * 5);
-}
-
 /* Appends a row of the time and flushes; the number of parts after a round of maintenance. */
 static uint64_t parts_after_flush_of(struct harness *h, int64_t t)
 {
@@ -398,7 +368,6 @@ int main(void)
         cmocka_unit_test(test_a_merged_part_supersedes_what_a_crash_left),
         cmocka_unit_test(test_a_flush_that_fails_keeps_rows_readable_and_is_repeated),
         cmocka_unit_test(test_selections_outlive_flush_merge_and_retention),
-        cmocka_unit_test(test_merges_are_picked_among_neighbours_of_one_size),
         cmocka_unit_test(test_a_past_day_becomes_one_part_only_when_it_is_no_longer_filled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

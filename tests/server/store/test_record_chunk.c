@@ -61,7 +61,7 @@ static struct any value(const struct chunk *c, const char *name, uint32_t row)
     uint32_t i = chunk_find(c, &id);
     if (i == UINT32_MAX)
         return (struct any){0};
-    uint32_t at = column_find(&c->columns[i].values, row, 0);
+    uint32_t cursor = 0, at = column_find(&c->columns[i].values, row, &cursor);
     return at == UINT32_MAX ? (struct any){0} : column_any(&c->columns[i].values, at, &arena);
 }
 

@@ -1,6 +1,6 @@
 /* Values and columns as bytes: what goes in comes out, bit for bit, of every kind and shape; and
  * damaged bytes are refused or decode to something that lies within its buffers. */
-#include "store/embedded/records/column.h"
+#include "store/embedded/records/column_places.h"
 
 #include <stdlib.h>
 #include <zstd.h>
@@ -221,24 +221,31 @@ static void test_columns_of_every_kind_and_density_come_back(void **state)
     buf_done(&b);
 }
 
-static void test_a_value_is_found_by_its_row_whatever_the_hint(void **state)
+static void test_a_value_is_found_by_its_row_wherever_the_cursor_is(void **state)
 {
     (void)state;
     for (int round = 0; round < 50; round++) {
         uint32_t n_rows = 1 + (uint32_t)below(500), n;
         const uint32_t *rows = random_rows(n_rows, 1 + (uint32_t)below(8), &n);
         const struct column c = {.kind = COLUMN_INT, .n = n, .rows = rows};
+        const struct column_places *places = column_places_of(&c, n_rows, &arena);
+        assert_non_null(places);
         for (uint32_t row = 0, next = 0; row < n_rows; row++) {
             bool has = next < n && rows[next] == row;
-            uint32_t found = column_find(&c, row, (uint32_t)below((uint64_t)n + 2));
-            assert_int_equal(found, has ? next : UINT32_MAX);
+            uint32_t cursor = (uint32_t)below((uint64_t)n + 2);
+            assert_int_equal(column_find(&c, row, &cursor), has ? next : UINT32_MAX);
+            assert_int_equal(cursor, next); // values of the rows before
+            assert_int_equal(column_place(&c, places, row), has ? next : UINT32_MAX);
             next += has;
         }
         arena_reset(&arena);
     }
     const struct column dense = {.kind = COLUMN_INT, .n = 3};
-    assert_int_equal(column_find(&dense, 2, 0), 2);
-    assert_int_equal(column_find(&dense, 3, 0), UINT32_MAX);
+    uint32_t cursor = 0;
+    assert_int_equal(column_find(&dense, 2, &cursor), 2);
+    assert_int_equal(column_find(&dense, 3, &cursor), UINT32_MAX);
+    assert_int_equal(column_place(&dense, NULL, 2), 2);
+    assert_int_equal(column_place(&dense, NULL, 3), UINT32_MAX);
 }
 
 static void test_equal_texts_cost_bits_and_random_ones_their_length(void **state)
@@ -312,7 +319,7 @@ int main(void)
             test_values_nest_as_deep_as_decoders_allow_and_no_deeper_than_readers_bear),
         cmocka_unit_test(test_a_count_that_the_bytes_cannot_hold_reserves_nothing),
         cmocka_unit_test(test_columns_of_every_kind_and_density_come_back),
-        cmocka_unit_test(test_a_value_is_found_by_its_row_whatever_the_hint),
+        cmocka_unit_test(test_a_value_is_found_by_its_row_wherever_the_cursor_is),
         cmocka_unit_test(test_equal_texts_cost_bits_and_random_ones_their_length),
         cmocka_unit_test(test_damaged_columns_are_refused_or_stay_within_their_buffers),
     };

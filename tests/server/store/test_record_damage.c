@@ -2,6 +2,7 @@
  * what is damaged is kept aside. */
 #include "harness.h"
 
+#include "base/time.h"
 #include "store/inspect.h"
 #include "store/records.h"
 
@@ -76,6 +77,33 @@ static void test_a_merge_keeps_the_damaged_file_aside(void **state)
     harness_done(&h);
 }
 
+/* The new file takes the name of the old one. */
+static void test_a_deletion_keeps_the_damaged_file_aside(void **state)
+{
+    (void)state;
+    struct harness h;
+    uint64_t gone = 0, damaged = 0;
+    harness_init(&h);
+    (void)harness_open(&h);
+    for (int i = 0; i < 5000; i++)
+        harness_put_log(&h, NOON + i);
+    assert_int_equal(store_flush(h.store, NULL), 0);
+    harness_close(&h);
+    assert_true(crash_fs_damage(h.disk, crash_fs_path(h.disk, ".part", 0), 40, 1));
+    (void)harness_open(&h);
+    assert_int_equal(store_delete_records(h.store, RECORD_LOGS, NULL, (NOON + 4990) * NS_PER_MS,
+                                          INT64_MAX, &gone, NULL),
+                     0);
+    assert_int_equal(gone, 10);
+    assert_non_null(crash_fs_path(h.disk, "0000000000000001-0000000000000001.part.damaged", 0));
+    for (int i = 0; i < 2; i++) {
+        assert_true(harness_count_logs(&h, NOON, NOON + 9999, &damaged) < 4990);
+        assert_int_equal(damaged, 1);
+        reopen(&h);
+    }
+    harness_done(&h);
+}
+
 static void test_what_was_set_aside_goes_with_the_retention(void **state)
 {
     (void)state;
@@ -124,6 +152,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_damaged_group_is_told_by_every_scan_that_meets_it),
         cmocka_unit_test(test_a_merge_keeps_the_damaged_file_aside),
+        cmocka_unit_test(test_a_deletion_keeps_the_damaged_file_aside),
         cmocka_unit_test(test_what_was_set_aside_goes_with_the_retention),
         cmocka_unit_test(test_a_part_of_the_other_table_is_damage),
     };

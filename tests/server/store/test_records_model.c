@@ -1,7 +1,7 @@
 /* The record tables against a naive model: random batches of spans with values of every type, in
  * and out of order, flushes, merges, deletions, retention, restarts and deaths of the process; then
  * random predicates, which must find exactly the model's rows with all their values. Seeded;
- * TELLTALE_STORE_STEPS sets how many steps. */
+ * TELLTALE_STORE_STEPS sets how many steps, TELLTALE_STORE_SEED which. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -558,17 +558,11 @@ static void step(struct model *m)
         later(m);
 }
 
-static size_t steps_wanted(void)
-{
-    const char *steps = getenv("TELLTALE_STORE_STEPS");
-    return steps ? strtoul(steps, NULL, 10) : STEPS;
-}
-
 static void run(uint64_t seed, bool rules)
 {
     struct model *m = calloc(1, sizeof *m);
     assert_non_null(m);
-    m->random = seed;
+    m->random = seed + harness_setting("TELLTALE_STORE_SEED", 0);
     m->now_ms = NOON;
     m->rows = calloc(ROWS_MAX, sizeof *m->rows);
     m->row_sources = calloc(ROWS_MAX, sizeof *m->row_sources);
@@ -581,7 +575,7 @@ static void run(uint64_t seed, bool rules)
     if (rules)
         make_rules(m);
     (void)harness_open(&m->h);
-    for (size_t i = 0; i < steps_wanted(); i++)
+    for (size_t i = 0; i < harness_setting("TELLTALE_STORE_STEPS", STEPS); i++)
         step(m);
     check_scan(m, NULL, INT64_MIN, INT64_MAX);
     assert_int_equal(store_maintain(m->h.store, true, NULL), 0);

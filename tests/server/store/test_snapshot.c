@@ -55,6 +55,28 @@ static void test_a_snapshot_holds_what_was_acknowledged_before_it(void **state)
     harness_done(&h);
 }
 
+/* Such as lost+found of a disk of its own, which nobody else may read. */
+static void test_directories_that_are_no_tables_are_left_out(void **state)
+{
+    (void)state;
+    struct harness h, copy;
+    uint64_t damaged;
+    harness_init(&h);
+    (void)harness_open(&h);
+    harness_put(&h, "up{}", NOON, 1);
+    harness_put_log(&h, NOON);
+    assert_int_equal(fs_make_dir(h.options.fs, "root/data/lost+found", NULL), 0);
+    const char *dir = take(&h, false);
+    char strange[192];
+    (void)snprintf(strange, sizeof strange, "%s/lost+found", dir);
+    assert_false(fs_is_dir(h.options.fs, strange));
+    restore(&copy, &h, dir);
+    check_rows(&copy, "", "up 0=1");
+    assert_int_equal(harness_count_logs(&copy, 0, NOON, &damaged), 1);
+    restore_done(&copy);
+    harness_done(&h);
+}
+
 static void test_without_the_head_it_holds_what_is_in_parts(void **state)
 {
     (void)state;
@@ -201,6 +223,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_snapshot_holds_what_was_acknowledged_before_it),
+        cmocka_unit_test(test_directories_that_are_no_tables_are_left_out),
         cmocka_unit_test(test_without_the_head_it_holds_what_is_in_parts),
         cmocka_unit_test(test_a_snapshot_outlives_merges_and_retention_of_its_origin),
         cmocka_unit_test(test_files_are_copied_where_they_cannot_be_linked),

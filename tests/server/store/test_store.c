@@ -562,6 +562,39 @@ static void test_times_sprayed_over_days_push_back_and_fit_after_a_flush(void **
     harness_done(&h);
 }
 
+static void put_exemplar(struct harness *h, const struct labels *labels, struct sink_result *out)
+{
+    struct exemplar e = {*labels, 0.5, NOON};
+    harness_float(h, "m", NOON, 1);
+    h->batch.series[0].exemplars = &e;
+    h->batch.series[0].n_exemplars = 1;
+    assert_int_equal(harness_append(h, out, NULL), 0);
+}
+
+static void test_exemplars_that_are_too_large_are_left_out(void **state)
+{
+    (void)state;
+    static char text[EXEMPLAR_TEXT_MAX];
+    struct harness h;
+    struct sink_result r;
+    struct label v[EXEMPLAR_LABELS_MAX + 1];
+    harness_init(&h);
+    (void)harness_open(&h);
+    memset(text, 'x', sizeof text);
+    for (size_t i = 0; i < EXEMPLAR_LABELS_MAX + 1; i++)
+        v[i] = (struct label){str_of(text, i + 1), STR("")};
+    put_exemplar(&h, &(struct labels){v, EXEMPLAR_LABELS_MAX + 1}, &r);
+    assert_int_equal(r.exemplars_rejected, 1);
+    v[0] = (struct label){STR("k"), str_of(text, EXEMPLAR_TEXT_MAX)};
+    put_exemplar(&h, &(struct labels){v, 1}, &r);
+    assert_int_equal(r.exemplars_rejected, 1);
+    v[0].value.n--;
+    put_exemplar(&h, &(struct labels){v, 1}, &r);
+    assert_int_equal(r.exemplars_accepted, 1);
+    harness_reopen(&h);
+    harness_done(&h);
+}
+
 static void test_metadata_and_exemplars_survive(void **state)
 {
     (void)state;
@@ -699,6 +732,7 @@ int main(void)
         cmocka_unit_test(test_a_failed_sync_stops_writing_until_a_new_segment_is_open),
         cmocka_unit_test(test_a_full_head_pushes_back),
         cmocka_unit_test(test_times_sprayed_over_days_push_back_and_fit_after_a_flush),
+        cmocka_unit_test(test_exemplars_that_are_too_large_are_left_out),
         cmocka_unit_test(test_metadata_and_exemplars_survive),
         cmocka_unit_test(test_idle_streams_are_evicted_and_come_back),
         cmocka_unit_test(test_statistics_name_the_biggest),

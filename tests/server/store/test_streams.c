@@ -30,7 +30,7 @@ static uint32_t add(struct streams *s, uint32_t number, uint64_t hash)
     struct label label = {STR("number"), str_c(text)};
     const struct labels labels = {&label, 1};
     struct stream *st = NULL;
-    assert_int_equal(streams_add(s, &labels, hash, &(struct stream_like){0}, &st, NULL), 0);
+    assert_int_equal(streams_add(s, &labels, hash, (struct stream_like){0}, &st, NULL), 0);
     assert_ptr_equal(streams_by_id(s, st->id), st);
     assert_ptr_equal(streams_get(s, &labels, hash), st);
     return st->id;

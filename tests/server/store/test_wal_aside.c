@@ -140,6 +140,37 @@ static void test_searches_of_log_records_tell_of_it_too(void **state)
     harness_done(&h);
 }
 
+/* The process dies while it writes the last record of a log. */
+static void kill_in_a_write(struct harness *h, const char *log)
+{
+    abandon(h);
+    const char *path = crash_fs_path(h->disk, log, 0);
+    assert_non_null(path);
+    uint64_t size = crash_fs_size(h->disk, path);
+    assert_true(size > WAL_SEGMENT_HEADER + WAL_RECORD_HEADER);
+    assert_true(crash_fs_cut(h->disk, path, size - 3));
+    (void)harness_open(h);
+}
+
+static void test_what_a_crash_cut_off_is_no_damage_however_many_follow(void **state)
+{
+    (void)state;
+    struct harness h;
+    harness_init(&h);
+    (void)harness_open(&h);
+    harness_put(&h, "m", NOON, 1);
+    harness_put(&h, "m", NOON + 1, 2);
+    kill_in_a_write(&h, "metrics/wal/00000001.wal");
+    harness_put_log(&h, NOON);
+    kill_in_a_write(&h, "logs/wal/00000002.wal");
+    harness_kill(&h); // checks the directory
+    harness_kill(&h);
+    check_rows(&h, "", "m 0=1");
+    assert_int_equal(damages(&h, NOON - HOUR, NOON), 0);
+    assert_int_equal(atomic_get_relaxed(&h.store->wal_damaged_segments), 0);
+    harness_done(&h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +178,7 @@ int main(void)
         cmocka_unit_test(test_answers_of_its_days_tell_of_it_until_the_file_is_gone),
         cmocka_unit_test(test_a_segment_that_is_replayed_twice_is_kept_once),
         cmocka_unit_test(test_a_segment_without_a_readable_header_is_taken_to_be_of_today),
+        cmocka_unit_test(test_what_a_crash_cut_off_is_no_damage_however_many_follow),
         cmocka_unit_test(test_searches_of_log_records_tell_of_it_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

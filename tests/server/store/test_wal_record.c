@@ -100,6 +100,28 @@ static void test_definitions_of_an_older_log_are_read(void **state)
     expect("7 up{pod=\"1\"}\n");
 }
 
+static void test_what_the_visitor_does_not_take_is_damage(void **state)
+{
+    (void)state;
+    struct wal_rows rows;
+    const struct wal_visitor nothing = {0};
+    wal_put_streams(&payload, 1);
+    wal_put_stream(&payload, 1, &one, 0);
+    assert_int_equal(wal_read_record(buf_str(&payload), &arena, &nothing), ERR_CORRUPT);
+    buf_reset(&payload);
+    wal_put_rows(&payload, 1, 0, &rows);
+    wal_put_series(&payload, 1, &(struct sample){.value = 1}, 1, &rows);
+    assert_int_equal(wal_read_record(buf_str(&payload), &arena, &nothing), ERR_CORRUPT);
+    buf_reset(&payload);
+    wal_put_metadata(&payload, 1);
+    wal_put_family(&payload, &(struct metric_metadata){.family = STR("m")});
+    assert_int_equal(replay(), ERR_CORRUPT);
+    buf_reset(&payload);
+    wal_put_exemplars(&payload, 1);
+    wal_put_exemplar(&payload, 1, &(struct exemplar){.value = 1});
+    assert_int_equal(replay(), ERR_CORRUPT);
+}
+
 static void test_a_mask_beyond_the_labels_before_is_damage(void **state)
 {
     (void)state;
@@ -188,6 +210,7 @@ int main(void)
         T(test_labels_of_the_definition_before_are_not_written_again),
         T(test_labels_behind_the_last_bit_of_the_mask_are_written),
         T(test_definitions_of_an_older_log_are_read),
+        T(test_what_the_visitor_does_not_take_is_damage),
         T(test_a_mask_beyond_the_labels_before_is_damage),
         T(test_a_payload_that_is_cut_anywhere_is_damage),
         T(test_a_point_of_a_histogram_is_a_row_of_each_series),

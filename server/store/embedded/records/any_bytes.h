@@ -13,6 +13,7 @@
 #include "model/any.h"
 #include "store/embedded/bytes.h"
 
+/* Appends; when the buffer is full it has failed. */
 void any_put(struct buf *out, const struct any *v);
 void attributes_put(struct buf *out, const struct attribute *v, size_t n);
 

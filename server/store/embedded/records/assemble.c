@@ -133,6 +133,17 @@ int assembler_column(struct assembler *a, const struct column_id *id, uint32_t *
     return 0;
 }
 
+int assembly_input_add(struct assembly_input *in, const struct column *values, uint32_t column,
+                       uint32_t n_rows, struct arena *arena)
+{
+    const struct column_places *places =
+        values->rows ? column_places_of(values, n_rows, arena) : NULL;
+    if (values->rows && !places)
+        return ERR_NOMEM;
+    in->columns[in->n_columns++] = (struct input_column){*values, places, column};
+    return 0;
+}
+
 /* --- rows ------------------------------------------------------------------------------------- */
 
 static bool add_entry(struct assembler *a, uint32_t column, struct entry e)
@@ -172,14 +183,13 @@ static bool add_rest(struct assembler *a, const struct column *rest, uint32_t at
     return !arena_failed(&a->values);
 }
 
-static bool add_values(struct assembler *a, struct assembly_input *in, uint32_t row)
+static bool add_values(struct assembler *a, const struct assembly_input *in, uint32_t row)
 {
     for (uint32_t i = 0; i < in->n_columns; i++) {
-        struct input_column *c = &in->columns[i];
-        uint32_t at = column_find(&c->values, row, c->hint);
+        const struct input_column *c = &in->columns[i];
+        uint32_t at = column_place(&c->values, c->places, row);
         if (at == UINT32_MAX)
             continue;
-        c->hint = at;
         bool ok = c->column == UINT32_MAX
                       ? add_rest(a, &c->values, at)
                       : add_entry(a, c->column, (struct entry){&c->values, at, a->n_rows});
@@ -189,8 +199,8 @@ static bool add_values(struct assembler *a, struct assembly_input *in, uint32_t 
     return true;
 }
 
-int assembler_add(struct assembler *a, struct assembly_input *in, uint32_t row, uint32_t source,
-                  struct err *err)
+int assembler_add(struct assembler *a, const struct assembly_input *in, uint32_t row,
+                  uint32_t source, struct err *err)
 {
     if (a->n_rows == COLUMN_ROWS || (a->n_rows && a->bytes + in->row_bytes > GROUP_BYTES)) {
         int rc = assembler_flush(a, err);

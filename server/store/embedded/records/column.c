@@ -56,22 +56,18 @@ struct any column_any(const struct column *c, uint32_t i, struct arena *arena)
     }
 }
 
-/* Rows are asked for in rising order mostly, so look around the hint first. */
-uint32_t column_find(const struct column *c, uint32_t row, uint32_t hint)
+/* The values of rows before `row` are counted. Steps grow away from the cursor, in whichever
+ * direction: who asks for rows out of order has column_places.h. */
+static uint32_t count_before(const struct column *c, uint32_t row, uint32_t cursor)
 {
-    if (!c->rows)
-        return row < c->n ? row : UINT32_MAX;
-    uint32_t lo = 0, hi = c->n;
-    if (hint < c->n && c->rows[hint] <= row) {
-        if (c->rows[hint] == row || hint + 1 == c->n || c->rows[hint + 1] > row)
-            return c->rows[hint] == row ? hint : UINT32_MAX;
-        lo = hint + 1;
-        uint32_t step = 1;
-        while (lo + step < hi && c->rows[lo + step] <= row) {
-            lo += step;
-            step *= 2;
-        }
-        hi = MIN(hi, lo + step);
+    uint32_t lo = MIN(cursor, c->n), hi = lo, step = 1; // the answer is in [lo, hi] afterwards
+    for (; hi < c->n && c->rows[hi] < row; step *= 2) {
+        lo = hi + 1;
+        hi += MIN(step, c->n - hi);
+    }
+    for (; lo > 0 && c->rows[lo - 1] >= row; step *= 2) {
+        hi = lo - 1;
+        lo -= MIN(step, lo);
     }
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
@@ -80,7 +76,15 @@ uint32_t column_find(const struct column *c, uint32_t row, uint32_t hint)
         else
             hi = mid;
     }
-    return lo < c->n && c->rows[lo] == row ? lo : UINT32_MAX;
+    return lo;
+}
+
+uint32_t column_find(const struct column *c, uint32_t row, uint32_t *cursor)
+{
+    if (!c->rows)
+        return row < c->n ? row : UINT32_MAX;
+    uint32_t at = *cursor = count_before(c, row, *cursor);
+    return at < c->n && c->rows[at] == row ? at : UINT32_MAX;
 }
 
 /* --- encoding --------------------------------------------------------------------------------- */

@@ -69,8 +69,9 @@ struct any column_text_any(const struct column *c, uint32_t text, struct arena *
 /* Value i. */
 struct any column_any(const struct column *c, uint32_t i, struct arena *arena);
 
-/* Where the value of `row` is, or UINT32_MAX; `hint`: where the last one was. */
-uint32_t column_find(const struct column *c, uint32_t row, uint32_t hint);
+/* Where the value of `row` is, or UINT32_MAX. `cursor`: 0, or what the last call for this column
+ * left: a row near the last one is found in a step or two. */
+uint32_t column_find(const struct column *c, uint32_t row, uint32_t *cursor);
 
 /* --- as bytes --------------------------------------------------------------------------------- */
 
@@ -84,6 +85,7 @@ struct column_encoder {
     void *zstd;          /* ZSTD_CCtx */
 };
 
+/* `level`: of zstd. ERR_NOMEM. */
 int column_encoder_init(struct column_encoder *e, struct arena *arena, int level);
 void column_encoder_done(struct column_encoder *e);
 

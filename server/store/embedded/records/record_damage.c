@@ -65,12 +65,7 @@ bool record_damage_oldest_day(struct record_store *s, int64_t *out)
 
 bool record_damage_set_aside(struct record_store *s, const char *path, int64_t day)
 {
-    struct buf aside = BUF_MAX(1 << 16);
-    buf_puts(&aside, path);
-    buf_puts(&aside, RECORD_DAMAGED_ENDING);
-    char *to = buf_take(&aside, NULL);
-    bool moved = to && fs_rename(s->fs, path, to, NULL) == 0;
-    free(to);
+    bool moved = table_file_set_aside(s->fs, path);
     record_damage_note_day(s, day);
     return moved;
 }

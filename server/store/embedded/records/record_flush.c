@@ -35,7 +35,7 @@ struct head_flush {
     struct arena arena;
     struct str *sources; /* different ones, by number */
     uint64_t *hashes;
-    uint32_t n_sources, cap_sources;
+    uint32_t n_sources;
     uint32_t *slots; /* number + 1 */
     uint32_t n_slots;
     struct row_ref *rows;
@@ -178,14 +178,15 @@ static int open_input(struct head_flush *f, struct assembler *a, const struct ch
                       struct assembly_input *in)
 {
     in->columns = arena_array(&f->arena, c->n_columns, sizeof *in->columns);
-    in->n_columns = c->n_columns;
+    in->n_columns = 0;
     in->t_unix_ns = c->t_unix_ns;
     in->row_bytes = (uint32_t)(c->size / MAX(c->n_rows, 1u));
     if (!in->columns)
         return no_memory(f);
     for (uint32_t i = 0; i < c->n_columns; i++) {
-        in->columns[i].values = c->columns[i].values;
-        if (assembler_column(a, &c->columns[i].id, &in->columns[i].column) != 0)
+        uint32_t column;
+        if (assembler_column(a, &c->columns[i].id, &column) != 0 ||
+            assembly_input_add(in, &c->columns[i].values, column, c->n_rows, &f->arena) != 0)
             return no_memory(f);
     }
     return 0;
@@ -245,7 +246,7 @@ static int head_to_part(struct record_store *s, const struct record_head *h,
 {
     struct head_flush f = {.store = s, .head = h, .err = err};
     char *dir = NULL;
-    int rc = day_dir(s, h->day, true, &dir, err);
+    int rc = day_dir_make(s->fs, s->dir, h->day, &dir, err);
     if (rc != 0)
         return rc;
     arena_init(&f.arena, FLUSH_ARENA_MAX);

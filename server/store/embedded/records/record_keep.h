@@ -28,6 +28,7 @@ int record_keep_set(struct record_store *s, int64_t table_ms,
                     const struct store_retention_rules *rules, struct err *err);
 void record_keep_done(struct record_store *s);
 
+/* The rules and the clock of now, for one piece of work, which ends with _end. Threads: any. */
 struct record_keep record_keep_begin(struct record_store *s);
 void record_keep_end(struct record_keep *k);
 

@@ -11,7 +11,8 @@
 #include "base/time.h"
 #include "log/log.h"
 #include "self/self.h"
-#include "store/embedded/merge.h"
+#include "store/embedded/day_dir.h"
+#include "store/embedded/merge_choose.h"
 #include "store/embedded/order_sort.h"
 #include "store/embedded/records/assemble.h"
 #include "store/embedded/records/record_keep.h"
@@ -22,7 +23,7 @@ static struct self_metric merge_seconds =
     SELF_HISTOGRAM("telltale_store_record_merge_seconds",
                    "Time of one merge of parts of a table of records.", "table");
 
-enum { MERGE_INPUTS_MAX = 16, MERGE_LEVEL = 3 };
+enum { MERGE_LEVEL = 3 };
 #define MERGE_ARENA_MAX ((size_t)4 << 30)
 
 /* A group that has been read; kept until the rows taken from it are written. */
@@ -46,7 +47,7 @@ struct input {
 
 struct merge {
     struct record_store *store;
-    struct input inputs[MERGE_INPUTS_MAX];
+    struct input inputs[MERGE_MAX];
     size_t n;
     struct arena arena;
     struct decoded *retired; /* groups behind us, with rows that wait to be written */
@@ -181,12 +182,12 @@ static int read_columns(struct merge *m, const struct input *in, struct decoded 
         int origin = (int)in->part->names[c->name].origin;
         if (origin == OWN_TIME || origin == OWN_SOURCE)
             continue;
-        struct input_column *to = &d->input.columns[d->input.n_columns];
-        int rc = record_part_read(in->part, r->group, c, m->zstd, &d->arena, &to->values);
+        struct column values;
+        int rc = record_part_read(in->part, r->group, c, m->zstd, &d->arena, &values);
+        if (rc == 0)
+            rc = assembly_input_add(&d->input, &values, in->columns[c->name], r->n, &d->arena);
         if (rc != 0)
             return rc;
-        to->column = in->columns[c->name];
-        d->input.n_columns++;
     }
     d->input.t_unix_ns = r->t_unix_ns;
     d->input.row_bytes = (uint32_t)(r->group->raw_bytes / r->n);
@@ -361,11 +362,13 @@ static int run(struct merge *m, struct record_part *const *parts, struct record_
         m->inputs[i].part = parts[i];
     arena_init(&m->arena, MERGE_ARENA_MAX);
     m->keep = record_keep_begin(m->store);
-    int rc = day_dir(m->store, parts[0]->day, true, &dir, m->err);
+    int rc = day_dir_make(m->store->fs, m->store->dir, parts[0]->day, &dir, m->err);
     if (rc == 0)
         rc = open_merge(m, dir);
     if (rc == 0)
         rc = merge_rows(m);
+    if (rc == 0 && m->n == 1 && atomic_get_relaxed(&parts[0]->damaged))
+        rc = table_file_keep_aside(m->store->fs, parts[0]->path, m->err);
     if (rc == 0)
         rc = record_writer_finish(m->writer, m->written, m->n_written, out, m->err);
     close_merge(m);
@@ -377,11 +380,6 @@ static int run(struct merge *m, struct record_part *const *parts, struct record_
 
 /* --- what to merge ---------------------------------------------------------------------------- */
 
-static bool is_over(const struct record_store *s, int64_t day)
-{
-    return (day + 1) * MS_PER_DAY + MS_PER_DAY / 24 < record_store_now_ms(s);
-}
-
 /* Nothing came for the day in the last flush, or that was long ago: a day that is being filled up
  * would be written again after every flush. */
 static bool is_at_rest(const struct record_store *s, const struct record_part *newest)
@@ -391,24 +389,16 @@ static bool is_at_rest(const struct record_store *s, const struct record_part *n
            time_now_mono_ns() - atomic_get_relaxed(&s->last_flush_mono_ns) > long_ns;
 }
 
-static bool pick(const struct record_store *s, struct record_part *const *parts, size_t n, bool all,
-                 size_t *out_first, size_t *out_n)
+static bool choose(const struct record_store *s, struct record_part *const *parts, size_t n,
+                   bool all, size_t *out_first, size_t *out_n)
 {
-    uint64_t sizes[256], total = 0, largest = 0;
-    n = MIN(n, ARRAY_LEN(sizes));
-    for (size_t i = 0; i < n; i++) {
+    uint64_t sizes[256];
+    struct merge_choice choice = {.sizes = sizes, .n = MIN(n, ARRAY_LEN(sizes)), .all = all};
+    for (size_t i = 0; i < choice.n; i++)
         sizes[i] = parts[i]->size;
-        total += sizes[i];
-        largest = MAX(largest, sizes[i]);
-    }
-    *out_first = 0;
-    *out_n = MIN(n, (size_t)MERGE_INPUTS_MAX);
-    if (n < 2)
-        return false;
-    if (all || (is_over(s, parts[0]->day) && is_at_rest(s, parts[n - 1]) && n <= MERGE_INPUTS_MAX &&
-                total - largest >= largest / 8))
-        return true;
-    return merge_pick(sizes, n, out_first, out_n);
+    choice.over = n && merge_day_is_over(parts[0]->day, record_store_now_ms(s)) &&
+                  is_at_rest(s, parts[n - 1]);
+    return merge_choose(&choice, out_first, out_n);
 }
 
 /* 1 when something was merged. */
@@ -416,7 +406,7 @@ static int merge_once(struct record_store *s, struct record_part *const *parts, 
                       struct err *err)
 {
     size_t first, count;
-    if (!pick(s, parts, n, all, &first, &count))
+    if (!choose(s, parts, n, all, &first, &count))
         return 0;
     struct merge m = {.store = s, .n = count, .err = err};
     struct record_part *merged = NULL;

@@ -26,31 +26,12 @@ static void forget_day(struct record_store *s, int64_t day)
     lock_give(&s->lists);
 }
 
-static int remove_day(struct record_store *s, int64_t day, struct err *err)
-{
-    struct fs_names names = {0};
-    char *dir = NULL;
-    int rc = day_dir(s, day, false, &dir, err);
-    if (rc == 0)
-        rc = fs_list(s->fs, dir, &names, err);
-    for (size_t i = 0; rc == 0 && i < names.n; i++) {
-        char *file = fs_join(dir, names.v[i]);
-        rc = file ? fs_remove(s->fs, file, err) : err_set(err, ERR_NOMEM, "out of memory");
-        free(file);
-    }
-    if (rc == 0)
-        rc = fs_remove_dir(s->fs, dir, err);
-    fs_names_done(&names);
-    free(dir);
-    return rc;
-}
-
 /* With both locks: a flush may be writing into the day. */
 static int drop_day(struct record_store *s, int64_t day, struct err *err)
 {
     forget_day(s, day);
     record_damage_forget_day(s, day);
-    return remove_day(s, day, err);
+    return day_dir_remove(s->fs, s->dir, day, err);
 }
 
 int record_store_drop_day(struct record_store *s, int64_t day, struct err *err)

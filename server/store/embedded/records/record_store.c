@@ -6,8 +6,6 @@
 #include "base/compiler.h"
 #include "base/time.h"
 #include "log/log.h"
-#include "store/embedded/part.h"
-#include "store/embedded/partitions.h"
 #include "store/embedded/records/record_keep.h"
 
 int64_t record_store_now_ms(const struct record_store *s)
@@ -36,7 +34,7 @@ int record_store_set_limits(struct record_store *s, const struct record_limits *
 
 /* --- heads ------------------------------------------------------------------------------------ */
 
-void head_done(struct record_store *s, struct record_head *h)
+static void head_done(struct record_store *s, struct record_head *h)
 {
     for (size_t i = 0; i < h->n; i++) {
         atomic_sub_relaxed(&s->head_bytes, h->chunks[i]->size);
@@ -120,14 +118,6 @@ int parts_add(struct record_store *s, struct record_part *p, struct record_head 
     return rc;
 }
 
-static void remove_file(struct record_store *s, const char *path)
-{
-    struct err err = {0};
-    if (fs_remove(s->fs, path, &err) != 0)
-        log_warn("store", "cannot remove a file that is no longer needed",
-                 LOG_STR("error", err.message));
-}
-
 void parts_replace(struct record_store *s, struct record_part *const *old, size_t n,
                    struct record_part *merged)
 {
@@ -148,10 +138,14 @@ void parts_replace(struct record_store *s, struct record_part *const *old, size_
         return;
     }
     for (size_t i = 0; i < n; i++) {
-        if (atomic_get_relaxed(&old[i]->damaged) && strcmp(old[i]->path, merged->path) != 0)
+        bool damaged = atomic_get_relaxed(&old[i]->damaged);
+        bool renewed = strcmp(old[i]->path, merged->path) == 0;
+        if (damaged && renewed)
+            record_damage_note_day(s, old[i]->day); // the merge kept the file aside
+        else if (damaged)
             (void)record_damage_set_aside(s, old[i]->path, old[i]->day); // else it is superseded
-        else if (strcmp(old[i]->path, merged->path) != 0)
-            remove_file(s, old[i]->path);
+        else if (!renewed)
+            table_file_remove(s->fs, old[i]->path);
         record_part_unref(old[i]);
     }
 }
@@ -182,68 +176,7 @@ void parts_list_free(struct record_part **v, size_t n)
 
 /* --- what is on disk -------------------------------------------------------------------------- */
 
-int day_dir(struct record_store *s, int64_t day, bool make, char **out, struct err *err)
-{
-    char name[DAY_NAME_MAX];
-    partition_format_day(name, day);
-    char *path = fs_join(s->dir, name);
-    if (!path)
-        return err_set(err, ERR_NOMEM, "name the directory of a day: out of memory");
-    int rc = make ? fs_make_dir(s->fs, path, err) : 0;
-    if (rc == 0 && make)
-        rc = fs_sync_dir(s->fs, s->dir, err);
-    if (rc == 0)
-        *out = path;
-    else
-        free(path);
-    return rc;
-}
-
-struct found {
-    char *path;
-    uint64_t lo, hi;
-};
-
-/* Wider ranges first: a merged part comes before those it was made of. */
-static int by_width(const void *a, const void *b)
-{
-    const struct found *x = a, *y = b;
-    uint64_t w = x->hi - x->lo, v = y->hi - y->lo;
-    if (w != v)
-        return w > v ? -1 : 1;
-    return x->lo < y->lo ? -1 : x->lo > y->lo;
-}
-
-static int list_day(struct record_store *s, int64_t day, const char *dir, struct found **out,
-                    size_t *out_n, struct err *err)
-{
-    struct fs_names names = {0};
-    int rc = fs_list(s->fs, dir, &names, err);
-    struct found *v = rc == 0 ? calloc(names.n + 1, sizeof *v) : NULL;
-    size_t n = 0;
-    for (size_t i = 0; v && i < names.n; i++) {
-        char *path = fs_join(dir, names.v[i]);
-        if (path && part_parse_name(names.v[i], &v[n].lo, &v[n].hi)) {
-            v[n++].path = path;
-            continue;
-        }
-        if (path && str_ends(str_c(path), STR(".tmp")))
-            remove_file(s, path); // a write that a crash interrupted
-        else if (path && str_ends(str_c(path), STR(RECORD_DAMAGED_ENDING)))
-            record_damage_note_day(s, day); // until somebody removes the file
-        free(path);
-    }
-    fs_names_done(&names);
-    if (rc == 0 && !v)
-        return err_set(err, ERR_NOMEM, "list %s: out of memory", dir);
-    if (n > 1)
-        qsort(v, n, sizeof *v, by_width);
-    *out = v;
-    *out_n = n;
-    return rc;
-}
-
-static bool is_superseded(const struct record_store *s, int64_t day, const struct found *f)
+static bool is_superseded(const struct record_store *s, int64_t day, const struct day_part *f)
 {
     for (size_t i = 0; i < s->n_parts; i++)
         if (s->parts[i]->day == day && s->parts[i]->seq_lo <= f->lo && f->hi <= s->parts[i]->seq_hi)
@@ -259,7 +192,7 @@ static void set_aside(struct record_store *s, const char *path, int64_t day, con
               LOG_STR("error", why->message));
 }
 
-static int open_part(struct record_store *s, int64_t day, const struct found *f, struct err *err)
+static int open_part(struct record_store *s, int64_t day, const struct day_part *f, struct err *err)
 {
     struct record_part *p = NULL;
     struct err why = {0};
@@ -284,35 +217,20 @@ static int open_part(struct record_store *s, int64_t day, const struct found *f,
     return rc == 0 ? 0 : err_set(err, rc, "list a part: out of memory");
 }
 
-static int open_day(struct record_store *s, int64_t day, const char *dir, struct err *err)
+static int open_day(void *arg, int64_t day, const char *dir, struct err *err)
 {
-    struct found *found = NULL;
-    size_t n = 0;
-    int rc = list_day(s, day, dir, &found, &n, err);
-    for (size_t i = 0; i < n; i++) {
-        if (rc == 0 && is_superseded(s, day, &found[i]))
-            remove_file(s, found[i].path);
-        else if (rc == 0)
-            rc = open_part(s, day, &found[i], err);
-        free(found[i].path);
+    struct record_store *s = arg;
+    struct day_parts found = {0};
+    int rc = day_parts_list(s->fs, dir, &found, err);
+    if (found.aside)
+        record_damage_note_day(s, day); // until somebody removes the file
+    for (size_t i = 0; rc == 0 && i < found.n; i++) {
+        if (is_superseded(s, day, &found.v[i]))
+            table_file_remove(s->fs, found.v[i].path);
+        else
+            rc = open_part(s, day, &found.v[i], err);
     }
-    free(found);
-    return rc;
-}
-
-static int open_days(struct record_store *s, struct err *err)
-{
-    struct fs_names names = {0};
-    int rc = fs_list(s->fs, s->dir, &names, err);
-    for (size_t i = 0; rc == 0 && i < names.n; i++) {
-        int64_t day;
-        if (!partition_parse_day(names.v[i], &day))
-            continue;
-        char *dir = fs_join(s->dir, names.v[i]);
-        rc = dir ? open_day(s, day, dir, err) : err_set(err, ERR_NOMEM, "out of memory");
-        free(dir);
-    }
-    fs_names_done(&names);
+    day_parts_done(&found);
     return rc;
 }
 
@@ -352,7 +270,7 @@ int record_store_open(const struct fs *fs, const char *dir, enum record_table ta
     if (rc == 0)
         rc = make_dirs(s, dir, err);
     if (rc == 0)
-        rc = open_days(s, err);
+        rc = day_dir_each(s->fs, s->dir, open_day, s, err);
     if (rc == 0)
         *out = s;
     else
@@ -386,125 +304,4 @@ void record_store_abandon(struct record_store *s)
     free(s->dir);
     free(s->wal_dir);
     free(s);
-}
-
-/* --- replay ----------------------------------------------------------------------------------- */
-
-struct replay {
-    struct record_store *store;
-    uint32_t segment;
-    struct day_range
-        days;        /* of the chunks of this segment; of those before it, until it has some */
-    bool in_segment; /* `days` are of this segment */
-    int64_t oldest_ns;
-    uint64_t rows, damaged;
-};
-
-static void note_day(struct replay *r, int64_t day)
-{
-    if (!r->in_segment)
-        r->days = NO_DAYS;
-    r->in_segment = true;
-    day_range_add(&r->days, day);
-}
-
-/* A segment of which nothing can be read came after those before it, and before now. */
-static struct day_range lost_days(const struct replay *r)
-{
-    struct day_range days = r->days;
-    if (!r->in_segment)
-        day_range_add(&days, record_store_now_ms(r->store) / MS_PER_DAY);
-    return days;
-}
-
-/* Invariant 2. */
-static bool is_in_a_part(const struct record_store *s, int64_t day, uint32_t segment)
-{
-    for (size_t i = 0; i < s->n_parts; i++)
-        if (s->parts[i]->day == day && segment < s->parts[i]->cut)
-            return true;
-    return false;
-}
-
-static int replay_record(void *arg, struct str payload)
-{
-    struct replay *r = arg;
-    if (r->store->cancelled && atomic_get_relaxed(r->store->cancelled))
-        return ERR_CANCELLED;
-    for (size_t at = 0; at < payload.n;) {
-        struct chunk *c = NULL;
-        int rc = chunk_open(payload, &at, &c);
-        if (rc != 0)
-            return rc;
-        int64_t day = day_of_ns(c->max_unix_ns);
-        if (c->n_rows)
-            note_day(r, day);
-        bool keep =
-            c->n_rows && c->max_unix_ns >= r->oldest_ns && !is_in_a_part(r->store, day, r->segment);
-        uint32_t rows = c->n_rows;
-        rc = keep ? heads_add(r->store, day, c) : 0;
-        if (!keep || rc != 0)
-            chunk_unref(c);
-        if (rc != 0)
-            return rc;
-        r->rows += keep ? rows : 0;
-    }
-    return 0;
-}
-
-static int replay_segment(struct replay *r, uint32_t segment, bool last, uint64_t *out_bytes,
-                          struct err *err)
-{
-    struct wal_replay got;
-    r->segment = segment;
-    r->in_segment = false;
-    int rc =
-        wal_replay_segment(r->store->fs, r->store->wal_dir, segment, replay_record, r, &got, err);
-    if (rc != 0)
-        return rc;
-    *out_bytes += got.bytes;
-    if (!(got.damaged || got.bad_header || (got.torn && !last)))
-        return 0;
-    atomic_add_relaxed(&r->store->wal_damaged_segments, 1);
-    atomic_add_relaxed(&r->store->wal_damaged_bytes, got.dropped_bytes);
-    wal_set_aside(r->store->fs, r->store->wal_dir, segment, lost_days(r), &r->store->losses);
-    log_error("store", "a segment of the write-ahead log is damaged; its readable rest is kept",
-              LOG_STR("table", record_table_name(r->store->table)), LOG_INT("segment", segment),
-              LOG_INT("places", got.damaged), LOG_INT("dropped_bytes", got.dropped_bytes));
-    return 0;
-}
-
-/* Parts know segments by number, so numbers are never used again. */
-static uint32_t next_segment(const struct record_store *s, const uint32_t *v, size_t n)
-{
-    uint32_t next = n ? v[n - 1] + 1 : 1;
-    for (size_t i = 0; i < s->n_parts; i++)
-        next = MAX(next, s->parts[i]->cut);
-    return next;
-}
-
-int record_store_replay(struct record_store *s, uint64_t *out_rows, struct err *err)
-{
-    struct replay r = {.store = s, .days = NO_DAYS, .oldest_ns = record_store_oldest_ns(s)};
-    uint32_t *v = NULL;
-    size_t n = 0;
-    uint64_t bytes = 0;
-    int rc = wal_losses_load(s->fs, s->wal_dir, &s->losses, err);
-    if (rc == 0)
-        rc = wal_list(s->fs, s->wal_dir, &v, &n, err);
-    for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = replay_segment(&r, v[i], i + 1 == n, &bytes, err);
-    if (rc == 0) {
-        wal_init(&s->wal, s->fs, s->wal_dir, s->durable, next_segment(s, v, n));
-        s->wal.old_bytes = bytes;
-        rc = wal_begin(&s->wal, err);
-        if (rc != 0)
-            wal_done(&s->wal);
-    }
-    free(v);
-    if (rc == 0) {
-        *out_rows = r.rows;
-        atomic_set_release(&s->replayed, true); // pairs with the acquire of appends and scans
-    }
-    return rc;
 }

@@ -1,6 +1,7 @@
 /* A record table (spans or logs): log, heads, parts, and what moves rows between them.
  *
- *   record_append.c  batch ──► chunk ──► wal ──► head of its day       on the caller's thread
+ *   record_append.c  batch ──► chunk ──► wal ──► head of its day, on the caller's thread
+ *   record_replay.c  log ──► heads, at the start
  *   record_flush.c   heads ──► parts, then the log is cut
  *   record_merge.c   parts ──► fewer parts, without rows that nobody is to see
  *   record_retention.c  what is too old goes, and what is deleted
@@ -22,6 +23,7 @@
 #define TELLTALE_STORE_EMBEDDED_RECORDS_RECORD_STORE_H
 
 #include "base/lock.h"
+#include "store/embedded/day_dir.h"
 #include "store/embedded/records/record_part.h"
 #include "store/embedded/wal.h"
 #include "store/embedded/wal_aside.h"
@@ -103,9 +105,10 @@ int record_store_set_limits(struct record_store *s, const struct record_limits *
 /* Puts the log's rows back into heads; *out_rows how many. */
 int record_store_replay(struct record_store *s, uint64_t *out_rows, struct err *err);
 
+/* The table's part in store_append_records. Threads: any. */
 int record_store_append(struct record_store *s, const struct record_batch *b,
                         struct sink_result *out, struct err *err);
-void append_buffers_free(struct record_store *s);
+void append_buffers_free(struct record_store *s); /* at the end: nobody appends any more */
 
 int record_store_flush(struct record_store *s, struct err *err);
 int record_store_flush_locked(struct record_store *s, struct err *err); /* table lock held */
@@ -124,6 +127,8 @@ bool record_store_days(struct record_store *s, int64_t *out_first, int64_t *out_
 /* Forgets and removes a day's parts. */
 int record_store_drop_day(struct record_store *s, int64_t day, struct err *err);
 
+/* The table's part in store_scan, store_list_sources, store_list_attributes and
+ * store_delete_records, where the contracts stand. Threads: any. */
 int record_store_scan(struct record_store *s, const struct record_scan *scan,
                       struct record_scan_stats *stats, struct err *err);
 int record_store_sources(struct record_store *s, int64_t min_unix_ns, int64_t max_unix_ns,
@@ -138,8 +143,6 @@ int record_store_delete(struct record_store *s, const struct predicate *where, i
 void record_store_stats(struct record_store *s, struct store_record_stats *out);
 
 /* --- damage ----------------------------------------------------------------------------------- */
-
-#define RECORD_DAMAGED_ENDING ".damaged"
 
 /* Counts a group that cannot be read; logs it once a part. */
 void record_damage_note_group(struct record_store *s, struct record_part *p, uint64_t offset);
@@ -168,9 +171,6 @@ static inline int64_t day_of_ns(int64_t t_unix_ns)
 /* Adds the chunk to the live head of the day; takes the reference on success. ERR_NOMEM. */
 int heads_add(struct record_store *s, int64_t day, struct chunk *c);
 
-/* Path of a day's directory, made if `make`; heap. */
-int day_dir(struct record_store *s, int64_t day, bool make, char **out, struct err *err);
-
 /* Lists a part (takes the reference); with `head`, an index of `frozen`, forgets that head. */
 int parts_add(struct record_store *s, struct record_part *p, struct record_head *head);
 
@@ -183,7 +183,5 @@ void parts_replace(struct record_store *s, struct record_part *const *old, size_
 int parts_list(struct record_store *s, const int64_t *day, struct record_part ***out,
                size_t *out_n);
 void parts_list_free(struct record_part **v, size_t n);
-
-void head_done(struct record_store *s, struct record_head *h);
 
 #endif

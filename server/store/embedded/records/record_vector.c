@@ -83,11 +83,10 @@ static int absent_vector(const struct picked_rows *p, struct vector *out)
 
 static void find_codes(const struct picked_rows *p, const struct column *c, uint32_t *codes)
 {
-    uint32_t hint = 0;
+    uint32_t cursor = 0;
     for (uint32_t i = 0; i < p->n; i++) {
-        uint32_t at = column_find(c, p->sel[i], hint);
+        uint32_t at = column_find(c, p->sel[i], &cursor);
         codes[i] = at == UINT32_MAX ? c->n_texts : c->codes[at];
-        hint = at == UINT32_MAX ? hint : at;
     }
 }
 
@@ -123,13 +122,11 @@ static int dictionary_vector(const struct picked_rows *p, const struct column *c
 
 static void find_values(const struct picked_rows *p, const struct column *c, struct any *v)
 {
-    uint32_t hint = 0;
+    uint32_t cursor = 0;
     for (uint32_t i = 0; i < p->n; i++) {
-        uint32_t at = column_find(c, p->sel[i], hint);
-        if (at == UINT32_MAX)
-            continue;
-        v[i] = column_any(c, at, p->rows->arena);
-        hint = at;
+        uint32_t at = column_find(c, p->sel[i], &cursor);
+        if (at != UINT32_MAX)
+            v[i] = column_any(c, at, p->rows->arena);
     }
 }
 

@@ -5,6 +5,8 @@
 #include "store/embedded/records/record_store.h"
 #include "store/store.h"
 
+/* Opens or creates the tables, without their logs. After an error records_abandon frees what is
+ * there. _set_limits: as record_store_set_limits, table by table; the first error ends it. */
 int records_open(struct store *s, const struct store_options *o, struct err *err);
 int records_set_limits(struct store *s, const struct store_options *o, struct err *err);
 

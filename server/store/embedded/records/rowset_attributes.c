@@ -28,13 +28,12 @@ static bool add_pair(struct arena *a, struct row *row, struct str key, struct an
 static int deal_out(struct rowset *r, const struct column *c, bool maps, struct str name,
                     const uint32_t *sel, uint32_t n, struct row *rows)
 {
-    uint32_t hint = 0;
+    uint32_t cursor = 0;
     bool ok = true;
     for (uint32_t i = 0; ok && i < n; i++) {
-        uint32_t at = column_find(c, sel[i], hint);
+        uint32_t at = column_find(c, sel[i], &cursor);
         if (at == UINT32_MAX)
             continue;
-        hint = at;
         struct any v = column_any(c, at, r->arena);
         if (!maps)
             ok = add_pair(r->arena, &rows[i], name, v);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "base/ends.h"
 #include "base/err.h"
 #include "base/regex.h"
 #include "store/embedded/records/predicate.h"
@@ -17,20 +18,6 @@ int rowset_satisfies(struct rowset *r, const struct predicate *p, const struct a
         return rc;
     r->undecided++;
     return 0;
-}
-
-/* The first text whose end is behind `at`, from `from` on. */
-static uint32_t text_at(const struct column *c, uint32_t from, size_t at)
-{
-    uint32_t lo = from, hi = c->n_texts;
-    while (lo < hi) {
-        uint32_t mid = lo + (hi - lo) / 2;
-        if (c->ends[mid] <= at)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
 }
 
 /* The string that value `text` of the column is, as it stands in `all`, which is the column's text
@@ -153,7 +140,7 @@ static int match_needle(struct rowset *r, const struct predicate *p, const struc
     uint32_t text = 0, in_vain = 0;
     for (size_t at = str_find(all, needle); rc >= 0 && at < all.n;
          at = c->ends[text] + str_find(str_sub(all, c->ends[text], SIZE_MAX), needle)) {
-        text = text_at(c, text, at);
+        text = ends_find(c->ends, text, c->n_texts, at);
         if (!is_within(within, row_of(c, text)))
             continue;
         rc = decide(r, p, c, text, all.p, at);
