@@ -39,11 +39,11 @@ static void read_numbers(const struct http_request *q, struct http_response *r)
     size_t n = 0;
     bool ok = param_time(q, r, "time", 7, &ms);
     demand(ok, ms >= TIME_MIN_MS && ms <= TIME_MAX_MS, r);
-    ok = param_duration(q, r, "timeout", false, &ms);
+    ok = param_duration(q, r, "timeout", &ms);
     demand(ok, ms <= TIME_MAX_MS, r);
-    ok = param_duration(q, r, "step", true, &ms);
+    ok = param_step(q, r, &ms);
     demand(ok, ms > 0, r);
-    ok = param_limit(q, r, "limit", &n);
+    ok = param_limit(q, r, &n);
     demand(ok, true, r);
     ok = param_at_most(q, r, "most", &n);
     demand(ok, true, r);
@@ -52,7 +52,7 @@ static void read_numbers(const struct http_request *q, struct http_response *r)
 static void read_selectors(const struct http_request *q, struct http_response *r)
 {
     struct selectors s;
-    bool ok = param_selectors(q, r, "match[]", &s);
+    bool ok = param_selectors(q, r, &s);
     bool whole = true;
     for (size_t i = 0; ok && i < s.n; i++)
         whole = whole && s.v[i].n > 0;

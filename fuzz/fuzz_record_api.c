@@ -14,6 +14,7 @@
 #include "query/query.h"
 #include "small_store.h"
 
+/* The signature is libFuzzer's. NOLINTNEXTLINE(readability-non-const-parameter) */
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -29,6 +30,7 @@ static http_handler *const handlers[] = {
 
 static struct api_context api;
 
+/* The signature is libFuzzer's. NOLINTNEXTLINE(readability-non-const-parameter) */
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     const struct query_options options = {.timeout_ms = 10000, .max_memory_bytes = 64 << 20};

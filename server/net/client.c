@@ -259,7 +259,7 @@ static bool prepare(struct http_client *c, struct transfer *t, const struct rena
 static void read_header(struct http_client *c, const char *name, struct http_answer *out)
 {
     struct curl_header *h = NULL;
-    if (curl_easy_header(c->curl, name, 0, CURLH_HEADER, -1, &h) == CURLHE_OK)
+    if (curl_easy_header(c->curl, name, 0, CURLH_HEADER | CURLH_TRAILER, -1, &h) == CURLHE_OK)
         (void)snprintf(out->header, sizeof out->header, "%s", h->value);
 }
 

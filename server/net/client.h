@@ -41,7 +41,7 @@ struct http_call {
      * is enough (ERR_CANCELLED). Bodies of other statuses than 200 come as ever. */
     bool (*take)(void *self, struct str bytes);
     void *take_self;
-    const char *want_header; /* NULL, or a header of the answer to give back */
+    const char *want_header; /* NULL, or a header or trailer of the answer to give back */
     const atomic_bool *stop; /* NULL or: give up (ERR_CANCELLED) soon after it becomes true */
 };
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/atomic.h"
+#include "base/thread.h"
 #include "base/time.h"
 #include "net/address.h"
 #include "net/grpc_loop.h"
@@ -84,7 +85,7 @@ static void set_defaults(struct grpc_options *o)
     DEFAULT(max_buffered_bytes, (size_t)1 << 30);
     DEFAULT(max_connections, 1024);
     DEFAULT(max_streams, 100);
-    DEFAULT(workers, workers_cores());
+    DEFAULT(workers, thread_processors());
     DEFAULT(queue, 256);
     DEFAULT(idle_timeout_s, 300);
     DEFAULT(message_timeout_s, 60);

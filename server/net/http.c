@@ -15,6 +15,7 @@
 
 #include "base/atomic.h"
 #include "base/regex.h"
+#include "base/thread.h"
 #include "base/time.h"
 #include "log/log.h"
 #include "net/http_serve.h"
@@ -145,6 +146,7 @@ static void on_completed(void *self, struct MHD_Connection *mhd, void **context,
     (void)http_connection_enter(x->connection, HTTP_BETWEEN,
                                 in_seconds(s->limits.idle_timeout_s + s->limits.body_timeout_s));
     atomic_sub_relaxed(&s->buffered, x->budgeted);
+    atomic_sub_relaxed(&s->sending, x->sending);
     if (x->answer)
         MHD_destroy_response(x->answer);
     buf_done(&x->body);
@@ -209,7 +211,7 @@ static void set_defaults(struct http_limits *l)
     DEFAULT(max_connections, 1024);
     DEFAULT(idle_timeout_s, 300);
     DEFAULT(body_timeout_s, 60);
-    DEFAULT(ingest_workers, workers_cores());
+    DEFAULT(ingest_workers, thread_processors());
     DEFAULT(query_workers, 8);
     DEFAULT(ingest_queue, 256);
     DEFAULT(query_queue, 1024);

@@ -62,6 +62,10 @@ struct str http_header(const struct http_request *r, const char *name);
  * asks this now and then. A system call each time. Threads: any, during the handler's call. */
 bool http_client_gone(const struct http_request *r);
 
+/* The client's address in numbers, without its port: "10.0.0.7", "::1"; or "unknown". In `out`. */
+enum { HTTP_IP_MAX = 64 };
+struct str http_client_ip(const struct http_request *r, char out[HTTP_IP_MAX]);
+
 /* True when the handler runs on an event thread because requests like this one were quick: it must
  * not wait, and should end within milliseconds. If it cannot, it calls http_run_later and returns;
  * what it put into the response is forgotten, and it is called again on a worker. */
@@ -77,6 +81,11 @@ struct http_stream {
     void (*done)(void *self); /* after the last call of next; exactly once */
     void *self;               /* lives until done: the request does not */
     int64_t period_ms;
+    /* NULL: whenever it ends it is whole. Else asked once next has said that it ends: false when
+     * what was sent is not whole, and the connection is cut, as it is when the stream ends
+     * otherwise, so that the client sees it. Appends the value of `trailer`. */
+    bool (*finish)(void *self, struct buf *out);
+    const char *trailer; /* name, static; with `finish` */
 };
 
 enum { HTTP_STREAMS_MAX = 32 }; /* of a server at once; more are refused with 503 */
@@ -143,7 +152,9 @@ struct http_limits {
     unsigned body_timeout_s;                /* time for a whole request to arrive; 0: 60 */
     unsigned ingest_workers, query_workers; /* 0: number of cores; 0: 8 */
     unsigned ingest_queue, query_queue;     /* 0: 256; 0: 1,024 */
-    size_t max_buffered_bytes; /* bodies in memory, all connections; 503 above; 0: 1 GiB */
+    /* Bodies in memory, all connections, and as much again of answers that wait for their clients:
+     * 503 above; 0: 1 GiB. */
+    size_t max_buffered_bytes;
 };
 
 struct http_options {

@@ -16,7 +16,7 @@
 #include "net/http_stream.h"
 #include "self/self.h"
 
-enum { GZIP_FROM_BYTES = 1024, GZIP_LEVEL = 1 };
+enum { GZIP_FROM_BYTES = 1024, GZIP_LEVEL = 1, COUNTED_FROM_BYTES = 16 << 10 };
 
 static struct self_metric requests =
     SELF_COUNTER("telltale_http_requests_total", "HTTP requests answered, by handler and status.",
@@ -216,8 +216,9 @@ static void put_cors(const struct http_exchange *x, struct MHD_Response *to)
 static void put_headers(struct http_exchange *x, struct MHD_Response *to)
 {
     struct http_response *r = &x->response;
-    put_header(to, "Content-Type",
-               str_c(r->content_type ? r->content_type : "text/plain; charset=utf-8"));
+    if (r->status != 204 && r->status != 304) // of nothing there is no type
+        put_header(to, "Content-Type",
+                   str_c(r->content_type ? r->content_type : "text/plain; charset=utf-8"));
     for (size_t i = 0; i < r->n_headers; i++)
         put_header(to, r->headers[i].name, r->headers[i].value);
     put_cors(x, to);
@@ -293,6 +294,28 @@ static struct MHD_Response *small_answer(struct buf *body)
     return answer;
 }
 
+/* Large answers stay in memory until their clients have taken them, and some never do. */
+static bool take_room(struct http_exchange *x)
+{
+    size_t n = x->response.body.n;
+    if (n < COUNTED_FROM_BYTES)
+        return true;
+    size_t before = atomic_add_relaxed(&x->server->sending, n);
+    x->sending = n;
+    return before == 0 || before + n <= x->server->limits.max_buffered_bytes;
+}
+
+static void refuse_for_room(struct http_exchange *x)
+{
+    struct http_response *r = &x->response;
+    atomic_sub_relaxed(&x->server->sending, x->sending);
+    x->sending = 0;
+    buf_done(&r->body);
+    buf_init(&r->body, x->server->limits.max_response_bytes);
+    r->n_headers = 0; // they were for what is gone
+    exchange_refuse(x, 503, "answers", "too many large answers wait for their clients; try again");
+}
+
 void exchange_finish(struct http_exchange *x)
 {
     struct http_response *r = &x->response;
@@ -307,6 +330,8 @@ void exchange_finish(struct http_exchange *x)
         return;
     }
     compress_response(x);
+    if (!take_room(x))
+        refuse_for_room(x);
     count(x);
 
     bool large = r->body.n >= SPARE_FROM_BYTES;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/atomic.h"
+#include "base/compiler.h"
 #include "net/http_server.h"
 #include "net/http_watch.h"
 
@@ -77,9 +78,23 @@ static int add_params(struct http_exchange *x, struct str query, unsigned max)
     return 0;
 }
 
+/* As one asks a proxy, "http://host/path", is a way to ask any server. */
+static struct str without_authority(struct str url)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+        struct str scheme = str_c(schemes[i]);
+        if (str_starts(url, scheme)) {
+            struct str rest = str_sub(url, scheme.n, url.n);
+            return str_sub(rest, str_index(rest, '/'), rest.n);
+        }
+    }
+    return url;
+}
+
 int exchange_read_url(struct http_exchange *x, const struct http_limits *limits)
 {
-    struct str rest = str_c(x->url);
+    struct str rest = without_authority(str_c(x->url));
     if (rest.n > limits->max_url_bytes)
         return ERR_TOO_BIG;
     struct str path = str_cut(&rest, '?');
@@ -139,6 +154,19 @@ bool http_client_gone(const struct http_request *r)
     if (atomic_get_relaxed(&x->server->stopping))
         return true;
     return poll(&fd, 1, 0) > 0 && fd.revents & (POLLRDHUP | POLLERR | POLLHUP | POLLNVAL);
+}
+
+struct str http_client_ip(const struct http_request *r, char out[HTTP_IP_MAX])
+{
+    _Static_assert((int)HTTP_IP_MAX >= (int)ADDRESS_TEXT_MAX, "room for an address");
+    address_of_peer(r->exchange->connection->fd, out);
+    struct str ip = str_c(out);
+    for (size_t i = ip.n; i > 0; i--)
+        if (ip.p[i - 1] == ':') {
+            ip.n = i - 1; // the port's
+            break;
+        }
+    return ip.n && ip.p[0] == '[' ? str_sub(ip, 1, ip.n - 2) : ip;
 }
 
 bool http_is_quick(const struct http_request *r)

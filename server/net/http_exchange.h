@@ -38,6 +38,7 @@ struct http_exchange {
     struct arena arena;
     struct buf body;
     size_t budgeted; /* bytes taken from the server's budget */
+    size_t sending;  /* bytes of the answer, as counted in the server's field of that name */
     size_t dropped;  /* bytes of body thrown away */
     enum exchange_stage stage;
     enum { FORM_UNREAD, FORM_READ, FORM_BAD } form; /* bad: the response says why */

@@ -26,6 +26,7 @@ struct http_server {
     struct tls_context *tls; /* NULL: plain text */
     struct regex *cors;      /* NULL: none, or any origin */
     atomic_size_t buffered;  /* bytes of bodies */
+    atomic_size_t sending;   /* bytes of answers, those of small ones left out */
     atomic_bool leaving;     /* connections end with their answer */
     atomic_bool stopping;    /* clients count as gone */
     struct http_streams *streams;

@@ -24,8 +24,9 @@ struct stream {
     struct stream *next; /* among those that wait */
     int64_t due_mono_ns;
     struct buf out;
-    size_t sent; /* of out */
-    bool ended;
+    size_t sent;                 /* of out */
+    bool ended, cut;             /* cut: not because next said so */
+    struct MHD_Response *answer; /* borrowed: it owns us */
 };
 
 struct http_streams {
@@ -66,9 +67,11 @@ static bool look(struct stream *st, bool leaving)
     st->sent = 0;
     st->due_mono_ns = time_now_mono_ns() + st->what.period_ms * NS_PER_MS;
     if (leaving || http_client_gone(&st->x->request))
+        st->ended = st->cut = true;
+    else if (st->what.next(st->what.self, &st->out) < 0)
         st->ended = true;
-    else if (st->what.next(st->what.self, &st->out) < 0 || buf_failed(&st->out))
-        st->ended = true;
+    if (buf_failed(&st->out))
+        st->ended = st->cut = true;
     return st->ended || st->out.n > 0;
 }
 
@@ -173,6 +176,19 @@ static void wait_for_more(struct stream *st)
     lock_give(&s->lock);
 }
 
+static ssize_t end_stream(struct stream *st)
+{
+    if (!st->what.finish)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    struct buf value = BUF_MAX(1 << 10);
+    bool whole = !st->cut && st->what.finish(st->what.self, &value);
+    buf_putc(&value, '\0');
+    if (whole && !buf_failed(&value)) // a client without chunks gets none
+        (void)MHD_add_response_footer(st->answer, st->what.trailer, value.p);
+    buf_done(&value);
+    return whole ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
 static ssize_t read_stream(void *self, uint64_t at, char *out, size_t max)
 {
     struct stream *st = self;
@@ -187,7 +203,7 @@ static ssize_t read_stream(void *self, uint64_t at, char *out, size_t max)
         return there ? (ssize_t)n : MHD_CONTENT_READER_END_WITH_ERROR;
     }
     if (st->ended)
-        return MHD_CONTENT_READER_END_OF_STREAM;
+        return end_stream(st);
     wait_for_more(st);
     return 0;
 }
@@ -214,7 +230,9 @@ struct MHD_Response *http_stream_begin(struct http_exchange *x)
         *what = (struct http_stream){0};
         struct MHD_Response *answer = MHD_create_response_from_callback(
             MHD_SIZE_UNKNOWN, CHUNK_BYTES, read_stream, st, free_stream);
-        if (!answer)
+        if (answer)
+            st->answer = answer;
+        else
             free_stream(st);
         return answer;
     }

@@ -2,7 +2,6 @@
 
 #include <stdint.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/queue.h"
 #include "base/thread.h"
@@ -57,10 +56,4 @@ void workers_free(struct workers *w)
         thread_join(&w->threads[i]);
     queue_free(w->jobs);
     free(w);
-}
-
-unsigned workers_cores(void)
-{
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n > 0 ? (unsigned)n : 1;
 }

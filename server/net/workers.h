@@ -19,7 +19,4 @@ bool workers_submit(struct workers *w, void *job);
 /* Refuses new jobs, runs those that wait, joins the threads. NULL is fine. */
 void workers_free(struct workers *w);
 
-/* Cores of this machine, at least 1. */
-unsigned workers_cores(void);
-
 #endif

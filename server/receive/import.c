@@ -132,14 +132,10 @@ static int begin_series(struct text_import *t, const struct prom_row *row)
 
 static int add_sample(struct text_import *t, const struct prom_row *row)
 {
-    if (t->n == t->cap) {
-        size_t cap = t->cap ? t->cap * 2 : 16;
-        struct sample *v = arena_grow(&t->batch.arena, t->samples, t->n, cap, sizeof *v);
-        if (!v)
-            return no_memory(t);
-        t->samples = v;
-        t->cap = cap;
-    }
+    struct sample *v = arena_room(&t->batch.arena, t->samples, t->n, &t->cap, 16, sizeof *v);
+    if (!v)
+        return no_memory(t);
+    t->samples = v;
     t->samples[t->n++] = (struct sample){.t_unix_ms = row->t_unix_ms, .value = row->value};
     t->in_batch++;
     return 0;

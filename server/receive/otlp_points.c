@@ -107,6 +107,12 @@ static int add_series(struct otlp_translator *t, size_t i, struct labels labels,
     return 0;
 }
 
+static bool is_too_much(const struct otlp_translator *t, size_t n_series)
+{
+    return t->batch->n_series + t->batch->n_in_points + n_series >
+           t->rules->limits.max_series_per_request;
+}
+
 static int reject_series(struct otlp_translator *t)
 {
     char reason[64];
@@ -132,8 +138,7 @@ static int begin_point(struct otlp_translator *t, const struct otlp_point *p, si
 {
     if (UNLIKELY(p->time_unix_ns == 0))
         return otlp_reject(t, 1, OTLP_REJECT_TIME, "time_unix_nano: 0; expected the point's time");
-    if (UNLIKELY(t->batch->n_series + t->batch->n_in_points + n_series >
-                 t->rules->limits.max_series_per_request))
+    if (UNLIKELY(is_too_much(t, n_series)))
         return reject_series(t);
     return is_known(t) ? 1 : make_labels(t, p, set);
 }
@@ -147,19 +152,57 @@ static struct labels own_series(const struct otlp_translator *t, const struct ot
 
 /* ---- numbers ---- */
 
+static struct sample number_at(const struct otlp_translator *t, const struct otlp_number_point *p)
+{
+    struct sample sample = sample_at(&p->point);
+    if (t->m->kind == OTLP_GAUGE)
+        sample.start_unix_ms = 0; // a gauge does not count from anywhere
+    sample.value = has_no_value(&p->point)      ? stale_nan()
+                   : p->kind == OTLP_NUMBER_INT ? (double)p->i64
+                                                : p->f64;
+    return sample;
+}
+
 static const struct sample *number_sample(struct otlp_translator *t,
                                           const struct otlp_number_point *p)
 {
     struct sample *sample = arena_alloc(t->arena, sizeof *sample);
-    if (!sample)
-        return NULL;
-    *sample = sample_at(&p->point);
-    if (t->m->kind == OTLP_GAUGE)
-        sample->start_unix_ms = 0; // a gauge does not count from anywhere
-    sample->value = has_no_value(&p->point)      ? stale_nan()
-                    : p->kind == OTLP_NUMBER_INT ? (double)p->i64
-                                                 : p->f64;
+    if (sample)
+        *sample = number_at(t, p);
     return sample;
+}
+
+/* The run that the point is of; NULL: none. */
+static struct otlp_recalled_run *run_of(const struct otlp_translator *t)
+{
+    return t->at && t->at->run ? &t->recalled.runs[t->at->run - 1] : NULL;
+}
+
+/* All points of a known run come: they were looked at before (otlp_recall.c), and its series were
+ * made of the like. */
+static int add_in_run(struct otlp_translator *t, const struct otlp_number_point *p,
+                      struct otlp_recalled_run *run)
+{
+    if (run->filled == 0 && is_too_much(t, run->n))
+        run->numbers = NULL;
+    if (UNLIKELY(!run->numbers))
+        return reject_series(t);
+    run->numbers[run->filled++] = number_at(t, p);
+    if (run->filled > 1)
+        return 0;
+    const struct batch_point point = {
+        .known = run->known, .numbers = run->numbers, .n_counts = run->n};
+    return batch_add_point(t->batch, &point, t->recalled.recalled);
+}
+
+/* Once all points of a run that the sink is to know have series, tells it. */
+static int tell_run(struct otlp_translator *t, struct otlp_recalled_run *run)
+{
+    run->series[run->filled++] = (uint32_t)(t->batch->n_series - 1);
+    if (run->filled < run->n)
+        return 0;
+    return batch_add_group(
+        t->batch, &(struct batch_group){.sent = run->sent, .series = run->series, .n = run->n});
 }
 
 static int add_number(struct otlp_translator *t, struct otlp_number_point *p,
@@ -179,9 +222,9 @@ static int add_number(struct otlp_translator *t, struct otlp_number_point *p,
     return add_series(t, 0, labels, hash, sample, exemplars, p->n_exemplars);
 }
 
-static int translate_number(struct otlp_translator *t, const void *point)
+static int translate_single(struct otlp_translator *t, const struct otlp_number_point *point)
 {
-    struct otlp_number_point p = *(const struct otlp_number_point *)point;
+    struct otlp_number_point p = *point; // of which the value may become a sum
     struct otlp_label_set set;
     if (UNLIKELY(p.kind == OTLP_NUMBER_NONE && !has_no_value(&p.point)))
         return otlp_reject(t, 1, OTLP_REJECT_VALUE, "neither as_double nor as_int");
@@ -194,6 +237,18 @@ static int translate_number(struct otlp_translator *t, const void *point)
     return sample ? add_known(t, 0, sample) : ERR_NOMEM;
 }
 
+static int translate_number(struct otlp_translator *t, const void *point)
+{
+    struct otlp_recalled_run *run = run_of(t);
+    if (LIKELY(run && run->known))
+        return add_in_run(t, point, run);
+    size_t before = t->batch->n_series;
+    int rc = translate_single(t, point);
+    if (rc == 0 && run && run->told && t->batch->n_series > before)
+        rc = tell_run(t, run);
+    return rc;
+}
+
 /* ---- series of several values: histograms and summaries ---- */
 
 /* A point's series in the making: one sample for each, in a row. */
@@ -203,7 +258,7 @@ struct spread {
     struct sample *samples;     /* of the arena; room for all */
     struct sample form;         /* with the times */
     bool stale;
-    uint32_t together; /* the sink is to recall them so; 0: each alone */
+    bool together; /* the sink is to recall them so */
     size_t n;
 };
 
@@ -227,11 +282,8 @@ static int add_value(struct spread *s, const struct otlp_label_set *set, struct 
         return add_known(s->t, i, sample);
     struct labels labels = otlp_label_set_series(set, s->t->arena, name, extra);
     int rc = add_series(s->t, i, labels, labels_hash(&labels), sample, exemplars, n_exemplars);
-    if (rc == 0 && s->together) {
-        struct batch_series *added = &s->t->batch->series[s->t->batch->n_series - 1];
-        added->together = i == 0 ? s->together : 0;
-        added->sent = i == 0 ? added->sent : (struct hash128){0};
-    }
+    if (rc == 0 && s->together)
+        s->t->batch->series[s->t->batch->n_series - 1].sent = (struct hash128){0};
     return rc;
 }
 
@@ -261,11 +313,10 @@ static uint32_t count_finite(const struct otlp_histogram_point *p)
 }
 
 /* A point with exemplars is not known. */
-static int add_known_classic(struct otlp_translator *t, const struct otlp_histogram_point *p)
+static struct batch_point classic_point(const struct otlp_histogram_point *p)
 {
     const struct sample form = sample_at(&p->point);
-    const struct batch_point point = {
-        .known = t->at->known[0],
+    return (struct batch_point){
         .t_unix_ms = form.t_unix_ms,
         .start_unix_ms = form.start_unix_ms,
         .sum = p->sum,
@@ -275,7 +326,31 @@ static int add_known_classic(struct otlp_translator *t, const struct otlp_histog
         .has_sum = p->has_sum,
         .stale = has_no_value(&p->point),
     };
+}
+
+static int add_known_classic(struct otlp_translator *t, const struct otlp_histogram_point *p)
+{
+    struct batch_point point = classic_point(p);
+    point.known = t->at->known[0];
     return batch_add_point(t->batch, &point, t->recalled.recalled);
+}
+
+/* Tells the sink that the last series are a point. */
+static int tell_classic(struct otlp_translator *t, const struct otlp_histogram_point *p)
+{
+    struct batch_point *point = arena_alloc(t->arena, sizeof *point);
+    if (!point)
+        return ERR_NOMEM;
+    *point = classic_point(p);
+    size_t n = batch_point_series(point);
+    uint32_t *series = arena_array(t->arena, n, sizeof *series);
+    if (!series)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < n; i++)
+        series[i] = (uint32_t)(t->batch->n_series - n + i);
+    return batch_add_group(
+        t->batch, &(struct batch_group){
+                      .sent = t->at->sent, .series = series, .point = point, .n = (uint32_t)n});
 }
 
 /* _bucket for each bound, and for +Inf. */
@@ -312,10 +387,12 @@ static int add_classic(struct otlp_translator *t, const struct otlp_histogram_po
     if (is_known(t))
         return add_known_classic(t, p);
     int rc = begin_spread(&s, t, &p->point, set, p->n_explicit_bounds + 3);
-    s.together = count_finite(p) + 2 + p->has_sum;
+    s.together = t->at && !hash128_is_none(t->at->sent);
     if (rc == 0)
         rc = add_totals(&s, p->has_sum, p->sum, p->count);
-    return rc ? rc : add_buckets(&s, p);
+    if (rc == 0)
+        rc = add_buckets(&s, p);
+    return rc == 0 && s.together ? tell_classic(t, p) : rc;
 }
 
 /* One series whose sample is `h`. */

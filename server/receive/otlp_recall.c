@@ -1,5 +1,5 @@
-/* All series' hashes are made in a row, so that the sink is asked once and can fetch ahead; then it
- * is seen which points are known whole.
+/* All points' hashes are made first. Then the sink is asked for all runs, and for the series of all
+ * other points, so that it can fetch ahead; then it is seen which points are known whole.
  *
  * A hash joins those of resource, scope and metric, which are made once for each, with that of the
  * point's attributes. It is begun with the number of the rules: under another configuration the
@@ -11,16 +11,18 @@
 #include "base/compiler.h"
 #include "base/word.h"
 #include "codec/field_path.h"
+#include "model/batch.h"
+
+enum { RUN_ENDS = 16 }; /* so many points has a run, more or less */
 
 struct recaller {
     const struct otlp_rules *rules;
+    const struct sink *sink;
     struct arena *arena;
     struct otlp_recalled *out;
-    bool recalls;
-    size_t *n_series;     /* of each point; 0: it is not to be recalled */
-    struct hash128 *sent; /* of each series, a resource's target_info behind its points' */
-    const void **known;
-    size_t n_points, n_sent, cap_sent;
+    size_t *n_series; /* of each point; 0: it is not to be recalled */
+    size_t n_points, cap_runs;
+    bool in_run; /* the last one goes on */
 };
 
 /* ---- hashes ---- */
@@ -40,6 +42,14 @@ static struct hash128 join_number(struct hash128 a, uint64_t n)
 static struct hash128 join_bytes(struct hash128 a, struct str s)
 {
     return join(a, hash_secret128(s.p, s.n));
+}
+
+/* Of points' hashes, which nobody knows or can choose, a polynomial is as good as another hash. It
+ * begins with 1, so that longer ones differ, and that of one is not the point's. */
+static struct hash128 join_point(struct hash128 run, struct hash128 point)
+{
+    const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15);
+    return (struct hash128){run.low * odd + point.low, run.high * odd + point.high};
 }
 
 static struct hash128 of_resource(const struct recaller *r, const struct otlp_resource *resource)
@@ -97,22 +107,81 @@ static size_t spread(const struct recaller *r, const struct otlp_metric *m, size
     return 0;
 }
 
-/* ---- asking ---- */
+/* ---- runs ---- */
 
-static int add_sent(struct recaller *r, struct hash128 first, size_t n)
+static int begin_run(struct recaller *r)
 {
-    if (r->n_sent + n > r->cap_sent) {
-        size_t cap = MAX(r->cap_sent * 2, r->n_sent + n);
-        struct hash128 *v = arena_extend(r->arena, r->sent, r->cap_sent, cap, sizeof *v);
+    struct otlp_recalled *out = r->out;
+    if (out->n_runs == r->cap_runs) {
+        size_t cap = MAX(r->cap_runs * 2, (size_t)64);
+        struct otlp_recalled_run *v =
+            arena_extend(r->arena, out->runs, r->cap_runs, cap, sizeof *v);
         if (!v)
             return ERR_NOMEM;
-        r->sent = v;
-        r->cap_sent = cap;
+        out->runs = v;
+        r->cap_runs = cap;
     }
-    for (size_t i = 0; i < n; i++)
-        r->sent[r->n_sent++] = otlp_recall_series(first, i);
+    out->runs[out->n_runs++] = (struct otlp_recalled_run){.sent = {1, 1}};
+    r->in_run = true;
     return 0;
 }
+
+/* Puts a point, a number, into the run that goes on, or begins one. */
+static int add_to_run(struct recaller *r, struct otlp_recalled_point *p)
+{
+    int rc = r->in_run ? 0 : begin_run(r);
+    if (rc != 0)
+        return rc;
+    struct otlp_recalled_run *run = &r->out->runs[r->out->n_runs - 1];
+    p->run = (uint32_t)r->out->n_runs;
+    run->sent = join_point(run->sent, p->sent);
+    run->n++;
+    r->in_run = run->n < BATCH_RUN_MAX && p->sent.high % RUN_ENDS != 0;
+    return 0;
+}
+
+/* Points that are translated for sure. */
+static bool can_be_in_run(const struct otlp_metric *m, size_t i)
+{
+    if (m->kind != OTLP_GAUGE && m->kind != OTLP_SUM)
+        return false;
+    const struct otlp_number_point *p = &m->data.numbers[i];
+    return p->point.time_unix_ns != 0 && p->kind != OTLP_NUMBER_NONE;
+}
+
+static void ask_for_runs(struct recaller *r)
+{
+    struct otlp_recalled *out = r->out;
+    struct hash128 *sent = arena_array(r->arena, out->n_runs, sizeof *sent);
+    const void **known = arena_array(r->arena, out->n_runs, sizeof *known);
+    if (!sent || !known)
+        return; // the arena has failed
+    for (size_t i = 0; i < out->n_runs; i++)
+        sent[i] = out->runs[i].sent;
+    out->recalled = sink_recall(r->sink, sent, out->n_runs, known);
+    for (size_t i = 0; i < out->n_runs; i++) {
+        struct otlp_recalled_run *run = &out->runs[i];
+        run->known = known[i];
+        if (run->known)
+            run->numbers = arena_array(r->arena, run->n, sizeof *run->numbers);
+    }
+}
+
+/* Runs that are to be known from now on: whose series are new, all of them, or that came before. */
+static void tell_runs(struct recaller *r, const uint32_t *unknown)
+{
+    for (size_t i = 0; i < r->out->n_runs; i++) {
+        struct otlp_recalled_run *run = &r->out->runs[i];
+        if (run->known || run->n < 2)
+            continue;
+        bool came = otlp_told_run(r->rules->told, run->sent);
+        run->told = came || unknown[i] == run->n;
+        if (run->told)
+            run->series = arena_array(r->arena, run->n, sizeof *run->series);
+    }
+}
+
+/* ---- hashing ---- */
 
 static int hash_metric(struct recaller *r, const struct otlp_metric *m, struct hash128 scope)
 {
@@ -120,10 +189,12 @@ static int hash_metric(struct recaller *r, const struct otlp_metric *m, struct h
     int rc = 0;
     for (size_t i = 0; i < m->data.n_points && rc == 0; i++) {
         struct hash128 h = join_bytes(metric, otlp_metric_point(m, i)->sent);
-        size_t n = r->recalls ? spread(r, m, i, &h) : 0;
-        r->n_series[r->n_points] = n;
-        r->out->points[r->n_points++] = (struct otlp_recalled_point){.sent = n ? h : none};
-        rc = add_sent(r, h, n);
+        struct otlp_recalled_point *p = &r->out->points[r->n_points];
+        size_t n = spread(r, m, i, &h);
+        r->n_series[r->n_points++] = n;
+        p->sent = n ? h : none;
+        if (n && can_be_in_run(m, i))
+            rc = add_to_run(r, p);
     }
     return rc;
 }
@@ -135,11 +206,50 @@ static int hash_resource(struct recaller *r, const struct otlp_resource_metrics 
     int rc = 0;
     for (size_t i = 0; i < m->n_scopes && rc == 0; i++) {
         struct hash128 scope = of_scope(resource, &m->scopes[i]);
+        r->in_run = false;
         for (size_t k = 0; k < m->scopes[i].n_metrics && rc == 0; k++)
             rc = hash_metric(r, &m->scopes[i].metrics[k], scope);
     }
-    *target = (struct otlp_recalled_point){.sent = r->recalls ? resource : none};
-    return rc ? rc : add_sent(r, target->sent, 1);
+    target->sent = resource;
+    return rc;
+}
+
+/* ---- asking ---- */
+
+static const struct otlp_recalled_run *run_of(const struct recaller *r, size_t i)
+{
+    uint32_t run = r->out->points[i].run;
+    return run ? &r->out->runs[run - 1] : NULL;
+}
+
+/* Those of the point's series that are looked for one by one. */
+static size_t count_single(const struct recaller *r, size_t i)
+{
+    const struct otlp_recalled_run *run = run_of(r, i);
+    return run && run->known ? 0 : r->n_series[i];
+}
+
+/* Of all points that are not in a known run, and before them of each resource's target_info. NULL:
+ * no memory. */
+static const void **ask_for_series(struct recaller *r, size_t n_targets)
+{
+    struct otlp_recalled *out = r->out;
+    size_t n = n_targets;
+    for (size_t i = 0; i < r->n_points; i++)
+        n += count_single(r, i);
+    struct hash128 *sent = arena_array(r->arena, n, sizeof *sent), *at = sent;
+    const void **known = arena_array(r->arena, n, sizeof *known);
+    if (!sent || !known)
+        return NULL;
+    for (size_t i = 0; i < n_targets; i++)
+        *at++ = out->targets[i].sent;
+    for (size_t i = 0; i < r->n_points; i++)
+        for (size_t k = 0; k < count_single(r, i); k++)
+            *at++ = otlp_recall_series(out->points[i].sent, k);
+    uint32_t recalled = sink_recall(r->sink, sent, n, known);
+    if (out->n_runs == 0)
+        out->recalled = recalled; // else that of the runs, which is older
+    return known;
 }
 
 /* ---- the answer ---- */
@@ -152,48 +262,93 @@ static bool all_known(const void *const *known, size_t n)
     return n > 0;
 }
 
-static int take_metric(struct recaller *r, const struct otlp_metric *m, struct err *err)
+/* Tells the points what is known of them; `unknown` counts the others by run. Returns their number.
+ */
+static size_t take_known(struct recaller *r, const void *const *known, size_t n_targets,
+                         uint32_t *unknown)
 {
-    for (size_t i = 0; i < m->data.n_points; i++, r->n_points++) {
-        struct otlp_recalled_point *p = &r->out->points[r->n_points];
-        size_t n = r->n_series[r->n_points];
-        int rc = 0;
-        if (LIKELY(all_known(r->known, n)))
-            p->known = r->known;
-        else
-            rc =
-                otlp_point_attributes(otlp_metric_point(m, i), NULL, r->arena, &p->attributes, err);
+    struct otlp_recalled *out = r->out;
+    size_t n_unknown = 0;
+    for (size_t i = 0; i < n_targets; i++, known++)
+        out->targets[i].known = all_known(known, 1) ? known : NULL;
+    for (size_t i = 0; i < r->n_points; i++) {
+        struct otlp_recalled_point *p = &out->points[i];
+        const struct otlp_recalled_run *run = run_of(r, i);
+        size_t n = count_single(r, i);
+        if (run && run->known)
+            p->known = &run->known;
+        else if (all_known(known, n))
+            p->known = known;
+        known += n;
+        n_unknown += !p->known;
+        if (run && !p->known)
+            unknown[p->run - 1]++;
+    }
+    return n_unknown;
+}
+
+static int recall(struct recaller *r, size_t n_targets, size_t *out_unknown)
+{
+    if (r->out->n_runs)
+        ask_for_runs(r);
+    const void **known = arena_failed(r->arena) ? NULL : ask_for_series(r, n_targets);
+    uint32_t *unknown = arena_array(r->arena, r->out->n_runs, sizeof *unknown);
+    if (!known || !unknown)
+        return ERR_NOMEM;
+    *out_unknown = take_known(r, known, n_targets, unknown);
+    tell_runs(r, unknown);
+    return arena_failed(r->arena) ? ERR_NOMEM : 0;
+}
+
+/* ---- labels ---- */
+
+static int read_metric(struct recaller *r, const struct otlp_metric *m, struct err *err)
+{
+    for (size_t i = 0; i < m->data.n_points; i++) {
+        struct otlp_recalled_point *p = &r->out->points[r->n_points++];
+        int rc = p->known ? 0
+                          : otlp_point_attributes(otlp_metric_point(m, i), NULL, r->arena,
+                                                  &p->attributes, err);
         if (UNLIKELY(rc != 0)) {
             (void)err_in_element(err, rc, "data_points", i);
             return err_in_field(err, rc, otlp_metric_kind_name(m->kind));
         }
-        r->known += n;
     }
     return 0;
 }
 
-static int take_scope(struct recaller *r, const struct otlp_scope_metrics *s, struct err *err)
+static int read_scope(struct recaller *r, const struct otlp_scope_metrics *s, struct err *err)
 {
     int rc = 0;
     for (size_t i = 0; i < s->n_metrics && rc == 0; i++) {
-        rc = take_metric(r, &s->metrics[i], err);
+        rc = read_metric(r, &s->metrics[i], err);
         if (rc != 0)
             (void)err_in_element(err, rc, "metrics", i);
     }
     return rc;
 }
 
-static int take_resource(struct recaller *r, const struct otlp_resource_metrics *m,
-                         struct otlp_recalled_point *target, struct err *err)
+static int read_resource(struct recaller *r, const struct otlp_resource_metrics *m, struct err *err)
 {
     int rc = 0;
     for (size_t i = 0; i < m->n_scopes && rc == 0; i++) {
-        rc = take_scope(r, &m->scopes[i], err);
+        rc = read_scope(r, &m->scopes[i], err);
         if (rc != 0)
             (void)err_in_element(err, rc, "scope_metrics", i);
     }
-    target->known = all_known(r->known, 1) ? r->known : NULL;
-    r->known++;
+    return rc;
+}
+
+/* The attributes of the points that are not known. */
+static int read_all(struct recaller *r, const struct otlp_request *request, struct err *err)
+{
+    int rc = 0;
+    r->n_points = 0;
+    for (size_t i = 0; i < request->n_resources && rc == 0; i++) {
+        rc = read_resource(r, &request->resources[i], err);
+        if (rc != 0)
+            (void)err_in_element(err, rc, "resource_metrics", i);
+    }
     return rc;
 }
 
@@ -213,28 +368,11 @@ static size_t count_points(const struct otlp_request *request, bool *out_delta)
     return n;
 }
 
-static int ask(struct recaller *r, const struct otlp_request *request, const struct sink *sink)
+static int hash_all(struct recaller *r, const struct otlp_request *request)
 {
     int rc = 0;
     for (size_t i = 0; i < request->n_resources && rc == 0; i++)
         rc = hash_resource(r, &request->resources[i], &r->out->targets[i]);
-    r->known = rc ? NULL : arena_array(r->arena, r->n_sent, sizeof *r->known);
-    if (!r->known)
-        return ERR_NOMEM;
-    if (r->recalls)
-        r->out->recalled = sink_recall(sink, r->sent, r->n_sent, r->known);
-    return 0;
-}
-
-static int take(struct recaller *r, const struct otlp_request *request, struct err *err)
-{
-    int rc = 0;
-    r->n_points = 0;
-    for (size_t i = 0; i < request->n_resources && rc == 0; i++) {
-        rc = take_resource(r, &request->resources[i], &r->out->targets[i], err);
-        if (rc != 0)
-            (void)err_in_element(err, rc, "resource_metrics", i);
-    }
     return rc;
 }
 
@@ -243,13 +381,20 @@ int otlp_recall(const struct otlp_request *request, const struct otlp_rules *rul
                 struct err *err)
 {
     bool delta = false;
-    size_t n_points = count_points(request, &delta);
-    struct recaller r = {.rules = rules, .arena = arena, .out = out, .recalls = sink && !delta};
+    size_t n_points = count_points(request, &delta), n_unknown = n_points;
+    struct recaller r = {.rules = rules, .sink = sink, .arena = arena, .out = out};
     *out = (struct otlp_recalled){
         .points = arena_array(arena, n_points, sizeof *out->points),
         .targets = arena_array(arena, request->n_resources, sizeof *out->targets),
     };
     r.n_series = arena_array(arena, n_points, sizeof *r.n_series);
-    int rc = arena_failed(arena) ? ERR_NOMEM : ask(&r, request, sink);
-    return rc ? rc : take(&r, request, err);
+    if (arena_failed(arena))
+        return ERR_NOMEM;
+    int rc = 0;
+    if (sink && !delta) {
+        rc = hash_all(&r, request);
+        if (rc == 0)
+            rc = recall(&r, request->n_resources, &n_unknown);
+    }
+    return rc || n_unknown == 0 ? rc : read_all(&r, request, err);
 }

@@ -1,6 +1,11 @@
 /* Series of an OTLP request that the sink knows by the bytes they were sent with (sink_recall): of
  * the resource, the scope, the metric's name and the point's attributes. Nothing of these needs to
- * be read then, and a histogram's point finds all its buckets by one hash. */
+ * be read then, and a histogram's point finds all its buckets by one hash.
+ *
+ * Numbers are found by runs: who sends mostly sends the same points in the same order, so a run of
+ * them has a hash, made of theirs, by which the sink knows all of it. A run ends where a point's
+ * hash says so. So runs are the same again behind points that are new or gone, wherever requests
+ * begin. Where the order is another each time, points are found one by one. */
 #ifndef TELLTALE_RECEIVE_OTLP_RECALL_H
 #define TELLTALE_RECEIVE_OTLP_RECALL_H
 
@@ -8,9 +13,20 @@
 #include "model/sink.h"
 #include "receive/otlp_rules.h"
 
+/* Numbers of one scope, in their order; other points may be between them. */
+struct otlp_recalled_run {
+    const void *known; /* NULL: points are known one by one, or not */
+    struct hash128 sent;
+    uint32_t n, filled;     /* points; those that the translation has come to */
+    bool told;              /* the sink is to know it from now on */
+    uint32_t *series;       /* of the batch, if it is to be told */
+    struct sample *numbers; /* if it is known */
+};
+
 struct otlp_recalled_point {
-    const void *const *known; /* of each of its series, of a classic histogram's together; NULL:
-                                 their labels are needed */
+    const void *const *known; /* of each of its series, of a classic histogram's or a run's
+                                 together; NULL: their labels are needed */
+    uint32_t run;             /* its number from 1 on; 0: none */
     struct hash128 sent; /* of its first series, see otlp_recall_series; {0}: do not remember */
     struct otlp_attributes attributes; /* read, where labels are needed */
 };
@@ -18,7 +34,9 @@ struct otlp_recalled_point {
 struct otlp_recalled {
     struct otlp_recalled_point *points;  /* in the order of the request */
     struct otlp_recalled_point *targets; /* target_info of each resource; no attributes */
-    uint32_t recalled;                   /* what the sink answered */
+    struct otlp_recalled_run *runs;
+    size_t n_runs;
+    uint32_t recalled; /* what the sink answered */
 };
 
 /* Asks the sink for all series of a request that was decoded lazily, and reads the attributes of

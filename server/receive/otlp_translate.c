@@ -228,6 +228,15 @@ static const struct metric_metadata target_info_metadata = {
     .type = METRIC_GAUGE,
 };
 
+/* Whether of each known run all points came, or none. */
+static bool are_whole(const struct otlp_recalled *r)
+{
+    for (size_t i = 0; i < r->n_runs; i++)
+        if (r->runs[i].numbers && r->runs[i].filled != 0 && r->runs[i].filled != r->runs[i].n)
+            return false;
+    return true;
+}
+
 int otlp_translate(const struct otlp_request *request, const struct otlp_rules *rules,
                    const struct sink *sink, struct otlp_delta *delta, struct batch *batch,
                    struct otlp_outcome *out, struct err *err)
@@ -244,6 +253,8 @@ int otlp_translate(const struct otlp_request *request, const struct otlp_rules *
         return rc;
     for (t.resource = 0; t.resource < request->n_resources && rc == 0; t.resource++)
         rc = translate_resource(&t, &request->resources[t.resource]);
+    if (rc == 0 && NEVER(!are_whole(&t.recalled)))
+        return err_set(err, ERR_INTERNAL, "points of a run were left out");
     if (rc == 0 && out->points > 0)
         rc = batch_add_metadata(batch, &target_info_metadata);
     if (rc != 0)

@@ -221,15 +221,10 @@ static void keep_dropped(struct scrape_pool *p, const struct target *t, size_t *
     p->n_dropped_all++;
     if (limit && p->n_dropped >= limit)
         return;
-    if (p->n_dropped == *cap) {
-        size_t bigger = *cap ? *cap * 2 : 16;
-        struct labels *v =
-            arena_grow(&p->dropped_arena, p->dropped, p->n_dropped, bigger, sizeof *v);
-        if (!v)
-            return;
-        p->dropped = v;
-        *cap = bigger;
-    }
+    struct labels *v = arena_room(&p->dropped_arena, p->dropped, p->n_dropped, cap, 16, sizeof *v);
+    if (!v)
+        return;
+    p->dropped = v;
     p->dropped[p->n_dropped++] = labels_copy(&p->dropped_arena, &t->discovered);
 }
 

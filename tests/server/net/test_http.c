@@ -154,6 +154,9 @@ static void test_requests_reach_their_handler_decoded(void **state)
     struct http_server *s = start(NULL, NULL, (struct http_limits){0});
     check_has(raw(s, "GET /echo?a=1%202&b=x+y&&c HTTP/1.1\r\n" CLOSE "\r\n"),
               "path=/echo rest= body= a:1 2 b:x y c:");
+    check_has(raw(s, "GET http://x:90/echo?a=1 HTTP/1.1\r\n" CLOSE "\r\n"),
+              "path=/echo rest= body= a:1");
+    check_starts(raw(s, "GET http://x HTTP/1.1\r\n" CLOSE "\r\n"), "HTTP/1.1 404");
     check_has(raw(s, "GET /prefix/a%2Fb HTTP/1.1\r\n" CLOSE "\r\n"), "path=/prefix/a/b rest=a/b");
     check_has(raw(s, "GET /inline HTTP/1.1\r\n" CLOSE "\r\n"), "path=/inline");
     check_has(raw(s, "POST /echo?u=1 HTTP/1.1\r\n" CLOSE

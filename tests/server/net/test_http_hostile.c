@@ -22,14 +22,28 @@ static void handle_size(void *self, const struct http_request *q, struct http_re
     buf_printf(&r->body, "%zu bytes", q->body.n);
 }
 
+enum { BIG_BYTES = 32 << 20 }; /* more than sockets hold */
+
+static void put_letters(struct http_response *r, size_t n)
+{
+    r->no_gzip = true;
+    char *room = buf_reserve(&r->body, n);
+    assert_non_null(room);
+    memset(room, 'x', n);
+    buf_advance(&r->body, n);
+}
+
 static void handle_mib(void *self, const struct http_request *q, struct http_response *r)
 {
     (void)self, (void)q;
-    r->no_gzip = true;
-    char *room = buf_reserve(&r->body, 1 << 20);
-    assert_non_null(room);
-    memset(room, 'x', 1 << 20);
-    buf_advance(&r->body, 1 << 20);
+    put_letters(r, 1 << 20);
+}
+
+static void handle_big(void *self, const struct http_request *q, struct http_response *r)
+{
+    (void)self, (void)q;
+    http_set_header(r, "X-Big", STR("yes"));
+    put_letters(r, BIG_BYTES);
 }
 
 static void handle_split(void *self, const struct http_request *q, struct http_response *r)
@@ -43,6 +57,7 @@ static const struct http_route routes[] = {
     {HTTP_GET | HTTP_POST, "/size", AUTH_NONE, HTTP_INGEST, handle_size, NULL, NULL, false},
     {HTTP_GET | HTTP_POST, "/inline", AUTH_NONE, HTTP_INLINE, handle_size, NULL, NULL, false},
     {HTTP_GET, "/mib", AUTH_NONE, HTTP_QUERY, handle_mib, NULL, NULL, false},
+    {HTTP_GET, "/big", AUTH_NONE, HTTP_QUERY, handle_big, NULL, NULL, false},
     {HTTP_GET, "/split", AUTH_NONE, HTTP_QUERY, handle_split, NULL, NULL, false},
 };
 
@@ -412,6 +427,43 @@ static void test_bodies_in_memory_have_a_limit_that_frees_itself(void **state)
     http_server_stop(s, 1000);
 }
 
+#define GET_BIG "GET /big HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+/* Whether a client that takes all of it gets the big answer. */
+static bool gets_big(const struct http_server *s)
+{
+    int fd = connect_to(s);
+    put(fd, GET_BIG);
+    char *text = rest_of(fd);
+    bool got = strncmp(text, "HTTP/1.1 200", 12) == 0;
+    if (!got) {
+        assert_int_equal(strncmp(text, "HTTP/1.1 503", 12), 0);
+        assert_non_null(strstr(text, "too many large answers"));
+        assert_non_null(strstr(text, "Retry-After"));
+        assert_null(strstr(text, "X-Big"));
+    }
+    free(text);
+    close(fd);
+    return got;
+}
+
+static void test_answers_that_nobody_takes_have_a_limit_that_frees_itself(void **state)
+{
+    (void)state;
+    char status[12];
+    struct http_server *s = start((struct http_limits){.max_buffered_bytes = BIG_BYTES * 3 / 2});
+    int idle = connect_to(s);
+    put(idle, GET_BIG);
+    assert_int_equal(recv(idle, status, sizeof status, MSG_WAITALL), sizeof status);
+    assert_memory_equal(status, "HTTP/1.1 200", sizeof status);
+    assert_false(gets_big(s)); // beside what `idle` leaves in our memory
+    check_alive(s);            // small ones do not count
+    close(idle);
+    for (int i = 0; !gets_big(s); i++) // once the server has noticed
+        assert_in_range(i, 0, 10000);
+    http_server_stop(s, 1000);
+}
+
 static void send_pipeline(void *arg)
 {
     static const char one[] = "GET /inline HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -514,6 +566,7 @@ int main(void)
         cmocka_unit_test(test_oversized_headers_get_an_answer),
         cmocka_unit_test(test_a_refused_big_body_still_gets_its_answer),
         cmocka_unit_test(test_bodies_in_memory_have_a_limit_that_frees_itself),
+        cmocka_unit_test(test_answers_that_nobody_takes_have_a_limit_that_frees_itself),
         cmocka_unit_test(test_ten_thousand_pipelined_requests_are_answered_in_order),
         cmocka_unit_test(test_clients_that_come_and_go_leave_nothing_behind),
         cmocka_unit_test(test_one_address_cannot_take_all_connections),

@@ -41,10 +41,33 @@ static void handle_stream(void *self, const struct http_request *q, struct http_
     assert_non_null(c);
     c->end = http_param(q, "for-ever").p ? 0 : 2 * WORDS;
     atomic_add_relaxed(&begun, 1);
-    r->stream = (struct http_stream){say_next, count_done, c, 1};
+    r->stream =
+        (struct http_stream){.next = say_next, .done = count_done, .self = c, .period_ms = 1};
+}
+
+static bool finish(void *self, struct buf *out)
+{
+    (void)self;
+    buf_puts(out, "all of it");
+    return true;
+}
+
+static bool fail_to_finish(void *self, struct buf *out)
+{
+    (void)self, (void)out;
+    return false;
+}
+
+/* As above, and it matters whether the answer is whole. */
+static void handle_file(void *self, const struct http_request *q, struct http_response *r)
+{
+    handle_stream(self, q, r);
+    r->stream.finish = http_param(q, "broken").p ? fail_to_finish : finish;
+    r->stream.trailer = "X-Count";
 }
 
 static const struct http_route routes[] = {
+    {HTTP_GET, "/file", AUTH_READ, HTTP_QUERY, handle_file, NULL, NULL, false},
     {HTTP_GET, "/stream", AUTH_READ, HTTP_QUERY, handle_stream, NULL, NULL, false},
 };
 
@@ -103,6 +126,29 @@ static void test_a_stream_comes_bit_by_bit_and_ends(void **state)
     close(fd);
     http_server_stop(s, 1000);
     assert_int_equal(atomic_get_relaxed(&done_count), 1);
+}
+
+static void test_a_stream_that_must_be_whole_ends_with_a_trailer_or_is_cut(void **state)
+{
+    (void)state;
+    static const char end[] = "\r\n0\r\n"; // of chunks
+    struct http_server *s = start();
+    int fd = ask(s, ASK("/file"));
+    const char *text = answer(fd, NULL);
+    assert_non_null(strstr(text, "word 4\n"));
+    assert_non_null(strstr(text, "\r\n0\r\nX-Count: all of it\r\n\r\n"));
+    close(fd);
+    fd = ask(s, ASK("/file?broken"));
+    text = answer(fd, NULL);
+    assert_non_null(strstr(text, "word 4\n"));
+    assert_null(strstr(text, end));
+    close(fd);
+    fd = ask(s, ASK("/file?for-ever"));
+    assert_non_null(strstr(answer(fd, "word 1"), "word 1"));
+    http_server_stop(s, 5000);
+    assert_null(strstr(answer(fd, NULL), end));
+    close(fd);
+    assert_int_equal(atomic_get_relaxed(&done_count), 3);
 }
 
 static void test_a_head_request_has_no_stream(void **state)
@@ -165,6 +211,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_stream_comes_bit_by_bit_and_ends),
+        cmocka_unit_test(test_a_stream_that_must_be_whole_ends_with_a_trailer_or_is_cut),
         cmocka_unit_test(test_a_head_request_has_no_stream),
         cmocka_unit_test(test_a_stream_ends_when_its_client_leaves),
         cmocka_unit_test(test_stopping_ends_streams),
