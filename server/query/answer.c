@@ -18,15 +18,11 @@ static int no_memory(struct run *r)
 static struct query_series *add_series(struct run *r, size_t *cap)
 {
     struct query_result *out = r->out;
-    if (out->n_series == *cap) {
-        size_t wanted = *cap ? *cap * 2 : 16;
-        struct query_series *v =
-            arena_grow(&out->arena, out->series, out->n_series, wanted, sizeof *v);
-        if (!v)
-            return NULL;
-        out->series = v;
-        *cap = wanted;
-    }
+    struct query_series *v =
+        arena_room(&out->arena, out->series, out->n_series, cap, 16, sizeof *v);
+    if (!v)
+        return NULL;
+    out->series = v;
     return &out->series[out->n_series];
 }
 
@@ -241,7 +237,8 @@ static int answer_matrix(struct run *r)
     int rc = source_open(&r->ev, n, r->t, NULL, &source);
     int got = 0;
     while (rc == 0 && (got = source->next(source, &s)) > 0) {
-        source_window(source, r->t.start_ms, &s.samples);
+        if ((rc = source_window(source, r->t.start_ms, &s.samples)) != 0)
+            return rc;
         if (r->ev.counts && n->kind != NODE_SUBQUERY)
             r->ev.counts->at_all += samples_weight(&s.samples);
         rc = put_samples(r, &s, &cap);

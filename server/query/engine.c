@@ -184,7 +184,7 @@ static int64_t end_of(const struct query_request *q)
     return q->instant ? q->start_ms : q->end_ms;
 }
 
-static int parse(struct run *r)
+static int parse(struct run *r, bool propagate)
 {
     int64_t start = time_now_mono_ns();
     int rc = promql_parse(r->request->expr, r->options.features, &r->ast, r->err);
@@ -196,11 +196,11 @@ static int parse(struct run *r)
                      "invalid expression type \"%s\" for range query, must be Scalar or instant "
                      "Vector",
                      value_type_name(type));
-    if (rc == 0) {
+    if (rc == 0 && propagate)
         propagate_matchers(&r->ast, r->options.features);
+    if (rc == 0)
         share_equal_parts(&r->ast);
-    }
-    r->parse_ns = time_now_mono_ns() - start;
+    r->parse_ns += time_now_mono_ns() - start;
     return rc;
 }
 
@@ -309,7 +309,7 @@ static int finish(struct run *r)
     return 0;
 }
 
-static int run_now(struct run *r, struct query_engine *e, int64_t deadline_mono_ns)
+static int run_tree(struct run *r, struct query_engine *e, int64_t deadline_mono_ns)
 {
     int64_t start = time_now_mono_ns();
     *r->out = (struct query_result){0};
@@ -334,6 +334,17 @@ static int run_now(struct run *r, struct query_engine *e, int64_t deadline_mono_
     }
     arena_leave_budget(&r->out->arena); // the answer outlives the query
     return rc;
+}
+
+/* What was narrowed too far fails while it is opened: the asker has been given nothing yet. */
+static int run_now(struct run *r, struct query_engine *e, int64_t deadline_mono_ns)
+{
+    int rc = run_tree(r, e, deadline_mono_ns);
+    if (rc == 0 || !r->ev.narrowed_too_far)
+        return rc;
+    ast_done(&r->ast);
+    rc = parse(r, false);
+    return rc ? rc : run_tree(r, e, deadline_mono_ns);
 }
 
 static int64_t deadline_of(const struct query_request *q, struct query_options *o)
@@ -408,7 +419,7 @@ int query_run(struct query_engine *e, const struct query_request *request, struc
     int64_t deadline = deadline_of(request, &r.options);
     int rc = check_range(&r);
     if (rc == 0)
-        rc = parse(&r);
+        rc = parse(&r, true);
     if (rc == 0)
         rc = run_listed(&r, e, deadline);
     ast_done(&r.ast);
@@ -427,98 +438,4 @@ void query_result_done(struct query_result *r)
     arena_done(&r->arena);
     memory_freed(used);
     *r = (struct query_result){0};
-}
-
-/* --- selectors and formatting ----------------------------------------------------------------- */
-
-/* Moves the matchers out of the tree. */
-static int take_matchers(struct selector_node *s, struct query_selector *out)
-{
-    out->matchers = malloc((s->n ? s->n : 1) * sizeof *out->matchers);
-    if (!out->matchers)
-        return ERR_NOMEM;
-    memcpy(out->matchers, s->matchers, s->n * sizeof *out->matchers);
-    out->n = s->n;
-    s->n = 0;
-    return 0;
-}
-
-int query_parse_selector(struct str text, struct matcher **out, size_t *out_n, struct err *err)
-{
-    struct ast ast;
-    int rc = promql_parse_selector(text, &ast, err);
-    if (rc != 0)
-        return rc;
-    struct selector_node *s = &ast.root->selector;
-    struct query_selector taken;
-    rc = take_matchers(s, &taken);
-    ast_done(&ast);
-    if (rc != 0)
-        return err_set(err, rc, "out of memory for matchers");
-    *out = taken.matchers;
-    *out_n = taken.n;
-    return 0;
-}
-
-void query_matchers_free(struct matcher *v, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        matcher_done(&v[i]);
-    free(v);
-}
-
-void query_selectors_free(struct query_selectors *s)
-{
-    for (size_t i = 0; i < s->n; i++)
-        query_matchers_free(s->v[i].matchers, s->v[i].n);
-    free(s->v);
-    *s = (struct query_selectors){0};
-}
-
-int query_selectors(struct str expr, struct query_selectors *out, struct err *err)
-{
-    struct ast ast;
-    int rc = promql_parse(expr, ~0u, &ast, err);
-    if (rc != 0)
-        return rc;
-    struct query_selectors found = {0};
-    size_t n = 0;
-    for (const struct selector_node *s = ast.selectors; s; s = s->next)
-        n++;
-    found.v = calloc(n ? n : 1, sizeof *found.v);
-    rc = found.v ? 0 : ERR_NOMEM;
-    for (struct selector_node *s = ast.selectors; rc == 0 && s; s = s->next) {
-        rc = take_matchers(s, &found.v[found.n]);
-        found.n += rc == 0;
-    }
-    ast_done(&ast);
-    if (rc != 0) {
-        query_selectors_free(&found);
-        return err_set(err, rc, "out of memory for matchers");
-    }
-    *out = found;
-    return 0;
-}
-
-int query_format(struct str expr, unsigned features, struct buf *out, struct err *err)
-{
-    struct ast ast;
-    int rc = promql_parse(expr, features, &ast, err);
-    if (rc != 0)
-        return rc;
-    node_pretty(out, ast.root, 0);
-    ast_done(&ast);
-    return buf_failed(out) ? err_set(err, ERR_TOO_BIG, "the formatted query is too long") : 0;
-}
-
-int query_parse_tree(struct str expr, unsigned features, struct buf *out, struct err *err)
-{
-    struct ast ast;
-    int rc = promql_parse(expr, features, &ast, err);
-    if (rc != 0)
-        return rc;
-    struct json j = json_to(out);
-    node_json(&j, ast.root);
-    ast_done(&ast);
-    return buf_failed(out) ? err_set(err, ERR_TOO_BIG, "the tree is too large") : 0;
 }

@@ -15,19 +15,19 @@
 
 struct budget;
 struct buf;
+struct json;
 struct query_engine;
 struct store;
 
 /* Optional parts of the language, under the names that Prometheus gives them. */
 enum query_feature {
     QUERY_EXPERIMENTAL_FUNCTIONS = 1 << 0, /* promql-experimental-functions */
-    QUERY_DURATION_EXPR = 1 << 1,          /* promql-duration-expr */
-    QUERY_EXTENDED_SELECTORS = 1 << 2,     /* promql-extended-range-selectors */
-    QUERY_BINOP_FILL = 1 << 3,             /* promql-binop-fill-modifiers */
-    QUERY_DELAYED_NAME_REMOVAL = 1 << 4,   /* promql-delayed-name-removal */
-    QUERY_START_TIMESTAMPS = 1 << 5,       /* use-start-timestamps */
-    QUERY_TYPE_AND_UNIT = 1 << 6,          /* type-and-unit-labels */
-    QUERY_PER_STEP_STATS = 1 << 7,         /* promql-per-step-stats */
+    QUERY_EXTENDED_SELECTORS = 1 << 1,     /* promql-extended-range-selectors */
+    QUERY_BINOP_FILL = 1 << 2,             /* promql-binop-fill-modifiers */
+    QUERY_DELAYED_NAME_REMOVAL = 1 << 3,   /* promql-delayed-name-removal */
+    QUERY_START_TIMESTAMPS = 1 << 4,       /* use-start-timestamps */
+    QUERY_TYPE_AND_UNIT = 1 << 5,          /* type-and-unit-labels */
+    QUERY_PER_STEP_STATS = 1 << 6,         /* promql-per-step-stats */
 
     /* What "all" means: everything that is language. Types and units are about what is stored, and
      * statistics about how. */
@@ -176,6 +176,8 @@ struct query_request {
     int64_t patience_ms; /* 0, or: do not wait for a turn, and end with ERR_BUSY
                           * after so long; such a try is not counted */
     bool (*cancelled)(void *self); /* NULL, or asked now and then: has the asker gone? */
+    void (*asker)(void *self, struct json *j); /* NULL, or writes members that tell who asks, for
+                                                * the log of queries */
     void *self;
     /* NULL, or: takes the series of a range query one by one as they are known, in any order, in
      * place of the result's points. 0, or an error that ends the query. Not with a limit, nor for
@@ -195,8 +197,13 @@ void query_result_done(struct query_result *r);
 
 /* Parses a series selector as match[] takes it: metric{…} or {…}, without range, offset or @. The
  * matchers are initialised into a heap array: query_matchers_free. At least one matcher that does
- * not accept the empty value is demanded, as Prometheus does. */
+ * not accept the empty value is demanded. */
 int query_parse_selector(struct str text, struct matcher **out, size_t *out_n, struct err *err);
+/* The same, but {} and its like are fine, too: they select all there is. */
+int query_parse_any_selector(struct str text, struct matcher **out, size_t *out_n, struct err *err);
+
+/* Whether some matcher does not accept the empty value. */
+bool query_matchers_are_picky(const struct matcher *v, size_t n);
 void query_matchers_free(struct matcher *v, size_t n);
 
 /* The matchers of every selector in an expression, for exemplars. ERR_INVALID, ERR_NOMEM. */

@@ -206,6 +206,8 @@ static void put_line(struct buf *out, const struct journal_entry *e, const struc
 {
     struct json j = json_to(out);
     json_object(&j);
+    if (e->request->asker)
+        e->request->asker(e->request->self, &j);
     put_params(&j, e->request);
     put_stats(&j, e, r);
     if (!r)

@@ -1,7 +1,5 @@
 #include "query/exec/pool.h"
 
-#include <unistd.h>
-
 #include "base/compiler.h"
 #include "self/self.h"
 
@@ -106,8 +104,7 @@ static void helper(void *arg)
 
 void pool_init(struct pool *p, size_t threads)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    size_t n = threads ? threads : cores > 0 ? (size_t)cores : 1;
+    size_t n = threads ? threads : thread_processors();
     *p = (struct pool){.threads = MIN(n, (size_t)POOL_THREADS_MAX)};
     lock_init(&p->lock, LOCK_QUERY);
     cond_init(&p->wake);

@@ -417,11 +417,22 @@ static int aggregate_next(struct op *op, struct row *out)
     return rc;
 }
 
+/* Of all steps, only the farthest values are told. */
 static void warn_quantiles(struct eval *ev, const struct node *param, const double *q, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        if (!(q[i] >= 0 && q[i] <= 1))
-            warn_quantile(&ev->notes, param->span, q[i]);
+    double max = -INFINITY, min = INFINITY;
+    for (size_t i = 0; i < n; i++) {
+        if (isnan(q[i])) {
+            warn_quantile(&ev->notes, param->span, NAN);
+            return;
+        }
+        max = fmax(max, q[i]);
+        min = fmin(min, q[i]);
+    }
+    if (max > 1)
+        warn_quantile(&ev->notes, param->span, max);
+    if (min < 0)
+        warn_quantile(&ev->notes, param->span, min);
 }
 
 static int open_plain(struct eval *ev, const struct node *n, struct timeline t, struct op *from,

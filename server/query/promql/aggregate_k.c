@@ -22,7 +22,7 @@ struct heap {
 
 struct series {
     struct labels labels;
-    bool drop_name, picked;
+    bool drop_name;
 };
 
 struct k_op {
@@ -136,14 +136,10 @@ static int choose(struct k_op *k, struct heap *h, double parameter, struct pick 
 static int add_series(struct k_op *k, const struct row *r)
 {
     struct eval *ev = k->op.ev;
-    if (k->n_series == k->cap_series) {
-        size_t cap = k->cap_series ? k->cap_series * 2 : 64;
-        struct series *v = arena_grow(ev->arena, k->series, k->n_series, cap, sizeof *v);
-        if (!v)
-            return eval_memory_error(ev);
-        k->series = v;
-        k->cap_series = cap;
-    }
+    struct series *v = arena_room(ev->arena, k->series, k->n_series, &k->cap_series, 64, sizeof *v);
+    if (!v)
+        return eval_memory_error(ev);
+    k->series = v;
     k->series[k->n_series++] = (struct series){.labels = r->labels, .drop_name = r->drop_name};
     return 0;
 }
@@ -298,11 +294,9 @@ static int check_parameter(struct eval *ev, const struct node *n, const double *
         return no_integer(ev, max, "overflows");
     struct span at = n->aggregate.param->span;
     if (ratio && max > 1)
-        annotate_warning(&ev->notes, at,
-                         "ratio value should be between -1 and 1, got %g, capping to 1", max);
+        warn_ratio(&ev->notes, at, max, 1);
     if (ratio && min < -1)
-        annotate_warning(&ev->notes, at,
-                         "ratio value should be between -1 and 1, got %g, capping to -1", min);
+        warn_ratio(&ev->notes, at, min, -1);
     return 0;
 }
 

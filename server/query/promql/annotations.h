@@ -7,10 +7,15 @@
 #include "base/compiler.h"
 #include "query/promql/ast.h"
 
-enum { ANNOTATIONS_MAX = 64 }; /* different messages kept; the rest is counted */
+enum {
+    ANNOTATIONS_MAX = 1000, /* different messages kept */
+    ANNOTATIONS_SHOWN = 10, /* warnings, and as many infos, that are told; the rest is counted */
+    ANNOTATION_QUOTED_MAX = 1024 /* bytes of a name in quotes */
+};
 
 struct annotation {
     struct str text; /* in the arena, "PromQL warning: …" */
+    uint64_t hash;
     struct span span;
     bool info;
     /* Of repaired classic histograms, merged over steps: */
@@ -18,9 +23,9 @@ struct annotation {
 };
 
 struct annotations {
-    struct arena *arena; /* borrowed */
-    struct annotation v[ANNOTATIONS_MAX];
-    size_t n, omitted;
+    struct arena *arena;  /* borrowed */
+    struct annotation *v; /* in the arena */
+    size_t n, cap;
     bool damaged; /* stored data is left out, wherever it was asked for */
 };
 
@@ -39,12 +44,18 @@ void annotate_info(struct annotations *a, struct span at, const char *fmt, ...) 
 void annotate_repair(struct annotations *a, struct span at, struct str name,
                      const struct annotation_repair *repair);
 
+/* Forgets all, before the arena is reset. */
+void annotations_clear(struct annotations *a);
+
 /* Adds what another evaluation of the same query noted, but for repairs. */
 void annotations_merge(struct annotations *a, const struct annotations *other);
 
-/* The full texts, with positions, into `arena`. */
+/* The full texts, with positions, into `arena`: those to be shown, and how many there are more. */
 void annotations_render(const struct annotations *a, struct str query, struct arena *arena,
                         bool info, struct str **out, size_t *out_n);
+
+/* The beginning of a name in quotes, as Go's %q writes it, in `to`, with a NUL. */
+const char *annotation_quote(char to[ANNOTATION_QUOTED_MAX], struct str name);
 
 /* --- messages that several operators give ----------------------------------------------------- */
 
@@ -53,6 +64,7 @@ void warn_mixed_floats_histograms_aggregation(struct annotations *a, struct span
 void warn_mixed_schemas(struct annotations *a, struct span at, struct str metric);
 void warn_not_counter(struct annotations *a, struct span at, struct str metric);
 void warn_not_gauge(struct annotations *a, struct span at, struct str metric);
+void warn_ratio(struct annotations *a, struct span at, double ratio, int capped);
 void warn_quantile(struct annotations *a, struct span at, double q);
 void warn_reset_collision(struct annotations *a, struct span at, const char *operation);
 void info_bounds_reconciled(struct annotations *a, struct span at, const char *operation);

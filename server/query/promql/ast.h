@@ -108,6 +108,7 @@ struct binary_node {
     enum token op;
     struct node *lhs, *rhs;
     bool return_bool;
+    bool narrowed; /* the "many" side lacks rows that nothing matches (propagate.h) */
     struct matching matching;
     struct span op_span;
 };

@@ -31,10 +31,13 @@ static void member_list(struct json *j, const char *name, const struct str *v, s
     json_array_end(j);
 }
 
-/* Milliseconds; a duration that is an expression has no value yet, which is told as 0. */
-static void member_duration(struct json *j, const char *name, const struct duration *d)
+/* Milliseconds in `name`; a duration that is an expression has no value yet, which is told as 0,
+ * and its tree in `tree`. */
+static void member_duration(struct json *j, const char *name, const char *tree,
+                            const struct duration *d)
 {
     json_member_i64(j, name, d->expr ? 0 : d->ms);
+    member_node(j, tree, d->expr);
 }
 
 /* "startOrEnd" comes before "timestamp", and other members may stand between. */
@@ -78,9 +81,9 @@ static void put_selector(struct json *j, const struct selector_node *s,
     member_bool(j, "anchored", s->anchored);
     member_matchers(j, s);
     json_member_str(j, "name", s->name);
-    member_duration(j, "offset", &s->offset);
+    member_duration(j, "offset", "offsetExpr", &s->offset);
     if (range)
-        member_duration(j, "range", range);
+        member_duration(j, "range", "rangeExpr", range);
     member_bool(j, "smoothed", s->smoothed);
     member_start_or_end(j, &s->at);
     member_timestamp(j, &s->at);
@@ -90,10 +93,10 @@ static void put_selector(struct json *j, const struct selector_node *s,
 static void put_subquery(struct json *j, const struct subquery_node *q)
 {
     member_node(j, "expr", q->expr);
-    member_duration(j, "offset", &q->offset);
-    member_duration(j, "range", &q->range);
+    member_duration(j, "offset", "offsetExpr", &q->offset);
+    member_duration(j, "range", "rangeExpr", &q->range);
     member_start_or_end(j, &q->at);
-    member_duration(j, "step", &q->step);
+    member_duration(j, "step", "stepExpr", &q->step);
     member_timestamp(j, &q->at);
     json_member_str(j, "type", STR("subquery"));
 }
@@ -197,6 +200,34 @@ static void put_number(struct json *j, const struct number_node *n)
     json_member_str(j, "val", str_of(text, num_format_plain(text, n->value)));
 }
 
+/* Part of a duration: there a number tells whether it was written as one. */
+static void member_operand(struct json *j, const char *name, const struct node *n)
+{
+    if (!n || n->kind != NODE_NUMBER) {
+        member_node(j, name, n);
+        return;
+    }
+    json_key(j, name);
+    json_object(j);
+    member_bool(j, "duration", n->number.is_duration);
+    put_number(j, &n->number);
+    json_object_end(j);
+}
+
+static void put_duration(struct json *j, const struct duration_node *d)
+{
+    static const char *const functions[] = {[DURATION_STEP] = "step",
+                                            [DURATION_RANGE] = "range",
+                                            [DURATION_MIN] = "min_of",
+                                            [DURATION_MAX] = "max_of"};
+    bool operator= d->kind == DURATION_BINARY || d->kind == DURATION_UNARY;
+    member_operand(j, "lhs", d->lhs);
+    json_member_str(j, "op", operator? token_text(d->op) : str_c(functions[d->kind]));
+    member_operand(j, "rhs", d->rhs);
+    json_member_str(j, "type", STR("durationExpr"));
+    member_bool(j, "wrapped", d->wrapped);
+}
+
 void node_json(struct json *j, const struct node *n)
 {
     json_object(j);
@@ -221,7 +252,7 @@ void node_json(struct json *j, const struct node *n)
         member_node(j, "expr", n->paren.expr);
         json_member_str(j, "type", STR("parenExpr"));
         break;
-    case NODE_DURATION: break; // within a duration only, which is told as a number
+    case NODE_DURATION: put_duration(j, &n->duration); break;
     }
     json_object_end(j);
 }

@@ -152,14 +152,10 @@ struct match_group *match_side_group(struct eval *ev, struct match_side *m, cons
             return m->groups[k - 1];
     if (!add)
         return NULL;
-    if (m->n == m->cap) {
-        size_t cap = m->cap ? m->cap * 2 : 64;
-        struct match_group **v = arena_grow(ev->arena, m->groups, m->n, cap, sizeof *v);
-        if (!v)
-            return (void)eval_memory_error(ev), NULL;
-        m->groups = v;
-        m->cap = cap;
-    }
+    struct match_group **v = arena_room(ev->arena, m->groups, m->n, &m->cap, 64, sizeof *v);
+    if (!v)
+        return (void)eval_memory_error(ev), NULL;
+    m->groups = v;
     struct match_group *g = eval_alloc(ev, 1, sizeof *g);
     if (!g)
         return NULL;
@@ -284,6 +280,10 @@ static int check_groups(struct vector_op *o)
     int rc = first ? 0 : ERR_TOO_BIG;
     for (size_t k = 0; rc == 0 && k < o->one.n; k++)
         rc = check_group(o, o->one.groups[k], first);
+    if (rc == 0 && o->duplicates && o->node->narrowed) {
+        o->op.ev->narrowed_too_far = true;
+        rc = err_set(o->op.ev->err, ERR_UNSUPPORTED, "duplicates beside a narrowed side");
+    }
     return rc;
 }
 
@@ -333,14 +333,11 @@ static unsigned char *bits_of_result(struct vector_op *o, const struct labels *l
     for (uint32_t k; (k = label_index_find(&o->index, hash, &cursor)) != 0;)
         if (labels_eq(&o->results[k - 1].labels, l))
             return o->results[k - 1].bits;
-    if (o->n_results == o->cap_results) {
-        size_t cap = o->cap_results ? o->cap_results * 2 : 64;
-        struct result_bits *v = arena_grow(ev->arena, o->results, o->n_results, cap, sizeof *v);
-        if (!v)
-            return NULL;
-        o->results = v;
-        o->cap_results = cap;
-    }
+    struct result_bits *v =
+        arena_room(ev->arena, o->results, o->n_results, &o->cap_results, 64, sizeof *v);
+    if (!v)
+        return NULL;
+    o->results = v;
     struct result_bits *r = &o->results[o->n_results];
     *r = (struct result_bits){*l, arena_array(ev->arena, (o->op.t.n + 7) / 8, 1)};
     if (!r->bits || !label_index_add(&o->index, ev->arena, hash, (uint32_t)o->n_results))

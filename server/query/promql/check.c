@@ -36,8 +36,8 @@ static void check_label_overlap(struct parser *p, const struct binary_node *b)
         for (size_t j = 0; j < m->n_include; j++)
             if (str_eq(m->labels[i], m->include[j]))
                 parse_error(p, b->op_span,
-                            "label \"%.*s\" must not occur in ON and GROUP clause at once",
-                            STR_ARG(str_sub(m->labels[i], 0, 128)));
+                            "label %.*s must not occur in ON and GROUP clause at once",
+                            STR_ARG(parse_quoted(p, m->labels[i])));
 }
 
 static void check_operand(struct parser *p, const struct node *n)
@@ -104,9 +104,14 @@ static void check_argument_count(struct parser *p, const struct node *n)
 }
 
 /* The second argument of info() is a selector without a name that may match anything. */
-static void check_info_selector(struct parser *p, struct node *arg)
+static void check_info_selector(struct parser *p, const struct node *call)
 {
-    if (arg->kind != NODE_SELECTOR)
+    struct node *arg = call->call.args[1];
+    if (arg->type != VALUE_VECTOR)
+        parse_error(p, call->span, "expected type %s in call to function \"%s\", got %s",
+                    value_type_name(VALUE_VECTOR), call->call.function->name,
+                    value_type_name(arg->type));
+    else if (arg->kind != NODE_SELECTOR)
         parse_error(p, arg->span, "expected label selectors only");
     else if (arg->selector.name.n)
         parse_error(p, arg->span, "expected label selectors only, got vector selector instead");
@@ -120,7 +125,7 @@ static bool check_call(struct parser *p, struct node *n)
     size_t declared = function_arity(f);
     check_argument_count(p, n);
     if (f->labels_only_argument && n->call.n > 1)
-        check_info_selector(p, n->call.args[1]);
+        check_info_selector(p, n);
     for (size_t i = 0; i < n->call.n && p->rc == 0; i++) {
         struct node *arg = n->call.args[i];
         enum value_type want = f->args[i < declared ? i : declared - 1];
@@ -139,9 +144,9 @@ static bool check_selector(struct parser *p, const struct node *n)
     if (s->name.n) {
         for (size_t i = 0; i + 1 < s->n; i++)
             if (str_eq(s->matchers[i].name, STR("__name__")))
-                parse_error(p, n->span, "metric name must not be set twice: \"%.*s\" or \"%.*s\"",
-                            STR_ARG(str_sub(s->name, 0, 128)),
-                            STR_ARG(str_sub(s->matchers[i].value, 0, 128)));
+                parse_error(p, n->span, "metric name must not be set twice: %.*s or %.*s",
+                            STR_ARG(parse_quoted(p, s->name)),
+                            STR_ARG(parse_quoted(p, s->matchers[i].value)));
         return fail(p);
     }
     bool picky = s->labels_only;

@@ -59,14 +59,10 @@ static struct distribution *add_distribution(struct classic_op *c, uint64_t hash
                                              const struct row *r)
 {
     struct eval *ev = c->op.ev;
-    if (c->n == c->cap) {
-        size_t cap = c->cap ? c->cap * 2 : 32;
-        struct distribution **v = arena_grow(ev->arena, c->v, c->n, cap, sizeof *v);
-        if (!v)
-            return NULL;
-        c->v = v;
-        c->cap = cap;
-    }
+    struct distribution **v = arena_room(ev->arena, c->v, c->n, &c->cap, 32, sizeof *v);
+    if (!v)
+        return NULL;
+    c->v = v;
     struct distribution *d = arena_zalloc(ev->arena, sizeof *d);
     struct labels_builder b;
     labels_builder_init(&b, ev->arena, &r->labels);
@@ -142,18 +138,35 @@ static int take_native(struct classic_op *c, const struct row *r)
     return 0;
 }
 
+/* The name for a note about a series: where names go at once, none is told. */
+static struct str noted_name(const struct classic_op *c, const struct labels *l)
+{
+    bool delayed = c->op.ev->features & QUERY_DELAYED_NAME_REMOVAL;
+    return delayed ? labels_metric_name(l) : STR("");
+}
+
+/* " for metric name " and the name, if there is one. */
+static const char *of_metric(struct str name)
+{
+    return name.n ? " for metric name " : "";
+}
+
+static const char *of_name(char to[ANNOTATION_QUOTED_MAX], struct str name)
+{
+    return name.n ? annotation_quote(to, name) : "";
+}
+
 static int take_classic(struct classic_op *c, const struct row *r)
 {
     struct str le = labels_get(&r->labels, STR("le"));
     double upper;
     int rc = num_parse_double(le, &upper);
     if (rc != 0 && rc != ERR_TOO_BIG) {
-        struct str name = labels_metric_name(&r->labels);
-        annotate_warning(
-            &c->op.ev->notes, c->vector_span,
-            "bucket label \"le\" is missing or has a malformed value of \"%.*s\"%s%.*s%s",
-            STR_ARG(str_sub(le, 0, 128)), name.n ? " for metric name \"" : "",
-            STR_ARG(str_sub(name, 0, 128)), name.n ? "\"" : "");
+        struct str name = noted_name(c, &r->labels);
+        char value[ANNOTATION_QUOTED_MAX], quoted[ANNOTATION_QUOTED_MAX];
+        annotate_warning(&c->op.ev->notes, c->vector_span,
+                         "bucket label \"le\" is missing or has a malformed value of %s%s%s",
+                         annotation_quote(value, le), of_metric(name), of_name(quoted, name));
         return 0;
     }
     struct distribution *d = distribution_of(c, r);
@@ -200,19 +213,17 @@ static double of_classic(struct classic_op *c, const struct distribution *d, siz
         return classic_fraction(c->parameters[0][i], c->parameters[1][i], c->buckets, n);
     double v = classic_quantile(c->parameters[c->parameter][i], c->buckets, n, &repair);
     if (repair.forced) {
-        bool delayed = ev->features & QUERY_DELAYED_NAME_REMOVAL;
         int64_t t = timeline_at(&c->op.t, i);
         struct annotation_repair note = {
             repair.min_bucket, repair.max_bucket, repair.max_diff, t, t, 1};
-        annotate_repair(&ev->notes, c->vector_span,
-                        delayed ? labels_metric_name(&d->labels) : STR(""), &note);
+        annotate_repair(&ev->notes, c->vector_span, noted_name(c, &d->labels), &note);
     }
     return v;
 }
 
 static void note_nans(struct classic_op *c, const struct distribution *d, unsigned notes)
 {
-    struct str name = labels_metric_name(&d->labels);
+    struct str name = noted_name(c, &d->labels);
     const char *what = notes & HIST_NAN_RESULT
                            ? "input to histogram_quantile has NaN observations, result is NaN"
                        : notes & HIST_NAN_SKEWED
@@ -222,9 +233,9 @@ static void note_nans(struct classic_op *c, const struct distribution *d, unsign
                              "from all fractions";
     if (!notes)
         return;
-    annotate_info(&c->op.ev->notes, c->vector_span, "%s%s%.*s%s", what,
-                  name.n ? " for metric name \"" : "", STR_ARG(str_sub(name, 0, 128)),
-                  name.n ? "\"" : "");
+    char quoted[ANNOTATION_QUOTED_MAX];
+    annotate_info(&c->op.ev->notes, c->vector_span, "%s%s%s", what, of_metric(name),
+                  of_name(quoted, name));
 }
 
 static double of_native(struct classic_op *c, const struct distribution *d, size_t i)
@@ -241,11 +252,11 @@ static double of_native(struct classic_op *c, const struct distribution *d, size
 
 static void mixed(struct classic_op *c, const struct distribution *d)
 {
-    struct str name = labels_metric_name(&d->labels);
+    struct str name = noted_name(c, &d->labels);
+    char quoted[ANNOTATION_QUOTED_MAX];
     annotate_warning(&c->op.ev->notes, c->vector_span,
-                     "vector contains a mix of classic and native histograms%s%.*s%s",
-                     name.n ? " for metric name \"" : "", STR_ARG(str_sub(name, 0, 128)),
-                     name.n ? "\"" : "");
+                     "vector contains a mix of classic and native histograms%s%s", of_metric(name),
+                     of_name(quoted, name));
 }
 
 static void answer(struct classic_op *c, const struct distribution *d)

@@ -84,6 +84,7 @@ struct eval {
     struct arena *trace_arena;  /* of the answer */
     struct str trace_text;      /* the query's */
     struct step_counts *counts; /* NULL: nobody asked */
+    bool narrowed_too_far; /* failed because of matchers that were propagated: they must not be */
     struct err *err;
 };
 
@@ -153,6 +154,9 @@ int eval_scalar_alloc(struct eval *ev, const struct node *n, struct timeline t, 
 /* --- rows ------------------------------------------------------------------------------------- */
 
 bool row_is_empty(const struct row *r, size_t n);
+
+/* Leaves the floats. */
+void row_drop_histograms(struct row *r, size_t n);
 
 /* As how many samples one counts that is this histogram, or a float (NULL). */
 size_t sample_weight(const struct histogram *h);

@@ -9,14 +9,10 @@ int grouping_init(struct eval *ev, const struct aggregate_node *a, struct groupi
 
 static struct group *add(struct eval *ev, struct grouping *g, uint64_t hash, const struct labels *l)
 {
-    if (g->n == g->cap) {
-        size_t cap = g->cap ? g->cap * 2 : 16;
-        struct group *v = arena_grow(ev->arena, g->v, g->n, cap, sizeof *v);
-        if (!v)
-            return NULL;
-        g->v = v;
-        g->cap = cap;
-    }
+    struct group *v = arena_room(ev->arena, g->v, g->n, &g->cap, 16, sizeof *v);
+    if (!v)
+        return NULL;
+    g->v = v;
     struct group *new = &g->v[g->n];
     *new = (struct group){.labels = label_filter_apply(&g->filter, ev->arena, l)};
     if (arena_failed(ev->arena) || !label_index_add(&g->index, ev->arena, hash, (uint32_t)g->n))

@@ -188,6 +188,25 @@ static int add_info_row(struct info_op *o, const struct row *r)
     return 0;
 }
 
+static bool has_histogram(const struct row *r, size_t n)
+{
+    for (size_t i = 0; r->h && i < n; i++)
+        if (r->h[i] && !is_hole(r->v[i]))
+            return true;
+    return false;
+}
+
+static int not_an_info_metric(struct eval *ev, const struct labels *l)
+{
+    struct buf text = BUF_MAX(4096);
+    labels_format_full(&text, l);
+    int rc =
+        err_set(ev->err, ERR_UNSUPPORTED, "this should be an info metric, with float samples: %.*s",
+                STR_ARG(buf_str(&text)));
+    buf_done(&text);
+    return rc;
+}
+
 static int read_info(struct info_op *o, const struct window_spec *when)
 {
     struct eval *ev = o->op.ev;
@@ -201,10 +220,7 @@ static int read_info(struct info_op *o, const struct window_spec *when)
     if (rc != 0)
         return rc;
     while ((rc = op_next(from, &r)) > 0) {
-        for (size_t i = 0; r.h && i < o->op.t.n; i++)
-            if (r.h[i] && !is_hole(r.v[i]))
-                return err_set(ev->err, ERR_UNSUPPORTED, "info sample should be float");
-        rc = add_info_row(o, &r);
+        rc = has_histogram(&r, o->op.t.n) ? not_an_info_metric(ev, &r.labels) : add_info_row(o, &r);
         if (rc != 0)
             return rc;
     }

@@ -98,6 +98,22 @@ struct samples sample_window_move(struct sample_window *w, const struct samples 
     return view;
 }
 
+void extended_ends(const int64_t *t, size_t n, int64_t start_ms, int64_t end_ms, bool smoothed,
+                   size_t *out_first, size_t *out_last)
+{
+    size_t last = n - 1, first = 0;
+    while (first < last && t[first] <= start_ms)
+        first++;
+    if (smoothed) {
+        size_t i = 0;
+        while (i < last && t[i] < end_ms)
+            i++;
+        last = i;
+    }
+    *out_first = first ? first - 1 : 0;
+    *out_last = last;
+}
+
 double interpolate_floats(int64_t t1, double v1, int64_t t2, double v2, int64_t t, bool counter)
 {
     if (counter && v2 < v1)

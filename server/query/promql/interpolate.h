@@ -18,6 +18,12 @@ struct sample_window {
 struct samples sample_window_move(struct sample_window *w, const struct samples *all,
                                   int64_t start_ms, int64_t end_ms);
 
+/* Of the n > 0 samples of an anchored or smoothed window and around it, the indices of the first
+ * and last that count: the one at or before the start, and the last of all or, smoothed, the first
+ * at or behind the end. */
+void extended_ends(const int64_t *t, size_t n, int64_t start_ms, int64_t end_ms, bool smoothed,
+                   size_t *out_first, size_t *out_last);
+
 /* The value at t, t1 <= t <= t2. A counter that was reset starts from zero. */
 double interpolate_floats(int64_t t1, double v1, int64_t t2, double v2, int64_t t, bool counter);
 

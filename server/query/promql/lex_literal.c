@@ -50,7 +50,8 @@ static bool number_sign(struct lexer *l, bool hex, bool *dot, bool *exponent)
 }
 
 /* Digits with dots, exponents and underscores among them. False, with some of it read, when it is
- * no number, or goes on with letters as a duration does. */
+ * no number, or goes on with letters as a duration does. Prometheus takes a dot at the beginning
+ * for none, and an e behind the first hexadecimal digit for an exponent; so 0x1e is an error. */
 static bool scan_number(struct lexer *l)
 {
     size_t start = l->at;
@@ -58,13 +59,17 @@ static bool scan_number(struct lexer *l)
     const char *digits = hex ? HEXADECIMAL : DECIMAL;
     if (hex)
         (void)accept(l, "_");
+    (void)accept(l, ".");
+    (void)accept(l, digits);
     for (;;) {
-        if (accept(l, digits))
-            continue;
-        if (!is_in(lexer_char(l, l->at), "._eE"))
+        char c = lexer_char(l, l->at);
+        bool sign = is_in(c, "._eE");
+        if (!sign && !is_in(c, digits))
             break;
-        if (!number_sign(l, hex, &dot, &exponent))
+        if (sign && !number_sign(l, hex, &dot, &exponent))
             return false;
+        while (accept(l, digits))
+            continue;
     }
     return l->at > start && !is_word_char(lexer_char(l, l->at));
 }

@@ -44,6 +44,10 @@ static const struct word {
     {{"smoothed", 8}, TOKEN_SMOOTHED},
     {{"start", 5}, TOKEN_START_WORD},
     {{"without", 7}, TOKEN_WITHOUT},
+    {{"step", 4}, TOKEN_STEP_WORD},
+    {{"range", 5}, TOKEN_RANGE_WORD},
+    {{"min_of", 6}, TOKEN_MIN_OF_WORD},
+    {{"max_of", 6}, TOKEN_MAX_OF_WORD},
     {{"inf", 3}, TOKEN_NUMBER},
     {{"nan", 3}, TOKEN_NUMBER},
 };
@@ -104,14 +108,25 @@ char lexer_char(const struct lexer *l, size_t at)
     return at < l->input.n ? l->input.p[at] : '\0';
 }
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static bool ends_line(char c)
+{
+    return c == '\n' || c == '\r';
+}
+
+/* A comment is not looked for before the number of a range. */
 static void skip_space(struct lexer *l)
 {
     for (; l->at < l->input.n; l->at++) {
         char c = l->input.p[l->at];
-        if (c == '#')
-            while (l->at + 1 < l->input.n && l->input.p[l->at + 1] != '\n')
+        if (c == '#' && !l->before_time)
+            while (l->at + 1 < l->input.n && !ends_line(l->input.p[l->at + 1]))
                 l->at++;
-        else if (c != ' ' && c != '\t' && c != '\n' && c != '\r')
+        else if (!is_space(c))
             return;
     }
 }
@@ -151,42 +166,63 @@ static struct lexeme wrong_character(struct lexer *l, size_t start, const char *
     return lexer_error(l, start, message, SHOW_CHARACTER, at, lexer_char_length(l, at));
 }
 
-/* Words within brackets are functions of duration expressions and nothing else. */
-static bool is_duration_word(struct str word)
+static enum token word_token(struct str word)
 {
-    static const char *const names[] = {"step", "range", "min_of", "max_of"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (str_eq_nocase(word, str_c(names[i])))
-            return true;
-    return false;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (str_eq_nocase(words[i].text, word))
+            return words[i].token;
+    return TOKEN_IDENTIFIER;
+}
+
+/* Words within brackets are functions of duration expressions and nothing else; they have no
+ * digits. */
+static struct lexeme lex_word_of_time(struct lexer *l)
+{
+    size_t start = l->at;
+    while (is_word_start(lexer_char(l, l->at)))
+        l->at++;
+    struct lexeme x = lexer_token(l, TOKEN_IDENTIFIER, start);
+    x.token = word_token(x.text);
+    if (x.token > TOKEN_END_WORD)
+        return x;
+    return wrong_character(l, start,
+                           l->before_time ? "unexpected character in duration expression: %"
+                                          : "unexpected character: %, expected ':'",
+                           start);
+}
+
+static bool is_fill(enum token t)
+{
+    return t == TOKEN_FILL || t == TOKEN_FILL_LEFT || t == TOKEN_FILL_RIGHT;
+}
+
+static bool before_parenthesis(const struct lexer *l)
+{
+    size_t at = l->at;
+    while (is_space(lexer_char(l, at)))
+        at++;
+    return lexer_char(l, at) == '(';
 }
 
 static struct lexeme lex_word(struct lexer *l)
 {
+    if (l->brackets)
+        return lex_word_of_time(l);
     size_t start = l->at;
     bool colon = false;
     for (; l->at < l->input.n; l->at++) {
         char c = l->input.p[l->at];
-        bool part_of_name = c == ':' && !l->braces && !l->brackets;
+        bool part_of_name = c == ':' && !l->braces;
         if (!is_word_start(c) && !is_digit(c) && !part_of_name)
             break;
         colon = colon || c == ':';
     }
     struct lexeme x = lexer_token(l, TOKEN_IDENTIFIER, start);
-    if (l->brackets && !is_duration_word(x.text))
-        return wrong_character(l, start,
-                               l->before_time ? "unexpected character in duration expression: %"
-                                              : "unexpected character: %, expected ':'",
-                               start);
-    if (l->braces || l->brackets)
+    if (l->braces)
         return x;
-    if (colon) {
-        x.token = TOKEN_METRIC_IDENTIFIER;
-        return x;
-    }
-    for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        if (str_eq_nocase(words[i].text, x.text))
-            x.token = words[i].token;
+    x.token = colon ? TOKEN_METRIC_IDENTIFIER : word_token(x.text);
+    if (is_fill(x.token) && !before_parenthesis(l))
+        x.token = TOKEN_IDENTIFIER;
     return x;
 }
 
@@ -208,7 +244,7 @@ static struct lexeme track_nesting(struct lexer *l, struct lexeme x)
         l->colon = false;
         break;
     case TOKEN_COLON:
-        if (l->before_time)
+        if (l->before_time && !l->any_time)
             return lexer_error(l, x.end, "unexpected colon before duration in duration expression",
                                SHOW_NOTHING, 0, 0);
         if (l->colon)
@@ -232,10 +268,28 @@ static bool is_sign_of_matchers(enum token t)
            t == TOKEN_NOT_REGEX || t == TOKEN_RIGHT_BRACE;
 }
 
+/* What may stand between an opening bracket and the first number behind it, beside words. */
+static bool is_sign_of_times(enum token t)
+{
+    return (t >= TOKEN_ADD && t <= TOKEN_POW) || t == TOKEN_COMMA || t == TOKEN_COLON ||
+           t == TOKEN_LEFT_PAREN || t == TOKEN_RIGHT_PAREN || t == TOKEN_RIGHT_BRACKET;
+}
+
+static bool is_allowed(const struct lexer *l, enum token t)
+{
+    if (l->braces)
+        return is_sign_of_matchers(t);
+    if (l->before_time)
+        return is_sign_of_times(t);
+    return t != TOKEN_EQUAL_REGEX && t != TOKEN_NOT_REGEX && t != TOKEN_RIGHT_BRACE;
+}
+
 static struct lexeme no_sign(struct lexer *l)
 {
     size_t at = l->at;
     char c = lexer_char(l, at);
+    if (l->before_time)
+        return wrong_character(l, at, "unexpected character in duration expression: %", at);
     if (c == '!')
         return wrong_character(l, at,
                                l->braces ? "unexpected character after '!' inside braces: %"
@@ -245,11 +299,8 @@ static struct lexeme no_sign(struct lexer *l)
         return wrong_character(l, at, "unexpected character after '=': %", at + 1);
     if (c == '{' && l->braces)
         return wrong_character(l, at, "unexpected left brace %", at);
-    return wrong_character(l, at,
-                           l->braces        ? "unexpected character inside braces: %"
-                           : l->before_time ? "unexpected character in duration expression: %"
-                                            : "unexpected character: %",
-                           at);
+    return wrong_character(
+        l, at, l->braces ? "unexpected character inside braces: %" : "unexpected character: %", at);
 }
 
 static struct lexeme lex_sign(struct lexer *l)
@@ -257,12 +308,11 @@ static struct lexeme lex_sign(struct lexer *l)
     struct str rest = str_sub(l->input, l->at, l->input.n);
     for (size_t i = 0; i < ARRAY_LEN(signs); i++) {
         enum token t = signs[i].token;
-        bool regex = t == TOKEN_EQUAL_REGEX || t == TOKEN_NOT_REGEX;
         if (!str_starts(rest, signs[i].text))
             continue;
         if (l->braces && t == TOKEN_EQUAL_EQUAL)
             continue; // there each is one of its own
-        if (l->braces ? !is_sign_of_matchers(t) : regex || t == TOKEN_RIGHT_BRACE)
+        if (!is_allowed(l, t))
             break;
         size_t start = l->at;
         l->at += signs[i].text.n;
@@ -296,9 +346,10 @@ struct lexeme lexer_next(struct lexer *l)
         return lex_word(l);
     if (!l->braces && (is_digit(c) || (c == '.' && is_digit(lexer_char(l, l->at + 1))))) {
         l->before_time = false;
+        l->any_time |= l->brackets;
         return lexer_number(l);
     }
-    if (quote && !(l->brackets && l->before_time))
+    if (quote && !l->before_time)
         return lexer_string(l);
     return lex_sign(l);
 }
@@ -391,12 +442,10 @@ void lexeme_describe(struct buf *out, const struct lexeme *x)
         return;
     }
     bool operator= token_is_operator(x->token) || x->token == TOKEN_EQUAL_REGEX ||
-        x->token == TOKEN_NOT_REGEX;
-    bool keyword = token_is_keyword(x->token) && x->token != TOKEN_START_WORD &&
-                   x->token != TOKEN_END_WORD; // which are words in @ alone
+        x->token == TOKEN_NOT_REGEX || x->token == TOKEN_AT;
     const char *open = operator                        ? "<op:"
                        : token_is_aggregator(x->token) ? "<aggr:"
-                       : keyword                       ? "<"
+                       : token_is_keyword(x->token)    ? "<"
                                                        : NULL;
     buf_puts(out, token_class(x->token));
     if (open) {

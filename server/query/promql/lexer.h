@@ -68,8 +68,7 @@ enum token {
     TOKEN_ANCHORED,
     TOKEN_BOOL,
     TOKEN_BY,
-    TOKEN_END_WORD, /* end, as in @ end() */
-    TOKEN_FILL,
+    TOKEN_FILL, /* this and its kin only before a parenthesis; otherwise a name */
     TOKEN_FILL_LEFT,
     TOKEN_FILL_RIGHT,
     TOKEN_GROUP_LEFT,
@@ -78,8 +77,15 @@ enum token {
     TOKEN_OFFSET,
     TOKEN_ON,
     TOKEN_SMOOTHED,
-    TOKEN_START_WORD,
     TOKEN_WITHOUT,
+
+    TOKEN_FUNCTION_WORDS, /* not a token: names of functions in times follow */
+    TOKEN_START_WORD,     /* start, as in @ start() */
+    TOKEN_END_WORD,
+    TOKEN_STEP_WORD, /* step, as in [step()] */
+    TOKEN_RANGE_WORD,
+    TOKEN_MIN_OF_WORD,
+    TOKEN_MAX_OF_WORD,
     TOKEN_KINDS
 };
 
@@ -105,7 +111,12 @@ static inline bool token_is_aggregator(enum token t)
 
 static inline bool token_is_keyword(enum token t)
 {
-    return t > TOKEN_KEYWORDS;
+    return t > TOKEN_KEYWORDS && t < TOKEN_FUNCTION_WORDS;
+}
+
+static inline bool token_is_function_word(enum token t)
+{
+    return t > TOKEN_FUNCTION_WORDS;
 }
 
 /* The word or sign of operators, aggregators and keywords; "" for other tokens. */
@@ -136,6 +147,7 @@ struct lexer {
     bool brackets;    /* inside [ ]: a colon is a token */
     bool before_time; /* in brackets, no number was seen yet */
     bool colon;       /* in brackets, a colon was seen */
+    bool any_time;    /* a number was seen in these brackets or in earlier ones */
 };
 
 /* Skips white space and comments and reads one token. After the end it gives TOKEN_END again. */

@@ -49,18 +49,9 @@ static int map_open(struct eval *ev, const struct node *n, const struct node *ar
 
 /* --- floats to floats ------------------------------------------------------------------------- */
 
-/* Functions of floats leave histograms out. */
-static void drop_histograms(struct row *r, size_t n)
-{
-    for (size_t i = 0; r->h && i < n; i++)
-        if (r->h[i])
-            r->v[i] = HOLE;
-    r->h = NULL;
-}
-
 static bool apply_map(struct map_op *m, struct row *r)
 {
-    drop_histograms(r, m->op.t.n);
+    row_drop_histograms(r, m->op.t.n);
     for (size_t i = 0; i < m->op.t.n; i++)
         if (!is_hole(r->v[i]))
             r->v[i] = m->function->map(r->v[i]);
@@ -89,7 +80,7 @@ static double smallest(double a, double b)
 
 static bool apply_clamp(struct map_op *m, struct row *r)
 {
-    drop_histograms(r, m->op.t.n);
+    row_drop_histograms(r, m->op.t.n);
     for (size_t i = 0; i < m->op.t.n; i++) {
         if (is_hole(r->v[i]))
             continue;
@@ -132,7 +123,7 @@ int open_clamp(struct eval *ev, const struct node *n, struct timeline t, struct 
 /* To a multiple of the argument, ties up. The inverse costs less accuracy. */
 static bool apply_round(struct map_op *m, struct row *r)
 {
-    drop_histograms(r, m->op.t.n);
+    row_drop_histograms(r, m->op.t.n);
     for (size_t i = 0; i < m->op.t.n; i++) {
         double inverse = 1 / (m->a ? m->a[i] : 1);
         if (!is_hole(r->v[i]))
@@ -238,7 +229,7 @@ static int64_t whole_seconds(double v)
 
 static bool apply_date(struct map_op *m, struct row *r)
 {
-    drop_histograms(r, m->op.t.n);
+    row_drop_histograms(r, m->op.t.n);
     for (size_t i = 0; i < m->op.t.n; i++) {
         if (is_hole(r->v[i]))
             continue;

@@ -343,8 +343,9 @@ static int kernel_quantile(struct range_call *c, const struct range_window *w,
     if (w->samples.nf == 0)
         return 0;
     if (!(q >= 0 && q <= 1))
-        warn_quantile(&c->ev->notes, c->arg_span, q);
-    range_note_ignored(c, w);
+        warn_quantile(&c->ev->notes, c->parameter_spans[0], q);
+    if (w->samples.nh)
+        info_histograms_ignored(&c->ev->notes, c->parameter_spans[0], c->metric);
     out->v = sliding_quantile(c->state, c->all->fv, w->f_from, w->f_from + w->samples.nf, q);
     return 1;
 }

@@ -117,8 +117,7 @@ static void run_piece(void *self, size_t lane, size_t piece)
     if (t->rc != 0)
         return;
     arena_reset(t->batch);
-    t->ev.notes.n = t->ev.notes.omitted = 0;
-    t->ev.notes.damaged = false;
+    annotations_clear(&t->ev.notes);
     seek(p, t->reader, piece);
     while (t->rc == 0 && (t->rc = op_next(t->op, &row)) > 0)
         t->rc = put_row(t, &row, p->op.t.n);

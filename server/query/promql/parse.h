@@ -4,6 +4,11 @@
 
 #include "query/promql/parser.h"
 
+/* Where a duration stands and what may stand there, for messages. */
+struct place_of_time {
+    const char *context, *expected;
+};
+
 struct parser {
     struct lexer lexer;
     struct lexeme now;     /* the token looked at */
@@ -12,6 +17,7 @@ struct parser {
     unsigned features;     /* of enum query_feature */
     unsigned depth;        /* of the recursion */
     unsigned aggregations; /* around the place where the parser is */
+    struct place_of_time time;
     struct err *err;
     int rc; /* the first error; nothing is parsed after it */
 };
@@ -26,6 +32,9 @@ void parse_error(struct parser *p, struct span at, const char *fmt, ...) PRINTF_
 void parse_unexpected(struct parser *p, const char *context, const char *expected);
 
 void parse_advance(struct parser *p);
+/* False, with a message, if what comes next is no token: that is told before what is wrong with
+ * the meaning of what was parsed. */
+bool parse_ahead_is_token(struct parser *p);
 struct lexeme parse_peek(const struct parser *p); /* the token after `now` */
 
 /* If `now` is `t`, steps over it and returns true. */
@@ -50,12 +59,14 @@ struct node *parse_expression(struct parser *p, int min_power);
 /* parse_literal.c */
 bool parse_number_text(struct str text, double *out);
 bool parse_string(struct parser *p, struct str *out); /* the STRING at `now`, unquoted */
+struct str parse_quoted(struct parser *p,
+                        struct str s); /* its beginning for a message, with quotes */
 struct node *parse_number_node(struct parser *p);
 bool parse_signed_number(struct parser *p, const char *context, const char *expected, double *out);
 
 /* parse_duration.c */
 bool parse_offset_duration(struct parser *p, struct duration *out);
-bool parse_range_duration(struct parser *p, const char *context, struct duration *out);
+bool parse_range_duration(struct parser *p, struct place_of_time place, struct duration *out);
 
 /* parse_selector.c */
 struct node *parse_selector(struct parser *p);

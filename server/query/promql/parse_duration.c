@@ -1,22 +1,27 @@
-/* Ranges, steps and offsets: a literal, or (as an experiment of the language) arithmetic on
- * durations with step(), range(), min_of() and max_of(). */
+/* Ranges, steps and offsets: a literal, or arithmetic on durations with step(), range(), min_of()
+ * and max_of(). What is wrong in one is told as of the place where it stands, with what that place
+ * expects, however deep in parentheses. */
 #include <math.h>
 
 #include "query/promql/parse.h"
-#include "query/query.h"
 
 static struct node *duration_expression(struct parser *p, int min_power);
+
+static void *unexpected(struct parser *p)
+{
+    parse_unexpected(p, p->time.context, p->time.expected);
+    return NULL;
+}
+
+static bool expect(struct parser *p, enum token t)
+{
+    return parse_accept(p, t) || unexpected(p);
+}
 
 static struct node *new_duration(struct parser *p, enum duration_op kind, enum token op,
                                  struct node *lhs, struct node *rhs, uint32_t start)
 {
-    struct span span = {start, rhs ? rhs->span.end : p->now.end};
-    if (!(p->features & QUERY_DURATION_EXPR)) {
-        parse_error(p, span,
-                    "experimental duration expression is not enabled; it needs "
-                    "--enable-feature=promql-duration-expr");
-        return NULL;
-    }
+    struct span span = {start, rhs ? rhs->span.end : p->last_closing};
     struct node *n = parse_new_node(p, NODE_DURATION, VALUE_SCALAR, span);
     if (!n)
         return NULL;
@@ -25,13 +30,16 @@ static struct node *new_duration(struct parser *p, enum duration_op kind, enum t
     return ok ? n : NULL;
 }
 
-static struct node *duration_paren(struct parser *p)
+static bool in_range(struct parser *p, const struct node *n, uint32_t at)
 {
-    uint32_t start = p->now.start;
-    parse_advance(p);
-    struct node *inner = duration_expression(p, 0);
-    if (!inner || !parse_expect(p, TOKEN_RIGHT_PAREN, "duration expression", "\")\""))
-        return NULL;
+    if (!(fabs(n->number.value) * 1000 > (double)PARSE_DURATION_MAX_MS))
+        return true; // NaN is refused as a whole duration only
+    parse_error(p, (struct span){at, n->span.end}, "duration out of range");
+    return false;
+}
+
+static struct node *wrap(struct parser *p, struct node *inner, uint32_t start)
+{
     if (inner->kind != NODE_DURATION)
         inner = new_duration(p, DURATION_UNARY, TOKEN_ADD, NULL, inner, start);
     if (!inner)
@@ -41,53 +49,58 @@ static struct node *duration_paren(struct parser *p)
     return inner;
 }
 
-static bool is_function(const struct parser *p, struct str name)
+static struct node *duration_paren(struct parser *p)
 {
-    return p->now.token == TOKEN_IDENTIFIER && str_eq_nocase(p->now.text, name) &&
-           parse_peek(p).token == TOKEN_LEFT_PAREN;
-}
-
-static bool is_any_function(const struct parser *p)
-{
-    return is_function(p, STR("step")) || is_function(p, STR("range")) ||
-           is_function(p, STR("min_of")) || is_function(p, STR("max_of"));
+    uint32_t start = p->now.start;
+    parse_advance(p);
+    struct node *inner = duration_expression(p, 0);
+    return inner && expect(p, TOKEN_RIGHT_PAREN) ? wrap(p, inner, start) : NULL;
 }
 
 /* step(), range(), min_of(a, b), max_of(a, b) */
 static struct node *duration_function(struct parser *p)
 {
-    enum duration_op kind = is_function(p, STR("step"))     ? DURATION_STEP
-                            : is_function(p, STR("range"))  ? DURATION_RANGE
-                            : is_function(p, STR("min_of")) ? DURATION_MIN
-                                                            : DURATION_MAX;
+    static const enum duration_op kinds[] = {
+        DURATION_STEP, DURATION_RANGE, DURATION_MIN, DURATION_MAX, // as the words
+    };
+    enum duration_op kind = kinds[p->now.token - TOKEN_STEP_WORD];
+    bool of_two = kind == DURATION_MIN || kind == DURATION_MAX;
     uint32_t start = p->now.start;
     struct node *lhs = NULL, *rhs = NULL;
-    p->ast->of_query |= kind == DURATION_STEP || kind == DURATION_RANGE;
+    p->ast->of_query |= !of_two;
     parse_advance(p);
-    parse_advance(p);
-    if (kind == DURATION_MIN || kind == DURATION_MAX) {
-        if (!(lhs = duration_expression(p, 0)) ||
-            !parse_expect(p, TOKEN_COMMA, "duration expression", "\",\"") ||
-            !(rhs = duration_expression(p, 0)))
-            return NULL;
-    }
-    struct node *n = new_duration(p, kind, TOKEN_ADD, lhs, rhs, start);
-    if (!n || !parse_expect(p, TOKEN_RIGHT_PAREN, "duration expression", "\")\""))
+    if (!expect(p, TOKEN_LEFT_PAREN))
         return NULL;
-    n->span.end = p->last_closing;
+    if (of_two && (!(lhs = duration_expression(p, 0)) || !expect(p, TOKEN_COMMA) ||
+                   !(rhs = duration_expression(p, 0))))
+        return NULL;
+    if (!expect(p, TOKEN_RIGHT_PAREN))
+        return NULL;
+    struct node *n = new_duration(p, kind, TOKEN_ADD, lhs, rhs, start);
+    if (n)
+        n->span.end = p->last_closing;
     return n;
+}
+
+static bool is_function(enum token t)
+{
+    return t >= TOKEN_STEP_WORD && t <= TOKEN_MAX_OF_WORD;
+}
+
+static bool is_number(enum token t)
+{
+    return t == TOKEN_NUMBER || t == TOKEN_DURATION;
 }
 
 static struct node *duration_primary(struct parser *p)
 {
-    if (p->now.token == TOKEN_NUMBER || p->now.token == TOKEN_DURATION)
-        return parse_number_node(p);
+    if (is_number(p->now.token)) {
+        struct node *n = parse_number_node(p);
+        return n && in_range(p, n, n->span.start) ? n : NULL;
+    }
     if (p->now.token == TOKEN_LEFT_PAREN)
         return duration_paren(p);
-    if (is_any_function(p))
-        return duration_function(p);
-    parse_unexpected(p, "duration expression", "number, duration, step(), or range()");
-    return NULL;
+    return is_function(p->now.token) ? duration_function(p) : unexpected(p);
 }
 
 static struct node *apply_sign(struct parser *p, enum token sign, uint32_t start, struct node *n)
@@ -116,10 +129,15 @@ static int power_of(enum token t)
     }
 }
 
+static bool is_sign(enum token t)
+{
+    return t == TOKEN_ADD || t == TOKEN_SUB;
+}
+
 static struct node *duration_operand(struct parser *p)
 {
     enum token sign = p->now.token;
-    if (sign != TOKEN_ADD && sign != TOKEN_SUB)
+    if (!is_sign(sign))
         return duration_primary(p);
     uint32_t start = p->now.start;
     parse_advance(p);
@@ -127,79 +145,108 @@ static struct node *duration_operand(struct parser *p)
     return n ? apply_sign(p, sign, start, n) : NULL;
 }
 
+static struct node *binary_duration(struct parser *p, struct node *lhs, int power)
+{
+    struct lexeme op = p->now;
+    parse_advance(p);
+    struct node *rhs = duration_expression(p, op.token == TOKEN_POW ? power : power + 1);
+    if (!rhs)
+        return NULL;
+    bool divides = op.token == TOKEN_DIV || op.token == TOKEN_MOD;
+    if (divides && rhs->kind == NODE_NUMBER && rhs->number.value == 0) {
+        if (!parse_ahead_is_token(p))
+            return NULL;
+        parse_error(p, (struct span){op.start, op.end}, "%s by zero",
+                    op.token == TOKEN_DIV ? "division" : "modulo");
+        return NULL;
+    }
+    return new_duration(p, DURATION_BINARY, op.token, lhs, rhs, lhs->span.start);
+}
+
+static struct node *more_operators(struct parser *p, struct node *n, int min_power)
+{
+    while (n) {
+        int power = power_of(p->now.token);
+        if (power == 0 || power < min_power)
+            break;
+        n = binary_duration(p, n, power);
+    }
+    return n;
+}
+
 static struct node *duration_expression(struct parser *p, int min_power)
 {
     if (!parse_enter(p))
         return NULL;
-    struct node *n = duration_operand(p);
-    while (n) {
-        enum token op = p->now.token;
-        int power = power_of(op);
-        if (power == 0 || power < min_power)
-            break;
-        parse_advance(p);
-        struct node *rhs = duration_expression(p, op == TOKEN_POW ? power : power + 1);
-        n = rhs ? new_duration(p, DURATION_BINARY, op, n, rhs, n->span.start) : NULL;
-    }
+    struct node *n = more_operators(p, duration_operand(p), min_power);
     parse_leave(p);
     return n;
-}
-
-static bool to_ms(struct parser *p, const struct node *n, int64_t *out)
-{
-    double ms = round(n->number.value * 1000);
-    if (!(fabs(ms) <= (double)PARSE_DURATION_MAX_MS)) {
-        parse_error(p, n->span, "duration out of range");
-        return false;
-    }
-    *out = (int64_t)ms;
-    return true;
 }
 
 static bool set_duration(struct parser *p, const struct node *n, struct duration *out)
 {
     *out = (struct duration){0};
-    if (n->kind != NODE_NUMBER) {
+    if (n->kind != NODE_NUMBER)
         out->expr = n;
-        return true;
-    }
-    return to_ms(p, n, &out->ms);
+    else if (isnan(n->number.value))
+        parse_error(p, n->span, "duration out of range");
+    else // of nanoseconds, as Prometheus holds them, whole milliseconds count
+        out->ms = (int64_t)trunc(round(n->number.value * 1e9) / 1e6);
+    return p->rc == 0;
 }
 
-/* An offset takes one operand only: offset 100 + 2 adds 2 to what was selected. */
+/* A sign and what it stands before: a literal, a function or a parenthesis. */
+static struct node *signed_offset(struct parser *p)
+{
+    struct lexeme sign = p->now;
+    parse_advance(p);
+    if (is_number(p->now.token)) {
+        struct node *n = parse_number_node(p);
+        return n && in_range(p, n, sign.start) ? apply_sign(p, sign.token, sign.start, n) : NULL;
+    }
+    if (p->now.token == TOKEN_LEFT_PAREN || is_function(p->now.token)) {
+        bool function = p->now.token != TOKEN_LEFT_PAREN;
+        struct node *n = duration_primary(p);
+        if (n && function) // keeps a plus, too
+            return new_duration(p, DURATION_UNARY, sign.token, NULL, n, sign.start);
+        return n ? apply_sign(p, sign.token, sign.start, n) : NULL;
+    }
+    struct node *n = duration_expression(p, POWER_SIGN); // another sign
+    n = n ? apply_sign(p, sign.token, sign.start, n) : NULL;
+    n = more_operators(p, n, 0);
+    return n && parse_ahead_is_token(p) ? n : NULL;
+}
+
+/* An offset takes one operand only: offset 100 + 2 adds 2 to what was selected. But one that begins
+ * with a parenthesis or with two signs goes on as far as it can: offset (100) + 2 is 102. */
+static struct node *offset_operand(struct parser *p)
+{
+    if (is_sign(p->now.token))
+        return signed_offset(p);
+    if (p->now.token != TOKEN_LEFT_PAREN)
+        return duration_primary(p);
+    struct node *n = duration_expression(p, 0);
+    return n && parse_ahead_is_token(p) ? n : NULL;
+}
+
 bool parse_offset_duration(struct parser *p, struct duration *out)
 {
-    enum token sign = p->now.token;
-    uint32_t start = p->now.start;
-    bool has_sign = sign == TOKEN_ADD || sign == TOKEN_SUB;
-    if (has_sign)
-        parse_advance(p);
-    bool operand = p->now.token == TOKEN_NUMBER || p->now.token == TOKEN_DURATION ||
-                   p->now.token == TOKEN_LEFT_PAREN || is_any_function(p);
-    if (!operand) {
-        parse_unexpected(p, "offset", "number, duration, step(), or range()");
-        return false;
-    }
-    struct node *n = duration_primary(p);
-    if (n && has_sign)
-        n = apply_sign(p, sign, start, n);
+    p->time = (struct place_of_time){"offset", "number, duration, step(), or range()"};
+    struct node *n = offset_operand(p);
     return n && set_duration(p, n, out);
 }
 
-bool parse_range_duration(struct parser *p, const char *context, struct duration *out)
+bool parse_range_duration(struct parser *p, struct place_of_time place, struct duration *out)
 {
-    struct span at = {p->now.start, p->now.end};
-    if (p->now.token == TOKEN_RIGHT_BRACKET || p->now.token == TOKEN_COLON ||
-        p->now.token == TOKEN_END) {
-        parse_unexpected(p, context, "number, duration, step(), or range()");
-        return false;
-    }
+    p->time = place;
     struct node *n = duration_expression(p, 0);
-    if (!n || !set_duration(p, n, out))
+    if (!n)
         return false;
-    if (!out->expr && out->ms <= 0) {
-        parse_error(p, at, "duration must be greater than 0");
+    if (n->kind == NODE_NUMBER && n->number.value <= 0) {
+        if (!parse_ahead_is_token(p))
+            return false;
+        parse_error(p, n->span, "duration must be greater than 0");
         return false;
     }
-    return true;
+    return set_duration(p, n, out);
 }

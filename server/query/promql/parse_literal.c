@@ -1,9 +1,12 @@
 /* Numbers, durations as numbers, and strings with Go's escapes. */
 
 #include "base/buf.h"
+#include "base/compiler.h"
 #include "base/num.h"
 #include "base/time.h"
 #include "query/promql/parse.h"
+
+enum { SHOWN_BYTES = 400 }; /* of a literal in a message, which is cut at its end if too long */
 
 static bool parse_integer(struct str digits, unsigned base, double *out)
 {
@@ -37,28 +40,86 @@ bool parse_number_text(struct str text, double *out)
     return rc == 0;
 }
 
+/* --- durations -------------------------------------------------------------------------------- */
+
+static size_t count_digits(struct str s, bool digits)
+{
+    size_t n = 0;
+    while (n < s.n && (s.p[n] >= '0' && s.p[n] <= '9') == digits)
+        n++;
+    return n;
+}
+
+static bool is_unit(struct str s)
+{
+    static const struct str units[] = {{"y", 1}, {"w", 1}, {"d", 1}, {"h", 1},
+                                       {"m", 1}, {"s", 1}, {"ms", 2}};
+    for (size_t i = 0; i < ARRAY_LEN(units); i++)
+        if (str_eq(s, units[i]))
+            return true;
+    return false;
+}
+
+/* Does it fit in 64 bits? */
+static bool is_word(struct str digits)
+{
+    while (digits.n > 1 && digits.p[0] == '0')
+        digits = str_sub(digits, 1, digits.n);
+    return digits.n > 0 &&
+           (digits.n < 20 || (digits.n == 20 && str_cmp(digits, STR("18446744073709551615")) <= 0));
+}
+
+/* Says what is wrong with the first part of "5m1hx" that duration_parse() did not take. */
+static void wrong_duration(struct parser *p, struct span at, struct str text)
+{
+    int64_t ms;
+    for (size_t end = 0; end < text.n;) {
+        struct str number = str_sub(text, end, text.n);
+        number.n = count_digits(number, true);
+        end += number.n;
+        struct str unit = str_sub(text, end, text.n);
+        unit.n = count_digits(unit, false);
+        end += unit.n;
+        if (!is_word(number))
+            break;
+        if (!is_unit(unit)) {
+            parse_error(p, at, "unknown unit \"%.*s\" in duration \"%.*s\"", STR_ARG(unit),
+                        STR_ARG(str_sub(text, 0, SHOWN_BYTES)));
+            return;
+        }
+        int rc = duration_parse(str_sub(text, 0, end), &ms, NULL);
+        if (rc == ERR_TOO_BIG || (rc == 0 && ms > PARSE_DURATION_MAX_MS)) {
+            parse_error(p, at, "duration out of range");
+            return;
+        }
+        if (rc != 0)
+            break;
+    }
+    parse_error(p, at, "not a valid duration string: \"%.*s\"",
+                STR_ARG(str_sub(text, 0, SHOWN_BYTES)));
+}
+
+static bool duration_at(struct parser *p, struct span at, double *out)
+{
+    int64_t ms;
+    if (duration_parse(p->now.text, &ms, NULL) != 0 || ms > PARSE_DURATION_MAX_MS) {
+        wrong_duration(p, at, p->now.text);
+        return false;
+    }
+    *out = (double)ms / 1000;
+    return true;
+}
+
 static bool number_at(struct parser *p, double *out)
 {
     struct span at = {p->now.start, p->now.end};
-    if (p->now.token == TOKEN_DURATION) {
-        int64_t ms;
-        int rc = duration_parse(p->now.text, &ms, NULL);
-        bool too_long = rc == ERR_TOO_BIG || (rc == 0 && ms > PARSE_DURATION_MAX_MS);
-        if (too_long)
-            parse_error(p, at, "duration out of range");
-        else if (rc != 0)
-            parse_error(p, at, "not a valid duration string: \"%.*s\"",
-                        STR_ARG(str_sub(p->now.text, 0, 64)));
-        if (too_long || rc != 0)
-            return false;
-        *out = (double)ms / 1000;
-        return true;
-    }
+    if (p->now.token == TOKEN_DURATION)
+        return duration_at(p, at, out);
     if (parse_number_text(p->now.text, out))
         return true;
     bool too_large = num_parse_double(p->now.text, out) == ERR_TOO_BIG;
     parse_error(p, at, "error parsing number: strconv.ParseFloat: parsing \"%.*s\": %s",
-                STR_ARG(str_sub(p->now.text, 0, 64)),
+                STR_ARG(str_sub(p->now.text, 0, SHOWN_BYTES)),
                 too_large ? "value out of range" : "invalid syntax");
     return false;
 }
@@ -190,4 +251,14 @@ bool parse_string(struct parser *p, struct str *out)
     if (ok)
         parse_advance(p);
     return ok;
+}
+
+struct str parse_quoted(struct parser *p, struct str s)
+{
+    enum { BYTES_MAX = 128 };
+    struct buf text = BUF_MAX(8 * BYTES_MAX);
+    str_quote_visible(&text, str_sub(s, 0, BYTES_MAX));
+    struct str kept = arena_str(&p->ast->arena, buf_str(&text));
+    buf_done(&text);
+    return kept;
 }

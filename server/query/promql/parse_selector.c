@@ -7,10 +7,12 @@
 
 /* --- lists of labels -------------------------------------------------------------------------- */
 
+/* All words but without, inf and nan, as Prometheus has it; those need quotes. */
 static bool is_label_word(enum token t)
 {
-    return t == TOKEN_IDENTIFIER || token_is_keyword(t) || token_is_aggregator(t) ||
-           token_is_set_operator(t) || t == TOKEN_ATAN2;
+    return t == TOKEN_IDENTIFIER || t == TOKEN_METRIC_IDENTIFIER || t == TOKEN_ATAN2 ||
+           (token_is_keyword(t) && t != TOKEN_WITHOUT) || token_is_aggregator(t) ||
+           token_is_set_operator(t) || token_is_function_word(t);
 }
 
 static bool label_name(struct parser *p, struct str *out)
@@ -21,13 +23,10 @@ static bool label_name(struct parser *p, struct str *out)
             return false;
         if (out->n && str_is_utf8(*out))
             return true;
-        parse_error(p, at, "invalid label name %.*s", STR_ARG(str_sub(*out, 0, 64)));
+        parse_error(p, at, "invalid label name for grouping: %.*s", STR_ARG(parse_quoted(p, *out)));
         return false;
     }
-    /* inf and nan are words here, not numbers. */
-    bool word = is_label_word(p->now.token) ||
-                (p->now.token == TOKEN_NUMBER && (p->now.text.p[0] | 0x20) >= 'a');
-    if (!word) {
+    if (!is_label_word(p->now.token)) {
         parse_unexpected(p, "grouping opts", "label");
         return false;
     }
@@ -114,8 +113,7 @@ static bool parse_matcher(struct parser *p, struct matcher_list *l)
     enum match_op op;
     if (!match_op(p->now.token, &op)) {
         parse_unexpected(p, "label matching",
-                         quoted ? "label matching operator, \",\" or \"}\""
-                                : "label matching operator");
+                         quoted ? "\",\" or \"}\"" : "label matching operator");
         return false;
     }
     parse_advance(p);
@@ -274,7 +272,7 @@ static bool parse_extended(struct parser *p, struct node *n)
                     "--enable-feature=promql-extended-range-selectors",
                     name);
     else if (!modifiable(n, &m))
-        parse_error(p, n->span, "%s modifier must be preceded by a selector", name);
+        parse_error(p, n->span, "%s modifier not implemented", name); // Prometheus's words
     else if (!m.selector)
         parse_error(p, n->span, "%s modifier is not supported for subqueries", name);
     else if (anchored ? m.selector->smoothed : m.selector->anchored)
@@ -282,7 +280,6 @@ static bool parse_extended(struct parser *p, struct node *n)
     if (p->rc != 0)
         return false;
     *(anchored ? &m.selector->anchored : &m.selector->smoothed) = true;
-    n->span.end = p->now.end;
     parse_advance(p);
     return true;
 }
@@ -291,7 +288,9 @@ static struct node *finish_subquery(struct parser *p, struct node *expr, struct 
 {
     struct duration step = {0};
     parse_advance(p);
-    if (p->now.token != TOKEN_RIGHT_BRACKET && !parse_range_duration(p, "subquery selector", &step))
+    const struct place_of_time place = {"subquery selector",
+                                        "number, duration, step(), range(), or \"]\""};
+    if (p->now.token != TOKEN_RIGHT_BRACKET && !parse_range_duration(p, place, &step))
         return NULL;
     if (!parse_expect(p, TOKEN_RIGHT_BRACKET, "subquery selector", "\"]\""))
         return NULL;
@@ -313,9 +312,6 @@ static struct node *finish_matrix(struct parser *p, struct node *expr, struct du
         parse_error(p, at, "no offset modifiers allowed before range");
     else if (s->at.kind != AT_NONE)
         parse_error(p, at, "no @ modifiers allowed before range");
-    else if (s->anchored || s->smoothed)
-        parse_error(p, at, "no %s modifier allowed before range",
-                    s->anchored ? "anchored" : "smoothed");
     struct node *n = p->rc == 0 ? parse_new_node(p, NODE_MATRIX, VALUE_MATRIX,
                                                  (struct span){expr->span.start, p->last_closing})
                                 : NULL;
@@ -330,8 +326,10 @@ static struct node *parse_range(struct parser *p, struct node *expr)
 {
     struct span at = {p->now.start, p->now.end};
     struct duration range;
+    const struct place_of_time place = {"subquery or range selector",
+                                        "number, duration, step(), or range()"};
     parse_advance(p);
-    if (!parse_range_duration(p, "subquery or range selector", &range))
+    if (!parse_range_duration(p, place, &range))
         return NULL;
     if (p->now.token == TOKEN_COLON)
         return finish_subquery(p, expr, range);

@@ -16,7 +16,10 @@ void parse_error(struct parser *p, struct span at, const char *fmt, ...)
     if (p->rc != 0)
         return;
     struct buf where = BUF_MAX(64);
-    span_format(&where, p->ast->query, at.start);
+    if (p->ast->query.n)
+        span_format(&where, p->ast->query, at.start);
+    else
+        buf_puts(&where, "unknown position");
     va_list args;
     va_start(args, fmt);
     (void)err_setv(p->err, ERR_INVALID, fmt, args);
@@ -59,6 +62,14 @@ void parse_advance(struct parser *p)
     if (may_close(p->now.token))
         p->last_closing = p->now.end;
     p->now = lexer_next(&p->lexer);
+}
+
+bool parse_ahead_is_token(struct parser *p)
+{
+    if (p->now.token != TOKEN_ERROR)
+        return true;
+    parse_unexpected(p, NULL, NULL);
+    return false;
 }
 
 struct lexeme parse_peek(const struct parser *p)
@@ -185,14 +196,12 @@ static bool may_name_metric(enum token t)
     case TOKEN_BY:
     case TOKEN_WITHOUT:
     case TOKEN_OFFSET:
-    case TOKEN_START_WORD:
-    case TOKEN_END_WORD:
     case TOKEN_ANCHORED:
     case TOKEN_SMOOTHED:
     case TOKEN_FILL:
     case TOKEN_FILL_LEFT:
     case TOKEN_FILL_RIGHT: return true;
-    default: return token_is_aggregator(t);
+    default: return token_is_aggregator(t) || token_is_function_word(t);
     }
 }
 
@@ -244,10 +253,9 @@ static void unknown_function(struct parser *p, const struct lexeme *name)
     const char *near = function_nearest(name->text);
     if (near)
         parse_error(p, at, "unknown function with name \"%.*s\"; did you mean %s()?",
-                    STR_ARG(str_sub(name->text, 0, 128)), near);
+                    STR_ARG(name->text), near);
     else
-        parse_error(p, at, "unknown function with name \"%.*s\"",
-                    STR_ARG(str_sub(name->text, 0, 128)));
+        parse_error(p, at, "unknown function with name \"%.*s\"", STR_ARG(name->text));
 }
 
 static const struct function *function_of(struct parser *p, const struct lexeme *name)
@@ -370,7 +378,7 @@ static bool is_aggregate_ahead(const struct parser *p)
 static bool is_call_ahead(const struct parser *p)
 {
     enum token t = p->now.token;
-    bool word = t == TOKEN_IDENTIFIER || t == TOKEN_START_WORD || t == TOKEN_END_WORD;
+    bool word = t == TOKEN_IDENTIFIER || token_is_function_word(t);
     return word && parse_peek(p).token == TOKEN_LEFT_PAREN;
 }
 
@@ -480,42 +488,45 @@ static bool parse_on_ignoring(struct parser *p, struct matching *m)
 static bool parse_fill_value(struct parser *p, double *out)
 {
     parse_advance(p);
-    return parse_expect(p, TOKEN_LEFT_PAREN, "fill modifier", "\"(\"") &&
-           parse_signed_number(p, "fill modifier", "number", out) &&
-           parse_expect(p, TOKEN_RIGHT_PAREN, "fill modifier", "\")\"");
+    return parse_expect(p, TOKEN_LEFT_PAREN, NULL, NULL) &&
+           parse_signed_number(p, NULL, NULL, out) &&
+           parse_expect(p, TOKEN_RIGHT_PAREN, NULL, NULL);
 }
 
-static bool is_fill(enum token t)
-{
-    return t == TOKEN_FILL || t == TOKEN_FILL_LEFT || t == TOKEN_FILL_RIGHT;
-}
-
-/* fill(v), fill_left(v), fill_right(v); without a parenthesis these are names of metrics. */
+/* fill(v), or fill_left(v) and fill_right(v), in any order, once each. */
 static bool parse_fills(struct parser *p, struct matching *m)
 {
-    while (is_fill(p->now.token) && parse_peek(p).token == TOKEN_LEFT_PAREN) {
-        enum token which = p->now.token;
-        struct span at = {p->now.start, p->now.end};
-        bool left = which != TOKEN_FILL_RIGHT, right = which != TOKEN_FILL_LEFT;
-        double value;
-        if (!parse_fill_value(p, &value))
+    enum token first = p->now.token;
+    if (first == TOKEN_FILL) {
+        m->fill_left = m->fill_right = true;
+        if (!parse_fill_value(p, &m->left))
             return false;
-        if (!(p->features & QUERY_BINOP_FILL)) {
-            parse_error(p, at,
-                        "binop fill modifiers are experimental and not enabled; they need "
-                        "--enable-feature=promql-binop-fill-modifiers");
-            return false;
-        }
-        if ((left && m->fill_left) || (right && m->fill_right)) {
-            parse_error(p, at, "a fill value may not be set multiple times");
-            return false;
-        }
-        m->fill_left |= left;
-        m->fill_right |= right;
-        m->left = left ? value : m->left;
-        m->right = right ? value : m->right;
+        m->right = m->left;
+        return true;
     }
-    return true;
+    bool left_first = first == TOKEN_FILL_LEFT;
+    if (!left_first && first != TOKEN_FILL_RIGHT)
+        return true;
+    *(left_first ? &m->fill_left : &m->fill_right) = true;
+    if (!parse_fill_value(p, left_first ? &m->left : &m->right))
+        return false;
+    if (p->now.token != (left_first ? TOKEN_FILL_RIGHT : TOKEN_FILL_LEFT))
+        return true;
+    *(left_first ? &m->fill_right : &m->fill_left) = true;
+    return parse_fill_value(p, left_first ? &m->right : &m->left);
+}
+
+static bool may_fill(struct parser *p, const struct node *n)
+{
+    bool fills = n->binary.matching.fill_left || n->binary.matching.fill_right;
+    if (!fills || (p->features & QUERY_BINOP_FILL))
+        return true;
+    if (!parse_ahead_is_token(p))
+        return false;
+    parse_error(p, n->span,
+                "binop fill modifiers are experimental and not enabled; they need "
+                "--enable-feature=promql-binop-fill-modifiers");
+    return false;
 }
 
 static struct node *parse_binary(struct parser *p, struct node *lhs, int power)
@@ -537,7 +548,7 @@ static struct node *parse_binary(struct parser *p, struct node *lhs, int power)
     if (!n)
         return NULL;
     n->binary = b;
-    return parse_set_depth(p, n, lhs) && parse_set_depth(p, n, b.rhs) ? n : NULL;
+    return may_fill(p, n) && parse_set_depth(p, n, lhs) && parse_set_depth(p, n, b.rhs) ? n : NULL;
 }
 
 struct node *parse_expression(struct parser *p, int min_power)
@@ -570,12 +581,19 @@ static void start(struct parser *p, struct str text, unsigned features, struct a
         p->now = lexer_next(&p->lexer);
 }
 
-/* Keeps the tree in `out`, or frees it and says why. */
-static int finish(struct parser *p, struct ast *ast, struct node *root, struct ast *out)
+/* Only the end may follow. */
+static bool at_end(struct parser *p)
 {
-    if (p->rc == 0 && root && p->now.token != TOKEN_END)
+    if (p->rc == 0 && p->now.token != TOKEN_END)
         parse_unexpected(p, NULL, NULL);
-    if (p->rc == 0 && root && check_tree(p, root)) {
+    return p->rc == 0;
+}
+
+/* Keeps a tree that is `right` in `out`, or frees it and says why. */
+static int finish(const struct parser *p, struct ast *ast, struct node *root, bool right,
+                  struct ast *out)
+{
+    if (right) {
         ast->root = root;
         *out = *ast;
         return 0;
@@ -592,7 +610,8 @@ int promql_parse(struct str query, unsigned features, struct ast *out, struct er
     if (p.rc == 0 && p.now.token == TOKEN_END)
         parse_error(&p, (struct span){0, 0}, "no expression found in input");
     struct node *root = p.rc == 0 ? parse_expression(&p, 0) : NULL;
-    return finish(&p, &ast, root, out);
+    bool right = root && at_end(&p) && check_tree(&p, root);
+    return finish(&p, &ast, root, right, out);
 }
 
 int promql_parse_selector(struct str text, struct ast *out, struct err *err)
@@ -602,7 +621,8 @@ int promql_parse_selector(struct str text, struct ast *out, struct err *err)
     start(&p, text, 0, &ast, err);
     bool begins = p.now.token == TOKEN_LEFT_BRACE || may_name_metric(p.now.token);
     if (p.rc == 0 && !begins)
-        parse_unexpected(&p, NULL, "a metric name or \"{\"");
+        parse_unexpected(&p, NULL, NULL);
     struct node *root = p.rc == 0 ? parse_selector(&p) : NULL;
-    return finish(&p, &ast, root, out);
+    bool right = root && at_end(&p); // whether it may match anything is the caller's matter
+    return finish(&p, &ast, root, right, out);
 }

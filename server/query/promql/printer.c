@@ -231,7 +231,8 @@ static void print_operator(struct buf *out, const struct binary_node *b)
     buf_put_str(out, token_text(b->op));
     if (b->return_bool)
         buf_puts(out, " bool");
-    print_matching(out, &b->matching);
+    if (b->lhs->type == VALUE_VECTOR && b->rhs->type == VALUE_VECTOR)
+        print_matching(out, &b->matching);
 }
 
 /* The sign of +Inf, which number literals do not have, would bind weaker than ^ when read back. */
@@ -366,7 +367,7 @@ void node_pretty(struct buf *out, const struct node *n, int level)
     bool leaf = n->kind == NODE_NUMBER || n->kind == NODE_STRING || n->kind == NODE_SELECTOR ||
                 n->kind == NODE_MATRIX || n->kind == NODE_DURATION;
     if (leaf || !needs_split(n)) {
-        indent(out, level);
+        indent(out, n->kind == NODE_SUBQUERY ? 0 : level); // as Prometheus lays it out
         node_print(out, n);
         return;
     }

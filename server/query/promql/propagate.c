@@ -5,7 +5,9 @@
  * It must not show. Unmatched rows are part of the answer of `or`, of the left side of `unless`,
  * and with `fill`: there nothing is ruled out. The "one" side of a match may fail for two series of
  * one group, whether or not anything matches them: it is narrowed only where no group can have two.
- * What is not read is not warned about; that alone is different. */
+ * It does not fail, though, where the other side has nothing at all: a node whose "many" side was
+ * narrowed beside groups that can have two is marked, and if one has, the query is run again as it
+ * was written. What is not read is not warned about; that alone is different. */
 #include "query/promql/propagate.h"
 
 #include <string.h>
@@ -249,9 +251,10 @@ static bool is_unique(const struct pass *p, const struct binary_node *b)
 
 static void push(struct pass *p, struct node *n, const struct matcher *m);
 
-static void push_vectors(struct pass *p, const struct node *n, const struct matcher *m)
+static void push_vectors(struct pass *p, struct node *n, const struct matcher *m)
 {
-    const struct binary_node *b = &n->binary;
+    struct binary_node *b = &n->binary;
+    bool unique = is_unique(p, b);
     bool matched = is_matched_on(&b->matching, m->name);
     bool left_is_many = b->matching.card != ONE_TO_MANY;
     if (fills(b))
@@ -263,9 +266,11 @@ static void push_vectors(struct pass *p, const struct node *n, const struct matc
             push(p, b->rhs, m);
         return;
     }
-    if (is_of_many(n, m->name))
+    if (is_of_many(n, m->name)) {
         push(p, left_is_many ? b->lhs : b->rhs, m);
-    if (is_matched(n, m->name) && is_unique(p, b))
+        b->narrowed |= !unique;
+    }
+    if (is_matched(n, m->name) && unique)
         push(p, left_is_many ? b->rhs : b->lhs, m);
 }
 
@@ -303,8 +308,10 @@ static void exchange(struct pass *p, struct node *n)
         return;
     learn(b->lhs, &left);
     learn(b->rhs, &right);
-    bool to_left = set ? b->op == TOKEN_AND : left_is_many || is_unique(p, b);
-    bool to_right = set || !left_is_many || is_unique(p, b);
+    bool unique = is_unique(p, b);
+    bool to_left = set ? b->op == TOKEN_AND : left_is_many || unique;
+    bool to_right = set || !left_is_many || unique;
+    b->narrowed |= !set && !unique;
     if (to_left)
         push_known(p, n, &right, b->lhs);
     if (to_right)

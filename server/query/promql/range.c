@@ -50,6 +50,7 @@ static void note_non_counter(struct range_op *r, const struct labels *labels)
 {
     struct annotations *notes = &r->op.ev->notes;
     struct str name = r->call.metric;
+    char quoted[ANNOTATION_QUOTED_MAX], other[ANNOTATION_QUOTED_MAX];
     if (name.n == 0)
         return;
     if (r->op.ev->features & QUERY_TYPE_AND_UNIT) {
@@ -57,13 +58,13 @@ static void note_non_counter(struct range_op *r, const struct labels *labels)
         if (!str_eq(type, STR("counter")) && !str_eq(type, STR("histogram")))
             annotate_info(notes, r->call.arg_span,
                           "metric might not be a counter, __type__ label is not set to "
-                          "\"counter\" or \"histogram\", got \"%.*s\": \"%.*s\"",
-                          STR_ARG(str_sub(type, 0, 64)), STR_ARG(str_sub(name, 0, 200)));
+                          "\"counter\" or \"histogram\", got %s: %s",
+                          annotation_quote(other, type), annotation_quote(quoted, name));
     } else if (!ends_like_counter(name)) {
         annotate_info(notes, r->call.arg_span,
                       "metric might not be a counter, name does not end in "
-                      "_total/_sum/_count/_bucket: \"%.*s\"",
-                      STR_ARG(str_sub(name, 0, 200)));
+                      "_total/_sum/_count/_bucket: %s",
+                      annotation_quote(quoted, name));
     }
 }
 

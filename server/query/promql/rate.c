@@ -99,12 +99,13 @@ static bool histogram_reset_at(struct range_call *c, const struct samples *s, si
 
 static void note_overlaps(struct range_call *c, const int64_t *start, const int64_t *t, size_t n)
 {
+    char quoted[ANNOTATION_QUOTED_MAX];
     for (size_t i = 1; start && i < n; i++)
         if (start[i] != 0 && start[i] < t[i - 1] && start[i] != start[i - 1])
             annotate_warning(&c->ev->notes, c->arg_span,
                              "sample has start time that overlaps with previous sample timestamp "
-                             "for metric \"%.*s\"",
-                             STR_ARG(str_sub(c->metric, 0, 200)));
+                             "for metric %s",
+                             annotation_quote(quoted, c->metric));
 }
 
 static void note_flags(struct range_call *c, unsigned flags, const char *operation)
@@ -300,24 +301,11 @@ static int rate_of_histograms(struct range_call *c, const struct range_window *w
 
 /* --- anchored and smoothed -------------------------------------------------------------------- */
 
-/* Indices of the first and last sample that count: the one at or before the start, and the last in
- * the window or, smoothed, the first at or behind its end. False: nothing to measure. */
 static bool boundary(const int64_t *t, size_t n, const struct range_window *w, bool smoothed,
                      size_t *out_first, size_t *out_last)
 {
-    size_t last = n - 1, first = 0;
-    while (first < last && t[first] <= w->start_ms)
-        first++;
-    first = first ? first - 1 : 0;
-    if (smoothed) {
-        size_t i = 0;
-        while (i < last && t[i] < w->end_ms)
-            i++;
-        last = i;
-    }
-    *out_first = first;
-    *out_last = last;
-    return t[last] > w->start_ms && !(smoothed && t[first] > w->end_ms);
+    extended_ends(t, n, w->start_ms, w->end_ms, smoothed, out_first, out_last);
+    return t[*out_last] > w->start_ms && !(smoothed && t[*out_first] > w->end_ms);
 }
 
 static double float_correction(const double *v, size_t from, size_t to, double left, double right)

@@ -12,7 +12,10 @@
 #include "query/promql/rate.h"
 #include "query/query.h"
 
-enum { BLOCK = 64 }; /* steps: what is gathered stays in the first cache */
+enum {
+    BLOCK = 64, /* steps: what is gathered stays in the first cache */
+    LANES = 8   /* steps that the loop of arithmetic takes at a time: two wide registers */
+};
 
 /* Of each step's window: samples, seconds, and the growth of the value. */
 struct block {
@@ -68,6 +71,13 @@ static inline void gather(struct walk *w, const struct samples *s, int64_t start
     b->right_ms[k] = (double)(end - last_t);
 }
 
+/* A step that nobody asks for. */
+static void gather_nothing(struct block *b, size_t k)
+{
+    b->growth[k] = b->first[k] = b->gaps[k] = 0;
+    b->interval_ms[k] = b->left_ms[k] = b->right_ms[k] = 0;
+}
+
 /* To the borders, as extrapolate() in rate.c does it. */
 static inline double extrapolated(const struct block *b, size_t k, double counter_below, double per)
 {
@@ -85,37 +95,40 @@ static inline double extrapolated(const struct block *b, size_t k, double counte
     return growth * (factor / per);
 }
 
-/* The whole block, whatever is asked of it: a loop without an odd end is one of wide registers. */
-static inline void extrapolate_block(struct block *b, double counter_below, double per)
+/* The first `n` steps, and up to a multiple of LANES: a loop without an odd end is one of wide
+ * registers. */
+static inline void extrapolate_block(struct block *b, size_t n, double counter_below, double per)
 {
-    for (size_t k = 0; k < BLOCK; k++) {
-        double rate = extrapolated(b, k, counter_below, per);
-        b->rate[k] = b->gaps[k] > 0 ? rate : HOLE;
+    for (size_t from = 0; from < n; from += LANES) {
+        for (size_t k = from; k < from + LANES; k++) {
+            double rate = extrapolated(b, k, counter_below, per);
+            b->rate[k] = b->gaps[k] > 0 ? rate : HOLE;
+        }
     }
 }
 
 #if defined(__x86_64__) && defined(__GNUC__)
 
-__attribute__((target("avx2"))) static void extrapolate_wide(struct block *b, double counter_below,
-                                                             double per)
+__attribute__((target("avx2"))) static void extrapolate_wide(struct block *b, size_t n,
+                                                             double counter_below, double per)
 {
-    extrapolate_block(b, counter_below, per);
+    extrapolate_block(b, n, counter_below, per);
 }
 
-static void extrapolate(struct block *b, bool counter, double per)
+static void extrapolate(struct block *b, size_t n, bool counter, double per)
 {
     double below = counter ? 0 : INFINITY;
     if (__builtin_cpu_supports("avx2"))
-        extrapolate_wide(b, below, per);
+        extrapolate_wide(b, n, below, per);
     else
-        extrapolate_block(b, below, per);
+        extrapolate_block(b, n, below, per);
 }
 
 #else
 
-static void extrapolate(struct block *b, bool counter, double per)
+static void extrapolate(struct block *b, size_t n, bool counter, double per)
 {
-    extrapolate_block(b, counter ? 0 : INFINITY, per);
+    extrapolate_block(b, n, counter ? 0 : INFINITY, per);
 }
 
 #endif
@@ -130,14 +143,16 @@ int rate_row(struct range_call *c, const struct timeline *t, bool counter, bool 
     struct walk w = {.t = s->ft, .v = s->fv, .n = s->nf, .resets = counter ? c->state : NULL};
     w.next_reset = next_reset(&w);
     double per = per_second ? (double)spec->range_ms / 1000 : 1;
-    struct block b = {0};
+    struct block b;
     for (size_t at = 0; at < t->n; at += BLOCK) {
         size_t n = MIN(t->n - at, (size_t)BLOCK);
         for (size_t k = 0; k < n; k++) {
             int64_t end = window_end(spec, timeline_at(t, at + k));
             gather(&w, s, end - spec->range_ms, end, &b, k);
         }
-        extrapolate(&b, counter, per);
+        for (size_t k = n; k % LANES; k++)
+            gather_nothing(&b, k);
+        extrapolate(&b, n, counter, per);
         memcpy(v + at, b.rate, n * sizeof *v);
     }
     return 1;

@@ -67,6 +67,14 @@ bool row_is_empty(const struct row *r, size_t n)
     return true;
 }
 
+void row_drop_histograms(struct row *r, size_t n)
+{
+    for (size_t i = 0; r->h && i < n; i++)
+        if (r->h[i])
+            r->v[i] = HOLE;
+    r->h = NULL;
+}
+
 size_t sample_weight(const struct histogram *h)
 {
     return h ? histogram_weight(h) : 1;
@@ -112,14 +120,10 @@ int row_keep(struct eval *ev, const struct row *r, size_t n, struct row *out)
 
 int table_add(struct eval *ev, struct table *t, const struct row *r, size_t n_steps)
 {
-    if (t->n == t->cap) {
-        size_t cap = t->cap ? t->cap * 2 : 16;
-        struct row *rows = arena_grow(ev->arena, t->rows, t->n, cap, sizeof *rows);
-        if (!rows)
-            return eval_memory_error(ev);
-        t->rows = rows;
-        t->cap = cap;
-    }
+    struct row *rows = arena_room(ev->arena, t->rows, t->n, &t->cap, 16, sizeof *rows);
+    if (!rows)
+        return eval_memory_error(ev);
+    t->rows = rows;
     int rc = row_keep(ev, r, n_steps, &t->rows[t->n]);
     if (rc == 0)
         t->n++;

@@ -42,9 +42,14 @@ static int both(struct eval *ev, const struct node *x, const struct node *y, str
 static int eval_binary(struct eval *ev, const struct node *n, struct timeline t, double *out)
 {
     double *b;
+    enum token op = n->binary.op;
+    if (op == TOKEN_TRIM_UPPER || op == TOKEN_TRIM_LOWER)
+        return err_set(ev->err, ERR_UNSUPPORTED,
+                       "operator \"%.*s\" not allowed for Scalar operations",
+                       STR_ARG(token_text(op)));
     int rc = both(ev, n->binary.lhs, n->binary.rhs, t, out, &b);
     for (size_t i = 0; rc == 0 && i < t.n; i++)
-        out[i] = scalar_operation(n->binary.op, out[i], b[i]);
+        out[i] = scalar_operation(op, out[i], b[i]);
     return rc;
 }
 

@@ -1,5 +1,6 @@
 /* sort, sort_desc, sort_by_label, sort_by_label_desc: the order of an instant query's answer. The
- * answer of a range query is ordered by labels, so there they do nothing but say so. */
+ * answer of a range query is ordered by labels, so there they say that, and the first two still
+ * leave histograms out. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -139,6 +140,19 @@ static int sort_next(struct op *op, struct row *out)
     return 1;
 }
 
+/* Floats of more steps than one, in no order. */
+static int floats_next(struct op *op, struct row *out)
+{
+    struct sort_op *s = (struct sort_op *)op;
+    int rc;
+    while ((rc = op_next(s->from, out)) > 0) {
+        row_drop_histograms(out, op->t.n);
+        if (!row_is_empty(out, op->t.n))
+            return 1;
+    }
+    return rc;
+}
+
 static int open_any(struct eval *ev, const struct node *n, struct timeline t, bool by_label,
                     bool descending, struct op **out)
 {
@@ -146,9 +160,10 @@ static int open_any(struct eval *ev, const struct node *n, struct timeline t, bo
         annotate_warning(&ev->notes, n->span,
                          "sort is ineffective for range queries since results are always ordered "
                          "by labels");
-        return op_open(ev, n->call.args[0], t, out);
+        if (by_label)
+            return op_open(ev, n->call.args[0], t, out);
     }
-    struct sort_op *s = op_new(ev, sizeof *s, t, sort_next);
+    struct sort_op *s = op_new(ev, sizeof *s, t, t.n > 1 ? floats_next : sort_next);
     if (!s)
         return ERR_TOO_BIG;
     s->node = n;

@@ -258,9 +258,50 @@ int source_open(struct eval *ev, const struct node *n, struct timeline t,
                                     : open_stored(ev, n, t, rolled, out);
 }
 
-void source_window(const struct source *s, int64_t t, struct samples *samples)
+/* The samples of (start, end) between one at the start and one at the end. */
+static int extended_window(const struct source *s, int64_t start, int64_t end, struct samples *x)
+{
+    bool smoothed = s->window.smoothed;
+    size_t first, last, n = 0;
+    if (x->nh)
+        return err_set(s->ev->err, ERR_UNSUPPORTED, "%s modifier is not supported with histograms",
+                       smoothed ? "smoothed" : "anchored");
+    if (x->nf == 0)
+        return 0;
+    extended_ends(x->ft, x->nf, start, end, smoothed, &first, &last);
+    int64_t *t = eval_alloc(s->ev, x->nf + 2, sizeof *t);
+    double *v = eval_alloc(s->ev, x->nf + 2, sizeof *v);
+    if (!t || !v)
+        return ERR_TOO_BIG;
+    const int64_t *ft = x->ft;
+    const double *fv = x->fv;
+    *x = (struct samples){.ft = t, .fv = v};
+    if (ft[last] <= start)
+        return 0;
+    t[n] = start;
+    v[n++] = smoothed && ft[first] < start ? interpolate_floats(ft[first], fv[first], ft[first + 1],
+                                                                fv[first + 1], start, false)
+                                           : fv[first];
+    for (size_t i = first; i <= last; i++) {
+        if (ft[i] > start && ft[i] < end) {
+            t[n] = ft[i];
+            v[n++] = fv[i];
+        }
+    }
+    t[n] = end;
+    v[n++] = smoothed && last > 0 && ft[last] > end
+                 ? interpolate_floats(ft[last - 1], fv[last - 1], ft[last], fv[last], end, false)
+                 : fv[last];
+    x->nf = n;
+    return 0;
+}
+
+int source_window(const struct source *s, int64_t t, struct samples *samples)
 {
     struct sample_window w = {0};
-    int64_t end = window_end(&s->window, t);
-    *samples = sample_window_move(&w, samples, end - s->window.range_ms, end);
+    int64_t end = window_end(&s->window, t), start = end - s->window.range_ms;
+    if (s->window.anchored || s->window.smoothed)
+        return extended_window(s, start, end, samples);
+    *samples = sample_window_move(&w, samples, start, end);
+    return 0;
 }

@@ -61,9 +61,10 @@ struct series_reader *source_reader(const struct source *s);
 int source_share(struct eval *ev, const struct source *of, const struct rolled_function *rolled,
                  struct source **out);
 
-/* Cuts samples to the window of the one step at `t`, which with anchored and smoothed selectors is
- * smaller than what was read. */
-void source_window(const struct source *s, int64_t t, struct samples *samples);
+/* Cuts samples to the window of the one step at `t`. With anchored and smoothed selectors that is
+ * smaller than what was read, and has a sample at each of its ends, made where there is none; in
+ * the query's memory then. ERR_UNSUPPORTED: these cannot be made of histograms. */
+int source_window(const struct source *s, int64_t t, struct samples *samples);
 
 /* --- series of the store, raw (select.c and selection-backed sources) ------------------------- */
 

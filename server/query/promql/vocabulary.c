@@ -34,7 +34,7 @@ static const struct part {
 } parts[] = {
     {"at_modifier", 0},
     {"delayed_name_removal", QUERY_DELAYED_NAME_REMOVAL},
-    {"duration_expr", QUERY_DURATION_EXPR},
+    {"duration_expr", 0},
     {"negative_offset", 0},
     {"per_query_lookback_delta", 0},
     {"subqueries", 0},
@@ -44,9 +44,8 @@ static const struct part {
 
 static void tell_language(const struct teller *t)
 {
-    for (int i = TOKEN_KEYWORDS + 1; i < TOKEN_KINDS; i++)
-        if (i != TOKEN_START_WORD && i != TOKEN_END_WORD) // words in @ alone
-            tell(t, "promql", token_text((enum token)i), keyword_needs((enum token)i));
+    for (int i = TOKEN_KEYWORDS + 1; i < TOKEN_FUNCTION_WORDS; i++)
+        tell(t, "promql", token_text((enum token)i), keyword_needs((enum token)i));
     for (size_t i = 0; i < ARRAY_LEN(parts); i++)
         tell(t, "promql", str_c(parts[i].name), parts[i].needs);
 }

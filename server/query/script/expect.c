@@ -13,6 +13,28 @@
 
 /* --- lines ------------------------------------------------------------------------------------ */
 
+/* A pattern is found anywhere in a text. */
+static int compile(struct str pattern, struct regex **out, struct err *err)
+{
+    struct buf whole = BUF_MAX(8192);
+    buf_puts(&whole, ".*(?:");
+    buf_put_str(&whole, pattern);
+    buf_puts(&whole, ").*");
+    int rc = regex_new(buf_str(&whole), out, err);
+    buf_done(&whole);
+    return rc;
+}
+
+static int check_regex(struct str pattern, struct err *err)
+{
+    struct regex *regex = NULL;
+    int rc = compile(pattern, &regex, err);
+    regex_free(regex);
+    return rc ? err_prefix(err, ERR_INVALID, "the pattern \"%.*s\"",
+                           STR_ARG(str_sub(pattern, 0, 200)))
+              : 0;
+}
+
 static int parse_text(struct str rest, struct expect_text *out, struct err *err)
 {
     rest = str_trim(rest);
@@ -24,7 +46,7 @@ static int parse_text(struct str rest, struct expect_text *out, struct err *err)
         return err_set(err, ERR_INVALID, "expected msg: or regex:, found \"%.*s\"", STR_ARG(rest));
     out->kind = msg ? TEXT_EQUAL : TEXT_REGEX;
     out->text = str_trim(str_sub(rest, msg ? 4 : 6, rest.n));
-    return 0;
+    return regex ? check_regex(out->text, err) : 0;
 }
 
 static int add_note(struct expect_text *v, size_t *n, struct str rest, struct err *err)
@@ -52,16 +74,36 @@ static int parse_string_literal(struct expectation *e, struct str rest, struct e
 /* "vector from 10s to 1m step 10s" */
 static int parse_matrix(struct expectation *e, struct str rest, struct err *err)
 {
-    struct str words[7];
+    static const char *const fixed[] = {"vector", "from", "to", "step"};
+    struct str words[7], whole = rest;
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         words[i] = str_cut_word(&rest);
+    for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
+        if (!str_eq(words[i ? 2 * i - 1 : 0], str_c(fixed[i])))
+            return err_set(err, ERR_INVALID,
+                           "expected \"range vector from TIME to TIME step TIME\", found \"%.*s\"",
+                           STR_ARG(str_sub(whole, 0, 200)));
     e->is_matrix = true;
     int rc = duration_parse(words[2], &e->matrix_from_ms, err);
     if (rc == 0)
         rc = duration_parse(words[4], &e->matrix_to_ms, err);
     if (rc == 0)
         rc = duration_parse(words[6], &e->matrix_step_ms, err);
+    if (rc == 0 && e->matrix_to_ms < e->matrix_from_ms)
+        rc = err_set(err, ERR_INVALID, "the end of the range vector is before its start");
     return rc;
+}
+
+/* Lines that cannot all be right. */
+static int check_expects(const struct expectation *e, struct err *err)
+{
+    if (e->n_fail > 1)
+        return err_set(err, ERR_INVALID, "more than one line expects a failure");
+    if ((e->n_warn && e->no_warn) || (e->n_info && e->no_info))
+        return err_set(err, ERR_INVALID, "%s and no_%s exclude each other",
+                       e->no_warn && e->n_warn ? "warn" : "info",
+                       e->no_warn && e->n_warn ? "warn" : "info");
+    return 0;
 }
 
 static int parse_expect(struct expectation *e, struct str rest, struct err *err)
@@ -77,6 +119,7 @@ static int parse_expect(struct expectation *e, struct str rest, struct err *err)
         return parse_matrix(e, rest, err);
     if (str_eq(what, STR("fail"))) {
         e->fail = true;
+        e->n_fail++;
         return parse_text(rest, &e->fail_text, err);
     }
     bool *flag = str_eq(what, STR("ordered"))   ? &e->ordered
@@ -86,49 +129,81 @@ static int parse_expect(struct expectation *e, struct str rest, struct err *err)
     if (!flag)
         return err_set(err, ERR_INVALID, "unknown expectation \"%.*s\"", STR_ARG(what));
     *flag = true;
-    return 0;
+    struct expect_text ignored;
+    return parse_text(rest, &ignored, err);
+}
+
+/* What `expect fail` was written as before. False: it is another line. */
+static bool is_old_failure(struct expectation *e, struct str line)
+{
+    struct str rest = line, word = str_cut_word(&rest);
+    bool message = str_eq(word, STR("expected_fail_message"));
+    if (!e->fail || (!message && !str_eq(word, STR("expected_fail_regexp"))))
+        return false;
+    e->fail_text = (struct expect_text){message ? TEXT_EQUAL : TEXT_REGEX, str_trim(rest)};
+    return true;
+}
+
+/* Labels and values. */
+static int parse_answer(struct expectation *e, struct str line, struct err *err)
+{
+    struct script_series *s = &e->series[e->n];
+    int rc = script_parse_series(e->arena, line, s, err);
+    if (rc == 0 && e->instant && !e->is_matrix && s->n > 1)
+        return err_set(err, ERR_INVALID,
+                       "%zu values for a moment; for a range vector, say \"expect range vector\" "
+                       "before",
+                       s->n);
+    e->n += rc == 0;
+    return rc;
+}
+
+static int parse_expects(struct expectation *e, struct str rest, struct err *err)
+{
+    int rc = parse_expect(e, rest, err);
+    return rc ? rc : check_expects(e, err);
 }
 
 int expect_line(struct expectation *e, struct str line, struct err *err)
 {
     if (str_starts(line, STR("expect ")) || str_starts(line, STR("expect\t")))
-        return parse_expect(e, str_sub(line, 7, line.n), err);
+        return parse_expects(e, str_trim(str_sub(line, 7, line.n)), err);
+    if (is_old_failure(e, line))
+        return e->fail_text.kind == TEXT_REGEX ? check_regex(e->fail_text.text, err) : 0;
     if (script_parse_number(line, &e->scalar)) {
         e->is_scalar = true;
         return 0;
     }
-    if (e->n == e->cap) {
-        size_t cap = e->cap ? e->cap * 2 : 8;
-        struct script_series *v = arena_grow(e->arena, e->series, e->n, cap, sizeof *v);
-        if (!v)
-            return err_set(err, ERR_NOMEM, "out of memory for expectations");
-        e->series = v;
-        e->cap = cap;
-    }
-    int rc = script_parse_series(e->arena, line, &e->series[e->n], err);
-    e->n += rc == 0;
-    return rc;
+    struct script_series *v = arena_room(e->arena, e->series, e->n, &e->cap, 8, sizeof *v);
+    if (!v)
+        return err_set(err, ERR_NOMEM, "out of memory for expectations");
+    e->series = v;
+    return parse_answer(e, line, err);
 }
 
 /* --- values ----------------------------------------------------------------------------------- */
 
 #define TOLERANCE 1e-6
 
-static bool equal_within(double a, double b, double tolerance)
+static bool almost_equal(double a, double b)
 {
     if (isnan(a) || isnan(b))
-        return isnan(a) && isnan(b);
+        return isnan(a) && isnan(b) && is_stale_nan(a) == is_stale_nan(b);
     if (a == b)
         return true;
     double sum = fabs(a) + fabs(b), difference = fabs(a - b);
     if (a == 0 || b == 0 || sum < DBL_MIN)
-        return difference < tolerance * DBL_MIN;
-    return difference / fmin(sum, DBL_MAX) < tolerance;
+        return difference < TOLERANCE * DBL_MIN;
+    return difference / fmin(sum, DBL_MAX) < TOLERANCE;
 }
 
-static bool almost_equal(double a, double b)
+static bool equal_floats(const struct expectation *e, double want, double got)
 {
-    return equal_within(a, b, TOLERANCE);
+    if (e->floats == FLOATS_CLOSE || isnan(want) || isnan(got))
+        return almost_equal(want, got);
+    bool next = e->floats == FLOATS_NEXT &&
+                (nextafter(want, -INFINITY) == got || nextafter(want, INFINITY) == got);
+    return want == got || next;
 }
 
 static bool same_spans(const struct histogram_span *a, size_t na, const struct histogram_span *b,
@@ -197,8 +272,7 @@ static int same_point(const struct expectation *e, const struct labels *l,
 {
     bool same;
     if (!want->h || !got->histogram)
-        same = !want->h && !got->histogram &&
-               equal_within(want->v, got->value, e->tolerance > 0 ? e->tolerance : TOLERANCE);
+        same = !want->h && !got->histogram && equal_floats(e, want->v, got->value);
     else if (e->same_histogram)
         same = e->same_histogram(want->h, got->histogram);
     else
@@ -231,12 +305,15 @@ static const struct script_series *expected_of(const struct expectation *e, cons
 
 /* All expected values in their steps, and nothing else. */
 static int same_series(const struct expectation *e, const struct script_series *want,
-                       const struct query_series *got, int64_t from_ms, int64_t step_ms,
-                       struct err *err)
+                       const struct query_series *got, int64_t from_ms, int64_t to_ms,
+                       int64_t step_ms, struct err *err)
 {
     size_t k = 0;
     for (size_t i = 0; i < want->n; i++) {
         int64_t t = from_ms + (int64_t)i * step_ms;
+        if (t > to_ms)
+            return about_series(err, "more values than the range has steps are expected of",
+                                &got->labels);
         if (want->values[i].omitted)
             continue;
         if (k == got->n || got->points[k].t_unix_ms != t) {
@@ -254,12 +331,10 @@ static int same_series(const struct expectation *e, const struct script_series *
 static int check_missing(const struct expectation *e, const struct query_result *r, struct err *err)
 {
     for (size_t i = 0; i < e->n; i++) {
-        bool found = false, any = false;
-        for (size_t k = 0; k < e->series[i].n; k++)
-            any |= !e->series[i].values[k].omitted;
+        bool found = false;
         for (size_t k = 0; k < r->n_series && !found; k++)
             found = labels_eq(&r->series[k].labels, &e->series[i].labels);
-        if (!found && any)
+        if (!found)
             return about_series(err, "missing:", &e->series[i].labels);
     }
     return 0;
@@ -273,6 +348,8 @@ static int check_vector(const struct expectation *e, const struct query_result *
         const struct script_series *want = expected_of(e, &s->labels, &at);
         if (!want)
             return about_series(err, "unexpected:", &s->labels);
+        if (want->n == 0)
+            return about_series(err, "no value is expected of", &s->labels);
         if (e->ordered && at != i)
             return about_series(err, "in another place than expected:", &s->labels);
         int rc = same_point(e, &s->labels, &want->values[0], &s->points[0], err);
@@ -283,8 +360,11 @@ static int check_vector(const struct expectation *e, const struct query_result *
 }
 
 static int check_matrix(const struct expectation *e, const struct query_result *r, int64_t from_ms,
-                        int64_t step_ms, struct err *err)
+                        int64_t to_ms, int64_t step_ms, struct err *err)
 {
+    if (e->ordered || e->is_scalar)
+        return err_set(err, ERR_INVALID, "expected %s, got series over time",
+                       e->ordered ? "samples in an order" : "a scalar");
     for (size_t i = 0; i < r->n_series; i++) {
         size_t at;
         const struct script_series *want = expected_of(e, &r->series[i].labels, &at);
@@ -292,7 +372,7 @@ static int check_matrix(const struct expectation *e, const struct query_result *
             return about_series(err, "unexpected:", &r->series[i].labels);
         if (i && labels_cmp(&r->series[i - 1].labels, &r->series[i].labels) >= 0)
             return about_series(err, "not sorted by labels:", &r->series[i].labels);
-        int rc = same_series(e, want, &r->series[i], from_ms, step_ms, err);
+        int rc = same_series(e, want, &r->series[i], from_ms, to_ms, step_ms, err);
         if (rc != 0)
             return rc;
     }
@@ -303,17 +383,11 @@ static int check_matrix(const struct expectation *e, const struct query_result *
 
 static bool text_matches(const struct expect_text *want, struct str got)
 {
-    struct buf pattern = BUF_MAX(8192);
     struct regex *regex = NULL;
     bool matched = want->kind == TEXT_ANY || (want->kind == TEXT_EQUAL && str_eq(want->text, got));
-    if (want->kind == TEXT_REGEX) {
-        buf_puts(&pattern, ".*(?:");
-        buf_put_str(&pattern, want->text);
-        buf_puts(&pattern, ").*");
-        matched = regex_new(buf_str(&pattern), &regex, NULL) == 0 && regex_match(regex, got) == 1;
-    }
+    if (want->kind == TEXT_REGEX)
+        matched = compile(want->text, &regex, NULL) == 0 && regex_match(regex, got) == 1;
     regex_free(regex);
-    buf_done(&pattern);
     return matched;
 }
 
@@ -361,6 +435,32 @@ static int check_scalar(const struct expectation *e, const struct query_result *
     return err_set(err, ERR_INVALID, "expected the scalar %.17g, got %.17g", e->scalar, got);
 }
 
+static int check_string(const struct expectation *e, const struct query_result *r, struct err *err)
+{
+    if (r->type == QUERY_STRING && str_eq(e->string, r->text))
+        return 0;
+    return err_set(err, ERR_INVALID, "expected the string \"%.*s\", got \"%.*s\"",
+                   STR_ARG(e->string), STR_ARG(r->text));
+}
+
+/* The answer by its type, which must be the expected one. */
+static int check_value(const struct expectation *e, const struct query_request *q,
+                       const struct query_result *r, struct err *err)
+{
+    if (e->is_string || r->type == QUERY_STRING)
+        return check_string(e, r, err);
+    if (e->is_matrix)
+        return check_matrix(e, r, e->matrix_from_ms, e->matrix_to_ms, e->matrix_step_ms, err);
+    if (!q->instant)
+        return check_matrix(e, r, q->start_ms, q->end_ms, q->step_ms, err);
+    if (e->is_scalar)
+        return check_scalar(e, r, err);
+    if (r->type == QUERY_SCALAR && !e->scalar_as_vector)
+        return err_set(err, ERR_INVALID, "expected series, got the scalar %.17g",
+                       r->series[0].points[0].value);
+    return check_vector(e, r, err);
+}
+
 int expect_check(const struct expectation *e, const struct query_request *q, int rc,
                  const struct err *query_err, const struct query_result *r, struct err *err)
 {
@@ -373,18 +473,7 @@ int expect_check(const struct expectation *e, const struct query_request *q, int
         rc = check_notes("info", e->info, e->n_info, e->no_info, r->infos, r->n_infos, err);
     if (rc != 0)
         return rc;
-    if (e->is_string)
-        return r->type == QUERY_STRING && str_eq(e->string, r->text)
-                   ? 0
-                   : err_set(err, ERR_INVALID, "expected the string \"%.*s\", got \"%.*s\"",
-                             STR_ARG(e->string), STR_ARG(r->text));
-    if (e->is_matrix)
-        return check_matrix(e, r, e->matrix_from_ms, e->matrix_step_ms, err);
-    if (!q->instant)
-        return check_matrix(e, r, q->start_ms, q->step_ms, err);
-    if (e->is_scalar)
-        return check_scalar(e, r, err);
-    return check_vector(e, r, err);
+    return check_value(e, q, r, err);
 }
 
 int expect_check_step(const struct expectation *e, const struct query_result *r, int64_t at_ms,

@@ -16,8 +16,16 @@ struct expect_text {
 struct expectation {
     struct arena *arena;
     bool (*same_histogram)(const struct histogram *expected, const struct histogram *got);
-    double tolerance; /* of floats; 0: that of the scripts */
+    enum {
+        FLOATS_CLOSE,
+        FLOATS_SAME,
+        FLOATS_NEXT
+    } floats;              /* to a millionth; to the last bit; or
+                            * one that has none between */
+    bool instant;          /* of the eval: one value for a series, unless a range is expected */
+    bool scalar_as_vector; /* a scalar is a series without labels */
     bool fail, ordered, no_warn, no_info, is_string, is_scalar, is_matrix;
+    size_t n_fail; /* lines that ask for a failure */
     struct expect_text fail_text, warn[EXPECT_NOTES_MAX], info[EXPECT_NOTES_MAX];
     size_t n_warn, n_info;
     struct str string;
@@ -27,7 +35,7 @@ struct expectation {
     size_t n, cap;
 };
 
-/* Takes one indented line. */
+/* Takes one indented line. ERR_INVALID, ERR_NOMEM. */
 int expect_line(struct expectation *e, struct str line, struct err *err);
 
 /* 0, or ERR_INVALID with what is different. `rc` and `query_err`: of the query; `t`: its steps. */

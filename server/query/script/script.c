@@ -73,6 +73,7 @@ struct eval_command {
 /* "at <time> <expression>" or "from <start> to <end> step <step> <expression>" */
 static int parse_times(struct script *s, struct str rest, struct eval_command *c)
 {
+    static const char *const words[] = {"from", "to", "step"};
     struct query_request *q = &c->request;
     struct str kind = str_cut_word(&rest);
     q->instant = str_eq(kind, STR("instant"));
@@ -82,11 +83,29 @@ static int parse_times(struct script *s, struct str rest, struct eval_command *c
     int64_t *times[] = {&q->start_ms, &q->end_ms, &q->step_ms};
     int rc = 0;
     for (size_t i = 0; i < (q->instant ? 1u : 3u) && rc == 0; i++) {
-        (void)str_cut_word(&rest); // at, from, to, step
-        rc = duration_parse(str_cut_word(&rest), times[i], s->err);
+        const char *word = q->instant ? "at" : words[i];
+        struct str found = str_cut_word(&rest);
+        rc = str_eq(found, str_c(word))
+                 ? duration_parse(str_cut_word(&rest), times[i], s->err)
+                 : err_set(s->err, ERR_INVALID, "expected \"%s\", found \"%.*s\"", word,
+                           STR_ARG(found));
     }
+    if (rc == 0 && !q->instant && q->end_ms < q->start_ms)
+        rc = err_set(s->err, ERR_INVALID, "the end of the range is before its start");
     q->expr = rest;
     return rc;
+}
+
+/* eval_fail and the like. */
+static int parse_mode(struct script *s, struct str word, struct expectation *e)
+{
+    e->fail = str_eq(word, STR("eval_fail"));
+    e->ordered = str_eq(word, STR("eval_ordered"));
+    e->n_warn = str_eq(word, STR("eval_warn"));
+    e->n_info = str_eq(word, STR("eval_info"));
+    if (e->fail || e->ordered || e->n_warn || e->n_info || str_eq(word, STR("eval")))
+        return 0;
+    return err_set(s->err, ERR_INVALID, "unknown command \"%.*s\"", STR_ARG(word));
 }
 
 static void report_failure(struct script *s, const struct eval_command *c, const char *message)
@@ -188,11 +207,10 @@ static int run_eval(struct script *s, struct str word, struct str rest)
     struct eval_command c = {
         .expected = {.arena = &arena, .same_histogram = s->driver->same_histogram},
         .line = s->line};
-    c.expected.fail = str_eq(word, STR("eval_fail"));
-    c.expected.ordered = str_eq(word, STR("eval_ordered"));
-    c.expected.n_warn = str_eq(word, STR("eval_warn"));
-    c.expected.n_info = str_eq(word, STR("eval_info"));
-    int rc = parse_times(s, rest, &c);
+    int rc = parse_mode(s, word, &c.expected);
+    if (rc == 0)
+        rc = parse_times(s, rest, &c);
+    c.expected.instant = c.request.instant;
     while (rc == 0 && next_line(s, &line) && line.n)
         rc = expect_line(&c.expected, line, s->err);
     if (rc == 0)

@@ -19,7 +19,7 @@ static bool is_space(char c)
 /* --- labels ----------------------------------------------------------------------------------- */
 
 /* Where the labels end: at a space outside of braces and quotes. */
-static size_t labels_end(struct str line)
+size_t script_labels_end(struct str line)
 {
     int braces = 0;
     char quote = '\0';
@@ -48,7 +48,7 @@ static size_t labels_end(struct str line)
     return line.n;
 }
 
-static int labels_of(struct arena *arena, struct str text, struct labels *out, struct err *err)
+int script_labels_of(struct arena *arena, struct str text, struct labels *out, struct err *err)
 {
     *out = (struct labels){0};
     if (str_eq(text, STR("{}")))
@@ -82,14 +82,10 @@ static int append(struct value_list *l, struct script_value value, struct err *e
 {
     if (l->n == SERIES_VALUES_MAX)
         return err_set(err, ERR_TOO_BIG, "a series has more than %d values", SERIES_VALUES_MAX);
-    if (l->n == l->cap) {
-        size_t cap = l->cap ? l->cap * 2 : 16;
-        struct script_value *v = arena_grow(l->arena, l->v, l->n, cap, sizeof *v);
-        if (!v)
-            return err_set(err, ERR_NOMEM, "out of memory for a series");
-        l->v = v;
-        l->cap = cap;
-    }
+    struct script_value *v = arena_room(l->arena, l->v, l->n, &l->cap, 16, sizeof *v);
+    if (!v)
+        return err_set(err, ERR_NOMEM, "out of memory for a series");
+    l->v = v;
     l->v[l->n++] = value;
     return 0;
 }
@@ -243,8 +239,7 @@ static int parse_histogram(struct arena *arena, struct str text, struct script_v
 
 /* --- items ------------------------------------------------------------------------------------ */
 
-/* The repeat behind an item ("x3"): -1 if there is none. */
-static int repeat_of(struct str text, long *out, struct err *err)
+int script_repeat_of(struct str text, long *out, struct err *err)
 {
     int64_t n = -1;
     *out = -1;
@@ -297,7 +292,10 @@ static int parse_number_item(struct value_list *l, struct str item, struct err *
             return err_set(err, ERR_INVALID, "\"%.*s\" is not a value", STR_ARG(item));
         rest = str_sub(rest, n, rest.n);
     }
-    int rc = repeat_of(rest, &more, err);
+    if (grows && rest.n == 0)
+        return err_set(err, ERR_INVALID, "\"%.*s\" has a step and no repetition (x3)",
+                       STR_ARG(item));
+    int rc = script_repeat_of(rest, &more, err);
     if (rc == 0)
         rc = append(l, (struct script_value){.v = v}, err);
     for (long i = 0; i < more && rc == 0; i++) {
@@ -323,7 +321,7 @@ static int parse_histogram_item(struct value_list *l, struct str item, struct er
         rest = str_sub(rest, end + 2, rest.n);
     }
     if (rc == 0)
-        rc = repeat_of(rest, &more, err);
+        rc = script_repeat_of(rest, &more, err);
     if (rc != 0)
         return rc;
     if (!grows)
@@ -347,7 +345,7 @@ static int parse_item(struct value_list *l, struct str item, struct err *err)
     if (item.p[0] != '_')
         return parse_number_item(l, item, err);
     long times;
-    int rc = repeat_of(str_sub(item, 1, item.n), &times, err);
+    int rc = script_repeat_of(str_sub(item, 1, item.n), &times, err);
     if (times < 0)
         times = 1;
     for (long i = 0; i < times && rc == 0; i++)
@@ -355,8 +353,7 @@ static int parse_item(struct value_list *l, struct str item, struct err *err)
     return rc;
 }
 
-/* The item at the start of the text; spaces inside {{ }} belong to it. */
-static struct str next_item(struct str *text)
+struct str script_next_item(struct str *text)
 {
     size_t n = 0;
     bool inside = false;
@@ -378,95 +375,13 @@ int script_parse_series(struct arena *arena, struct str line, struct script_seri
                         struct err *err)
 {
     struct value_list l = {.arena = arena};
-    size_t end = labels_end(line);
+    size_t end = script_labels_end(line);
     *out = (struct script_series){0};
-    int rc = labels_of(arena, str_trim(str_sub(line, 0, end)), &out->labels, err);
+    int rc = script_labels_of(arena, str_trim(str_sub(line, 0, end)), &out->labels, err);
     struct str rest = str_trim(str_sub(line, end, line.n));
     while (rc == 0 && rest.n)
-        rc = parse_item(&l, next_item(&rest), err);
+        rc = parse_item(&l, script_next_item(&rest), err);
     out->values = l.v;
     out->n = l.n;
-    return rc;
-}
-
-/* --- start times ------------------------------------------------------------------------------ */
-
-bool script_is_starts(struct str line)
-{
-    return str_ends(str_sub(line, 0, labels_end(line)), STR("@st"));
-}
-
-/* Signed durations: 0, -30s, +1m. */
-static bool signed_duration(struct str text, int64_t *out)
-{
-    bool minus = text.n && text.p[0] == '-';
-    bool sign = minus || (text.n && text.p[0] == '+');
-    text = str_sub(text, sign, text.n);
-    if (duration_parse(text, out, NULL) != 0)
-        return false;
-    *out = minus ? -*out : *out;
-    return true;
-}
-
-static size_t duration_length(struct str text)
-{
-    size_t n = text.n > 0;
-    while (n < text.n && text.p[n] != 'x' && text.p[n] != '-' && text.p[n] != '+')
-        n++;
-    return n;
-}
-
-struct start_item {
-    bool omitted;
-    int64_t first, step;
-    long more;
-};
-
-static int parse_start_item(struct str item, struct start_item *out, struct err *err)
-{
-    *out = (struct start_item){.omitted = item.p[0] == '_'};
-    size_t n = out->omitted ? 1 : duration_length(item);
-    bool ok = out->omitted || signed_duration(str_sub(item, 0, n), &out->first);
-    struct str rest = str_sub(item, n, item.n);
-    if (ok && rest.n && rest.p[0] != 'x') {
-        n = duration_length(rest);
-        ok = signed_duration(str_sub(rest, 0, n), &out->step);
-        rest = str_sub(rest, n, rest.n);
-    }
-    if (!ok)
-        return err_set(err, ERR_INVALID, "\"%.*s\" is not a start time", STR_ARG(item));
-    int rc = repeat_of(rest, &out->more, err);
-    /* As with values: _x3 is three, 1mx3 is four. */
-    if (rc == 0)
-        out->more =
-            out->omitted ? (out->more < 0 ? 1 : out->more) : (out->more < 0 ? 1 : out->more + 1);
-    return rc;
-}
-
-int script_parse_starts(struct arena *arena, struct str line, struct script_series *out,
-                        struct err *err)
-{
-    size_t end = labels_end(line), cap = 0;
-    struct str rest = str_trim(str_sub(line, end, line.n));
-    *out = (struct script_series){0};
-    int rc = labels_of(arena, str_sub(line, 0, end - 3), &out->labels, err);
-    while (rc == 0 && rest.n) {
-        struct start_item item;
-        rc = parse_start_item(next_item(&rest), &item, err);
-        for (long i = 0; rc == 0 && i < item.more; i++) {
-            if (out->n_starts == cap) {
-                size_t wanted = cap ? cap * 2 : 16;
-                out->start_ms =
-                    arena_grow(arena, out->start_ms, out->n_starts, wanted, sizeof *out->start_ms);
-                out->has_start = arena_grow(arena, out->has_start, out->n_starts, wanted,
-                                            sizeof *out->has_start);
-                if (!out->start_ms || !out->has_start)
-                    return err_set(err, ERR_NOMEM, "out of memory for start times");
-                cap = wanted;
-            }
-            out->start_ms[out->n_starts] = item.first + i * item.step;
-            out->has_start[out->n_starts++] = !item.omitted;
-        }
-    }
     return rc;
 }

@@ -6,18 +6,15 @@
 #include "query/script/expect.h"
 #include "query/script/load.h"
 
-/* Different orders of the same sum differ by less; what a test means to tell apart, by more. */
-#define EXACT 1e-13
-
 struct unit_loader {
     struct script_load load;
 };
 
-struct unit_loader *unit_loader_new(struct arena *arena, int64_t interval_ms)
+struct unit_loader *unit_loader_new(struct arena *arena, int64_t from_ms, int64_t interval_ms)
 {
     struct unit_loader *l = arena_zalloc(arena, sizeof *l);
     if (l)
-        l->load = (struct script_load){.arena = arena, .step_ms = interval_ms};
+        l->load = (struct script_load){.arena = arena, .from_ms = from_ms, .step_ms = interval_ms};
     return l;
 }
 
@@ -43,8 +40,10 @@ int unit_loader_add(struct unit_loader *l, struct str series, struct str values,
     return rc ? rc : script_load_line(&l->load, line, err);
 }
 
-int unit_loader_batch(struct unit_loader *l, struct batch *out, struct err *err)
+int unit_loader_batch(struct unit_loader *l, int64_t until_ms, struct batch *out, struct err *err)
 {
+    l->load.until_ms = until_ms;
+    l->load.until_set = true;
     return script_load_batch(&l->load, out, err);
 }
 
@@ -68,7 +67,8 @@ static int add_sample(struct expectation *e, const struct unit_sample *s, struct
 int unit_check(struct arena *arena, const struct unit_sample *want, size_t n, bool fuzzy,
                const struct query_result *got, struct err *err)
 {
-    struct expectation e = {.arena = arena, .tolerance = fuzzy ? 0 : EXACT};
+    struct expectation e = {
+        .arena = arena, .floats = fuzzy ? FLOATS_NEXT : FLOATS_SAME, .scalar_as_vector = true};
     struct query_request q = {.instant = true};
     if (got->type != QUERY_VECTOR && got->type != QUERY_SCALAR)
         return err_set(err, ERR_INVALID, "the expression gives neither a vector nor a scalar");

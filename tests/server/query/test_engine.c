@@ -253,6 +253,80 @@ static void test_rate_of_what_is_no_counter_is_remarked(void **state)
     query_result_done(&r);
 }
 
+/* A store of its own for one query. */
+static void check_notes(const char *load, struct query_request q, const char *const *texts,
+                        size_t n, bool info)
+{
+    struct fixture f = {.store = loaded_store(str_c(load))};
+    struct query_options query = {0};
+    assert_int_equal(query_engine_new(f.store, &query, &f.engine, NULL), 0);
+    struct query_result r = run(&f, q);
+    assert_int_equal(info ? r.n_infos : r.n_warnings, n);
+    for (size_t i = 0; i < n; i++)
+        check_str(info ? r.infos[i] : r.warnings[i], texts[i]);
+    query_result_done(&r);
+    query_engine_free(f.engine);
+    assert_int_equal(store_close(f.store, NULL), 0);
+}
+
+static void test_ten_infos_are_told_and_the_rest_is_counted(void **state)
+{
+    (void)state;
+    struct buf load = BUF_MAX(4096), expr = BUF_MAX(4096);
+    buf_puts(&load, "load 1m\n");
+    for (int i = 0; i < 13; i++) {
+        buf_printf(&load, "  level_%02d 1x20\n", i);
+        buf_printf(&expr, "%srate(level_%02d[5m])", i ? " or " : "", i);
+    }
+    buf_printf(&expr, " or rate(level_00[9m])");
+    struct fixture f = {.store = loaded_store(buf_str(&load))};
+    struct query_options query = {0};
+    assert_int_equal(query_engine_new(f.store, &query, &f.engine, NULL), 0);
+    struct query_request q = at("", 10);
+    q.expr = buf_str(&expr);
+    struct query_result r = run(&f, q);
+    assert_int_equal(r.n_infos, 11);
+    assert_int_equal(r.n_warnings, 0);
+    check_str(r.infos[10], "3 more info annotations omitted");
+    query_result_done(&r);
+    query_engine_free(f.engine);
+    assert_int_equal(store_close(f.store, NULL), 0);
+    buf_done(&load);
+    buf_done(&expr);
+}
+
+static void test_names_in_annotations_are_quoted(void **state)
+{
+    (void)state;
+    static const char *const name[] = {
+        "PromQL info: metric might not be a counter, name does not end in "
+        "_total/_sum/_count/_bucket: \"d\xc3\xa9"
+        "bit \\\"net\\\"\" (1:6)"};
+    static const char *const bound[] = {
+        "PromQL warning: bucket label \"le\" is missing or has a malformed value of \"1\\\\2\" "
+        "(1:25)"};
+    check_notes("load 1m\n  {\"d\xc3\xa9"
+                "bit \\\"net\\\"\"} 1x20\n",
+                at("rate({__name__=~\"d.+\"}[5m])", 10), name, 1, true);
+    check_notes("load 1m\n  wait_bucket{le=\"1\\\\2\"} 1x20\n",
+                at("histogram_quantile(0.5, wait_bucket)", 10), bound, 1, false);
+}
+
+static void test_repairs_are_told_to_the_second(void **state)
+{
+    (void)state;
+    static const char *const text[] = {
+        "PromQL info: input to histogram_quantile needed to be fixed for monotonicity (see "
+        "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile), "
+        "from buckets 1 to 1, with a max diff of 2, over 6 samples from 1970-01-01T00:00:00Z to "
+        "1970-01-01T00:05:00Z (1:25)"};
+    check_notes("load 1m\n"
+                "  wait_bucket{le=\"0.5\"} 5x20\n"
+                "  wait_bucket{le=\"1\"} 3x20\n"
+                "  wait_bucket{le=\"+Inf\"} 9x20\n",
+                over("histogram_quantile(0.5, wait_bucket)", 5, 60), text, 1, true);
+}
+
 /* --- refusals --------------------------------------------------------------------------------- */
 
 static void test_wrong_queries_are_refused_before_they_run(void **state)
@@ -475,6 +549,9 @@ int main(void)
         TEST(test_limit_cuts_the_answer_and_says_so),
         TEST(test_names_go_at_once_unless_told_otherwise),
         TEST(test_rate_of_what_is_no_counter_is_remarked),
+        cmocka_unit_test(test_ten_infos_are_told_and_the_rest_is_counted),
+        cmocka_unit_test(test_names_in_annotations_are_quoted),
+        cmocka_unit_test(test_repairs_are_told_to_the_second),
         TEST(test_wrong_queries_are_refused_before_they_run),
         TEST(test_failures_while_evaluating_name_their_reason),
         TEST(test_sample_limit_names_itself),

@@ -37,7 +37,7 @@ static void check_format(const char *expr, const char *expected)
 static void test_syntax_errors_name_place_and_token(void **state)
 {
     (void)state;
-    check_error("", 0, "1:1: parse error: no expression found in input");
+    check_error("", 0, "unknown position: parse error: no expression found in input");
     check_error("foo{", 0, "1:5: parse error: unexpected end of input inside braces");
     check_error("foo{a~\"b\"}", 0, "1:6: parse error: unexpected character inside braces: '~'");
     check_error("sum(foo", 0, "1:8: parse error: unclosed left parenthesis");
@@ -136,9 +136,50 @@ static void test_what_is_no_token_is_shown(void **state)
         {"a end", "1:3: parse error: unexpected \"end\""},
         {"a{b==\"c\"}", "1:5: parse error: unexpected \"=\" in label matching, expected string"},
         {"a @ NaN", "1:1: parse error: timestamp out of bounds for @ modifier: NaN"},
+        {"a @ b", "1:5: parse error: unexpected identifier \"b\" in @, expected timestamp"},
+        {"a @@ 5", "1:4: parse error: unexpected <op:@> in @, expected timestamp"},
+        {"a step", "1:3: parse error: unexpected \"step\""},
+        {"a fill", "1:3: parse error: unexpected identifier \"fill\""},
+        {"a fill (1) b", "1:3: parse error: unexpected <fill>"},
+        {"a{__name__=~\"\\\\d\\n\"}",
+         "1:1: parse error: metric name must not be set twice: \"a\" or \"\\\\d\\n\""},
+        {"a * on ('\\'', \"\\\"\") group_left ('\"') b",
+         "1:3: parse error: label \"\\\"\" must not occur in ON and GROUP clause at once"},
+        {"a{'b' c}", "1:7: parse error: unexpected identifier \"c\" in label matching, expected "
+                     "\",\" or \"}\""},
+        {"0x1e9e9hi", "1:1: parse error: bad number or duration syntax: \"0x1e9e9hi\""},
+        {"0x1e", "1:1: parse error: bad number or duration syntax: \"0x1e\""},
+        {".1.5", "1:1: parse error: error parsing number: strconv.ParseFloat: parsing \".1.5\": "
+                 "invalid syntax"},
+        {"a # b\r)", "1:8: parse error: unexpected right parenthesis ')'"},
+        {"\"\xc3\xa4\" + x + )", "1:13: parse error: unexpected right parenthesis ')'"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         check_error(cases[i][0], 0, cases[i][1]);
+}
+
+static void test_labels_are_any_words_or_quoted(void **state)
+{
+    (void)state;
+    check_format("sum by (bool, step, a:b, \"c d\", on) (x)",
+                 "sum by (bool, step, \"a:b\", \"c d\", on) (x)");
+    check_error("sum by (nan) (x)", 0,
+                "1:9: parse error: unexpected number \"nan\" in grouping opts, expected label");
+    check_error("sum by (without) (x)", 0,
+                "1:9: parse error: unexpected <without> in grouping opts, expected label");
+    check_error("x * on (a, \"\\xff\") y", 0,
+                "1:12: parse error: invalid label name for grouping: \"\\xff\"");
+}
+
+static void test_words_of_the_language_are_names_of_metrics_too(void **state)
+{
+    (void)state;
+    check_format("fill + fill(1) fill_left", "fill + fill (1) fill_left");
+    check_format("step{range=\"1\"} / max_of", "step{range=\"1\"} / max_of");
+    check_format("anchored anchored", "anchored anchored");
+    check_error("a + fill(1 s) b", all, "1:12: parse error: unexpected identifier \"s\"");
+    check_error("a + fill(1) fill_left(2) b", all, "1:22: parse error: unexpected \"(\"");
+    check_error("2 smoothed", all, "1:1: parse error: smoothed modifier not implemented");
 }
 
 static void test_unknown_function_suggests_the_nearest(void **state)
@@ -157,14 +198,11 @@ static void test_experiments_say_how_to_enable_them(void **state)
     check_error("limitk(1, foo)", 0,
                 "1:1: parse error: limitk() is experimental and must be enabled with "
                 "--enable-feature=promql-experimental-functions");
-    check_error("foo[5m+1m]", 0,
-                "1:5: parse error: experimental duration expression is not enabled; it needs "
-                "--enable-feature=promql-duration-expr");
     check_error("rate(foo[5m] smoothed)", 0,
                 "1:6: parse error: smoothed modifier is experimental and not enabled; it needs "
                 "--enable-feature=promql-extended-range-selectors");
-    check_error("a + fill(0) b", 0,
-                "1:5: parse error: binop fill modifiers are experimental and not enabled; they "
+    check_error("2 * (a + fill(0) b)", 0,
+                "1:6: parse error: binop fill modifiers are experimental and not enabled; they "
                 "need --enable-feature=promql-binop-fill-modifiers");
 }
 
@@ -238,6 +276,7 @@ static void test_formatter_prints_one_line(void **state)
     check_format("a*on(x)group_left(y)b", "a * on (x) group_left (y) b");
     check_format("foo[90m:30s]@start() offset -1h", "foo[1h30m:30s] @ start() offset -1h");
     check_format("a@1.5", "a @ 1.500");
+    check_format("2 / ignoring() b", "2 / b");
     check_format("-Inf^a + Inf", "-Inf ^ a + +Inf");
     check_format("{\"my.metric\",\"l.x\"='v'}", "{\"l.x\"=\"v\",__name__=\"my.metric\"}");
     check_format("a + fill_left(1) fill_right(NaN) b", "a + fill_left (1) fill_right (NaN) b");
@@ -257,6 +296,13 @@ static void test_formatter_breaks_long_lines(void **state)
                  "  )\n"
                  "/\n"
                  "  2");
+    check_format("quantile_over_time(0.95, rate(http_request_duration_seconds_sum"
+                 "{path=\"/a/long/path\"}[5m])[1h:30s] offset 1d)",
+                 "quantile_over_time(\n"
+                 "  0.95,\n"
+                 "rate(http_request_duration_seconds_sum{path=\"/a/long/path\"}[5m])[1h:30s] "
+                 "offset 1d\n"
+                 ")");
 }
 
 static void test_the_longest_duration_and_integer_are_gos(void **state)
@@ -345,10 +391,28 @@ static void test_match_parameter_takes_selectors_only(void **state)
     check_str(m[0].value, "a|b");
     check_str(m[1].value, "up");
     query_matchers_free(m, n);
+    assert_int_equal(query_parse_selector(STR("up{'down'}"), &m, &n, &err), 0); // no series is both
+    assert_int_equal(n, 2);
+    query_matchers_free(m, n);
     static const char *const wrong[] = {
         "", "1", "up[5m]", "up offset 5m", "sum(up)", "{}", "{a=~\".*\"}", "up{a=~\"(\"}", "a b"};
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
         assert_int_equal(query_parse_selector(str_c(wrong[i]), &m, &n, &err), ERR_INVALID);
+}
+
+static void test_a_selector_of_everything_is_fine_where_that_is_meant(void **state)
+{
+    (void)state;
+    struct matcher *m;
+    size_t n;
+    static const char *const broad[] = {"{}", "{a=~\".*\"}", "{a!=\"\",b=~\"|x\"}"};
+    for (size_t i = 0; i < ARRAY_LEN(broad); i++) {
+        assert_int_equal(query_parse_any_selector(str_c(broad[i]), &m, &n, NULL), 0);
+        assert_int_equal(n, i);
+        assert_int_equal(query_matchers_are_picky(m, n), i == 2);
+        query_matchers_free(m, n);
+    }
+    assert_int_equal(query_parse_any_selector(STR("{a=~\"(\"}"), &m, &n, NULL), ERR_INVALID);
 }
 
 static void test_selectors_of_an_expression_are_all_found(void **state)
@@ -385,6 +449,8 @@ int main(void)
         cmocka_unit_test(test_syntax_errors_name_place_and_token),
         cmocka_unit_test(test_type_errors_are_those_people_know),
         cmocka_unit_test(test_what_is_no_token_is_shown),
+        cmocka_unit_test(test_labels_are_any_words_or_quoted),
+        cmocka_unit_test(test_words_of_the_language_are_names_of_metrics_too),
         cmocka_unit_test(test_unknown_function_suggests_the_nearest),
         cmocka_unit_test(test_experiments_say_how_to_enable_them),
         cmocka_unit_test(test_every_function_is_explained),
@@ -398,6 +464,7 @@ int main(void)
         cmocka_unit_test(test_a_quoted_text_reads_back_to_the_same_bytes),
         cmocka_unit_test(test_formatted_text_formats_to_itself),
         cmocka_unit_test(test_match_parameter_takes_selectors_only),
+        cmocka_unit_test(test_a_selector_of_everything_is_fine_where_that_is_meant),
         cmocka_unit_test(test_selectors_of_an_expression_are_all_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
