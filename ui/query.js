@@ -13,7 +13,7 @@ let asked = 0; // only the newest question may show its answer
 export function startQuery() {
   chart = new Chart($('#chart'));
   const form = $('#query');
-  const saved = new URLSearchParams(location.hash.slice(1));
+  const saved = new URLSearchParams(location.hash.slice(1) || linked());
   for (const name of ['expr', 'range', 'view'])
     if (saved.has(name)) form.elements[name].value = saved.get(name);
   form.addEventListener('submit', (e) => {
@@ -29,12 +29,35 @@ export function startQuery() {
   }, () => {}); // completion is a convenience; the query itself will say what is wrong
 }
 
+// What a link to Prometheus's page asks: Grafana and alerts have such links.
+function linked() {
+  const asked = new URLSearchParams(location.search);
+  if (!asked.has('g0.expr')) return '';
+  const tab = asked.get('g0.tab') || 'graph';
+  return new URLSearchParams({
+    expr: asked.get('g0.expr'),
+    range: nearestRange(seconds(asked.get('g0.range_input') || '1h')),
+    view: tab === '1' || tab === 'table' ? 'table' : 'graph',
+  });
+}
+
+// "1h30m" or "5400s".
+function seconds(duration) {
+  const units = { y: 31536000, w: 604800, d: 86400, h: 3600, m: 60, s: 1, ms: 0.001 };
+  return [...duration.matchAll(/(\d+)(ms|[ywdhms])/g)].reduce((sum, [, n, unit]) => sum + n * units[unit], 0);
+}
+
+function nearestRange(wanted) {
+  const offered = [...$('#query').elements.range.options].map((one) => Number(one.value));
+  return offered.find((range) => range >= wanted) || offered.at(-1);
+}
+
 async function run(form) {
   const expr = form.elements.expr.value.trim();
   const range = Number(form.elements.range.value);
   const view = form.elements.view.value;
   if (!expr) return;
-  history.replaceState(null, '', `#${new URLSearchParams({ expr, range, view })}`);
+  history.replaceState(null, '', `/#${new URLSearchParams({ expr, range, view })}`);
   const mine = ++asked;
   note('running…');
   const began = performance.now();

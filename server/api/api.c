@@ -2,10 +2,12 @@
 
 #include <string.h>
 
+#include "api/export_answer.h"
 #include "api/jaeger/jaeger.h"
 #include "api/prometheus/delete.h"
 #include "api/prometheus/export.h"
 #include "api/prometheus/federate.h"
+#include "api/prometheus/info_labels.h"
 #include "api/prometheus/params.h"
 #include "api/prometheus/query.h"
 #include "api/prometheus/read.h"
@@ -72,6 +74,7 @@ static const struct http_route table[] = {
     ASK(V1("search/metric_names"), api_search_metric_names, "search_metric_names"),
     ASK(V1("search/label_names"), api_search_label_names, "search_label_names"),
     ASK(V1("search/label_values"), api_search_label_values, "search_label_values"),
+    ASK(V1("info_labels"), api_info_labels, "info_labels"),
     {HTTP_GET, V1("metadata"), AUTH_READ, HTTP_QUERY, api_metadata, NULL, "metadata", JSON_ERRORS},
     {HTTP_GET, V1("targets"), AUTH_READ, HTTP_QUERY, api_targets, NULL, "targets", JSON_ERRORS},
     {HTTP_GET, V1("targets/metadata"), AUTH_READ, HTTP_QUERY, api_targets_metadata, NULL,
@@ -144,6 +147,8 @@ static const struct http_route table[] = {
     {POST_PUT, "/-/reload", AUTH_ADMIN, HTTP_QUERY, api_reload, NULL, "reload", false},
     {POST_PUT, "/-/quit", AUTH_ADMIN, HTTP_QUERY, api_quit, NULL, "quit", false},
     {HTTP_GET, "/", AUTH_READ, HTTP_INLINE, ui_handle, NULL, "ui", false},
+    {HTTP_GET, "/graph", AUTH_READ, HTTP_INLINE, ui_handle, NULL, "ui", false},
+    {HTTP_GET, "/query", AUTH_READ, HTTP_INLINE, ui_handle, NULL, "ui", false},
     {HTTP_GET, "/ui/*", AUTH_READ, HTTP_INLINE, ui_handle, NULL, "ui", false},
 };
 _Static_assert(ARRAY_LEN(table) <= API_ROUTES_MAX, "API_ROUTES_MAX is too small");
@@ -154,4 +159,9 @@ size_t api_routes(struct api_context *api, struct http_route out[API_ROUTES_MAX]
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
         out[i].self = api;
     return ARRAY_LEN(table);
+}
+
+void api_wait(void)
+{
+    export_answers_wait();
 }

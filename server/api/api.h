@@ -54,4 +54,8 @@ enum { API_ROUTES_MAX = 128 };
  * `api`. Returns their number. Receivers' routes are the caller's. */
 size_t api_routes(struct api_context *api, struct http_route out[API_ROUTES_MAX]);
 
+/* Waits for what goes on behind answers whose clients are gone, once no server takes requests any
+ * more: before the store and the engine are closed. */
+void api_wait(void);
+
 #endif

@@ -31,9 +31,12 @@ bool export_format_parse(struct str word, enum export_format *out)
     return false;
 }
 
-struct str export_family(struct str metric)
+/* The family that a metric is taken to belong to, by its suffix: metrics of one family must follow
+ * each other in OpenMetrics, so names are put into the order of (family, name). */
+static struct str family_of(struct str metric)
 {
-    static const char *const suffixes[] = {"_total", "_bucket", "_count", "_sum", "_created"};
+    static const char *const suffixes[] = {"_total", "_bucket", "_count",  "_sum",
+                                           "_gsum",  "_gcount", "_created"};
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
         struct str suffix = str_c(suffixes[i]);
         if (metric.n > suffix.n && str_ends(metric, suffix))
@@ -162,51 +165,73 @@ static int put_series(struct export *x, const struct selection *sel, size_t i)
 
 /* --- metrics ---------------------------------------------------------------------------------- */
 
+/* The name without "_info", or nothing. What ends so is mostly a gauge of its own. */
+static struct str info_of(struct str metric)
+{
+    struct str suffix = STR("_info");
+    return str_ends(metric, suffix) ? str_sub(metric, 0, metric.n - suffix.n) : (struct str){0};
+}
+
 /* What is known of the metric, or of the family it belongs to. */
 static int find_metadata(struct export *x, struct str metric)
 {
-    const struct str names[] = {metric, export_family(metric)};
-    struct metric_metadata *found = NULL;
-    size_t n = 0;
+    const struct str names[] = {metric, family_of(metric), info_of(metric)};
     arena_reset(&x->metadata_arena);
     x->metadata = (struct metric_metadata){.family = arena_str(&x->metadata_arena, metric)};
-    for (size_t i = 0; i < 2 && n == 0 && metric.n; i++) {
+    for (size_t i = 0; i < ARRAY_LEN(names) && metric.n; i++) {
+        struct metric_metadata *found = NULL;
+        size_t n = 0;
+        if (names[i].n == 0)
+            continue;
         int rc =
             store_metadata(x->request->store, names[i], 1, &x->metadata_arena, &found, &n, x->err);
         if (rc != 0)
             return rc;
+        if (n && (i < 2 || found->type == METRIC_INFO)) {
+            x->metadata = *found;
+            return 0;
+        }
     }
-    if (n)
-        x->metadata = *found;
     return 0;
 }
 
-/* In OpenMetrics a counter's family is its name without _total, and one without _total is none; in
- * Prometheus text it is its name. */
-static void put_header(struct export *x, struct str metric)
+/* In OpenMetrics a counter's family is its name without _total, which is also when it was created,
+ * and one without either is none; in Prometheus text both are families of their own, and so is what
+ * has type info in OpenMetrics. */
+static struct metric_metadata header_of(const struct export *x, struct str metric)
 {
     struct metric_metadata m = x->metadata;
-    bool total = str_ends(metric, STR("_total"));
-    if (m.type == METRIC_COUNTER && x->request->format == EXPORT_PROMETHEUS)
+    bool text = x->request->format == EXPORT_PROMETHEUS;
+    bool created = str_ends(metric, STR("_created"));
+    if (text && (m.type == METRIC_COUNTER || m.type == METRIC_INFO)) {
         m.family = metric;
-    else if (m.type == METRIC_COUNTER && total)
-        m.family = export_family(metric);
-    else if (m.type == METRIC_COUNTER)
+        m.type = m.type == METRIC_INFO || created ? METRIC_GAUGE : METRIC_COUNTER;
+    } else if (m.type == METRIC_COUNTER && (created || str_ends(metric, STR("_total")))) {
+        m.family = family_of(metric);
+    } else if (m.type == METRIC_COUNTER) {
         m.type = METRIC_UNKNOWN;
+    }
     if (m.unit.n && !str_ends(m.family, m.unit))
         m.unit = (struct str){0}; // a unit must be the end of the name
+    return m;
+}
+
+/* Above the first metric of a family. */
+static void put_header(struct export *x, struct str metric)
+{
+    const struct metric_metadata m = header_of(x, metric);
+    if (str_eq(buf_str(&x->family), m.family))
+        return;
     prom_write_metadata(&x->text, content_of(x), &m);
+    buf_reset(&x->family);
+    buf_put_str(&x->family, m.family);
 }
 
 static int put_selection(struct export *x, const struct selection *sel, struct str metric)
 {
     int rc = find_metadata(x, metric);
-    if (rc == 0 && x->request->format != EXPORT_OTLP_JSON && selection_count(sel) &&
-        !str_eq(buf_str(&x->family), x->metadata.family)) {
+    if (rc == 0 && x->request->format != EXPORT_OTLP_JSON && selection_count(sel))
         put_header(x, metric);
-        buf_reset(&x->family);
-        buf_put_str(&x->family, x->metadata.family);
-    }
     for (size_t i = 0; rc == 0 && i < selection_count(sel); i++)
         rc = put_series(x, sel, i);
     return rc;
@@ -238,7 +263,7 @@ static int put_metric(struct export *x, struct str metric)
 static int by_family(const void *a, const void *b)
 {
     const struct str *x = a, *y = b;
-    int c = str_cmp(export_family(*x), export_family(*y));
+    int c = str_cmp(family_of(*x), family_of(*y));
     return c ? c : str_cmp(*x, *y);
 }
 
@@ -272,11 +297,12 @@ int export_run(const struct export_request *request, struct export_totals *out, 
     arena_init(&x.metadata_arena, 16 << 20);
     arena_init(&x.histograms, ARENA_MAX);
     columns_init(&x.rows, &x.histograms);
-    int rc = request->metric.p ? put_metric(&x, request->metric) : put_all(&x);
-    if (rc == 0 && request->format == EXPORT_OPENMETRICS && !request->piece)
+    int rc = put_all(&x);
+    if (rc == 0 && request->format == EXPORT_OPENMETRICS)
         prom_write_end(&x.text, content_of(&x));
     if (rc == 0)
         rc = write_out(&x);
+    out->damaged += store_is_damaged(request->store, request->min_ms, request->max_ms);
     columns_done(&x.rows);
     arena_done(&x.histograms);
     arena_done(&x.metadata_arena);

@@ -468,6 +468,7 @@ int server_stop(struct server *s, struct err *err)
     grpc_server_stop(s->grpc, STOP_GRACE_MS);
     http_server_stop(s->otlp_http, STOP_GRACE_MS);
     http_server_stop(s->http, STOP_GRACE_MS);
+    api_wait();
     scrape_manager_free(s->scrape);
     self_collect_stop(s->store);
     receivers_free(s->receivers);

@@ -60,7 +60,7 @@ static const struct {
     unsigned bit;
 } features[] = {
     {"promql-experimental-functions", QUERY_EXPERIMENTAL_FUNCTIONS},
-    {"promql-duration-expr", QUERY_DURATION_EXPR},
+    {"promql-duration-expr", 0}, // always on, as in Prometheus since 3.14
     {"promql-extended-range-selectors", QUERY_EXTENDED_SELECTORS},
     {"promql-binop-fill-modifiers", QUERY_BINOP_FILL},
     {"promql-delayed-name-removal", QUERY_DELAYED_NAME_REMOVAL},
@@ -70,12 +70,15 @@ static const struct {
     {"all", QUERY_ALL_FEATURES},
 };
 
-static unsigned feature_bit(struct str name)
+/* Adds it to *out; false if there is none of that name. */
+static bool add_feature(struct str name, unsigned *out)
 {
     for (size_t i = 0; i < ARRAY_LEN(features); i++)
-        if (str_eq(name, str_c(features[i].name)))
-            return features[i].bit;
-    return 0;
+        if (str_eq(name, str_c(features[i].name))) {
+            *out |= features[i].bit;
+            return true;
+        }
+    return false;
 }
 
 bool cli_features(const char *list, unsigned *out)
@@ -84,13 +87,11 @@ bool cli_features(const char *list, unsigned *out)
     *out = 0;
     while (rest.p) {
         struct str name = str_trim(str_cut(&rest, ','));
-        unsigned bit = feature_bit(name);
-        if (bit == 0 && name.n) {
+        if (name.n && !add_feature(name, out)) {
             (void)fprintf(stderr, "telltale: --enable-feature: unknown feature \"%.*s\"\n",
                           STR_ARG(name));
             return false;
         }
-        *out |= bit;
     }
     return true;
 }
@@ -109,7 +110,7 @@ struct query_options settings_query(const struct config *c)
                               .aggregates_from_ms = c->query.aggregates_from_ms,
                               .default_step_ms = c->global.evaluation_interval_ms};
     for (size_t i = 0; i < c->query.n_features; i++)
-        o.features |= feature_bit(c->query.features[i]);
+        (void)add_feature(c->query.features[i], &o.features); // the configuration knows them
     return o;
 }
 

@@ -18,8 +18,8 @@ struct log_options settings_log(const struct config *c);
 struct store_options settings_store(const struct config *c);
 struct query_options settings_query(const struct config *c);
 
-/* "promql-duration-expr,…" as features of the query engine. False with a message on stderr that
- * names the one that is unknown. */
+/* "promql-binop-fill-modifiers,…" as features of the query engine. False with a message on stderr
+ * that names the one that is unknown. */
 bool cli_features(const char *list, unsigned *out);
 
 struct http_limits settings_http_limits(const struct config *c);

@@ -1,10 +1,6 @@
-/* telltale store export: a selection of a directory or a server as a file.
- *
- * A server is asked metric by metric, and step by step of time where the answer is too large. */
+/* telltale store export: a selection of a directory or a server as a file. */
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/export.h"
@@ -14,16 +10,10 @@
 #include "base/num.h"
 #include "base/time.h"
 #include "cli/cli.h"
-#include "cli/remote.h"
 #include "cli/store_target.h"
 #include "query/query.h"
 
-enum { STEP_SHORTER = 64 };
-
-/* The times that tables hold: samples of the years 1 to 9999, spans and log records what 64 bits of
- * nanoseconds can say. A server is asked for all of them: steps grow where there is nothing. */
-#define SAMPLES_MIN_MS INT64_C(-62135596800000)
-#define SAMPLES_MAX_MS INT64_C(253402300799999)
+/* Spans and log records have times that 64 bits of nanoseconds can say. */
 #define RECORDS_MAX_MS (INT64_MAX / NS_PER_MS - 1)
 
 struct export_job {
@@ -34,7 +24,8 @@ struct export_job {
     enum record_table record_table;
     int64_t min_ms, max_ms;
     uint64_t samples, series, left_out, damaged;
-    struct buf header; /* comments written last: those of a family come once */
+    int write_error; /* of standard output, while a server answers */
+    struct err why;
 };
 
 static int put(void *arg, struct str text, struct err *err)
@@ -87,30 +78,8 @@ static int metrics_from_data(struct export_job *x, struct err *err)
 
 /* --- from a server ---------------------------------------------------------------------------- */
 
-/* The lines at the start that are comments. */
-static size_t header_length(struct str text)
-{
-    size_t n = 0;
-    while (n < text.n && text.p[n] == '#') {
-        size_t line = str_index(str_sub(text, n, SIZE_MAX), '\n');
-        n = MIN(n + line + 1, text.n);
-    }
-    return n;
-}
-
-static int put_piece(struct export_job *x, struct str text, struct err *err)
-{
-    size_t n = x->format != EXPORT_OTLP_JSON ? header_length(text) : 0;
-    struct str header = str_sub(text, 0, n);
-    if (n && str_eq(header, buf_str(&x->header)))
-        text = str_sub(text, n, SIZE_MAX);
-    buf_reset(&x->header);
-    buf_put_str(&x->header, header);
-    return text.n ? put(NULL, text, err) : 0;
-}
-
 /* "series=3 samples=120 …" */
-static void add_totals(struct export_job *x, const char *header)
+static bool take_totals(struct export_job *x, const char *header)
 {
     const struct {
         const char *name;
@@ -121,14 +90,15 @@ static void add_totals(struct export_job *x, const char *header)
                   {"left_out", &x->left_out},
                   {"damaged", &x->damaged}};
     struct str rest = str_c(header);
+    bool any = false;
     while (rest.p) {
         struct str value = str_cut(&rest, ' ');
         struct str name = str_cut(&value, '=');
-        uint64_t n;
         for (size_t i = 0; i < ARRAY_LEN(fields); i++)
-            if (str_eq(name, str_c(fields[i].name)) && num_parse_u64(value, &n) == 0)
-                *fields[i].field += n;
+            if (str_eq(name, str_c(fields[i].name)))
+                any |= num_parse_u64(value, fields[i].field) == 0;
     }
+    return any;
 }
 
 static void put_seconds(struct buf *path, const char *name, int64_t ms)
@@ -140,116 +110,47 @@ static void put_seconds(struct buf *path, const char *name, int64_t ms)
     store_target_param(path, name, str_c(text));
 }
 
-static int ask(struct export_job *x, const char *call, struct str metric, int64_t min_ms,
-               int64_t max_ms, struct http_answer *out, struct err *err)
+static void put_path(const struct export_job *x, struct buf *path)
 {
-    struct buf path = BUF_MAX(64 << 10);
-    buf_puts(&path, call);
-    store_target_param(&path, x->records ? "match" : "match[]", str_c(x->match));
-    put_seconds(&path, "start", min_ms);
-    put_seconds(&path, "end", max_ms);
-    if (x->records)
-        store_target_param(&path, "table", str_c(x->table));
-    if (metric.p) {
-        store_target_param(&path, "metric", metric);
-        store_target_param(&path, "format", str_c(x->format_name));
-        store_target_param(&path, "piece", STR("1"));
-    }
-    buf_putc(&path, '\0');
-    int rc = buf_failed(&path)
-                 ? err_set(err, ERR_TOO_BIG, "the selector is too long")
-                 : store_target_call(&x->target, "GET", path.p, NULL, (struct str){0}, out, err);
-    buf_done(&path);
-    return rc;
+    buf_puts(path, "/api/v1/export");
+    store_target_param(path, "table", str_c(x->table));
+    store_target_param(path, x->records ? "match" : "match[]", str_c(x->match));
+    store_target_param(path, "format", str_c(x->format_name));
+    if (x->from)
+        put_seconds(path, "start", x->min_ms);
+    if (x->to)
+        put_seconds(path, "end", x->max_ms);
+    buf_putc(path, '\0');
 }
 
-static int take_answer(struct export_job *x, struct str metric, int64_t min_ms, int64_t max_ms,
-                       size_t *out_bytes, struct err *err)
+static bool take_text(void *self, struct str bytes)
 {
-    struct http_answer answer = {0};
-    int rc = ask(x, "/api/v1/export", metric, min_ms, max_ms, &answer, err);
-    if (rc != 0)
-        return rc;
-    *out_bytes = answer.body.n;
-    add_totals(x, answer.header);
-    rc = put_piece(x, buf_str(&answer.body), err);
-    buf_done(&answer.body);
-    return rc;
-}
-
-/* Step by step. An answer that is too large costs the server much and one that is empty little, so
- * steps become short at once and longer again little by little. */
-static int take_range(struct export_job *x, struct str metric, int64_t min_ms, int64_t max_ms,
-                      struct err *err)
-{
-    int64_t step = max_ms - min_ms + 1, from = min_ms;
-    int rc = 0;
-    while (rc == 0 && from <= max_ms) {
-        int64_t to = MIN(from + step - 1, max_ms);
-        size_t bytes = 0;
-        rc = take_answer(x, metric, from, to, &bytes, err);
-        if (rc == ERR_TOO_BIG && step > 1) {
-            step = MAX(step / STEP_SHORTER, INT64_C(1));
-            rc = 0;
-            continue;
-        }
-        from = to + 1;
-        if (bytes < EXPORT_ANSWER_MAX / 4)
-            step = MIN(step * 2, max_ms - min_ms + 1);
-    }
-    return rc;
-}
-
-static int by_family(const void *a, const void *b)
-{
-    const struct str *x = a, *y = b;
-    int c = str_cmp(export_family(*x), export_family(*y));
-    return c ? c : str_cmp(*x, *y);
-}
-
-static int take_metrics(struct export_job *x, const json_t *list, struct err *err)
-{
-    size_t n = json_array_size(list);
-    struct str *names = calloc(n + 1, sizeof *names);
-    if (!names)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    for (size_t i = 0; i < n; i++) {
-        const json_t *name = json_array_get(list, i);
-        names[i] = json_is_string(name) ? str_of(json_string_value(name), json_string_length(name))
-                                        : STR("");
-    }
-    qsort(names, n, sizeof *names, by_family);
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = take_range(x, names[i], x->min_ms, x->max_ms, err);
-    free(names);
-    return rc;
-}
-
-static int metrics_from_url(struct export_job *x, struct err *err)
-{
-    struct http_answer answer = {0};
-    int rc = ask(x, "/api/v1/label/__name__/values", (struct str){0}, x->min_ms, x->max_ms, &answer,
-                 err);
-    if (rc != 0)
-        return rc;
-    json_t *root = remote_json(buf_str(&answer.body));
-    const json_t *list = json_object_get(root, "data");
-    rc = json_is_array(list) ? take_metrics(x, list, err)
-                             : err_set(err, ERR_INVALID, "%s: no list of names", x->target.url);
-    json_decref(root);
-    buf_done(&answer.body);
-    if (rc == 0 && x->format == EXPORT_OPENMETRICS)
-        rc = put(NULL, STR("# EOF\n"), err);
-    return rc;
+    struct export_job *x = self;
+    x->write_error = put(NULL, bytes, &x->why);
+    return x->write_error == 0;
 }
 
 static int from_url(struct export_job *x, struct err *err)
 {
-    x->min_ms = MAX(x->min_ms, x->records ? -RECORDS_MAX_MS : SAMPLES_MIN_MS);
-    x->max_ms = MIN(x->max_ms, x->records ? RECORDS_MAX_MS : SAMPLES_MAX_MS);
-    return x->records ? take_range(x, (struct str){0}, x->min_ms, x->max_ms, err)
-                      : metrics_from_url(x, err);
+    struct http_answer answer = {0};
+    struct buf path = BUF_MAX(64 << 10);
+    put_path(x, &path);
+    if (buf_failed(&path)) {
+        buf_done(&path);
+        return err_set(err, ERR_TOO_BIG, "the selector is too long");
+    }
+    int rc =
+        store_target_stream(&x->target, path.p, "X-Telltale-Export", take_text, x, &answer, err);
+    buf_done(&path);
+    if (x->write_error != 0)
+        return err_set(err, x->write_error, "%s", x->why.message);
+    if (rc != 0)
+        return rc;
+    buf_done(&answer.body);
+    return take_totals(x, answer.header)
+               ? 0
+               : err_set(err, ERR_IO, "%s: the answer does not say how much is in it",
+                         x->target.url);
 }
 
 static int from_data(struct export_job *x, struct err *err)
@@ -272,7 +173,8 @@ static void tell(const struct export_job *x)
                       "telltale: %" PRIu64 " samples are left out: %s has no form for them\n",
                       x->left_out, x->format_name);
     if (x->damaged)
-        (void)fprintf(stderr, "telltale: %" PRIu64 " damaged blocks are left out\n", x->damaged);
+        (void)fprintf(stderr, "telltale: %" PRIu64 " damaged blocks or days are left out\n",
+                      x->damaged);
 }
 
 static int export(struct export_job *x)
@@ -328,7 +230,7 @@ static bool read_words(struct export_job *x)
 
 static int run(int argc, char **argv)
 {
-    struct export_job x = {.table = "metrics", .header = BUF_MAX(1 << 20)};
+    struct export_job x = {.table = "metrics"};
     struct cli_option options[STORE_TARGET_OPTIONS + 5] = {
         [STORE_TARGET_OPTIONS] = {.name = "--match", .value = &x.match},
         {.name = "--from", .value = &x.from},
@@ -341,9 +243,7 @@ static int run(int argc, char **argv)
     store_target_options(&x.target, options);
     if (!cli_options(options, ARRAY_LEN(options), argc, argv, none, 0, &n) || !read_words(&x))
         return CLI_USAGE;
-    int status = export(&x);
-    buf_done(&x.header);
-    return status;
+    return export(&x);
 }
 
 const struct cli_command cli_store_export = {

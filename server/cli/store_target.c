@@ -25,12 +25,15 @@ void store_target_options(struct store_target *t, struct cli_option out[STORE_TA
     memcpy(out, options, sizeof options);
 }
 
-/* Nothing is too old or too new for a file that says so. */
+/* Nothing is too old or too new for a file that says so, and what the directory has stays: how long
+ * it is to be kept is known to its server. */
 static int open_data(struct store_target *t, struct err *err)
 {
     const struct store_options options = {
         .dir = t->data,
         .retention_ms = STORE_RETENTION_FOREVER,
+        .retention_records_ms = {STORE_RETENTION_FOREVER, STORE_RETENTION_FOREVER},
+        .aggregates = {.retention_ms = STORE_RETENTION_FOREVER},
         .max_future_ms = INT64_C(100) * 365 * MS_PER_DAY,
         .background = true,
     };
@@ -121,9 +124,9 @@ static int call_once(struct store_target *t, const struct http_call *call, struc
     return rc;
 }
 
-int store_target_call(struct store_target *t, const char *method, const char *path,
-                      const char *const *headers, struct str body, struct http_answer *out,
-                      struct err *err)
+/* Fills the call's URL, and repeats it while the server is busy. */
+static int call_patiently(struct store_target *t, struct http_call *call, const char *path,
+                          struct http_answer *out, struct err *err)
 {
     struct buf url = BUF_MAX(1 << 20);
     struct str base = str_c(t->url);
@@ -132,23 +135,35 @@ int store_target_call(struct store_target *t, const char *method, const char *pa
     buf_put_str(&url, base);
     buf_puts(&url, path);
     buf_putc(&url, '\0');
-    if (buf_failed(&url))
-        return err_set(err, ERR_TOO_BIG, "the request's address is too long");
-    const struct http_call call = {.method = method,
-                                   .url = url.p,
-                                   .headers = headers,
-                                   .body = body,
-                                   .timeout_ms = CALL_TIMEOUT_MS,
-                                   .max_body_bytes = ANSWER_MAX,
-                                   .want_header = "X-Telltale-Export"};
-    int rc = ERR_BUSY;
+    int rc = buf_failed(&url) ? err_set(err, ERR_TOO_BIG, "the request's address is too long")
+                              : ERR_BUSY;
+    call->url = url.p;
+    call->max_body_bytes = ANSWER_MAX;
     for (int i = 0; rc == ERR_BUSY && i < TRIES; i++) {
         if (i)
             (void)poll(NULL, 0, TRY_EVERY_MS); // the server asked for this much time
-        rc = call_once(t, &call, out, err);
+        rc = call_once(t, call, out, err);
     }
     buf_done(&url);
     return rc;
+}
+
+int store_target_call(struct store_target *t, const char *method, const char *path,
+                      const char *const *headers, struct str body, struct http_answer *out,
+                      struct err *err)
+{
+    struct http_call call = {
+        .method = method, .headers = headers, .body = body, .timeout_ms = CALL_TIMEOUT_MS};
+    return call_patiently(t, &call, path, out, err);
+}
+
+int store_target_stream(struct store_target *t, const char *path, const char *want_header,
+                        bool (*take)(void *self, struct str bytes), void *self,
+                        struct http_answer *out, struct err *err)
+{
+    struct http_call call = {
+        .method = "GET", .take = take, .take_self = self, .want_header = want_header};
+    return call_patiently(t, &call, path, out, err);
 }
 
 int store_target_time(const char *text, int64_t *out_unix_ms, struct err *err)

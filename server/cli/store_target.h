@@ -34,6 +34,12 @@ int store_target_call(struct store_target *t, const char *method, const char *pa
                       const char *const *headers, struct str body, struct http_answer *out,
                       struct err *err);
 
+/* GETs `path`, the body bit by bit, however long it takes; `want_header`: of http_call. Errors as
+ * above, and ERR_IO when the answer ended before it was whole. */
+int store_target_stream(struct store_target *t, const char *path, const char *want_header,
+                        bool (*take)(void *self, struct str bytes), void *self,
+                        struct http_answer *out, struct err *err);
+
 /* Appends `&name=value` (`?` for the first) with its escapes. */
 struct buf;
 void store_target_param(struct buf *path, const char *name, struct str value);

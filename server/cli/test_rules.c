@@ -1,5 +1,10 @@
 /* Unit tests in the YAML of Prometheus's rule tests: input series, and expressions with the samples
- * they must give. Each test has a store of its own, with samples from the Unix epoch on.
+ * they must give. Each test has a store of its own, with samples from the Unix epoch on, or from
+ * its start_timestamp.
+ *
+ * promtool evaluates rules at each evaluation_interval up to the latest eval_time of the test,
+ * loads samples as it comes by them, and asks the expressions in the end. So what lies behind the
+ * last such moment is never there. Nor is it here.
  *
  * Rules are not evaluated: a file that names rule files or expects alerts fails, with a message at
  * each such place, whatever its expressions give. A test must not pass for what was not tested. */
@@ -19,16 +24,16 @@
 #include "model/batch.h"
 #include "query/script/unit.h"
 
-enum { FILES_MAX = 1024, MEMORY_MAX = 256 << 20 };
+enum { FILES_MAX = 1024, MEMORY_MAX = 256 << 20, MINUTE_MS = 60000 };
 
 struct run {
     struct query_options options;
     struct scratch scratch;
     const char *file; /* being run */
     struct arena arena;
-    struct str test; /* the name of the one being run */
-    int64_t interval_ms;
-    bool fuzzy, broken; /* broken: something failed that is no check */
+    struct str test;                          /* the name of the one being run */
+    int64_t interval_ms, start_ms, latest_ms; /* latest_ms: eval_time of the test */
+    bool fuzzy, broken;                       /* broken: something failed that is no check */
     size_t checks, passed;
 };
 
@@ -152,15 +157,21 @@ static bool add_series(struct run *r, const struct node *n, void *self)
     return false;
 }
 
+/* When rules would be evaluated for the last time. */
+static int64_t last_evaluation(const struct run *r)
+{
+    return r->start_ms + r->latest_ms / r->interval_ms * r->interval_ms;
+}
+
 static bool load(struct run *r, const struct node *test, int64_t interval_ms)
 {
     struct batch batch;
     struct err err = {0};
-    struct unit_loader *loader = unit_loader_new(&r->arena, interval_ms);
+    struct unit_loader *loader = unit_loader_new(&r->arena, r->start_ms, interval_ms);
     if (!loader || !each_item(r, test, "input_series", add_series, loader))
         return false;
     batch_init(&batch, MEMORY_MAX);
-    int rc = unit_loader_batch(loader, &batch, &err);
+    int rc = unit_loader_batch(loader, last_evaluation(r), &batch, &err);
     if (rc == 0)
         rc = scratch_append(&r->scratch, &batch, &err);
     batch_done(&batch);
@@ -211,7 +222,7 @@ static bool check_expr(struct run *r, const struct node *n, void *self)
     if (!want.v || !each_item(r, n, "exp_samples", add_sample, &want))
         return false;
     r->checks++;
-    int rc = ask(r, expr, at_ms, &want, &err);
+    int rc = ask(r, expr, r->start_ms + at_ms, &want, &err);
     r->passed += rc == 0;
     if (rc != 0) {
         (void)err_prefix(&err, rc, "%.*s at %lld ms", STR_ARG(str_sub(str_trim(expr), 0, 300)),
@@ -229,6 +240,39 @@ static bool check_alert(struct run *r, const struct node *n, void *self)
     return true;
 }
 
+static bool look_at_time(struct run *r, const struct node *n, void *self)
+{
+    int64_t at_ms = 0;
+    (void)self;
+    if (n->kind != NODE_MAP)
+        return true; // told when it is run
+    if (!duration_field(r, n, "eval_time", &at_ms))
+        return false;
+    r->latest_ms = at_ms > r->latest_ms ? at_ms : r->latest_ms;
+    return true;
+}
+
+/* Unix seconds or RFC 3339. */
+static bool start_field(struct run *r, const struct node *test)
+{
+    struct str text;
+    struct err err = {0};
+    double seconds;
+    r->start_ms = 0;
+    if (!text_field(r, test, "start_timestamp", &text))
+        return false;
+    if (text.n == 0)
+        return true;
+    if (num_parse_double(text, &seconds) == 0 && fabs(seconds) < 1e12)
+        r->start_ms = (int64_t)(seconds * MS_PER_S);
+    else if (time_parse_rfc3339(text, &r->start_ms, &err) != 0) {
+        tell(r, field(test, "start_timestamp"),
+             "start_timestamp: expected Unix seconds or a time as 2006-01-02T15:04:05Z");
+        return false;
+    }
+    return true;
+}
+
 static bool run_test(struct run *r, const struct node *test, void *self)
 {
     struct err err = {0};
@@ -239,7 +283,12 @@ static bool run_test(struct run *r, const struct node *test, void *self)
                    "name interval input_series promql_expr_test alert_rule_test external_labels "
                    "external_url start_timestamp") ||
         !text_field(r, test, "name", &r->test) ||
-        !duration_field(r, test, "interval", &interval_ms))
+        !duration_field(r, test, "interval", &interval_ms) || !start_field(r, test))
+        return false;
+    interval_ms = interval_ms ? interval_ms : r->interval_ms;
+    r->latest_ms = 0;
+    if (!each_item(r, test, "promql_expr_test", look_at_time, NULL) ||
+        !each_item(r, test, "alert_rule_test", look_at_time, NULL))
         return false;
     bool ok = scratch_open(&r->options, &r->scratch, &err) == 0;
     if (!ok)
@@ -261,15 +310,36 @@ static bool check_rule_file(struct run *r, const struct node *n, void *self)
     return true;
 }
 
+/* No group's name stands twice. */
+static bool check_order(struct run *r, const struct node *root)
+{
+    const struct node *list = field(root, "group_eval_order");
+    if (!list || !is_kind(r, list, NODE_LIST, "group_eval_order"))
+        return !list;
+    for (size_t i = 0; i < list->n; i++) {
+        if (!is_kind(r, list->items[i], NODE_SCALAR, "group_eval_order"))
+            return false;
+        for (size_t k = 0; k < i; k++) {
+            if (str_eq(list->items[i]->text, list->items[k]->text)) {
+                tell(r, list->items[i], "group name repeated in evaluation order");
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 static bool run_document(struct run *r, const struct node *root)
 {
     struct str fuzzy;
-    r->interval_ms = 60 * MS_PER_S;
+    r->interval_ms = MINUTE_MS;
     if (!is_map_of(r, root, "a file of tests",
                    "rule_files evaluation_interval group_eval_order fuzzy_compare tests") ||
         !duration_field(r, root, "evaluation_interval", &r->interval_ms) ||
-        !text_field(r, root, "fuzzy_compare", &fuzzy))
+        !text_field(r, root, "fuzzy_compare", &fuzzy) || !check_order(r, root))
         return false;
+    r->interval_ms = r->interval_ms ? r->interval_ms : MINUTE_MS;
+    r->options.default_step_ms = r->interval_ms; // of subqueries that name none
     r->fuzzy = str_eq(fuzzy, STR("true"));
     return each_item(r, root, "rule_files", check_rule_file, NULL) &&
            each_item(r, root, "tests", run_test, NULL);

@@ -24,15 +24,10 @@ static const char *const translations[] = {"UnderscoreEscapingWithSuffixes",
 /* ---- query.features ---- */
 
 static const char *const features[] = {
-    "promql-experimental-functions",
-    "promql-duration-expr",
-    "promql-extended-range-selectors",
-    "promql-binop-fill-modifiers",
-    "promql-delayed-name-removal",
-    "use-start-timestamps",
-    "type-and-unit-labels",
-    "promql-per-step-stats",
-    "all",
+    "promql-experimental-functions", "promql-extended-range-selectors",
+    "promql-binop-fill-modifiers",   "promql-delayed-name-removal",
+    "use-start-timestamps",          "type-and-unit-labels",
+    "promql-per-step-stats",         "all",
 };
 
 /* Features of Prometheus that are always on here, or about its insides. */
@@ -58,6 +53,7 @@ static const char *const other_features[] = {
     "otlp-native-delta-ingestion",
     "otlp-write-receiver",
     "promql-at-modifier",
+    "promql-duration-expr",
     "promql-negative-offset",
     "remote-write-receiver",
     "search-api",
@@ -421,10 +417,9 @@ static const struct option options[] = {
              "anew at a reload."},
     {"query.features", OPT_CUSTOM, .custom = &features_custom, .like = "--enable-feature",
      .help = "Optional parts of PromQL, as Prometheus names them: a list of "
-             "promql-experimental-functions, promql-duration-expr, "
-             "promql-extended-range-selectors, promql-binop-fill-modifiers, "
-             "promql-delayed-name-removal, use-start-timestamps, type-and-unit-labels, "
-             "promql-per-step-stats, or all."},
+             "promql-experimental-functions, promql-extended-range-selectors, "
+             "promql-binop-fill-modifiers, promql-delayed-name-removal, use-start-timestamps, "
+             "type-and-unit-labels, promql-per-step-stats, or all."},
 
     /* limits */
     {"limits.max_body_bytes", OPT_SIZE, AT(limits.max_body_bytes), .fallback = "64MiB", .min = 1024,
@@ -443,7 +438,8 @@ static const struct option options[] = {
      .min = 1, .help = "Series of a target, whatever its sample_limit says."},
     {"limits.max_buffered_bytes", OPT_SIZE, AT(limits.max_buffered_bytes), .fallback = "1GiB",
      .min = MIB, .flags = OPTION_RESTART,
-     .help = "Bodies in memory, all connections of a listener together; 503 above."},
+     .help = "Bodies in memory, all connections of a listener together, and as much again of "
+             "answers that wait for their clients; 503 above."},
     {"limits.max_response_bytes", OPT_SIZE, AT(limits.max_response_bytes), .fallback = "512MiB",
      .min = MIB, .flags = OPTION_RESTART, .help = "Answer of a request."},
     {"limits.max_connections", OPT_COUNT, AT(limits.max_connections), .fallback = "1024", .min = 1,
@@ -455,7 +451,9 @@ static const struct option options[] = {
     {"limits.body_timeout", OPT_DURATION, AT(limits.body_timeout_ms), .fallback = "1m", .min = 1000,
      .flags = OPTION_RESTART, .help = "A request must have arrived whole after this."},
     {"limits.ingest_workers", OPT_COUNT, AT(limits.ingest_workers), .fallback = "0", .max = 1024,
-     .flags = OPTION_RESTART, .help = "Threads that decode and store; 0: one a processor."},
+     .flags = OPTION_RESTART,
+     .help = "Threads that decode and store; 0: one for each processor that the "
+             "process may run on."},
     {"limits.query_workers", OPT_COUNT, AT(limits.query_workers), .fallback = "8", .min = 1,
      .max = 1024, .flags = OPTION_RESTART, .help = "Threads that answer queries."},
     {"limits.ingest_queue", OPT_COUNT, AT(limits.ingest_queue), .fallback = "256", .min = 1,

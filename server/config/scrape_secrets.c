@@ -15,14 +15,10 @@ static void add(struct collecting *c, struct str text)
 {
     if (!text.n || !loader_is_hidden(c->loader, text.p))
         return;
-    if (c->n == c->cap) {
-        size_t cap = c->cap ? c->cap * 2 : 8;
-        struct str *v = arena_grow(c->loader->arena, c->v, c->n, cap, sizeof *v);
-        if (!v)
-            return; // the arena has failed: the configuration will not be used
-        c->v = v;
-        c->cap = cap;
-    }
+    struct str *v = arena_room(c->loader->arena, c->v, c->n, &c->cap, 8, sizeof *v);
+    if (!v)
+        return; // the arena has failed: the configuration will not be used
+    c->v = v;
     c->v[c->n++] = text;
 }
 

@@ -93,14 +93,11 @@ static int open_anchor(struct builder *b, const yaml_char_t *name, yaml_mark_t a
         return 0;
     if (b->n_anchors == TREE_ANCHORS_MAX)
         return fail(b, ERR_TOO_BIG, at, "too many anchors");
-    if (b->n_anchors == b->cap_anchors) {
-        size_t cap = b->cap_anchors ? b->cap_anchors * 2 : 8;
-        struct anchor *v = arena_grow(b->arena, b->anchors, b->n_anchors, cap, sizeof *v);
-        if (!v)
-            return err_set(b->err, ERR_NOMEM, "the document needs too much memory");
-        b->anchors = v;
-        b->cap_anchors = cap;
-    }
+    struct anchor *v =
+        arena_room(b->arena, b->anchors, b->n_anchors, &b->cap_anchors, 8, sizeof *v);
+    if (!v)
+        return err_set(b->err, ERR_NOMEM, "the document needs too much memory");
+    b->anchors = v;
     struct str copy = arena_str(b->arena, str_c((const char *)name));
     b->anchors[b->n_anchors] = (struct anchor){.name = copy};
     *out = b->n_anchors++;

@@ -1,5 +1,7 @@
 #include "api/prometheus/answer.h"
 
+#include <stdarg.h>
+
 #include "base/compiler.h"
 #include "model/labels.h"
 
@@ -80,6 +82,28 @@ void answer_bad_param(struct http_response *r, const char *name, const char *rea
     struct err err;
     err_set(&err, ERR_INVALID, "invalid parameter \"%s\": %s", name, reason);
     answer_error(r, &err);
+}
+
+void answer_bad_data(struct http_response *r, const char *fmt, ...)
+{
+    struct err err;
+    va_list args;
+    va_start(args, fmt);
+    err_setv(&err, ERR_INVALID, fmt, args);
+    va_end(args);
+    answer_error(r, &err);
+}
+
+void answer_error_plainly(struct http_response *r, const struct err *err)
+{
+    bool theirs =
+        err->code == ERR_INVALID || err->code == ERR_TOO_BIG || err->code == ERR_UNSUPPORTED;
+    buf_reset(&r->body);
+    r->status = theirs ? 400 : err->code == ERR_BUSY ? 503 : 500;
+    r->content_type = NULL;
+    if (r->status == 503)
+        http_set_header(r, "Retry-After", STR("1"));
+    buf_printf(&r->body, "%s\n", err->message);
 }
 
 void json_labels(struct json *j, const struct labels *l)

@@ -25,6 +25,12 @@ void answer_yaml(struct http_response *r, int rc, const struct buf *yaml, struct
 /* bad_data with a message; "invalid parameter \"name\": reason". */
 void answer_bad_param(struct http_response *r, const char *name, const char *reason);
 
+/* bad_data with a message. */
+void answer_bad_data(struct http_response *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* The error as a line of text, as the calls have it whose answers are no JSON. */
+void answer_error_plainly(struct http_response *r, const struct err *err);
+
 /* {"name": "value", …} */
 void json_labels(struct json *j, const struct labels *l);
 

@@ -47,7 +47,7 @@ void api_delete_series(void *self, const struct http_request *q, struct http_res
     struct selectors which;
     struct range range;
     struct err err = {0};
-    if (!api_admin_allowed(api, r) || !param_selectors(q, r, "match[]", &which))
+    if (!api_admin_allowed(api, r) || !param_selectors(q, r, &which))
         return;
     if (which.n == 0) {
         err_set(&err, ERR_INVALID, "no match[] parameter provided");

@@ -1,112 +1,104 @@
 #include "api/prometheus/export.h"
 
+#include <stdlib.h>
+
 #include "api/api.h"
 #include "api/export.h"
+#include "api/export_answer.h"
 #include "api/prometheus/answer.h"
 #include "api/prometheus/params.h"
 #include "api/records/export.h"
 #include "base/budget.h"
 #include "base/memory.h"
-#include "base/time.h"
 #include "codec/prom_format.h"
 #include "query/query.h"
 #include "store/store.h"
 
-struct exporting {
-    const struct http_request *http;
-    struct buf *body;
-    int64_t deadline_mono_ns;
+struct metrics_export {
+    struct export_request request;
+    struct selector selector; /* owned */
+    struct budget memory;
+    struct export_totals totals;
 };
 
-/* The answer's room is limited: a client with more asks for less at a time. */
-static int put_text(void *arg, struct str text, struct err *err)
+static int run(void *self, const struct export_sink *to, struct err *err)
 {
-    struct buf *body = ((struct exporting *)arg)->body;
-    bool full = body->n && body->n + text.n > EXPORT_ANSWER_MAX;
-    buf_put_str(body, text);
-    return full || buf_failed(body)
-               ? err_set(err, ERR_TOO_BIG,
-                         "the answer is too large: ask for fewer metrics or less time")
-               : 0;
+    struct metrics_export *x = self;
+    x->request.write = to->write;
+    x->request.is_cancelled = to->is_cancelled;
+    x->request.arg = to->arg;
+    return export_run(&x->request, &x->totals, err);
 }
 
-static bool is_late(const struct exporting *x)
+static void put_totals(const void *self, struct buf *out)
 {
-    return time_now_mono_ns() > x->deadline_mono_ns;
-}
-
-static bool is_cancelled(void *arg)
-{
-    const struct exporting *x = arg;
-    return is_late(x) || http_client_gone(x->http);
-}
-
-static void set_totals(const struct http_request *q, struct http_response *r,
-                       const struct export_totals *t)
-{
-    struct buf text = BUF_MAX(256);
-    buf_printf(&text, "series=%llu samples=%llu left_out=%llu damaged=%llu",
+    const struct export_totals *t = &((const struct metrics_export *)self)->totals;
+    buf_printf(out, "series=%llu samples=%llu left_out=%llu damaged=%llu",
                (unsigned long long)t->series, (unsigned long long)t->samples,
                (unsigned long long)t->left_out, (unsigned long long)t->damaged);
-    http_set_header(r, "X-Telltale-Export", arena_str(q->arena, buf_str(&text)));
-    buf_done(&text);
 }
 
-static void run(const struct export_request *request, const struct http_request *q,
-                struct http_response *r)
+static void done(void *self)
 {
-    struct export_totals totals;
-    struct err err = {0};
-    int rc = export_run(request, &totals, &err);
-    if (rc == ERR_CANCELLED && is_late(request->arg))
-        rc = err_set(&err, ERR_TOO_BIG,
-                     "the export takes longer than query.timeout allows: ask for fewer metrics or "
-                     "less time");
-    memory_freed(request->memory->peak);
-    if (rc != 0) {
-        size_t n = r->body.n;
-        buf_done(&r->body); // an error needs little
-        memory_freed(n);
+    struct metrics_export *x = self;
+    memory_freed(x->memory.peak);
+    query_matchers_free(x->selector.v, x->selector.n);
+    free(x);
+}
+
+static const char *content_type(enum export_format format)
+{
+    if (format == EXPORT_OTLP_JSON)
+        return "application/x-ndjson";
+    enum prom_format form = format == EXPORT_PROMETHEUS ? PROM_TEXT : PROM_OPENMETRICS;
+    return prom_content_type((struct prom_content){form, PROM_ALLOW_UTF8});
+}
+
+/* Takes what `selector` has. */
+static void export_selector(struct api_context *api, const struct export_request *request,
+                            struct selector *selector, const struct http_request *q,
+                            struct http_response *r)
+{
+    struct err err;
+    struct metrics_export *x = calloc(1, sizeof *x);
+    if (!x) {
+        (void)err_set(&err, ERR_NOMEM, "export: out of memory");
         answer_error(r, &err);
         return;
     }
-    bool text = request->format != EXPORT_OTLP_JSON;
-    enum prom_format form = request->format == EXPORT_PROMETHEUS ? PROM_TEXT : PROM_OPENMETRICS;
-    r->content_type = text ? prom_content_type((struct prom_content){form, PROM_ALLOW_UTF8})
-                           : "application/x-ndjson";
-    set_totals(q, r, &totals);
+    x->request = *request;
+    x->selector = *selector;
+    *selector = (struct selector){0};
+    x->request.matchers = x->selector.v;
+    x->request.n_matchers = x->selector.n;
+    x->request.memory = &x->memory;
+    query_engine_budget(api->engine, &x->memory);
+    const struct export_job job = {run,
+                                   put_totals,
+                                   done,
+                                   x,
+                                   content_type(request->format),
+                                   query_engine_options(api->engine).timeout_ms};
+    export_answer(&job, q, r);
 }
 
-static void export_metrics(struct api_context *api, struct export_request *request,
+static void export_metrics(struct api_context *api, const struct export_request *request,
                            const struct http_request *q, struct http_response *r)
 {
     struct selectors selectors;
-    struct budget memory;
-    if (!param_selectors(q, r, "match[]", &selectors))
+    if (!param_selectors(q, r, &selectors))
         return;
-    if (selectors.n == 1) {
-        request->matchers = selectors.v[0].v;
-        request->n_matchers = selectors.v[0].n;
-        request->memory = &memory;
-        query_engine_budget(api->engine, &memory);
-        run(request, q, r);
-    } else {
+    if (selectors.n == 1)
+        export_selector(api, request, &selectors.v[0], q, r);
+    else
         answer_bad_param(r, "match[]", "expected exactly one selector");
-    }
     selectors_done(&selectors);
 }
 
 void api_export(void *self, const struct http_request *q, struct http_response *r)
 {
     struct api_context *api = self;
-    const int64_t timeout_ns = query_engine_options(api->engine).timeout_ms * NS_PER_MS;
-    struct exporting x = {q, &r->body, time_now_mono_ns() + timeout_ns};
-    struct export_request request = {.store = api->store,
-                                     .metric = http_param(q, "metric"),
-                                     .piece = http_param(q, "piece").n > 0,
-                                     .write = put_text,
-                                     .is_cancelled = is_cancelled,
-                                     .arg = &x};
+    struct export_request request = {.store = api->store};
     struct str format = http_param(q, "format"), table = http_param(q, "table");
     bool spans = str_eq(table, STR("spans")), metrics = !table.n || str_eq(table, STR("metrics"));
     if (format.n && !export_format_parse(format, &request.format)) {

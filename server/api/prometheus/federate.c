@@ -10,6 +10,7 @@
 #include "base/budget.h"
 #include "base/memory.h"
 #include "base/time.h"
+#include "codec/prom_proto_write.h"
 #include "codec/prom_write.h"
 #include "model/histogram.h"
 #include "query/query.h"
@@ -20,9 +21,8 @@ enum { ARENA_MAX = 512 << 20, ROWS_ARENA_MAX = 64 << 20 };
 struct row {
     struct labels labels; /* external labels added */
     int64_t t_unix_ms;
-    double value; /* the sum of a histogram */
-    double count; /* of a histogram */
-    bool histogram;
+    double value;
+    const struct histogram *histogram; /* NULL: a number */
 };
 
 struct rows {
@@ -36,28 +36,24 @@ struct rows {
 
 static bool add_row(struct rows *rows, struct row row)
 {
-    if (rows->n == rows->cap) {
-        size_t cap = rows->cap ? rows->cap * 2 : 256;
-        struct row *v = arena_grow(&rows->arena, rows->v, rows->n, cap, sizeof *v);
-        if (!v)
-            return false;
-        rows->v = v;
-        rows->cap = cap;
-    }
+    struct row *v = arena_room(&rows->arena, rows->v, rows->n, &rows->cap, 256, sizeof *v);
+    if (!v)
+        return false;
+    rows->v = v;
     rows->v[rows->n++] = row;
     return true;
 }
 
 /* The newest of the rows read; false when the series has ended. */
-static bool newest_row(const struct columns *c, struct row *out)
+static bool newest_row(struct rows *rows, const struct columns *c, struct row *out)
 {
     size_t last = c->n - 1;
     const struct histogram *h = c->histogram ? c->histogram[last] : NULL;
-    *out = (struct row){.t_unix_ms = c->t_unix_ms[last],
-                        .value = h ? h->sum : c->value[last],
-                        .count = h ? h->count : 0,
-                        .histogram = h != NULL};
-    return h ? !histogram_is_stale(h) : !is_stale_nan(out->value);
+    *out = (struct row){.t_unix_ms = c->t_unix_ms[last], .value = c->value[last]};
+    if (h ? histogram_is_stale(h) : is_stale_nan(out->value))
+        return false;
+    out->histogram = h ? histogram_copy(&rows->arena, h) : NULL;
+    return true;
 }
 
 static int read_selection(const struct selection *sel, struct rows *rows, struct err *err)
@@ -71,10 +67,10 @@ static int read_selection(const struct selection *sel, struct rows *rows, struct
         struct row row;
         arena_reset(&arena);
         rc = selection_read(sel, i, rows->from_ms, rows->now_ms, &c, err);
-        if (rc != 0 || c.n == 0 || !newest_row(&c, &row))
+        if (rc != 0 || c.n == 0 || !newest_row(rows, &c, &row))
             continue;
         row.labels = labels_with_external(&rows->arena, selection_labels(sel, i), &rows->external);
-        if (!add_row(rows, row))
+        if (!add_row(rows, row) || arena_failed(&rows->arena))
             rc = rows->memory.refused_by
                      ? budget_error(&rows->memory, err)
                      : err_set(err, ERR_TOO_BIG, "the answer is too large: narrow match[]");
@@ -152,34 +148,61 @@ static void write_histogram(struct rows *rows, struct prom_content content, cons
     labels_builder_init(&b, &rows->arena, &bucket);
     labels_builder_set(&b, STR("le"), STR("+Inf"));
     bucket = labels_builder_labels(&b);
-    prom_write_sample(out, content, &bucket, row->count, &row->t_unix_ms, NULL);
-    prom_write_sample(out, content, &sum, row->value, &row->t_unix_ms, NULL);
-    prom_write_sample(out, content, &count, row->count, &row->t_unix_ms, NULL);
+    const struct histogram *h = row->histogram;
+    prom_write_sample(out, content, &bucket, h->count, &row->t_unix_ms, NULL);
+    prom_write_sample(out, content, &sum, h->sum, &row->t_unix_ms, NULL);
+    prom_write_sample(out, content, &count, h->count, &row->t_unix_ms, NULL);
 }
 
-static void write_rows(struct rows *rows, struct prom_content content, struct buf *out)
+/* Where a family begins. */
+static void write_family(struct prom_content content, const struct row *row, struct buf *out)
+{
+    struct metric_metadata m = {.family = labels_metric_name(&row->labels),
+                                .type = row->histogram ? METRIC_HISTOGRAM : METRIC_UNKNOWN};
+    prom_write_metadata(out, content, &m);
+}
+
+static void write_text(struct rows *rows, struct prom_content content, struct buf *out)
 {
     struct str family = {0};
-    if (rows->n > 1)
-        qsort(rows->v, rows->n, sizeof *rows->v, by_metric_and_labels);
     for (size_t i = 0; i < rows->n; i++) {
         const struct row *row = &rows->v[i];
-        if (i > 0 && labels_eq(&row->labels, &rows->v[i - 1].labels))
-            continue; // two selectors found it
         struct str name = labels_metric_name(&row->labels);
-        if (!str_eq(name, family)) {
-            struct metric_metadata m = {.family = name,
-                                        .type = row->histogram ? METRIC_HISTOGRAM : METRIC_UNKNOWN};
-            prom_write_metadata(out, content, &m);
-            family = name;
-        }
-        struct labels labels = with_instance(&rows->arena, &row->labels);
+        if (!str_eq(name, family))
+            write_family(content, row, out);
+        family = name;
         if (row->histogram)
-            write_histogram(rows, content, row, &labels, out);
+            write_histogram(rows, content, row, &row->labels, out);
         else
-            prom_write_sample(out, content, &labels, row->value, &row->t_unix_ms, NULL);
+            prom_write_sample(out, content, &row->labels, row->value, &row->t_unix_ms, NULL);
     }
-    prom_write_end(out, content);
+}
+
+static void write_protobuf(struct rows *rows, struct prom_content content, struct buf *out)
+{
+    struct prom_proto_writer w;
+    prom_proto_writer_init(&w, out, content.escaping);
+    for (size_t i = 0; i < rows->n; i++) {
+        const struct row *row = &rows->v[i];
+        struct sample s = {
+            .t_unix_ms = row->t_unix_ms, .value = row->value, .histogram = row->histogram};
+        prom_proto_write_sample(&w, &row->labels, &s);
+    }
+    prom_proto_writer_done(&w);
+}
+
+/* Puts the rows into order, each once, though two selectors may have found it. */
+static void settle(struct rows *rows)
+{
+    size_t kept = 0;
+    if (rows->n > 1)
+        qsort(rows->v, rows->n, sizeof *rows->v, by_metric_and_labels);
+    for (size_t i = 0; i < rows->n; i++)
+        if (i == 0 || !labels_eq(&rows->v[i].labels, &rows->v[kept - 1].labels))
+            rows->v[kept++] = rows->v[i];
+    rows->n = kept;
+    for (size_t i = 0; i < kept; i++)
+        rows->v[i].labels = with_instance(&rows->arena, &rows->v[i].labels);
 }
 
 void api_federate(void *self, const struct http_request *q, struct http_response *r)
@@ -188,18 +211,24 @@ void api_federate(void *self, const struct http_request *q, struct http_response
     struct selectors selectors;
     struct rows rows = {0};
     struct err err;
-    if (!param_selectors(q, r, "match[]", &selectors))
+    if (param_read_selectors(q, true, &selectors, &err) != 0) {
+        answer_error_plainly(r, &err);
         return;
+    }
     query_engine_budget(api->engine, &rows.memory);
     arena_init_shared(&rows.arena, ARENA_MAX, &rows.memory);
     rows.external = api->external_labels(api->app, &rows.arena);
     if (collect(api, &selectors, &rows, &err) != 0) {
-        answer_error(r, &err);
+        answer_error_plainly(r, &err);
     } else {
-        struct prom_content content = prom_negotiate(http_header(q, "Accept"));
-        content.format = PROM_TEXT; // families may lack suffixes that OpenMetrics demands
+        /* Not OpenMetrics: families may lack suffixes that it demands. */
+        struct prom_content content = prom_negotiate(http_header(q, "Accept"), 1 << PROM_PROTOBUF);
         r->content_type = prom_content_type(content);
-        write_rows(&rows, content, &r->body);
+        settle(&rows);
+        if (content.format == PROM_PROTOBUF)
+            write_protobuf(&rows, content, &r->body);
+        else
+            write_text(&rows, content, &r->body);
     }
     arena_done(&rows.arena);
     memory_freed(rows.memory.peak);

@@ -28,35 +28,48 @@ bool likeness_contains(struct str name, struct str term, bool fold)
     return false;
 }
 
+bool likeness_begins(struct str name, struct str term, bool fold)
+{
+    return name.n >= term.n && stands_at(name, 0, term, fold);
+}
+
 /* --- letters in order ------------------------------------------------------------------------- */
 
 struct pieces {
     double squares; /* of their lengths */
-    size_t letters, first;
+    size_t letters; /* of the term, in all */
+    size_t gaps;    /* letters before the first and between them */
+    size_t rest;    /* letters behind the last */
 };
 
 /* Each letter where it comes next, from `from` on. */
 static struct pieces find_pieces(struct str name, struct str term, size_t from, bool fold)
 {
-    struct pieces p = {.first = from};
-    size_t run = 0;
-    for (size_t i = from; i < name.n && p.letters < term.n; i++) {
+    struct pieces p = {.gaps = from};
+    size_t run = 0, gap = 0, i = from;
+    for (; i < name.n && p.letters < term.n; i++) {
         if (letter(name, i, fold) == letter(term, p.letters, fold)) {
             p.letters++;
+            p.gaps += gap;
+            gap = 0;
             run++;
         } else {
             p.squares += (double)run * (double)run;
             run = 0;
+            gap++;
         }
     }
     p.squares += (double)run * (double)run;
+    p.rest = name.n - i;
     return p;
 }
 
+/* The measure of Prometheus: long pieces count, letters that are left over count against, those at
+ * the end half. */
 double likeness_subsequence(struct str name, struct str term, bool fold)
 {
-    double best = 0, letters = (double)term.n;
-    if (term.n == 0)
+    double best = 0, length = (double)name.n, whole = (double)term.n * (double)term.n;
+    if (likeness_begins(name, term, fold))
         return 1;
     for (size_t i = 0; i + term.n <= name.n; i++) {
         if (letter(name, i, fold) != letter(term, 0, fold))
@@ -64,9 +77,8 @@ double likeness_subsequence(struct str name, struct str term, bool fold)
         struct pieces p = find_pieces(name, term, i, fold);
         if (p.letters < term.n)
             break; // nor from any later letter
-        double runs = p.squares / (letters * letters), share = letters / (double)name.n;
-        double score = (6 * runs + 3 * share + (p.first == 0)) / 10;
-        best = MAX(best, score);
+        double score = p.squares - ((double)p.gaps + (double)p.rest / 2) / length;
+        best = MAX(best, score / whole);
         if (name.n > LENGTH_MAX)
             break; // one look is enough at what nobody reads
     }

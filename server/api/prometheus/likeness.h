@@ -6,8 +6,8 @@
 
 #include "base/str.h"
 
-/* From 0, not at all, to 1, equal: the letters of `term` stand in `name` in their order, better in
- * few pieces, at its beginning, and with little else. Of long names the first such place counts. */
+/* From 0, not at all, to 1, at its beginning: the letters of `term` stand in `name` in their order,
+ * better in few pieces and with little else. Of long names the first such place counts. */
 double likeness_subsequence(struct str name, struct str term, bool fold);
 
 /* The measure of Jaro and Winkler: what is in both at about the same place, and how alike they
@@ -16,5 +16,8 @@ double likeness_jaro_winkler(struct str name, struct str term, bool fold);
 
 /* Does the name have the term in it as it is? `fold`: whatever the case of ASCII letters. */
 bool likeness_contains(struct str name, struct str term, bool fold);
+
+/* Does the name begin with it? */
+bool likeness_begins(struct str name, struct str term, bool fold);
 
 #endif

@@ -134,14 +134,10 @@ int matrix_take(void *matrix, const struct query_row *row, struct err *err)
         open_list(m);
     if (!m->steps && !make_steps(m, row))
         return no_memory(err);
-    if (m->n == m->cap) {
-        size_t cap = m->cap ? m->cap * 2 : 64;
-        size_t *ends = arena_grow(m->arena, m->ends, m->n, cap, sizeof *ends);
-        if (!ends)
-            return no_memory(err);
-        m->ends = ends;
-        m->cap = cap;
-    }
+    size_t *ends = arena_room(m->arena, m->ends, m->n, &m->cap, 64, sizeof *ends);
+    if (!ends)
+        return no_memory(err);
+    m->ends = ends;
     if (!m->large && out->n >= LARGE_BYTES) {
         m->large = true;
         http_more_room(m->request, out);

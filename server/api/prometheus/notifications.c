@@ -151,5 +151,5 @@ void api_notifications_live(void *self, const struct http_request *q, struct htt
     http_set_header(r, "Cache-Control", STR("no-cache"));
     http_set_header(r, "X-Accel-Buffering", STR("no"));
     r->no_gzip = true;
-    r->stream = (struct http_stream){look, done, l, PERIOD_MS};
+    r->stream = (struct http_stream){.next = look, .done = done, .self = l, .period_ms = PERIOD_MS};
 }

@@ -49,37 +49,61 @@ static bool read_aggregates(const struct http_request *q, struct http_response *
     return false;
 }
 
-/* No time at all is over before it begins. */
-static bool read_timeout(const struct http_request *q, struct http_response *r, int64_t *out_ms)
+static bool read_lookback(const struct http_request *q, struct http_response *r, int64_t *out_ms)
 {
-    if (!param_duration(q, r, "timeout", false, out_ms))
-        return false;
-    if (http_param(q, "timeout").n == 0 || *out_ms > 0)
-        return true;
     struct err err;
-    (void)err_set(&err, ERR_TIMEOUT, "query timed out in expression evaluation");
+    if (param_read_duration(q, "lookback_delta", out_ms, &err) == 0)
+        return true;
+    err_prefix(&err, err.code, "error parsing lookback delta duration");
     answer_error(r, &err);
     return false;
 }
 
-/* The parameters that instant and range queries share. */
+/* No time at all is over before it begins; but what is no expression is told first. */
+static bool refuse_expired(struct http_response *r, struct str expr)
+{
+    struct query_selectors selectors;
+    struct err err;
+    if (query_selectors(expr, &selectors, &err) == 0) {
+        query_selectors_free(&selectors);
+        (void)err_set(&err, ERR_TIMEOUT, "query timed out in expression evaluation");
+    } else {
+        err_prefix(&err, err.code, "invalid parameter \"query\"");
+    }
+    answer_error(r, &err);
+    return false;
+}
+
+static void tell_asker(void *self, struct json *j)
+{
+    const struct http_request *q = self;
+    char ip[HTTP_IP_MAX];
+    json_key(j, "httpRequest");
+    json_object(j);
+    json_member_str(j, "clientIP", http_client_ip(q, ip));
+    json_member_str(j, "method", q->method == HTTP_POST ? STR("POST") : STR("GET"));
+    json_member_str(j, "path", q->path);
+    json_object_end(j);
+}
+
+/* The parameters that instant and range queries share, but for the limit, which is the first to be
+ * looked at. */
 static bool read_common(const struct api_context *api, const struct http_request *q,
-                        struct http_response *r, struct query_request *out)
+                        struct http_response *r, size_t limit, struct query_request *out)
 {
     bool quick = http_is_quick(q); // over before it is worth asking for the client
     *out = (struct query_request){.expr = http_param(q, "query"),
+                                  .limit = limit,
                                   .trace = wants_trace(q),
                                   .per_step = wants_steps(api, q),
                                   .patience_ms = quick ? PATIENCE_MS : 0,
                                   .cancelled = quick ? NULL : client_gone,
+                                  .asker = tell_asker,
                                   .self = (void *)(uintptr_t)q};
-    if (!read_timeout(q, r, &out->timeout_ms) ||
-        !param_duration(q, r, "lookback_delta", false, &out->lookback_ms) ||
-        !param_limit(q, r, "limit", &out->limit) || !read_aggregates(q, r, &out->aggregates))
+    if (!param_duration(q, r, "timeout", &out->timeout_ms) ||
+        !read_lookback(q, r, &out->lookback_ms) || !read_aggregates(q, r, &out->aggregates))
         return false;
-    if (out->expr.n == 0)
-        answer_bad_param(r, "query", "1:1: parse error: no expression found in input");
-    return out->expr.n > 0;
+    return http_param(q, "timeout").n == 0 || out->timeout_ms > 0 || refuse_expired(r, out->expr);
 }
 
 static const char *const type_names[] = {
@@ -211,6 +235,28 @@ static void begin_result(struct json *j, enum query_type type)
     json_key(j, "result");
 }
 
+/* The result's warnings, and one about a value of "stats" that is neither of the known ones: it
+ * works, but Prometheus is about to refuse it. */
+static struct str *warnings_of(const struct http_request *q, const struct query_result *result,
+                               size_t *out_n)
+{
+    struct str stats = http_param(q, "stats");
+    struct str *v = arena_array(q->arena, result->n_warnings + 1, sizeof *v);
+    *out_n = result->n_warnings;
+    if (!v || stats.n == 0 || str_eq(stats, STR("true")) || str_eq(stats, STR("all")))
+        return result->warnings;
+    struct buf text = BUF_MAX(4096);
+    buf_printf(&text,
+               "value %.*s for parameter \"stats\" is deprecated and will be rejected in the next "
+               "major release, use \"true\" or \"all\"",
+               STR_ARG(param_shown(q, stats)));
+    if (result->n_warnings)
+        memcpy(v, result->warnings, result->n_warnings * sizeof *v);
+    v[(*out_n)++] = arena_str(q->arena, buf_str(&text));
+    buf_done(&text);
+    return v;
+}
+
 static void end_result(struct json *j, const struct http_request *q,
                        const struct query_request *request, struct query_result *result)
 {
@@ -221,7 +267,9 @@ static void end_result(struct json *j, const struct http_request *q,
         write_trace(j, result->trace);
     }
     json_object_end(j);
-    answer_end(j, result->warnings, result->n_warnings, result->infos, result->n_infos);
+    size_t n_warnings;
+    const struct str *warnings = warnings_of(q, result, &n_warnings);
+    answer_end(j, warnings, n_warnings, result->infos, result->n_infos);
     query_result_done(result);
 }
 
@@ -272,8 +320,9 @@ void api_query(void *self, const struct http_request *q, struct http_response *r
 {
     struct query_request request;
     int64_t t_unix_ms;
-    if (!param_time(q, r, "time", time_now_unix_ms(), &t_unix_ms) ||
-        !is_within_time(r, "time", t_unix_ms) || !read_common(self, q, r, &request))
+    size_t limit;
+    if (!param_limit(q, r, &limit) || !param_time(q, r, "time", time_now_unix_ms(), &t_unix_ms) ||
+        !is_within_time(r, "time", t_unix_ms) || !read_common(self, q, r, limit, &request))
         return;
     request.start_ms = t_unix_ms;
     request.instant = true;
@@ -314,29 +363,23 @@ static bool few_enough_points(struct api_context *api, struct http_response *r,
 static bool read_range(struct api_context *api, const struct http_request *q,
                        struct http_response *r, struct query_request *out)
 {
-    if (http_param(q, "start").n == 0) {
-        answer_bad_param(r, "start", "cannot parse \"\" to a valid timestamp");
-        return false;
-    }
-    if (!param_time(q, r, "start", 0, &out->start_ms) || !is_within_time(r, "start", out->start_ms))
-        return false;
-    if (http_param(q, "end").n == 0) {
-        answer_bad_param(r, "end", "cannot parse \"\" to a valid timestamp");
-        return false;
-    }
-    if (!param_time(q, r, "end", 0, &out->end_ms) || !is_within_time(r, "end", out->end_ms))
+    if (!param_needed_time(q, r, "start", &out->start_ms) ||
+        !is_within_time(r, "start", out->start_ms) ||
+        !param_needed_time(q, r, "end", &out->end_ms) || !is_within_time(r, "end", out->end_ms))
         return false;
     if (out->end_ms < out->start_ms) {
         answer_bad_param(r, "end", "end timestamp must not be before start time");
         return false;
     }
-    return param_duration(q, r, "step", true, &out->step_ms) && few_enough_points(api, r, out);
+    return param_step(q, r, &out->step_ms) && few_enough_points(api, r, out);
 }
 
 void api_query_range(void *self, const struct http_request *q, struct http_response *r)
 {
     struct query_request range, request;
-    if (!read_range(self, q, r, &range) || !read_common(self, q, r, &request))
+    size_t limit;
+    if (!param_limit(q, r, &limit) || !read_range(self, q, r, &range) ||
+        !read_common(self, q, r, limit, &request))
         return;
     request.start_ms = range.start_ms;
     request.end_ms = range.end_ms;

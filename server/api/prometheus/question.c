@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "api/api.h"
+#include "api/prometheus/answer.h"
 #include "base/memory.h"
 #include "query/query.h"
 #include "store/store.h"
@@ -11,12 +12,16 @@ enum { ARENA_MAX = 512 << 20 };
 
 bool question_read(const struct http_request *q, struct http_response *r, struct question *out)
 {
+    struct err err;
     *out = (struct question){0};
-    if (!param_time(q, r, "start", TIME_MIN_MS, &out->start_ms) ||
+    if (!param_limit(q, r, &out->limit) ||
+        !param_time(q, r, "start", TIME_MIN_MS, &out->start_ms) ||
         !param_time(q, r, "end", TIME_MAX_MS, &out->end_ms))
         return false;
-    return param_limit(q, r, "limit", &out->limit) &&
-           param_selectors(q, r, "match[]", &out->selectors);
+    if (param_read_selectors(q, false, &out->selectors, &err) == 0)
+        return true;
+    answer_error(r, &err);
+    return false;
 }
 
 size_t question_store_limit(size_t limit)

@@ -1,6 +1,7 @@
 #include "api/prometheus/read.h"
 
 #include "api/api.h"
+#include "api/prometheus/answer.h"
 #include "api/prometheus/external.h"
 #include "api/prometheus/params.h"
 #include "base/budget.h"
@@ -80,7 +81,7 @@ static int put_series(struct reading *r, size_t query, const struct labels *own,
                                .value = c->value[i],
                                .histogram = c->histogram ? c->histogram[i] : NULL};
     if (r->chunked)
-        remote_read_put_frame(r->out, query, &labels, v, c->n);
+        remote_read_put_frames(r->out, query, &labels, v, c->n);
     else
         remote_read_put_series(r->out, &labels, v, c->n);
     if (buf_failed(r->out))
@@ -138,19 +139,6 @@ static int answer_query(struct reading *r, size_t index, const struct remote_rea
 
 /* ---- the request ---- */
 
-/* This call has no JSON: errors are a line of text, as Prometheus's are. */
-static void answer_text(struct http_response *response, const struct err *err)
-{
-    bool theirs =
-        err->code == ERR_INVALID || err->code == ERR_TOO_BIG || err->code == ERR_UNSUPPORTED;
-    buf_reset(&response->body);
-    response->status = theirs ? 400 : err->code == ERR_BUSY ? 503 : 500;
-    response->content_type = NULL;
-    if (response->status == 503)
-        http_set_header(response, "Retry-After", STR("1"));
-    buf_printf(&response->body, "%s\n", err->message);
-}
-
 static int answer_queries(struct reading *r, const struct remote_read_request *request,
                           struct err *err)
 {
@@ -203,7 +191,7 @@ void api_read(void *self, const struct http_request *q, struct http_response *re
         rc = request.chunked ? answer_chunks(&r, &request, response, &err)
                              : answer_samples(&r, &request, response, &err);
     if (rc != 0)
-        answer_text(response, &err);
+        answer_error_plainly(response, &err);
     buf_done(&body);
     memory_freed(r.memory.peak);
 }

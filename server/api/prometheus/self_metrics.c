@@ -178,7 +178,7 @@ void api_self_metrics(void *self, const struct http_request *q, struct http_resp
     struct regex *wanted = NULL;
     struct err err;
     if (pattern.n && regex_new(pattern, &wanted, &err) != 0) {
-        answer_bad_param(r, "metric_name_pattern", err.message);
+        answer_bad_data(r, "invalid metric_name_pattern: %s", err.message);
         return;
     }
     struct buf text = BUF_MAX(TEXT_MAX);

@@ -67,6 +67,29 @@ static void answer_series(const struct api_context *api, const struct question *
     answer_end(&j, w.v, w.n, NULL, 0);
 }
 
+static bool has_selector(const struct http_request *q)
+{
+    for (size_t i = 0; i < q->n_params; i++)
+        if (str_eq(q->params[i].name, STR("match[]")))
+            return true;
+    return false;
+}
+
+/* As question_read, but there must be a match[]. */
+static bool read_series_question(const struct http_request *q, struct http_response *r,
+                                 struct question *out)
+{
+    *out = (struct question){0};
+    if (!has_selector(q)) {
+        answer_bad_data(r, "no match[] parameter provided");
+        return false;
+    }
+    return param_limit(q, r, &out->limit) &&
+           param_time(q, r, "start", TIME_MIN_MS, &out->start_ms) &&
+           param_time(q, r, "end", TIME_MAX_MS, &out->end_ms) &&
+           param_selectors(q, r, &out->selectors);
+}
+
 void api_series(void *self, const struct http_request *q, struct http_response *r)
 {
     const struct api_context *api = self;
@@ -74,19 +97,15 @@ void api_series(void *self, const struct http_request *q, struct http_response *
     struct labels *v = NULL;
     size_t n = 0;
     struct err err;
-    if (!question_read(q, r, &question))
+    if (!read_series_question(q, r, &question))
         return;
     struct arena arena;
     struct budget memory;
     question_arena(api, &arena, &memory);
-    if (question.selectors.n == 0) {
-        err_set(&err, ERR_INVALID, "no match[] parameter provided");
+    if (collect_series(api->store, &question, &arena, &v, &n, &err) != 0)
         answer_error(r, &err);
-    } else if (collect_series(api->store, &question, &arena, &v, &n, &err) != 0) {
-        answer_error(r, &err);
-    } else {
+    else
         answer_series(api, &question, v, n, r);
-    }
     question_arena_done(&arena, &memory);
     selectors_done(&question.selectors);
 }
@@ -127,7 +146,6 @@ void api_labels(void *self, const struct http_request *q, struct http_response *
 void api_label_values(void *self, const struct http_request *q, struct http_response *r)
 {
     struct str rest = q->rest, suffix = STR("/values");
-    struct err err;
     if (!str_ends(rest, suffix)) {
         r->status = 404;
         buf_puts(&r->body, "404 page not found\n");
@@ -135,8 +153,7 @@ void api_label_values(void *self, const struct http_request *q, struct http_resp
     }
     struct str name = label_name_unescape(q->arena, str_sub(rest, 0, rest.n - suffix.n));
     if (name.n == 0 || !str_is_utf8(name)) {
-        err_set(&err, ERR_INVALID, "invalid label name: \"%.*s\"", STR_ARG(str_sub(name, 0, 100)));
-        answer_error(r, &err);
+        answer_bad_data(r, "invalid label name: %.*s", STR_ARG(param_shown(q, name)));
         return;
     }
     answer_text(self, name, q, r);
@@ -225,6 +242,25 @@ static void answer_exemplars(const struct series_exemplars *v, size_t n, struct 
     answer_end(&j, NULL, 0, NULL, 0);
 }
 
+static int by_series(const void *a, const void *b)
+{
+    const struct series_exemplars *x = a, *y = b;
+    return labels_cmp(&x->labels, &y->labels);
+}
+
+/* In the order of labels, each series once, though two selectors may have found it. */
+static size_t sort_series(struct series_exemplars *v, size_t n)
+{
+    if (n < 2)
+        return n;
+    qsort(v, n, sizeof *v, by_series);
+    size_t kept = 1;
+    for (size_t i = 1; i < n; i++)
+        if (!labels_eq(&v[i].labels, &v[kept - 1].labels))
+            v[kept++] = v[i];
+    return kept;
+}
+
 static int collect_exemplars(struct store *store, const struct query_selectors *selectors,
                              int64_t start_ms, int64_t end_ms, struct arena *arena,
                              struct series_exemplars **out, size_t *out_n, struct err *err)
@@ -247,7 +283,7 @@ static int collect_exemplars(struct store *store, const struct query_selectors *
         n += more;
     }
     *out = all;
-    *out_n = n;
+    *out_n = sort_series(all, n);
     return 0;
 }
 
@@ -261,13 +297,17 @@ void api_query_exemplars(void *self, const struct http_request *q, struct http_r
         !param_time(q, r, "end", TIME_MAX_MS, &end_ms))
         return;
     if (end_ms < start_ms) {
-        answer_bad_param(r, "end", "end timestamp must not be before start time");
+        answer_bad_data(r, "end timestamp must not be before start timestamp");
         return;
     }
     struct query_selectors selectors;
     if (query_selectors(http_param(q, "query"), &selectors, &err) != 0) {
-        err_prefix(&err, err.code, "invalid parameter \"query\"");
         answer_error(r, &err);
+        return;
+    }
+    if (selectors.n == 0) { // 1+1: nothing to look for
+        r->status = 204;
+        query_selectors_free(&selectors);
         return;
     }
     struct arena arena;

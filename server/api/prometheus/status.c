@@ -7,6 +7,8 @@
 #include "api/prometheus/answer.h"
 #include "api/prometheus/params.h"
 #include "base/atomic.h"
+#include "base/num.h"
+#include "base/thread.h"
 #include "base/time.h"
 #include "store/store.h"
 
@@ -100,7 +102,7 @@ void api_runtimeinfo(void *self, const struct http_request *q, struct http_respo
     json_member_i64(&j, "timeSeriesCount", (int64_t)stats.streams);
     json_member_i64(&j, "corruptionCount", (int64_t)damages(&stats));
     json_member_i64(&j, "goroutineCount", 0);
-    json_member_i64(&j, "GOMAXPROCS", sysconf(_SC_NPROCESSORS_ONLN));
+    json_member_i64(&j, "GOMAXPROCS", thread_processors());
     json_member_i64(&j, "GOMEMLIMIT", 0);
     json_member_str(&j, "GOGC", STR(""));
     json_member_str(&j, "GODEBUG", STR(""));
@@ -212,19 +214,32 @@ static void write_tsdb(struct json *j, const struct store_stats *s)
     json_object_end(j);
 }
 
+/* How many of the biggest are asked for. */
+static bool read_top(const struct http_request *q, struct http_response *r, size_t *out)
+{
+    struct str text = http_param(q, "limit");
+    int64_t n = TOP_DEFAULT;
+    if (text.n && (num_parse_i64(text, &n) != 0 || n < 1)) {
+        answer_bad_data(r, "limit must be a positive number");
+        return false;
+    }
+    if (n > TOP_MAX) {
+        answer_bad_data(r, "limit must not exceed %d", TOP_MAX);
+        return false;
+    }
+    *out = (size_t)n;
+    return true;
+}
+
 void api_tsdb(void *self, const struct http_request *q, struct http_response *r)
 {
     struct api_context *api = self;
     struct store_stats stats;
     struct err err;
     size_t limit;
-    if (!param_limit(q, r, "limit", &limit))
+    if (!read_top(q, r, &limit))
         return;
-    if (http_param(q, "limit").n && (limit < 1 || limit > TOP_MAX)) {
-        answer_bad_param(r, "limit", "limit must be a positive number up to 10000");
-        return;
-    }
-    if (store_stats(api->store, limit ? limit : TOP_DEFAULT, q->arena, &stats, &err) != 0) {
+    if (store_stats(api->store, limit, q->arena, &stats, &err) != 0) {
         answer_error(r, &err);
         return;
     }

@@ -146,6 +146,15 @@ static bool pool_param(const struct http_request *q, struct http_response *r, st
     return false;
 }
 
+/* A pool that is not there is the asker's mistake. */
+static int no_config(int rc, struct err *err)
+{
+    err_prefix(err, rc, "error retrieving scrape config");
+    if (err->code == ERR_NOT_FOUND)
+        err->code = ERR_INVALID;
+    return err->code;
+}
+
 void api_scrape_pool_config(void *self, const struct http_request *q, struct http_response *r)
 {
     const struct api_context *api = self;
@@ -154,7 +163,8 @@ void api_scrape_pool_config(void *self, const struct http_request *q, struct htt
     if (!pool_param(q, r, &pool))
         return;
     struct buf yaml = BUF_MAX(16 << 20);
-    answer_yaml(r, api->write_job(api->app, pool, &yaml, &err), &yaml, &err);
+    int rc = api->write_job(api->app, pool, &yaml, &err);
+    answer_yaml(r, rc == 0 ? 0 : no_config(rc, &err), &yaml, &err);
     buf_done(&yaml);
 }
 
@@ -170,7 +180,7 @@ static int read_labels(struct str text, struct arena *arena, struct labels *out,
         labels_builder_set(&b, name, json_read_string(&json));
     json_finish(&json);
     if (json_failed(&json))
-        return json_error(&json, "invalid parameter \"labels\"", err);
+        return json_error(&json, "error parsing labels", err);
     *out = labels_builder_labels(&b);
     return 0;
 }
@@ -230,9 +240,13 @@ void api_relabel_steps(void *self, const struct http_request *q, struct http_res
     struct err err;
     if (!pool_param(q, r, &pool))
         return;
+    if (http_param(q, "labels").n == 0) {
+        answer_bad_data(r, "no labels parameter provided");
+        return;
+    }
     int rc = read_labels(http_param(q, "labels"), q->arena, &labels, &err);
-    if (rc == 0)
-        rc = scrape_manager_config(api->scrape, pool, q->arena, &job, &err);
+    if (rc == 0 && (rc = scrape_manager_config(api->scrape, pool, q->arena, &job, &err)) != 0)
+        rc = no_config(rc, &err);
     if (rc == 0)
         rc = relabel_steps(&job.relabel_configs, &labels, q->arena, &steps, &n, &err);
     if (rc != 0) {
@@ -278,7 +292,7 @@ void api_targets_metadata(void *self, const struct http_request *q, struct http_
     struct err err;
     if (!param_at_most(q, r, "limit", &limit))
         return;
-    if (selector.n && query_parse_selector(selector, &matchers, &n_matchers, &err) != 0) {
+    if (selector.n && query_parse_any_selector(selector, &matchers, &n_matchers, &err) != 0) {
         err_prefix(&err, err.code, "invalid parameter \"match_target\"");
         answer_error(r, &err);
         return;

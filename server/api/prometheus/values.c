@@ -37,6 +37,18 @@ static void custom_buckets(struct json *j, const struct histogram *h)
     }
 }
 
+/* An exponential bucket. None reaches into the zero bucket. */
+static void exponential_bucket(struct json *j, const struct histogram *h, enum boundaries b,
+                               double lower, double upper, double count)
+{
+    double zero = h->zero_threshold;
+    if (lower > 0 && lower < zero)
+        lower = zero;
+    else if (upper < 0 && upper > -zero)
+        upper = -zero;
+    bucket(j, b, lower, upper, count);
+}
+
 static void positive_buckets(struct json *j, const struct histogram *h)
 {
     size_t at = 0;
@@ -44,8 +56,8 @@ static void positive_buckets(struct json *j, const struct histogram *h)
     for (size_t s = 0; s < h->n_positive_spans; s++) {
         index += h->positive_spans[s].offset;
         for (uint32_t i = 0; i < h->positive_spans[s].length; i++, index++, at++)
-            bucket(j, LEFT_OPEN, histogram_bound(h->schema, index - 1),
-                   histogram_bound(h->schema, index), h->positive[at]);
+            exponential_bucket(j, h, LEFT_OPEN, histogram_bound(h->schema, index - 1),
+                               histogram_bound(h->schema, index), h->positive[at]);
     }
 }
 
@@ -59,8 +71,8 @@ static void negative_buckets(struct json *j, const struct histogram *h)
     for (size_t s = h->n_negative_spans; s-- > 0;) {
         for (uint32_t i = 0; i < h->negative_spans[s].length; i++) {
             end--;
-            bucket(j, RIGHT_OPEN, -histogram_bound(h->schema, end),
-                   -histogram_bound(h->schema, end - 1), h->negative[--at]);
+            exponential_bucket(j, h, RIGHT_OPEN, -histogram_bound(h->schema, end),
+                               -histogram_bound(h->schema, end - 1), h->negative[--at]);
         }
         end -= h->negative_spans[s].offset;
     }
@@ -91,7 +103,8 @@ void json_histogram(struct json *j, const struct histogram *h)
             custom_buckets(j, h);
         } else {
             negative_buckets(j, h);
-            bucket(j, BOTH_CLOSED, -h->zero_threshold, h->zero_threshold, h->zero_count);
+            if (h->zero_count != 0)
+                bucket(j, BOTH_CLOSED, -h->zero_threshold, h->zero_threshold, h->zero_count);
             positive_buckets(j, h);
         }
         json_array_end(j);

@@ -190,7 +190,8 @@ static int tail(struct record_request *r, struct http_response *response, struct
     http_set_header(response, "Cache-Control", STR("no-cache"));
     http_set_header(response, "X-Accel-Buffering", STR("no"));
     response->no_gzip = true;
-    response->stream = (struct http_stream){look, done, t, PERIOD_MS};
+    response->stream =
+        (struct http_stream){.next = look, .done = done, .self = t, .period_ms = PERIOD_MS};
     return 0;
 }
 

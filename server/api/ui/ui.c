@@ -18,8 +18,8 @@ static const struct ui_asset *find(struct str name)
 void ui_handle(void *self, const struct http_request *request, struct http_response *response)
 {
     (void)self;
-    bool root = str_eq(request->path, STR("/"));
-    const struct ui_asset *asset = find(root ? STR("index.html") : request->rest);
+    bool page = !str_starts(request->path, STR("/ui/")); // at /, or where Prometheus has the like
+    const struct ui_asset *asset = find(page ? STR("index.html") : request->rest);
     if (!asset) {
         response->status = 404;
         buf_puts(&response->body, "404 page not found\n");

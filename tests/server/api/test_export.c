@@ -98,11 +98,11 @@ static int export(int64_t min_ms, int64_t max_ms, struct export_totals *out, str
     return export_as(EXPORT_OPENMETRICS, min_ms, max_ms, out, err);
 }
 
-static void put_counter(const char *name)
+static void put_typed(const char *name, const char *family, enum metric_type type)
 {
     struct batch batch;
     struct sink_result result;
-    const struct metric_metadata m = {.family = str_c(name), .type = METRIC_COUNTER};
+    const struct metric_metadata m = {.family = str_c(family), .type = type};
     put(name, (const int64_t[]){T0}, 1);
     batch_init(&batch, 1 << 20);
     assert_int_equal(batch_add_metadata(&batch, &m), 0);
@@ -121,12 +121,41 @@ static void exports_as(enum export_format format, const char *expected)
 static void test_counters_have_the_headers_of_the_format(void **state)
 {
     (void)state;
-    put_counter("a_total");
-    put_counter("b");
+    put_typed("a_total", "a_total", METRIC_COUNTER);
+    put_typed("b", "b", METRIC_COUNTER);
     exports_as(EXPORT_OPENMETRICS, "# TYPE a counter\na_total 1 1699920000\n"
                                    "# TYPE b unknown\nb 1 1699920000\n# EOF\n");
     exports_as(EXPORT_PROMETHEUS, "# TYPE a_total counter\na_total 1 1699920000000\n"
                                   "# TYPE b counter\nb 1 1699920000000\n");
+}
+
+static void test_a_counter_keeps_its_type_beside_when_it_was_created(void **state)
+{
+    (void)state;
+    put_typed("a_total", "a", METRIC_COUNTER);
+    put_typed("a_created", "a", METRIC_COUNTER);
+    exports_as(EXPORT_OPENMETRICS,
+               "# TYPE a counter\na_created 1 1699920000\na_total 1 1699920000\n# EOF\n");
+    exports_as(EXPORT_PROMETHEUS, "# TYPE a_created gauge\na_created 1 1699920000000\n"
+                                  "# TYPE a_total counter\na_total 1 1699920000000\n");
+}
+
+static void test_types_of_openmetrics_alone_are_kept(void **state)
+{
+    (void)state;
+    put_typed("build_info", "build", METRIC_INFO);
+    put_typed("lag_bucket", "lag", METRIC_GAUGE_HISTOGRAM);
+    put_typed("lag_gcount", "lag", METRIC_GAUGE_HISTOGRAM);
+    put_typed("lag_gsum", "lag", METRIC_GAUGE_HISTOGRAM);
+    put_typed("node_info", "node_info", METRIC_GAUGE);
+    exports_as(EXPORT_OPENMETRICS, "# TYPE build info\nbuild_info 1 1699920000\n"
+                                   "# TYPE lag gaugehistogram\nlag_bucket 1 1699920000\n"
+                                   "lag_gcount 1 1699920000\nlag_gsum 1 1699920000\n"
+                                   "# TYPE node_info gauge\nnode_info 1 1699920000\n# EOF\n");
+    buf_reset(&f.text);
+    struct export_totals totals;
+    assert_int_equal(export_as(EXPORT_PROMETHEUS, 0, INT64_MAX / 4, &totals, NULL), 0);
+    assert_true(str_starts(buf_str(&f.text), STR("# TYPE build_info gauge\n")));
 }
 
 static void test_times_without_data_cost_nothing(void **state)
@@ -173,6 +202,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_counters_have_the_headers_of_the_format, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_a_counter_keeps_its_type_beside_when_it_was_created,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_types_of_openmetrics_alone_are_kept, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_times_without_data_cost_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(

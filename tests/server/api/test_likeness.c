@@ -18,8 +18,11 @@ static double jaro(const char *a, const char *b)
 static void test_what_is_closer_scores_higher(void **state)
 {
     (void)state;
-    static const char *const better[] = {"up", "upper", "group", "usage_peak"};
+    static const char *const better[] = {"upper", "group", "usage_peak"};
     assert_true(in_order("up", "UP") == 1);
+    assert_true(in_order("upper", "up") == 1); // what begins with it cannot fit better
+    assert_true(fabs(in_order("group", "up") - (4 - 3 / 5.0) / 4) < 1e-9);
+    assert_true(fabs(in_order("usage_peak", "up") - (2 - 5 / 10.0 - 3 / 20.0) / 4) < 1e-9);
     for (size_t i = 1; i < sizeof better / sizeof *better; i++)
         assert_true(in_order(better[i - 1], "up") > in_order(better[i], "up"));
     assert_true(in_order("pu", "up") == 0);
@@ -44,6 +47,9 @@ static void test_a_part_is_found_wherever_it_stands(void **state)
     (void)state;
     assert_true(likeness_contains(STR("http_requests"), STR("REQ"), true));
     assert_false(likeness_contains(STR("http_requests"), STR("REQ"), false));
+    assert_true(likeness_begins(STR("Http_requests"), STR("http"), true));
+    assert_false(likeness_begins(STR("Http_requests"), STR("http"), false));
+    assert_false(likeness_begins(STR("ht"), STR("http"), true));
     assert_true(likeness_contains(STR("abc"), STR("c"), false));
     assert_false(likeness_contains(STR("ab"), STR("abc"), false));
     assert_true(likeness_contains(STR(""), STR(""), false));

@@ -285,6 +285,10 @@ static void test_queries_answer_in_prometheus_shape(void **state)
                 "{\"resultType\":\"scalar\",\"result\":[4,\"2\"]}");
     expect_data("/api/v1/query?query=%22w%22&time=4.5",
                 "{\"resultType\":\"string\",\"result\":[4.5,\"w\"]}");
+    expect_data("/api/v1/query?query=%22w%22&time=1.0005", // falls short of a half as a double
+                "{\"resultType\":\"string\",\"result\":[1,\"w\"]}");
+    expect_data("/api/v1/query?query=%22w%22&time=1.0006",
+                "{\"resultType\":\"string\",\"result\":[1.001,\"w\"]}");
     expect_data("/api/v1/query?query=req_total&time=1700006460",
                 "{\"resultType\":\"vector\",\"result\":[{\"metric\":{\"__name__\":\"req_total\","
                 "\"code\":\"200\",\"job\":\"api\"},\"value\":[1700006460,\"220\"]},{\"metric\":{"
@@ -362,8 +366,8 @@ static void test_a_wrong_deletion_says_what_is_wrong_and_deletes_nothing(void **
     f.api.admin_api = true;
     call(DELETE, "", 400, ERROR("bad_data", "no match[] parameter provided"));
     call(DELETE, "match[]=odd&start=x", 400,
-         ERROR("bad_data", "invalid parameter \\\"start\\\": cannot parse \\\"x\\\" to a valid "
-                           "timestamp"));
+         ERROR("bad_data", "invalid parameter \\\"start\\\": invalid time value for 'start': "
+                           "cannot parse \\\"x\\\" to a valid timestamp"));
     call(DELETE, "match[]=odd&start=2&end=1", 400,
          ERROR("bad_data",
                "invalid parameter \\\"end\\\": end timestamp must not be before start time"));
@@ -406,32 +410,35 @@ static void test_expressions_are_told_as_text_and_as_trees(void **state)
 {
     (void)state;
     expect_data("/api/v1/format_query?query=sum(a%2Bb)by(c)", "\"sum by (c) (a + b)\"");
-    expect_data("/api/v1/parse_query?query=sum(rate(a%7Bb!=%22c%22%7D%5B5m%5D%20offset%201m))by(d)",
-                "{\"expr\":{\"args\":[{\"anchored\":false,\"matchers\":[{\"name\":\"b\","
-                "\"type\":\"!=\",\"value\":\"c\"},{\"name\":\"__name__\",\"type\":\"=\","
-                "\"value\":\"a\"}],\"name\":\"a\",\"offset\":60000,\"range\":300000,"
-                "\"smoothed\":false,\"startOrEnd\":null,\"timestamp\":null,\"type\":"
-                "\"matrixSelector\"}],\"func\":{\"argTypes\":[\"matrix\"],\"name\":\"rate\","
-                "\"returnType\":\"vector\",\"variadic\":0},\"type\":\"call\"},\"grouping\":"
-                "[\"d\"],\"op\":\"sum\",\"param\":null,\"type\":\"aggregation\","
-                "\"without\":false}");
-    expect_data("/api/v1/parse_query?query=(1)%20%2B%20-a%20@%20start()",
-                "{\"bool\":false,\"lhs\":{\"expr\":{\"type\":\"numberLiteral\",\"val\":\"1\"},"
-                "\"type\":\"parenExpr\"},\"matching\":null,\"op\":\"+\",\"rhs\":{\"expr\":{"
-                "\"anchored\":false,\"matchers\":[{\"name\":\"__name__\",\"type\":\"=\","
-                "\"value\":\"a\"}],\"name\":\"a\",\"offset\":0,\"smoothed\":false,"
-                "\"startOrEnd\":\"start\",\"timestamp\":null,\"type\":\"vectorSelector\"},"
-                "\"op\":\"-\",\"type\":\"unaryExpr\"},\"type\":\"binaryExpr\"}");
-    expect_data("/api/v1/parse_query?query=a%20*%20ignoring(b)%20group_right(c)%20d",
-                "{\"bool\":false,\"lhs\":{\"anchored\":false,\"matchers\":[{\"name\":"
-                "\"__name__\",\"type\":\"=\",\"value\":\"a\"}],\"name\":\"a\",\"offset\":0,"
-                "\"smoothed\":false,\"startOrEnd\":null,\"timestamp\":null,\"type\":"
-                "\"vectorSelector\"},\"matching\":{\"card\":\"one-to-many\",\"fillValues\":{"
-                "\"lhs\":null,\"rhs\":null},\"include\":[\"c\"],\"labels\":[\"b\"],\"on\":"
-                "false},\"op\":\"*\",\"rhs\":{\"anchored\":false,\"matchers\":[{\"name\":"
-                "\"__name__\",\"type\":\"=\",\"value\":\"d\"}],\"name\":\"d\",\"offset\":0,"
-                "\"smoothed\":false,\"startOrEnd\":null,\"timestamp\":null,\"type\":"
-                "\"vectorSelector\"},\"type\":\"binaryExpr\"}");
+    expect_data(
+        "/api/v1/parse_query?query=sum(rate(a%7Bb!=%22c%22%7D%5B5m%5D%20offset%201m))by(d)",
+        "{\"expr\":{\"args\":[{\"anchored\":false,\"matchers\":[{\"name\":\"b\","
+        "\"type\":\"!=\",\"value\":\"c\"},{\"name\":\"__name__\",\"type\":\"=\","
+        "\"value\":\"a\"}],\"name\":\"a\",\"offset\":60000,\"offsetExpr\":null,"
+        "\"range\":300000,\"rangeExpr\":null,\"smoothed\":false,"
+        "\"startOrEnd\":null,\"timestamp\":null,\"type\":\"matrixSelector\"}],\"func\":{\"argTypes\":[\"matrix\"],\"name\":\"rate\","
+        "\"returnType\":\"vector\",\"variadic\":0},\"type\":\"call\"},\"grouping\":"
+        "[\"d\"],\"op\":\"sum\",\"param\":null,\"type\":\"aggregation\","
+        "\"without\":false}");
+    expect_data(
+        "/api/v1/parse_query?query=(1)%20%2B%20-a%20@%20start()",
+        "{\"bool\":false,\"lhs\":{\"expr\":{\"type\":\"numberLiteral\",\"val\":\"1\"},"
+        "\"type\":\"parenExpr\"},\"matching\":null,\"op\":\"+\",\"rhs\":{\"expr\":{"
+        "\"anchored\":false,\"matchers\":[{\"name\":\"__name__\",\"type\":\"=\","
+        "\"value\":\"a\"}],\"name\":\"a\",\"offset\":0,\"offsetExpr\":null,\"smoothed\":false,"
+        "\"startOrEnd\":\"start\",\"timestamp\":null,\"type\":\"vectorSelector\"},"
+        "\"op\":\"-\",\"type\":\"unaryExpr\"},\"type\":\"binaryExpr\"}");
+    expect_data(
+        "/api/v1/parse_query?query=a%20*%20ignoring(b)%20group_right(c)%20d",
+        "{\"bool\":false,\"lhs\":{\"anchored\":false,\"matchers\":[{\"name\":"
+        "\"__name__\",\"type\":\"=\",\"value\":\"a\"}],\"name\":\"a\",\"offset\":0,\"offsetExpr\":null,"
+        "\"smoothed\":false,\"startOrEnd\":null,\"timestamp\":null,\"type\":"
+        "\"vectorSelector\"},\"matching\":{\"card\":\"one-to-many\",\"fillValues\":{"
+        "\"lhs\":null,\"rhs\":null},\"include\":[\"c\"],\"labels\":[\"b\"],\"on\":"
+        "false},\"op\":\"*\",\"rhs\":{\"anchored\":false,\"matchers\":[{\"name\":"
+        "\"__name__\",\"type\":\"=\",\"value\":\"d\"}],\"name\":\"d\",\"offset\":0,\"offsetExpr\":null,"
+        "\"smoothed\":false,\"startOrEnd\":null,\"timestamp\":null,\"type\":"
+        "\"vectorSelector\"},\"type\":\"binaryExpr\"}");
     expect_data("/api/v1/parse_query?query=\"x\"", "{\"type\":\"stringLiteral\",\"val\":\"x\"}");
     expect_error("/api/v1/parse_query?query=sum(", 400, "bad_data",
                  "invalid parameter \\\"query\\\": 1:5: parse error: unclosed left parenthesis");
@@ -550,13 +557,15 @@ static void test_mistakes_are_told_as_prometheus_tells_them(void **state)
     char path[256];
     expect_error("/api/v1/query?query=sum(", 400, "bad_data",
                  "invalid parameter \\\"query\\\": 1:5: parse error: unclosed left parenthesis");
-    expect_error("/api/v1/query?query=up&time=noon", 400, "bad_data",
-                 "invalid parameter \\\"time\\\": cannot parse \\\"noon\\\" to a valid timestamp");
+    expect_error(
+        "/api/v1/query?query=up&time=noon", 400, "bad_data",
+        "invalid parameter \\\"time\\\": invalid time value for 'time': cannot parse \\\"noon\\\" to "
+        "a valid timestamp");
     expect_error(
         "/api/v1/query?query=up&timeout=soon", 400, "bad_data",
         "invalid parameter \\\"timeout\\\": cannot parse \\\"soon\\\" to a valid duration");
     expect_error("/api/v1/query?query=up&limit=-1", 400, "bad_data",
-                 "invalid parameter \\\"limit\\\": limit must be a number from 0 up");
+                 "invalid parameter \\\"limit\\\": limit must be non-negative");
     expect_error("/api/v1/query_range", 400, "bad_data",
                  "invalid parameter \\\"start\\\": cannot parse \\\"\\\" to a valid timestamp");
     expect_error("/api/v1/query_range?start=1", 400, "bad_data",
@@ -586,7 +595,7 @@ static void test_mistakes_are_told_as_prometheus_tells_them(void **state)
                  "job=\\\"api\\\"}];many-to-many matching not allowed: matching labels must be "
                  "unique on one side");
     expect_error("/api/v1/label/%ff/values", 400, "bad_data",
-                 "invalid label name: \\\"\xef\xbf\xbd\\\"");
+                 "invalid label name: \\\"\\\\xff\\\"");
 }
 
 static void test_unknown_paths_and_methods_are_refused(void **state)
@@ -696,7 +705,7 @@ static void test_names_are_searched_in_lines_of_json(void **state)
            "{\"results\":[{\"name\":\"request_seconds_bucket\"}]}\n"
            "{\"status\":\"success\",\"has_more\":false}\n");
     (void)snprintf(path, sizeof path, "/api/v1/search/label_values?label=code&limit=1%s%s",
-                   "&sort_dir=dsc&include_score=1", time);
+                   "&sort_by=alpha&sort_dir=dsc&include_score=1", time);
     expect(path, 200,
            "{\"results\":[{\"name\":\"500\",\"value\":\"500\",\"score\":1}]}\n"
            "{\"status\":\"success\",\"has_more\":true}\n");
@@ -714,15 +723,27 @@ static void test_a_wrong_search_says_what_was_expected(void **state)
     static const struct {
         const char *query, *message;
     } cases[] = {
-        {"metric_names?limit=0",
-         "invalid parameter \\\"limit\\\": expected a whole number from 1 to 10000"},
+        {"metric_names?limit=0", "invalid limit \\\"0\\\": must be a positive integer"},
+        {"label_names?limit=10001", "limit 10001 exceeds the maximum (10000)"},
+        {"metric_names?batch_size=-1", "invalid batch_size \\\"-1\\\": must be a positive integer"},
+        {"metric_names?start=2&end=1", "end timestamp must not be before start timestamp"},
+        {"metric_names?end=x",
+         "invalid time value for 'end': cannot parse \\\"x\\\" to a valid timestamp"},
+        {"metric_names?match[]=%7B%7D", "match[] must contain at least one non-empty matcher"},
+        {"metric_names?fuzz_threshold=101", "invalid fuzz_threshold \\\"101\\\": must be 0-100"},
+        {"metric_names?include_metadata=x", "invalid include_metadata \\\"x\\\": must be boolean"},
+        {"metric_names?sort_dir=asc", "sort_dir is only valid when sort_by is set"},
+        {"metric_names?search[]=a&sort_by=score&sort_dir=asc",
+         "sort_dir is not supported for sort_by=score"},
+        {"metric_names?sort_by=alpha&sort_dir=x",
+         "invalid sort_dir \\\"x\\\": must be \\\"asc\\\" or \\\"dsc\\\""},
+        {"label_names?sort_by=x",
+         "invalid sort_by \\\"x\\\" for label_names: must be \\\"alpha\\\" or \\\"score\\\""},
         {"metric_names?fuzz_alg=x",
-         "invalid parameter \\\"fuzz_alg\\\": expected subsequence or jarowinkler"},
-        {"metric_names?sort_by=score",
-         "invalid parameter \\\"sort_by\\\": the order by score needs search[]"},
-        {"label_values?search[]=a",
-         "invalid parameter \\\"label\\\": expected the name of the label "
-         "whose values are searched"},
+         "unsupported fuzz_alg \\\"x\\\": must be one of [subsequence jarowinkler]"},
+        {"metric_names?sort_by=score", "sort_by=score requires search[] to be set"},
+        {"label_values?search[]=a", "missing required parameter \\\"label\\\""},
+        {"label_values?label=%ff", "invalid label name: \\\"\\\\xff\\\""},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char path[128];

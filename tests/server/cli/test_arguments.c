@@ -52,7 +52,7 @@ static void test_the_command_line_of_prometheus_can_be_kept(void **state)
                   "--web.enable-lifecycle", "--web.enable-admin-api",
                   "--web.enable-remote-write-receiver", "--query.max-samples=1000",
                   "--enable-feature", "native-histograms,promql-experimental-functions",
-                  "--enable-feature=promql-duration-expr")));
+                  "--enable-feature=use-start-timestamps,promql-duration-expr")));
     assert_string_equal(a.file, "/etc/prometheus/prometheus.yml");
     struct config *c = NULL;
     struct err err = {0};

@@ -203,7 +203,7 @@ static void test_all_problems_are_told_up_to_a_limit(void **state)
 static void test_set_wins_over_the_file(void **state)
 {
     (void)state;
-    const char *sets[] = {"http.address=[::1]:1", "query.features=[promql-duration-expr]",
+    const char *sets[] = {"http.address=[::1]:1", "query.features=[promql-binop-fill-modifiers]",
                           "storage.retention.metrics=40d", "storage.retention.metrics=50d",
                           "scrape_configs=[{job_name: j}]"};
     struct config *c = NULL;
@@ -211,7 +211,7 @@ static void test_set_wins_over_the_file(void **state)
     if (load("http: {address: '127.0.0.1:2'}\nscrape_configs: []\n", sets, 5, &c, NULL, &err) != 0)
         fail_msg("%s", err.message);
     assert_string_equal(c->http.address, "[::1]:1");
-    check_str(c->query.features[0], "promql-duration-expr");
+    check_str(c->query.features[0], "promql-binop-fill-modifiers");
     assert_int_equal(c->storage.retention_metrics_ms, INT64_C(50) * 86400000);
     assert_int_equal(c->n_scrape_configs, 1);
     config_free(c);
