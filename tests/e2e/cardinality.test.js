@@ -61,6 +61,37 @@ describe("limits of cardinality", () => {
     }
   });
 
+  it("hold for the values of a label", async () => {
+    const other = await Telltale.start({ set: { ...FOREVER, "storage.cardinality.values_per_label": "5" } });
+    try {
+      for (const name of ["requests", "errors"]) assert.ok((await rw.write(other.api, series(name, 0, 8, T0))).status < 300);
+      assert.equal(await other.api.value('count({id!=""})', T0), 10, "five of each metric");
+      assert.equal(await other.api.value(`requests${OVERFLOW}`, T0), 3);
+      const [one] = (await other.api.get("/api/v1/status/tsdb")).json.data.cardinalityLimits;
+      assert.deepEqual([one.limit, one.label, one.allowed, one.samplesFolded], ["values_per_label", "id", 5, 6]);
+    } finally {
+      await other.dispose();
+    }
+  });
+
+  it("hold for all series together, where metrics that are not there yet are refused", async () => {
+    const other = await Telltale.start({ set: { ...FOREVER, "storage.max_series": "8" } });
+    try {
+      assert.ok((await rw.write(other.api, series("requests", 0, 12, T0))).status < 300);
+      const answer = await rw.write(other.api, series("errors", 0, 2, T0));
+      assert.equal(answer.status, 400);
+      assert.match(answer.text, /the limit of 8 active series is reached by __name__=errors/);
+      assert.equal(await other.api.value(`requests${OVERFLOW}`, T0), 4);
+      const limits = (await other.api.get("/api/v1/status/tsdb")).json.data.cardinalityLimits;
+      assert.deepEqual(
+        limits.map((one) => [one.limit, one.value, one.samplesFolded, one.samplesRefused]),
+        [["series", "requests", 4, 0], ["series", "errors", 0, 2]],
+      );
+    } finally {
+      await other.dispose();
+    }
+  });
+
   it("hold for tenants, too", async () => {
     const other = await Telltale.start({ set: { ...FOREVER, "storage.cardinality.tenant_label": "team", "storage.cardinality.series_per_tenant": "4" } });
     try {

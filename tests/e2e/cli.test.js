@@ -303,9 +303,57 @@ tests:
     });
   }
 
-  it("is less exact where the file asks for it", async () => {
-    const text = `fuzzy_compare: true\n${expressions(check("requests", ['requests{path="/a"}', 40.000001]))}`;
-    assert.equal((await test(text)).code, 0);
+  it("takes the next number for the same where the file asks for it", async () => {
+    for (const [value, code] of [["40.00000000000001", 0], ["39.99999999999999", 0], ["40.00000000000002", 1]]) {
+      const text = expressions(check("requests", ['requests{path="/a"}', value]));
+      assert.equal((await test(`fuzzy_compare: true\n${text}`)).code, code, value);
+      assert.equal((await test(text)).code, 1, value);
+    }
+  });
+
+  /** The file passes, and does with promtool. */
+  async function passes(text) {
+    const done = await test(text);
+    assert.equal(done.code, 0, output(done));
+    if (!missing("promtool")) assert.equal((await run("promtool", ["test", "rules", file])).code, 0, "promtool");
+  }
+
+  it("takes the evaluation interval for the resolution of subqueries", () =>
+    passes(`evaluation_interval: 2m
+tests:
+  - interval: 1m
+    input_series: [{series: x, values: 0+1x10}]
+    promql_expr_test:
+      - {expr: 'count_over_time(x[7m:])', eval_time: 10m, exp_samples: [{labels: '{}', value: 4}]}
+      - {expr: 'count_over_time(x[7m:1m])', eval_time: 10m, exp_samples: [{labels: '{}', value: 8}]}
+`.replaceAll("[7m:", "[6m59s:").replace("value: 8", "value: 7")));
+
+  it("has no samples behind the last evaluation", () =>
+    passes(`evaluation_interval: 2m
+tests:
+  - interval: 1m
+    input_series: [{series: x, values: 0+1x10}]
+    promql_expr_test:
+      - {expr: x, eval_time: 5m, exp_samples: [{labels: x, value: 4}]}
+      - {expr: x offset -3m, eval_time: 1m, exp_samples: [{labels: x, value: 4}]}
+      - {expr: x offset -5m, eval_time: 1m, exp_samples: [{labels: x, value: 4}]}
+`));
+
+  it("begins where the test says", async () => {
+    const at = (start) => `tests:
+  - start_timestamp: ${start}
+    interval: 1m
+    input_series: [{series: x, values: 0+1x10}]
+    promql_expr_test:
+      - {expr: timestamp(x), eval_time: 2m, exp_samples: [{labels: '{}', value: 1700000120}]}
+`;
+    for (const start of ["1700000000", "2023-11-14T22:13:20Z", "'2023-11-14T23:13:20+01:00'"]) {
+      const done = await test(at(start));
+      assert.equal(done.code, 0, output(done));
+    }
+    const done = await test(at("soon"));
+    assert.equal(done.code, 1);
+    assert.match(done.stderr, /tests\.yml:2:22: start_timestamp: expected Unix seconds or a time as/);
   });
 
   it("tells that rules and alerts are not evaluated, and fails", async () => {
@@ -323,6 +371,7 @@ tests:
       ["tests: [{interval: 1 parsec}]", /tests\.yml:1:20: interval: /],
       ["tests: [{input_series: [{series: 'a{', values: 1}]}]", /tests\.yml:1:25: /],
       ["tests: [{promql_expr_test: [{expr: 'sum(', eval_time: 1m}]}]", /parse error/],
+      ["group_eval_order: [a, b, a]", /tests\.yml:1:26: group name repeated in evaluation order/],
       ["a: [", /telltale: /],
     ]) {
       const done = await test(text);

@@ -79,6 +79,8 @@ describe("a damaged part", () => {
         }
         const other = await server.api.get("/api/v1/query", { query: "m", time: T0 + 30 * 86400 });
         assert.equal(other.json.warnings, undefined, "of another time");
+        const exported = await ask(server, "/api/v1/export", { "match[]": "m" });
+        assert.equal(exported.headers.get("x-telltale-export"), "series=0 samples=0 left_out=0 damaged=1");
         if (!again) {
           await server.stop();
           await server.restart();

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { writeLogs } from "./support/records.js";
+import { writeLogs, writeSpans } from "./support/records.js";
+import * as rw from "./support/remote_write.js";
 import { Telltale } from "./support/server.js";
 import { after, before, describe, it } from "./support/test.js";
 
@@ -91,6 +92,51 @@ describe("retention by service", () => {
       writeFileSync(join(server.dir, "telltale.yml"), overrides([`{signal: logs, selector: '{"resource.service.name"="debug"}', keep: 1d}`]));
       assert.equal((await server.api.post("/-/reload", "")).status, 200);
       assert.deepEqual(await logs(server), ["new"]);
+    } finally {
+      await server.dispose();
+    }
+  });
+
+  it("holds for each signal, longer and shorter, from disk too", async () => {
+    const keep = (long, short) =>
+      ["storage:", "  retention:", "    metrics: 3d", "    spans: 3d", "    logs: 3d", "    overrides:"].join("\n") +
+      ["metrics", "spans", "logs"].flatMap((signal) => [[`long`, long], [`short`, short]].map(([which, time]) => `\n      - {signal: ${signal}, selector: '{${signal === "metrics" ? "job" : '"resource.service.name"'}="${which}"}', keep: ${time}}`)).join("") +
+      "\n";
+    const server = await Telltale.start({ config: keep("30d", "3d"), set: { "http.admin_api": "true" } });
+    const services = ["long", "short", "usual"];
+    const ages = { long: [0, 2, 9], short: [0, 2], usual: [0, 2] };
+    const found = async () => {
+      const out = {};
+      for (const service of services) {
+        const metrics = await server.api.value(`count_over_time(m{job="${service}"}[20d])`, NOW + 1);
+        const spans = (await server.api.get("/jaeger/api/traces", { service, limit: 100, start: (NOW - 20 * DAY) * 1e6, end: (NOW + 60) * 1e6 })).json.data.length;
+        const records = (await server.api.get("/api/v1/logs", { where: `service = ${service}`, start: NOW - 20 * DAY, end: NOW + 60 })).json.data.logs.length;
+        out[service] = [metrics, spans, records];
+      }
+      return out;
+    };
+    try {
+      for (const service of services)
+        for (const age of ages[service]) {
+          const at = NOW - age * DAY;
+          assert.ok((await rw.write(server.api, [{ labels: { __name__: "m", job: service }, samples: [[at * 1000, 1]] }])).status < 300);
+          await writeSpans(server.api, service, [{ trace: `${age + 1}`.padStart(32, String(services.indexOf(service) + 1)), id: "00000000000000aa", name: "x", start: at }]);
+          await writeLogs(server.api, service, [{ at, body: "x" }]);
+        }
+      assert.equal((await rw.write(server.api, [{ labels: { __name__: "m", job: "usual" }, samples: [[(NOW - 9 * DAY) * 1000, 1]] }])).status, 400);
+      assert.deepEqual(await found(), { long: [3, 3, 3], short: [2, 2, 2], usual: [2, 2, 2] });
+      writeFileSync(join(server.dir, "telltale.yml"), keep("5d", "1d"));
+      assert.equal((await server.api.post("/-/reload", "")).status, 200);
+      const left = { long: [2, 2, 2], short: [1, 1, 1], usual: [2, 2, 2] };
+      assert.deepEqual(await found(), left);
+      assert.equal((await server.api.post("/api/v1/admin/telltale/flush?merge=1", "")).status, 200);
+      assert.deepEqual(await found(), left);
+      writeFileSync(join(server.dir, "telltale.yml"), keep("30d", "3d"));
+      await server.kill();
+      await server.restart();
+      const after = await found();
+      assert.deepEqual([after.long[0], after.usual], [2, [2, 2, 2]], "what is gone from disk does not come back");
+      assert.deepEqual(after.short, [1, 1, 1]);
     } finally {
       await server.dispose();
     }

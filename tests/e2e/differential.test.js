@@ -47,6 +47,10 @@ const NEWER_WORDS = [
   /duration/, // expressions of durations, durations as numbers and numbers as durations
   /<Item/, // an operator that 2 has no word for
   /unexpected string .* in (label matching|grouping opts)/, // names in quotes
+  /unexpected metric identifier .* in grouping opts/, // in 3 any text is a label's name
+  /in subquery or range, expected/, // durations are arithmetic
+  /unknown position/, // in an empty query; 2 says 1:1
+  /error parsing number/, // 1.2.3, which 2 reads as two numbers
 ];
 
 const number = (text) => (text === "+Inf" ? Infinity : text === "-Inf" ? -Infinity : Number(text));

@@ -2,7 +2,8 @@
 // directions; wrong lines are named.
 
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { get } from "node:http";
 import { join } from "node:path";
 import { FOREVER, T0 } from "./support/fixture.js";
 import { run } from "./support/process.js";
@@ -10,6 +11,7 @@ import { attributes, writeLogs, writeSpans } from "./support/records.js";
 import * as rw from "./support/remote_write.js";
 import { Telltale, TELLTALE, temporaryDirectory } from "./support/server.js";
 import { after, before, describe, it } from "./support/test.js";
+import { until } from "./support/until.js";
 
 const DAY = 86_400;
 const ALL = '{__name__=~".+"}';
@@ -196,6 +198,75 @@ describe("export and import", () => {
   });
 });
 
+/** GETs; `begun` is called with the first bytes, and true from it hangs up. */
+const download = (url, begun = () => false) =>
+  new Promise((resolve, reject) => {
+    get(url, (answer) => {
+      let bytes = 0;
+      answer.on("data", (chunk) => {
+        if (bytes === 0 && begun()) answer.destroy(new Error("aborted by the test"));
+        bytes += chunk.length;
+      });
+      answer.on("end", () => resolve({ bytes, headers: answer.headers, trailers: answer.trailers }));
+      answer.on("error", reject);
+    }).on("error", reject);
+  });
+
+const residentBytes = (pid) => Number(readFileSync(`/proc/${pid}/status`, "latin1").match(/VmRSS:\s+(\d+)/)[1]) * 1024;
+
+describe("a large export", () => {
+  const SERIES = 40;
+  const TIMES = 10_000;
+  let server;
+  let url;
+
+  before(async () => {
+    server = await Telltale.start({ set: FOREVER });
+    url = `${server.url}/api/v1/export?format=otlp-json&match[]=much`;
+    for (let i = 0; i < SERIES; i++) {
+      const samples = Array.from({ length: TIMES }, (_, k) => [ms(k), Math.sin(i * k)]);
+      assert.ok((await rw.write(server.api, [{ labels: { __name__: "much", i: `${i}` }, samples }])).status < 300);
+    }
+  });
+  after(() => server?.dispose());
+
+  it("comes while it is made, and says at its end how much it is", async () => {
+    const before = residentBytes(server.process.pid);
+    const { bytes, headers, trailers } = await download(url);
+    assert.equal(headers.trailer, "X-Telltale-Export");
+    assert.equal(trailers["x-telltale-export"], `series=${SERIES} samples=${SERIES * TIMES} left_out=0 damaged=0`);
+    assert.ok(bytes > 32 << 20, `${bytes} bytes`);
+    assert.ok(residentBytes(server.process.pid) - before < bytes, "the whole answer was never in memory");
+  });
+
+  it("is read by the command line to the end", async () => {
+    const { code, stdout, stderr } = await telltale(["export", "--url", server.url, "--match", "much", "--format", "prometheus"]);
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, new RegExp(`^${SERIES * TIMES} samples of ${SERIES} series exported$`, "m"));
+    assert.equal(stdout.split("\n").filter((line) => line && !line.startsWith("#")).length, SERIES * TIMES);
+  });
+
+  it("may be left early, by many", async () => {
+    for (let round = 0; round < 4; round++) await assert.rejects(Promise.all(Array.from({ length: 4 }, () => download(url, () => true))), /aborted/);
+    await until(async () => (await download(url)).bytes > 32 << 20, "a place for one more export");
+  });
+
+  it("is seen to be cut when the server dies, and keeps none from stopping", async () => {
+    await assert.rejects(
+      download(url, () => void server.kill()),
+      /aborted|ECONNRESET/,
+    );
+    await server.restart();
+    url = `${server.url}/api/v1/export?format=otlp-json&match[]=much`;
+    let exit;
+    await assert.rejects(
+      download(url, () => void (exit = server.stop())),
+      /aborted|ECONNRESET/,
+    );
+    assert.deepEqual(await exit, { code: 0, signal: null });
+  });
+});
+
 /** The rows of all lines with where they came from, in an order of their own. */
 function rows(text) {
   const out = [];
@@ -286,6 +357,25 @@ describe("export and import of spans and logs", () => {
     const where = ["--url", server.url];
     assert.equal(rows(await from(where, "spans", ["--match", "service = stock and status = error"])).length, 100);
     assert.equal(rows(await from(where, "logs", ["--from", String(NOW + 10), "--to", String(NOW + 19.5)])).length, 10);
+  });
+
+  it("has rows of a directory of any age, which stay there", async () => {
+    const old = NOW - 200 * DAY;
+    const other = await Telltale.start({ set: { "storage.retention.spans": "forever", "storage.retention.logs": "forever" } });
+    try {
+      await writeSpans(other.api, "shop", [{ ...SPANS[0], start: old, events: [] }]);
+      await writeLogs(other.api, "shop", [{ at: old, body: "old" }]);
+      await other.stop();
+      const data = join(temporaryDirectory(), "data");
+      for (const table of ["spans", "logs"]) {
+        const first = await from(["--data", other.data], table);
+        assert.equal(rows(first).length, 1, table);
+        await imported(["--data", data], "otlp-json", first);
+        assert.deepEqual(rows(await from(["--data", data], table)), rows(first));
+      }
+    } finally {
+      await other.dispose();
+    }
   });
 
   it("is asked for by HTTP, too", async () => {

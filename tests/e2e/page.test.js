@@ -37,4 +37,19 @@ describe("the page at /", () => {
     assert.match(dom, />42</);
     assert.doesNotMatch(dom, /undefined|NaN/);
   });
+
+  it("stands where links to Prometheus's page lead", async () => {
+    const page = await server.api.get("/");
+    for (const path of ["/graph?g0.expr=up&g0.tab=0", "/query?g0.expr=up"])
+      assert.equal((await server.api.get(path)).text, page.text);
+    assert.equal((await server.api.get("/ui/")).status, 404);
+  });
+
+  it("answers such a link in Chromium", { skip: missing("chromium") }, () => {
+    const link = { "g0.expr": "1+41", "g0.range_input": "5400s", "g0.tab": "1" };
+    const url = `${server.url}/graph?${new URLSearchParams(link)}`;
+    const args = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000", "--dump-dom", url];
+    const dom = execFileSync("chromium", args, { stdio: ["ignore", "pipe", "ignore"], timeout: 50_000 }).toString();
+    assert.match(dom, />42</);
+  });
 });

@@ -120,6 +120,7 @@ describe("queries", () => {
       assert.deepEqual(more, [], "what does not parse is no query");
       assert.deepEqual(range.params, { start: new Date(T0 * 1000).toISOString(), end: new Date((T0 + 60) * 1000).toISOString(), query: "up", step: 15 });
       assert.ok(range.stats.timings.evalTotalTime >= 0 && range.stats.timings.execTotalTime > 0 && range.ts);
+      assert.deepEqual(range.httpRequest, { clientIP: "127.0.0.1", method: "GET", path: "/api/v1/query_range" });
       assert.match(failed.error, /duplicate series/);
       renameSync(file, `${file}.1`);
       assert.equal((await logging.api.post("/-/reload", "")).status, 200);

@@ -58,7 +58,7 @@ describe("queries in other forms", () => {
     assert.equal(steps.result[0].values.length, 2);
     const wrong = await api.get("/api/v1/query", { query: "up", lookback_delta: "soon" });
     assert.deepEqual([wrong.status, wrong.json.errorType], [400, "bad_data"]);
-    assert.match(wrong.json.error, /lookback_delta.*soon/);
+    assert.match(wrong.json.error, /lookback delta.*"soon"/);
   });
 });
 

@@ -126,6 +126,20 @@ describe("remote read", () => {
     assert.deepEqual(list[i], { t: END * 1000, schema: 0, zeroThreshold: 0.001, bounds: [], count: 5 * i, zeroCount: i, sum: 4 * i, positiveSpans: [[0, 2]], negativeSpans: [], positive: [3 * i, i], negative: [] });
   });
 
+  it("chunks of a long series in frames that no reader refuses", async () => {
+    const long = Array.from({ length: 250_000 }, (_, i) => [T0 * 1000 + i * 100, random(i)]);
+    await write(api, [{ labels: { __name__: "long" }, samples: long }]);
+    const answer = await read(api, request([[["__name__", "=", "long"]]], { forms: [CHUNKS], start: T0, end: T0 + 25_000 }));
+    const frames = chunks.frames(answer.bytes);
+    assert.ok(frames.length > 1 && answer.bytes.length / frames.length < 1.1 * 2 ** 20, `${frames.length} frames`);
+    const series = frames.flatMap((frame) => chunks.all(frame, 1).map(chunks.fields));
+    const samples = series.flatMap((one) => {
+      assert.deepEqual(chunks.labels(one), { __name__: "long" });
+      return chunks.all(one, 2).map(chunks.fields).flatMap((chunk) => chunks.xorChunk(chunks.one(chunk, 4)));
+    });
+    assert.deepEqual(samples, long);
+  });
+
   it("refuses what is not a request", async () => {
     for (const [body, message] of [
       [Buffer.from("not snappy"), /snappy/i],

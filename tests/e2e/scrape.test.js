@@ -301,7 +301,7 @@ metric_relabel_configs:
     assert.match(yaml, /^job_name: dropped$/m);
     assert.match(yaml, /action: keep/);
     const { status, json } = await api.get("/api/v1/scrape_pools/config", { scrapePool: "none" });
-    assert.deepEqual([status, json.errorType, json.error], [404, "not_found", 'scrape pool "none" not found']);
+    assert.deepEqual([status, json.errorType, json.error], [400, "bad_data", 'error retrieving scrape config: scrape pool "none" not found']);
     assert.match((await api.get("/api/v1/scrape_pools/config")).json.error, /no scrapePool parameter/);
   });
 
