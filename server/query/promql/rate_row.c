@@ -95,15 +95,14 @@ static inline double extrapolated(const struct block *b, size_t k, double counte
     return growth * (factor / per);
 }
 
-/* The first `n` steps, and up to a multiple of LANES: a loop without an odd end is one of wide
- * registers. */
+/* The first `n` steps, and up to a multiple of LANES: a loop that the compiler sees to have no odd
+ * end is one of wide registers (a loop of LANES within another is not: it is unrolled first). */
 static inline void extrapolate_block(struct block *b, size_t n, double counter_below, double per)
 {
-    for (size_t from = 0; from < n; from += LANES) {
-        for (size_t k = from; k < from + LANES; k++) {
-            double rate = extrapolated(b, k, counter_below, per);
-            b->rate[k] = b->gaps[k] > 0 ? rate : HOLE;
-        }
+    size_t end = (n + LANES - 1) & ~(size_t)(LANES - 1);
+    for (size_t k = 0; k < end; k++) {
+        double rate = extrapolated(b, k, counter_below, per);
+        b->rate[k] = b->gaps[k] > 0 ? rate : HOLE;
     }
 }
 
