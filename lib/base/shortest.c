@@ -192,7 +192,8 @@ static bool is_close(uint64_t a, uint64_t b)
 #define TEN (UINT64_C(10) << 60)
 
 /* Takes the multiple of ten in the interval, or else the integer nearest to v. False: bits that
- * were cut off decide. */
+ * were cut off decide. Here and below without branches that hang on the digits: no processor
+ * foresees them. */
 static bool round_place(const struct place *p, struct shortest_wide *out)
 {
     const uint64_t one = UINT64_C(1) << 60;
@@ -203,7 +204,7 @@ static bool round_place(const struct place *p, struct shortest_wide *out)
     bool below = p->at < p->half, above = behind < p->half;
     unsigned last = (unsigned)((p->at + one / 2) >> 60);
     out->sixteen = p->tens + above;
-    out->last = below || above ? 0 : last;
+    out->last = last & -(unsigned)!(below | above);
     return true;
 }
 
@@ -226,8 +227,9 @@ bool shortest_wide(double v, struct shortest_wide *out)
         return false;
     const uint64_t sixteen_digits = UINT64_C(1000000000000000);
     bool narrow = out->sixteen < sixteen_digits; // then the last is one of the sixteen
-    out->sixteen = narrow ? out->sixteen * 10 + out->last : out->sixteen;
-    out->last = narrow ? 0 : out->last;
+    uint64_t mask = -(uint64_t)narrow;
+    out->sixteen += (out->sixteen * 9 + out->last) & mask;
+    out->last &= (unsigned)~mask;
     out->point = k + 17 - narrow;
     return true;
 }
