@@ -36,7 +36,7 @@ bench: build
 
 fuzz:
 	@tools/setup test
-	@tools/test --stage fuzz --seconds $(SECONDS) $(if $(TARGET),--only $(TARGET))
+	@tools/test --stage fuzz --seconds $(SECONDS) --seed 0 $(if $(TARGET),--only $(TARGET))
 
 lint:
 	@tools/setup test
