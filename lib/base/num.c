@@ -266,7 +266,8 @@ struct sixteen {
 #define SPLIT(x, quotient, product, lane, bits)                                                    \
     _mm_or_si128(quotient, _mm_slli_epi##lane(_mm_sub_epi##lane(x, product), bits))
 
-/* The same by ten of lanes of 16 bits, 10 q as 8 q + 2 q: no operation waits for more than three. */
+/* The same by ten of lanes of 16 bits, 10 q as 8 q + 2 q: no operation waits for more than three.
+ */
 static inline __m128i split_tens(__m128i x, __m128i q)
 {
     __m128i product = _mm_add_epi16(_mm_slli_epi16(q, 11), _mm_slli_epi16(q, 9));

@@ -81,6 +81,8 @@ static bool check_binary(struct parser *p, struct node *n)
         parse_error(p, n->span, "filling in missing series only allowed between instant vectors");
     if (token_is_set_operator(b->op))
         check_set_operator(p, n, vectors);
+    if (!vectors)
+        b->matching = (struct matching){0}; // of no labels, as in `1 + on () x`: says nothing
     return fail(p);
 }
 

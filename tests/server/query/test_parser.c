@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/fs.h"
 #include "model/matcher.h"
+#include "query/promql/equal.h"
 #include "query/promql/functions.h"
 #include "query/promql/parser.h"
 #include "support/check.h"
@@ -380,6 +381,24 @@ static void test_formatted_text_formats_to_itself(void **state)
     }
 }
 
+/* The matching of a scalar, which has no labels, is no part of the tree: equal expressions are
+ * evaluated once. */
+static void test_matching_of_scalars_says_nothing(void **state)
+{
+    (void)state;
+    static const char *const same[] = {"1 + on () a", "1 + on () group_left a",
+                                       "1 + ignoring () group_right a"};
+    struct ast plain, ast;
+    assert_int_equal(promql_parse(STR("1 + a"), 0, &plain, NULL), 0);
+    for (size_t i = 0; i < ARRAY_LEN(same); i++) {
+        assert_int_equal(promql_parse(str_c(same[i]), 0, &ast, NULL), 0);
+        assert_true(node_equal(ast.root, plain.root));
+        ast_done(&ast);
+        check_format(same[i], "1 + a");
+    }
+    ast_done(&plain);
+}
+
 static void test_match_parameter_takes_selectors_only(void **state)
 {
     (void)state;
@@ -463,6 +482,7 @@ int main(void)
         cmocka_unit_test(test_what_does_not_print_is_escaped),
         cmocka_unit_test(test_a_quoted_text_reads_back_to_the_same_bytes),
         cmocka_unit_test(test_formatted_text_formats_to_itself),
+        cmocka_unit_test(test_matching_of_scalars_says_nothing),
         cmocka_unit_test(test_match_parameter_takes_selectors_only),
         cmocka_unit_test(test_a_selector_of_everything_is_fine_where_that_is_meant),
         cmocka_unit_test(test_selectors_of_an_expression_are_all_found),
