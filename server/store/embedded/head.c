@@ -344,15 +344,17 @@ static int put_row(struct head *h, struct head_arena *a, struct head_series *hs,
                    const struct raw_row *row)
 {
     char bytes[ROW_BYTES_MAX];
-    struct row_state state = hs->tail;
-    size_t n = row_write(bytes, &state, row, h->day * MS_PER_DAY);
-    if (reserve_segments(h, a, hs, n + row->histogram.n) != 0)
+    /* Changed in its place: a copy of it, read whole as soon as its members were written, would wait
+     * for them to reach the cache. */
+    const struct row_state before = hs->tail;
+    size_t n = row_write(bytes, &hs->tail, row, h->day * MS_PER_DAY);
+    if (reserve_segments(h, a, hs, n + row->histogram.n) != 0) {
+        hs->tail = before;
         return ERR_NOMEM;
+    }
     put_bytes(hs, bytes, n);
     put_bytes(hs, row->histogram.p, row->histogram.n);
-    state.n_bytes = hs->tail.n_bytes;
-    state.n_rows++;
-    hs->tail = state;
+    hs->tail.n_rows++;
     return 0;
 }
 
