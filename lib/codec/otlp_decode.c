@@ -5,18 +5,27 @@
 #include "codec/field_path.h"
 #include "codec/otlp_schema.h"
 
-/* The arrays of the message that is being read, by field number. */
-struct arrays {
-    bool begun; /* the rest is initialised */
-    size_t used[PB_COUNTED], cap[PB_COUNTED];
-    void *v[PB_COUNTED];
+/* The array of one field of a message. */
+struct array {
+    void *v;
+    size_t used, cap;
 };
 
-/* Most messages have no array, or none that is sent. */
-static void begin_arrays(struct arrays *a)
+/* Those of the message that is being read, by field number. Most messages have one or none. */
+struct arrays {
+    uint32_t begun; /* bits of those that are initialised */
+    struct array of[PB_COUNTED];
+};
+
+_Static_assert(PB_COUNTED <= 32, "a bit for each field");
+
+static struct array *array_of(struct arrays *a, uint32_t number)
 {
-    if (!a->begun)
-        *a = (struct arrays){.begun = true};
+    struct array *of = &a->of[number];
+    if (!(a->begun & 1u << number))
+        *of = (struct array){0};
+    a->begun |= 1u << number;
+    return of;
 }
 
 static const struct otlp_field unknown_field = {.name = "field"};
@@ -101,36 +110,35 @@ static void read_packed(struct pb_reader *r, enum otlp_field_kind kind, void *ar
 }
 
 /* Room for `more` numbers: nearly always these are all. */
-static void *grow_numbers(struct otlp_decoder *d, struct arrays *a, uint32_t number, size_t more)
+static void *grow_numbers(struct otlp_decoder *d, struct array *a, size_t more)
 {
-    size_t need = a->used[number] + more;
-    if (a->v[number] && need <= a->cap[number])
-        return a->v[number];
-    size_t cap = a->v[number] ? MAX(need, 2 * a->cap[number]) : need;
-    void *v = arena_extend(d->arena, a->v[number], a->cap[number], cap, NUMBER_SIZE);
+    size_t need = a->used + more;
+    if (a->v && need <= a->cap)
+        return a->v;
+    size_t cap = a->v ? MAX(need, 2 * a->cap) : need;
+    void *v = arena_extend(d->arena, a->v, a->cap, cap, NUMBER_SIZE);
     if (v) {
-        a->v[number] = v;
-        a->cap[number] = cap;
+        a->v = v;
+        a->cap = cap;
     }
     return v;
 }
 
 /* A damaged value ends the reading before it. */
 static int read_numbers(struct otlp_decoder *d, struct pb_reader *r, uint32_t tag,
-                        const struct otlp_field *f, void *message, struct arrays *a)
+                        const struct otlp_field *f, void *message, struct arrays *arrays)
 {
-    uint32_t number = pb_number(tag);
     struct pb_reader one = *r;
     size_t here = count_numbers_at(&one, tag, f->kind);
     if (pb_failed(&one)) {
         *r = one;
         return 0;
     }
-    begin_arrays(a);
-    void *v = grow_numbers(d, a, number, here);
+    struct array *a = array_of(arrays, pb_number(tag));
+    void *v = grow_numbers(d, a, here);
     if (!v)
         return otlp_no_memory(d, f->name);
-    size_t n = a->used[number];
+    size_t n = a->used;
     if ((tag & 7) == PB_LEN) {
         struct pb_reader values = pb_message(r);
         read_packed(&values, f->kind, v, n, here);
@@ -142,7 +150,7 @@ static int read_numbers(struct otlp_decoder *d, struct pb_reader *r, uint32_t ta
     } else {
         read_number(r, f->kind, v, n++);
     }
-    a->used[number] = n;
+    a->used = n;
     otlp_set_array(f, message, v, n);
     return 0;
 }
@@ -154,7 +162,7 @@ static struct str between(const uint8_t *from, const uint8_t *to)
     return str_of((const char *)from, (size_t)(to - from));
 }
 
-static int read_fields(struct otlp_decoder *d, struct pb_reader r, const struct otlp_message *m,
+static int read_fields(struct otlp_decoder *d, struct pb_reader *r, const struct otlp_message *m,
                        void *out);
 
 /* Reads a nested message. When its length is damaged the loop of the message around it ends, and
@@ -168,26 +176,25 @@ static int read_message(struct otlp_decoder *d, struct pb_reader *parent,
     int rc = otlp_enter(d, f->name);
     if (rc != 0)
         return rc;
-    rc = read_fields(d, r, f->message, out);
+    rc = read_fields(d, &r, f->message, out);
     d->depth--;
     return rc;
 }
 
 /* How many fields have this tag from here on, or up to the first damage. Mostly they stand
- * together.
- */
-static size_t count_alike(struct pb_reader r, uint32_t tag)
+ * together. Reads to the end. */
+static size_t count_alike(struct pb_reader *r, uint32_t tag)
 {
     size_t n = 0;
     uint32_t other;
-    while (pb_more(&r) && *r.at == tag && (tag & 7) == PB_LEN) {
-        r.at++;
-        (void)pb_str(&r);
-        n += !pb_failed(&r);
+    while (pb_more(r) && *r->at == tag && (tag & 7) == PB_LEN) {
+        r->at++;
+        (void)pb_str(r);
+        n += !pb_failed(r);
     }
-    while (pb_next(&r, &other)) {
-        pb_skip(&r, other);
-        n += other == tag && !pb_failed(&r);
+    while (pb_next(r, &other)) {
+        pb_skip(r, other);
+        n += other == tag && !pb_failed(r);
     }
     return n;
 }
@@ -198,7 +205,7 @@ static int make_array(struct otlp_decoder *d, struct pb_reader r, uint32_t tag,
                       const struct otlp_field *f, void **out)
 {
     pb_skip(&r, tag);
-    size_t n = 1 + count_alike(r, tag);
+    size_t n = 1 + count_alike(&r, tag);
     int rc = otlp_check_limit(d, f, n, n);
     if (rc != 0)
         return rc;
@@ -218,7 +225,7 @@ static size_t read_usual(struct otlp_decoder *d, struct pb_reader *r, uint32_t t
         struct str message = pb_str(&at);
         if (pb_failed(&at) || !m->usual(message, d->arena, out))
             return n;
-        *r = at;
+        r->at = at.at;
         if (!pb_more(&at) || *at.at != tag)
             return n + 1;
         at.at++;
@@ -226,24 +233,23 @@ static size_t read_usual(struct otlp_decoder *d, struct pb_reader *r, uint32_t t
 }
 
 static int read_element(struct otlp_decoder *d, struct pb_reader *r, uint32_t tag,
-                        const struct otlp_field *f, void *message, struct arrays *a)
+                        const struct otlp_field *f, void *message, struct arrays *arrays)
 {
-    uint32_t number = pb_number(tag);
-    begin_arrays(a);
-    if (!a->v[number]) {
-        int rc = make_array(d, *r, tag, f, &a->v[number]);
+    struct array *a = array_of(arrays, pb_number(tag));
+    if (!a->v) {
+        int rc = make_array(d, *r, tag, f, &a->v);
         if (rc != 0)
             return rc;
     }
-    size_t i = a->used[number], n = 0;
-    char *out = (char *)a->v[number] + i * f->message->size;
+    size_t i = a->used, n = 0;
+    char *out = (char *)a->v + i * f->message->size;
     if (d->lazy && f->message->usual)
         n = read_usual(d, r, tag, f->message, out);
     int rc = n ? 0 : read_message(d, r, f, out);
     if (rc != 0)
         return err_in_element(d->err, rc, f->name, i);
-    a->used[number] = i + MAX(n, (size_t)1);
-    otlp_set_array(f, message, a->v[number], a->used[number]);
+    a->used = i + MAX(n, (size_t)1);
+    otlp_set_array(f, message, a->v, a->used);
     return 0;
 }
 
@@ -350,23 +356,23 @@ static bool wire_fits(const struct otlp_field *f, uint32_t tag)
     return is_numbers(f->kind) && (tag & 7) == (f->kind == OTLP_FIELD_UINT64S ? PB_VARINT : PB_I64);
 }
 
-static int read_fields(struct otlp_decoder *d, struct pb_reader r, const struct otlp_message *m,
+static int read_fields(struct otlp_decoder *d, struct pb_reader *r, const struct otlp_message *m,
                        void *out)
 {
     struct arrays a;
     uint32_t tag = 0;
-    a.begun = false;
-    while (pb_next(&r, &tag)) {
+    a.begun = 0;
+    while (pb_next(r, &tag)) {
         const struct otlp_field *f = field_of(m, tag);
         if (UNLIKELY(!wire_fits(f, tag))) {
-            pb_damage(&r, "wrong wire type");
+            pb_damage(r, "wrong wire type");
             break;
         }
-        int rc = read_field(d, &r, tag, f, out, &a);
+        int rc = read_field(d, r, tag, f, out, &a);
         if (rc != 0)
             return rc;
     }
-    return pb_failed(&r) ? pb_error(&r, field_of(m, tag)->name, d->err) : 0;
+    return pb_failed(r) ? pb_error(r, field_of(m, tag)->name, d->err) : 0;
 }
 
 int otlp_decode_message(struct str body, const struct otlp_message *m,
@@ -375,8 +381,9 @@ int otlp_decode_message(struct str body, const struct otlp_message *m,
 {
     struct otlp_decoder d;
     otlp_decoder_init(&d, limits, arena, err);
+    struct pb_reader r = pb_reader_of(body);
     memset(out, 0, m->size);
-    return read_fields(&d, pb_reader_of(body), m, out);
+    return read_fields(&d, &r, m, out);
 }
 
 int otlp_decode(struct str body, const struct otlp_limits *limits, struct arena *arena,
@@ -396,7 +403,8 @@ int otlp_decode_lazily(struct str body, const struct otlp_limits *limits, struct
     struct otlp_request request = {.lazy = true};
     otlp_decoder_init(&d, limits, arena, err);
     d.lazy = true;
-    int rc = read_fields(&d, pb_reader_of(body), &otlp_request_message, &request);
+    struct pb_reader r = pb_reader_of(body);
+    int rc = read_fields(&d, &r, &otlp_request_message, &request);
     if (rc == 0)
         *out = request;
     return rc;
@@ -410,7 +418,8 @@ int otlp_point_attributes(const struct otlp_point *p, const struct otlp_limits *
     if (p->sent.n) {
         otlp_decoder_init(&d, limits, arena, err);
         d.depth = OTLP_POINT_DEPTH;
-        int rc = read_fields(&d, pb_reader_of(p->sent), &otlp_point_attributes_message, &read);
+        struct pb_reader r = pb_reader_of(p->sent);
+        int rc = read_fields(&d, &r, &otlp_point_attributes_message, &read);
         if (rc != 0)
             return rc;
     }

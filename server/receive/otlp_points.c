@@ -60,14 +60,17 @@ static int64_t to_ms(uint64_t ns)
     return (int64_t)(ns / NS_PER_MS);
 }
 
-/* A sample at the point's time. A start that is not before it tells nothing. */
-static struct sample sample_at(const struct otlp_point *p)
+/* 0: none. A start that is not before the point's time tells nothing. */
+static int64_t start_ms(const struct otlp_point *p)
 {
     bool started = p->start_time_unix_ns && p->start_time_unix_ns <= p->time_unix_ns;
-    return (struct sample){
-        .t_unix_ms = to_ms(p->time_unix_ns),
-        .start_unix_ms = started ? to_ms(p->start_time_unix_ns) : 0,
-    };
+    return started ? to_ms(p->start_time_unix_ns) : 0;
+}
+
+/* A sample at the point's time. */
+static struct sample sample_at(const struct otlp_point *p)
+{
+    return (struct sample){.t_unix_ms = to_ms(p->time_unix_ns), .start_unix_ms = start_ms(p)};
 }
 
 /* Whether the sink knows the point's series, and its labels are not read. */
@@ -152,15 +155,23 @@ static struct labels own_series(const struct otlp_translator *t, const struct ot
 
 /* ---- numbers ---- */
 
-static struct sample number_at(const struct otlp_translator *t, const struct otlp_number_point *p)
+static double value_of(const struct otlp_number_point *p)
 {
-    struct sample sample = sample_at(&p->point);
-    if (t->m->kind == OTLP_GAUGE)
-        sample.start_unix_ms = 0; // a gauge does not count from anywhere
-    sample.value = has_no_value(&p->point)      ? stale_nan()
-                   : p->kind == OTLP_NUMBER_INT ? (double)p->i64
-                                                : p->f64;
-    return sample;
+    if (has_no_value(&p->point))
+        return stale_nan();
+    return p->kind == OTLP_NUMBER_INT ? (double)p->i64 : p->f64;
+}
+
+/* Member by member: a whole one that is copied as soon as it is made waits for its members to reach
+ * the cache. */
+static void put_number(const struct otlp_translator *t, const struct otlp_number_point *p,
+                       struct sample *out)
+{
+    bool gauge = t->m->kind == OTLP_GAUGE; // does not count from anywhere
+    out->t_unix_ms = to_ms(p->point.time_unix_ns);
+    out->value = value_of(p);
+    out->start_unix_ms = gauge ? 0 : start_ms(&p->point);
+    out->histogram = NULL;
 }
 
 static const struct sample *number_sample(struct otlp_translator *t,
@@ -168,7 +179,7 @@ static const struct sample *number_sample(struct otlp_translator *t,
 {
     struct sample *sample = arena_alloc(t->arena, sizeof *sample);
     if (sample)
-        *sample = number_at(t, p);
+        put_number(t, p, sample);
     return sample;
 }
 
@@ -187,7 +198,7 @@ static int add_in_run(struct otlp_translator *t, const struct otlp_number_point 
         run->numbers = NULL;
     if (UNLIKELY(!run->numbers))
         return reject_series(t);
-    run->numbers[run->filled++] = number_at(t, p);
+    put_number(t, p, &run->numbers[run->filled++]);
     if (run->filled > 1)
         return 0;
     const struct batch_point point = {
