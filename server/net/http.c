@@ -32,6 +32,7 @@ enum {
     EVENT_THREADS = 2,
     BACKLOG = 512,
     PASSWORD_QUEUE = 32,
+    BRIEF_WORKERS = 4,
     TURNED_AWAY = 256,     /* connections over the limit that are being told so */
     SPARE_BYTES = 64 << 10 /* of a connection's memory: reads of bodies, headers of answers */
 };
@@ -266,6 +267,9 @@ static int start_threads(struct http_server *s, struct err *err)
     if (rc == 0)
         rc = workers_new("http-query", l->query_workers, l->query_queue, exchange_work, &s->query,
                          err);
+    if (rc == 0)
+        rc =
+            workers_new("http-brief", BRIEF_WORKERS, l->query_queue, exchange_work, &s->brief, err);
     if (rc == 0 && s->options.auth)
         rc = workers_new("http-password", 1, PASSWORD_QUEUE, exchange_check_password, &s->passwords,
                          err);
@@ -293,7 +297,8 @@ static void stop_workers(struct http_server *s)
     workers_free(s->passwords);
     workers_free(s->ingest);
     workers_free(s->query);
-    s->passwords = s->ingest = s->query = NULL;
+    workers_free(s->brief);
+    s->passwords = s->ingest = s->query = s->brief = NULL;
 }
 
 static void server_free(struct http_server *s)

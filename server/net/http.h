@@ -2,8 +2,8 @@
  * worker threads. It knows no handler; the caller gives it a table of routes.
  *
  * Connections are served by a few event threads; a request whose body is complete waits in a
- * bounded queue of its class (ingest or query) for one of that class's workers, so a slow client
- * costs no thread and a heavy query does not delay ingest. A full queue answers 503 with
+ * bounded queue of its class (ingest, query or brief) for one of that class's workers, so a slow
+ * client costs no thread and a heavy query does not delay ingest. A full queue answers 503 with
  * Retry-After (not 429: Prometheus drops samples on a 429 unless told otherwise).
  *
  * A route can tell which requests are alike. Those whose like took less than half a millisecond
@@ -31,8 +31,9 @@ enum http_method {
     HTTP_DELETE = 1 << 3,
 };
 
-/* Which workers run it. HTTP_INLINE: on the event thread, for answers that never wait. */
-enum http_class { HTTP_INLINE, HTTP_INGEST, HTTP_QUERY };
+/* Which workers run it. HTTP_INLINE: on the event thread, for answers that never wait. HTTP_BRIEF:
+ * for what may wait for a lock or the disk, but should not wait for queries. */
+enum http_class { HTTP_INLINE, HTTP_INGEST, HTTP_QUERY, HTTP_BRIEF };
 
 struct http_param {
     struct str name, value; /* percent-decoded */

@@ -198,10 +198,13 @@ bool exchange_origin_ok(struct http_exchange *x)
     return false;
 }
 
+/* Where origins are told apart, an answer without the header hangs on the origin, too. */
 static void put_cors(const struct http_exchange *x, struct MHD_Response *to)
 {
     struct str origin = http_header(&x->request, "Origin");
     bool any;
+    if (x->server->cors)
+        put_header(to, "Vary", STR("Origin"));
     if (!is_allowed(x->server, origin, &any))
         return;
     put_header(to, "Access-Control-Allow-Origin", any ? STR("*") : origin);
@@ -209,8 +212,6 @@ static void put_cors(const struct http_exchange *x, struct MHD_Response *to)
     put_header(to, "Access-Control-Allow-Headers",
                STR("Accept, Authorization, Content-Type, Origin"));
     put_header(to, "Access-Control-Expose-Headers", STR("Date"));
-    if (!any)
-        put_header(to, "Vary", STR("Origin"));
 }
 
 static void put_headers(struct http_exchange *x, struct MHD_Response *to)

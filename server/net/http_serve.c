@@ -342,6 +342,13 @@ void exchange_check_password(void *exchange)
     MHD_resume_connection(x->mhd);
 }
 
+static struct workers *workers_of(const struct http_server *s, enum http_class class)
+{
+    if (class == HTTP_INGEST)
+        return s->ingest;
+    return class == HTTP_BRIEF ? s->brief : s->query;
+}
+
 /* The request is complete. */
 static enum MHD_Result dispatch(struct http_exchange *x)
 {
@@ -358,7 +365,7 @@ static enum MHD_Result dispatch(struct http_exchange *x)
     if (is_quick(x) && run_quick(x))
         return answer(x);
     exchange_give_away(x);
-    if (workers_submit(x->route->class == HTTP_INGEST ? s->ingest : s->query, x))
+    if (workers_submit(workers_of(s, x->route->class), x))
         return MHD_YES;
     exchange_refuse(x, 503, "queue",
                     "the server is busy: its queue of requests is full; try again");

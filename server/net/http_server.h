@@ -20,7 +20,7 @@ struct http_server {
     struct http_limits limits; /* no field is 0 that has a default */
     char address[ADDRESS_TEXT_MAX];
     struct MHD_Daemon *daemon;
-    struct workers *ingest, *query;
+    struct workers *ingest, *query, *brief;
     struct workers *passwords; /* slow hashes, one at a time, away from the other workers */
     struct http_watch *watch;
     struct tls_context *tls; /* NULL: plain text */

@@ -90,6 +90,8 @@ static const struct http_route routes[] = {
     {HTTP_POST, "/ingest", AUTH_INGEST, HTTP_INGEST, handle_wait, NULL, NULL, NULL},
     {HTTP_GET, "/big", AUTH_READ, HTTP_QUERY, handle_big, NULL, NULL, NULL},
     {HTTP_GET | HTTP_POST, "/alike", AUTH_READ, HTTP_QUERY, handle_alike, NULL, NULL, NULL, alike},
+    {HTTP_GET, "/wait", AUTH_READ, HTTP_QUERY, handle_wait, NULL, NULL, NULL},
+    {HTTP_GET, "/brief", AUTH_READ, HTTP_BRIEF, handle_echo, NULL, NULL, NULL},
     {HTTP_GET, "/until-gone", AUTH_READ, HTTP_QUERY, handle_until_gone, &gone_seen, NULL, NULL},
 };
 
@@ -336,6 +338,30 @@ static void test_cors_is_off_unless_configured(void **state)
     http_server_stop(s, 1000);
 }
 
+/* A cache must not give what one origin got to another, nor to one that is allowed what none got.
+ */
+static void test_answers_that_hang_on_the_origin_say_so(void **state)
+{
+    (void)state;
+    static const char *const origins[] = {"Origin: https://a.example\r\n",
+                                          "Origin: https://b.example\r\n", ""};
+    static const struct {
+        const char *cors;
+        bool varies;
+    } servers[] = {{"https://a\\.example", true}, {"*", false}, {NULL, false}};
+    for (size_t i = 0; i < ARRAY_LEN(servers); i++) {
+        struct http_server *s = start(NULL, servers[i].cors, (struct http_limits){0});
+        for (size_t k = 0; k < ARRAY_LEN(origins); k++) {
+            char ask[256];
+            (void)snprintf(ask, sizeof ask, "GET /echo HTTP/1.1\r\n" CLOSE "%s\r\n", origins[k]);
+            bool varies = strstr(raw(s, ask), "Vary: Origin\r\n");
+            if (varies != servers[i].varies)
+                fail_msg("%s: with %s", servers[i].cors ? servers[i].cors : "off", origins[k]);
+        }
+        http_server_stop(s, 1000);
+    }
+}
+
 static const char *administer(const struct http_server *s, const char *method, const char *headers)
 {
     static char request[512];
@@ -416,6 +442,36 @@ static void test_a_full_queue_pushes_back_and_loses_nobody(void **state)
         done += atomic_get_relaxed(&calls[i].status) == 200;
     }
     assert_int_equal(done, 3);
+    http_server_stop(s, 1000);
+}
+
+static void get_wait(void *arg)
+{
+    const struct http_server *s = arg;
+    int fd = connect_to(s);
+    static const char text[] = "GET /wait HTTP/1.1\r\n" CLOSE "\r\n";
+    char answer[512];
+    assert_true(send(fd, text, sizeof text - 1, MSG_NOSIGNAL) > 0);
+    while (recv(fd, answer, sizeof answer, 0) > 0)
+        ;
+    close(fd);
+}
+
+static void test_what_is_brief_does_not_wait_for_queries(void **state)
+{
+    (void)state;
+    set_gate(false);
+    struct http_server *s = start(NULL, NULL, (struct http_limits){.query_workers = 1});
+    struct thread clients[3];
+    atomic_set_relaxed(&waiting, 0);
+    for (size_t i = 0; i < ARRAY_LEN(clients); i++)
+        assert_int_equal(thread_start(&clients[i], "client", get_wait, s, NULL), 0);
+    while (atomic_get_relaxed(&waiting) == 0)
+        (void)usleep(1000);
+    check_starts(raw(s, "GET /brief HTTP/1.1\r\n" CLOSE "\r\n"), "HTTP/1.1 200");
+    set_gate(true);
+    for (size_t i = 0; i < ARRAY_LEN(clients); i++)
+        thread_join(&clients[i]);
     http_server_stop(s, 1000);
 }
 
@@ -565,6 +621,8 @@ int main(void)
         cmocka_unit_test(test_an_answer_over_the_limit_is_an_error_not_a_cut),
         cmocka_unit_test(test_rights_are_checked_before_the_handler),
         cmocka_unit_test(test_cors_is_off_unless_configured),
+        cmocka_unit_test(test_answers_that_hang_on_the_origin_say_so),
+        cmocka_unit_test(test_what_is_brief_does_not_wait_for_queries),
         cmocka_unit_test(test_pages_of_other_sites_administer_nothing_unless_allowed),
         cmocka_unit_test(test_a_full_queue_pushes_back_and_loses_nobody),
         cmocka_unit_test(test_a_handler_learns_that_its_client_left),
