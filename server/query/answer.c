@@ -26,8 +26,21 @@ static struct query_series *add_series(struct run *r, size_t *cap)
     return &out->series[out->n_series];
 }
 
+/* Counts a row's points into the answer; histograms by their size. */
+static int count_answer(struct run *r, const struct row *row)
+{
+    uint64_t weight = 0;
+    for (size_t i = 0; i < r->t.n; i++)
+        if (!is_hole(row->v[i]))
+            weight += row->h ? sample_weight(row->h[i]) : 1;
+    return limits_answer(&r->limits, weight, r->err);
+}
+
 static int put_row(struct run *r, const struct row *row, size_t *cap)
 {
+    int rc = count_answer(r, row);
+    if (rc != 0)
+        return rc;
     struct arena *a = &r->out->arena;
     struct query_series *s = add_series(r, cap);
     size_t n = 0;
@@ -110,7 +123,8 @@ static int give(struct run *r, const struct row *row)
                             .n = r->t.n,
                             .v = row->v,
                             .h = row->h};
-    return r->request->take(r->request->taker, &out, r->err);
+    int rc = count_answer(r, row);
+    return rc ? rc : r->request->take(r->request->taker, &out, r->err);
 }
 
 static int give_rows(struct run *r, struct op *from)
@@ -239,9 +253,12 @@ static int answer_matrix(struct run *r)
     while (rc == 0 && (got = source->next(source, &s)) > 0) {
         if ((rc = source_window(source, r->t.start_ms, &s.samples)) != 0)
             return rc;
+        uint64_t weight = samples_weight(&s.samples);
         if (r->ev.counts && n->kind != NODE_SUBQUERY)
-            r->ev.counts->at_all += samples_weight(&s.samples);
-        rc = put_samples(r, &s, &cap);
+            r->ev.counts->at_all += weight;
+        rc = limits_answer(&r->limits, weight, r->err);
+        if (rc == 0)
+            rc = put_samples(r, &s, &cap);
     }
     r->out->type = QUERY_MATRIX;
     if (rc == 0 && r->out->n_series)

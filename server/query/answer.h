@@ -16,6 +16,7 @@ struct run {
     struct query_result *out;
     struct budget *all; /* the engine's */
     struct err *err;
+    const char *timeout_by;                       /* as of limits */
     int64_t parse_ns, queue_ns, eval_ns, sort_ns; /* eval_ns has sort_ns in it */
 };
 

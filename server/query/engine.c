@@ -238,6 +238,7 @@ static int begin(struct run *r, struct query_engine *e, int64_t deadline_mono_ns
     int64_t lookback = q->lookback_ms > 0 ? q->lookback_ms : r->options.lookback_ms;
     r->limits = (struct limits){.deadline_mono_ns = deadline_mono_ns,
                                 .timeout_ms = r->options.timeout_ms,
+                                .timeout_by = r->timeout_by,
                                 .max_samples = r->options.max_samples,
                                 .cancelled = q->cancelled,
                                 .self = q->self};
@@ -347,11 +348,19 @@ static int run_now(struct run *r, struct query_engine *e, int64_t deadline_mono_
     return rc ? rc : run_tree(r, e, deadline_mono_ns);
 }
 
-static int64_t deadline_of(const struct query_request *q, struct query_options *o)
+static int64_t began_waiting(const struct query_request *q)
 {
-    if (q->timeout_ms > 0 && q->timeout_ms < o->timeout_ms)
-        o->timeout_ms = q->timeout_ms;
-    return time_now_mono_ns() + o->timeout_ms * NS_PER_MS;
+    return q->since_mono_ns ? q->since_mono_ns : time_now_mono_ns();
+}
+
+static int64_t deadline_of(struct run *r, int64_t since_mono_ns)
+{
+    const struct query_request *q = r->request;
+    if (q->timeout_ms > 0 && q->timeout_ms < r->options.timeout_ms) {
+        r->options.timeout_ms = q->timeout_ms;
+        r->timeout_by = "the parameter timeout";
+    }
+    return since_mono_ns + r->options.timeout_ms * NS_PER_MS;
 }
 
 static const char *outcome_of(int rc)
@@ -415,8 +424,8 @@ int query_run(struct query_engine *e, const struct query_request *request, struc
                     .out = &result,
                     .all = &e->memory,
                     .err = err ? err : &own};
-    int64_t start = time_now_mono_ns();
-    int64_t deadline = deadline_of(request, &r.options);
+    int64_t start = began_waiting(request);
+    int64_t deadline = deadline_of(&r, start);
     int rc = check_range(&r);
     if (rc == 0)
         rc = parse(&r, true);

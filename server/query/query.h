@@ -46,7 +46,7 @@ enum query_aggregates {
 struct query_options {
     int64_t lookback_ms;           /* 0: 5 minutes */
     int64_t timeout_ms;            /* 0: 2 minutes */
-    uint64_t max_samples;          /* decoded or held at once; 0: 50 million */
+    uint64_t max_samples;          /* decoded or held at once, or answered; 0: 50 million */
     size_t max_memory_bytes;       /* per query; 0: 1 GiB */
     size_t max_total_memory_bytes; /* of all queries together; 0: 2 GiB */
     size_t max_points;             /* per series of a range query; 0: 11,000 */
@@ -172,9 +172,10 @@ struct query_request {
     size_t limit;                      /* series in the answer; 0: all; cutting adds a warning */
     enum query_aggregates aggregates;
     bool trace;
-    bool per_step;       /* count the samples of each step: samples_read is their sum then */
-    int64_t patience_ms; /* 0, or: do not wait for a turn, and end with ERR_BUSY
-                          * after so long; such a try is not counted */
+    bool per_step;         /* count the samples of each step: samples_read is their sum then */
+    int64_t since_mono_ns; /* 0, or when the asker began to wait: the timeout counts from then */
+    int64_t patience_ms;   /* 0, or: do not wait for a turn, and end with ERR_BUSY
+                            * after so long; such a try is not counted */
     bool (*cancelled)(void *self); /* NULL, or asked now and then: has the asker gone? */
     void (*asker)(void *self, struct json *j); /* NULL, or writes members that tell who asks, for
                                                 * the log of queries */

@@ -9,6 +9,10 @@ import { Telltale } from "./support/server.js";
 import { after, before, describe, it } from "./support/test.js";
 import { until } from "./support/until.js";
 
+/** Much work that needs little memory, and no data. */
+const LONG = "sum_over_time(double_exponential_smoothing(vector(1)[1h:10ms], 0.5, 0.5)[1h:1s])";
+const ONE_WORKER = { ...FOREVER, "limits.query_workers": 1, "query.features": "[promql-experimental-functions]" };
+
 /** Minutes of work on any data. */
 const HEAVY = "sum_over_time(max_over_time(temperature_celsius[10m:1ms])[1h:1ms])";
 
@@ -132,6 +136,40 @@ describe("queries", () => {
     }
   });
 
+  it("do not keep the server's own answers waiting, not even when they have all workers", async () => {
+    const busy = await Telltale.start({ set: ONE_WORKER });
+    const leave = new AbortController();
+    try {
+      const heavy = ["1", "2"].map((k) =>
+        fetch(`${busy.url}/api/v1/query?${new URLSearchParams({ query: `${LONG} + ${k}`, time: END })}`, { signal: leave.signal }).catch((error) => error.name));
+      const running = async () => (await busy.api.get("/api/v1/status/queries")).json.data;
+      await until(async () => (await running()).length > 0, "the query to be listed");
+      for (const path of ["/-/healthy", "/-/ready", "/metrics", "/api/v1/status/runtimeinfo", "/api/v1/status/config",
+        "/api/v1/status/flags", "/api/v1/targets", "/api/v1/metadata", "/api/v1/features", "/api/v1/notifications"])
+        assert.equal((await busy.api.get(path)).status, 200, path);
+      assert.equal((await busy.api.post("/-/reload", "")).status, 200);
+      assert.equal((await running()).length, 1, "it is still at work");
+      leave.abort();
+      assert.deepEqual(await Promise.all(heavy), ["AbortError", "AbortError"]);
+    } finally {
+      leave.abort();
+      await busy.dispose();
+    }
+  });
+
+  it("have no more time than their timeout when they waited for a worker", async () => {
+    const busy = await Telltale.start({ set: { ...ONE_WORKER, "query.timeout": "1s" } });
+    try {
+      const began = performance.now();
+      const answers = await Promise.all(["1", "2", "3", "4"].map((k) => busy.api.get("/api/v1/query", { query: `${LONG} + ${k}`, time: END })));
+      const took = performance.now() - began;
+      assert.deepEqual(answers.map(({ status }) => status), [503, 503, 503, 503]);
+      assert.ok(took < 3000, `${took} ms`);
+    } finally {
+      await busy.dispose();
+    }
+  });
+
   describe("under a limit", () => {
     const cases = [
       ["query.max_samples", { "query.max_samples": 10 }, "http_requests_total[10m]", 422, "execution", /too many samples into memory .* query\.max_samples/],
@@ -155,6 +193,20 @@ describe("queries", () => {
         }
       });
     }
+
+    it("query.max_samples: the points of an answer count", async () => {
+      const limited = await Telltale.start({ set: { ...FOREVER, "query.max_samples": 100 } });
+      try {
+        await writeFixture(limited.api);
+        const range = (query) => limited.api.get("/api/v1/query_range", { query, start: T0, end: END, step: 15 });
+        const { status, json } = await range("http_requests_total"); // 4 series of 41 points
+        assert.equal(status, 422);
+        assert.match(json.error, /^query processing would load too many samples into memory .* 100, set by query\.max_samples$/);
+        assert.equal((await range("sum(http_requests_total)")).status, 200);
+      } finally {
+        await limited.dispose();
+      }
+    });
 
     it("query.max_points: in Prometheus's words, with the limit's name", async () => {
       const { status, json } = await api.get("/api/v1/query_range", { query: "1", start: 0, end: 11_001, step: 1 });

@@ -96,6 +96,7 @@ static bool read_common(const struct api_context *api, const struct http_request
                                   .limit = limit,
                                   .trace = wants_trace(q),
                                   .per_step = wants_steps(api, q),
+                                  .since_mono_ns = q->received_mono_ns,
                                   .patience_ms = quick ? PATIENCE_MS : 0,
                                   .cancelled = quick ? NULL : client_gone,
                                   .asker = tell_asker,

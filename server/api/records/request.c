@@ -20,7 +20,7 @@ void record_request_begin(struct record_request *r, struct api_context *api,
     r->q = (struct record_query){.store = api->store,
                                  .arena = &r->arena,
                                  .deadline_mono_ns =
-                                     time_now_mono_ns() + options.timeout_ms * NS_PER_MS,
+                                     http->received_mono_ns + options.timeout_ms * NS_PER_MS,
                                  .has_gone = has_gone,
                                  .self = (void *)(uintptr_t)http};
 }

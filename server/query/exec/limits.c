@@ -60,8 +60,8 @@ int limits_tick(struct limits *l, struct err *err)
     if (now > l->deadline_mono_ns)
         return err_set(err, ERR_TIMEOUT,
                        "query timed out in expression evaluation after %lld ms; select less or "
-                       "raise query.timeout",
-                       (long long)l->timeout_ms);
+                       "raise %s",
+                       (long long)l->timeout_ms, l->timeout_by ? l->timeout_by : "query.timeout");
     if (l->cancelled && now >= l->ask_mono_ns) {
         l->ask_mono_ns = now + ASK_NS;
         if (l->cancelled(l->self))
@@ -70,17 +70,28 @@ int limits_tick(struct limits *l, struct err *err)
     return atomic_get_relaxed(&l->memory.failed) ? limits_memory_error(l, err) : 0;
 }
 
-int limits_hold(struct limits *l, uint64_t n, struct err *err)
+static int check_samples(const struct limits *l, uint64_t n, struct err *err)
 {
-    l->samples += n;
-    if (l->samples > l->peak_samples)
-        l->peak_samples = l->samples;
-    if (l->samples <= l->max_samples)
+    if (n <= l->max_samples)
         return 0;
     return err_set(err, ERR_TOO_BIG,
                    "query processing would load too many samples into memory in query execution; "
                    "the limit is %llu, set by query.max_samples",
                    (unsigned long long)l->max_samples);
+}
+
+int limits_hold(struct limits *l, uint64_t n, struct err *err)
+{
+    l->samples += n;
+    if (l->samples > l->peak_samples)
+        l->peak_samples = l->samples;
+    return check_samples(l, l->samples, err);
+}
+
+int limits_answer(struct limits *l, uint64_t n, struct err *err)
+{
+    l->answered += n;
+    return check_samples(l, l->answered, err);
 }
 
 void limits_release(struct limits *l, uint64_t n)

@@ -18,7 +18,9 @@ struct limits_arena;
 
 struct limits {
     int64_t deadline_mono_ns, timeout_ms;
+    const char *timeout_by; /* what set it, for the message; NULL: query.timeout */
     uint64_t max_samples, samples, peak_samples, samples_read;
+    uint64_t answered;             /* points of the answer so far */
     struct budget memory;          /* by limits_budget() */
     bool (*cancelled)(void *self); /* may be NULL */
     void *self;
@@ -41,6 +43,10 @@ int limits_tick(struct limits *l, struct err *err);
 /* `n` more samples are held, or given back. ERR_TOO_BIG. */
 int limits_hold(struct limits *l, uint64_t n, struct err *err);
 void limits_release(struct limits *l, uint64_t n);
+
+/* `n` more points are part of the answer. They count apart from what is held, for the rows of most
+ * answers were held before: as many as may be held may be answered. ERR_TOO_BIG. */
+int limits_answer(struct limits *l, uint64_t n, struct err *err);
 
 /* Whether `n` bytes more would fit; nothing is taken. Errors as of limits_memory_error. */
 int limits_room(struct limits *l, size_t n, struct err *err);

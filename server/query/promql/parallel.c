@@ -62,6 +62,7 @@ static void init_part(struct parallel_op *p, struct part *t)
     struct eval *ev = p->op.ev;
     t->limits = (struct limits){.deadline_mono_ns = ev->limits->deadline_mono_ns,
                                 .timeout_ms = ev->limits->timeout_ms,
+                                .timeout_by = ev->limits->timeout_by,
                                 .max_samples = ev->limits->max_samples,
                                 .cancelled = is_cancelled,
                                 .self = p};

@@ -347,14 +347,15 @@ static void test_keys_of_prometheus_without_effect_warn(void **state)
     (void)state;
     struct config *c = loaded("rule_files: [a.yml]\n"
                               "storage: {tsdb: {out_of_order_time_window: 30m}}\n"
-                              "query: {features: [native-histograms]}\n"
+                              "query: {features: [native-histograms, ooo-native-histograms]}\n"
                               "alerting:\n");
     assert_string_equal(c->warnings,
                         "a/t.yml:1:13: rule_files: rules and alerts are not evaluated by this "
                         "version\n"
                         "a/t.yml:2:17: storage.tsdb: has no effect: telltale stores data in its "
                         "own way\n"
-                        "a/t.yml:3:20: query.features: native-histograms has no effect\n");
+                        "a/t.yml:3:20: query.features: native-histograms has no effect\n"
+                        "a/t.yml:3:39: query.features: ooo-native-histograms has no effect\n");
     config_free(c);
 }
 

@@ -383,6 +383,44 @@ static void test_sample_limit_names_itself(void **state)
     query_result_done(&r);
 }
 
+static int count_points(void *taker, const struct query_row *row, struct err *err)
+{
+    (void)err;
+    for (size_t i = 0; i < row->n; i++)
+        *(size_t *)taker += !query_row_is_hole(row, i);
+    return 0;
+}
+
+/* Also those that are given away row by row, as Prometheus counts them. */
+static void test_points_of_an_answer_count_as_samples(void **state)
+{
+    struct fixture *f = *state;
+    struct query_options small = {.max_samples = 183};
+    size_t taken = 0;
+    query_engine_reconfigure(f->engine, &small);
+    struct query_request q = over("up", 60, 60); // 3 series of 61 points
+    q.take = count_points;
+    q.taker = &taken;
+    struct query_result r = run(f, q);
+    query_result_done(&r);
+    assert_int_equal(taken, 183);
+    r = run(f, at("up[61m]", 60));
+    query_result_done(&r);
+    struct query_request sparse = over("requests_total < 36", 60, 10); // holes are nothing
+    sparse.take = count_points;
+    sparse.taker = &taken;
+    r = run(f, sparse);
+    query_result_done(&r);
+
+    small.max_samples = 182;
+    query_engine_reconfigure(f->engine, &small);
+    check_fails(f, q, ERR_TOO_BIG, "query.max_samples");
+    q.take = NULL;
+    check_fails(f, q, ERR_TOO_BIG, "query.max_samples");
+    check_fails(f, at("up[61m]", 60), ERR_TOO_BIG, "query.max_samples");
+    check_fails(f, over("1", 60, 10), ERR_TOO_BIG, "query.max_samples");
+}
+
 static void test_memory_limit_names_itself(void **state)
 {
     struct fixture *f = *state;
@@ -423,7 +461,22 @@ static void test_timeout_names_itself(void **state)
 {
     struct query_request q = at("sum_over_time(sum(up)[100d:1s])", 60);
     q.timeout_ms = 20;
-    check_fails(*state, q, ERR_TIMEOUT, "query.timeout");
+    check_fails(*state, q, ERR_TIMEOUT, "after 20 ms; select less or raise the parameter timeout");
+    struct query_options quick = {.timeout_ms = 20};
+    query_engine_reconfigure(((struct fixture *)*state)->engine, &quick);
+    q.timeout_ms = 10000; // is cut
+    check_fails(*state, q, ERR_TIMEOUT, "after 20 ms; select less or raise query.timeout");
+}
+
+/* What waited for a worker until its time was over is not begun. */
+static void test_timeout_counts_from_when_the_asker_began_to_wait(void **state)
+{
+    struct query_request q = at("up", 5);
+    q.since_mono_ns = time_now_mono_ns() - 60 * NS_PER_S;
+    struct query_result r = run(*state, q);
+    query_result_done(&r);
+    q.timeout_ms = 59999;
+    check_fails(*state, q, ERR_TIMEOUT, "query timed out");
 }
 
 static void test_a_try_ends_when_patience_does(void **state)
@@ -433,7 +486,7 @@ static void test_a_try_ends_when_patience_does(void **state)
     q.patience_ms = 10;
     check_fails(f, q, ERR_BUSY, "moment");
     q.timeout_ms = 5; // then it is the timeout that ended it
-    check_fails(f, q, ERR_TIMEOUT, "query.timeout");
+    check_fails(f, q, ERR_TIMEOUT, "timeout");
     q = at("sum(up)", 10);
     q.patience_ms = 10000;
     struct query_result r = run(f, q);
@@ -555,9 +608,11 @@ int main(void)
         TEST(test_wrong_queries_are_refused_before_they_run),
         TEST(test_failures_while_evaluating_name_their_reason),
         TEST(test_sample_limit_names_itself),
+        TEST(test_points_of_an_answer_count_as_samples),
         TEST(test_memory_limit_names_itself),
         TEST(test_memory_of_all_queries_has_a_limit_that_answers_keep_until_they_are_freed),
         TEST(test_timeout_names_itself),
+        TEST(test_timeout_counts_from_when_the_asker_began_to_wait),
         TEST(test_a_try_ends_when_patience_does),
         TEST(test_query_ends_when_the_asker_is_gone),
         TEST(test_deep_expressions_evaluate),
