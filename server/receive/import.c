@@ -156,7 +156,8 @@ static int take_sample(struct text_import *t, const struct prom_row *row)
     return rc == 0 ? add_sample(t, row) : rc;
 }
 
-/* HELP, TYPE and UNIT come one by one; each is what is known so far. */
+/* HELP, TYPE and UNIT come one by one; what is known so far stands in place of what was known
+ * before, or half of it would be news to a store that has all of it. */
 static int take_metadata(struct text_import *t, const struct prom_row *row,
                          struct metric_metadata *family)
 {
@@ -173,6 +174,9 @@ static int take_metadata(struct text_import *t, const struct prom_row *row,
     whole.family = arena_str(&t->batch.arena, whole.family);
     whole.help = arena_str(&t->batch.arena, whole.help);
     whole.unit = arena_str(&t->batch.arena, whole.unit);
+    struct batch *b = &t->batch;
+    if (b->n_metadata && str_eq(b->metadata[b->n_metadata - 1].family, whole.family))
+        b->n_metadata--;
     return batch_add_metadata(&t->batch, &whole) == 0 ? 0 : no_memory(t);
 }
 

@@ -74,9 +74,22 @@ static void test_rows_of_a_series_that_follow_each_other_are_one(void **state)
                "up{a=\"b\"} 1 1.5\nup{a=\"b\"} 2 2\nup 3 2\nup{a=\"b\"} NaN 3\n# EOF\n",
                1),
         0);
-    check_str(buf_str(&got), "up: gauge \nup: gauge is it?\n"
+    check_str(buf_str(&got), "up: gauge is it?\n"
                              "up{a=\"b\"} 1500=1 2000=2\nup 2000=3\nup{a=\"b\"} 3000=NaN\n");
     assert_int_equal(totals.samples, 4);
+}
+
+/* A store that knows all of it would take a part for news. */
+static void test_what_is_said_of_a_family_is_told_once_and_whole(void **state)
+{
+    (void)state;
+    assert_int_equal(import(IMPORT_OPENMETRICS,
+                            "# HELP a_s how long\n# TYPE a_s gauge\n# UNIT a_s s\na_s 1 1\n"
+                            "# TYPE b counter\nb_total 1 1\n# HELP c x\n# TYPE c info\n",
+                            1),
+                     0);
+    check_str(buf_str(&got), "a_s: gauge how long\nb: counter \nc: info x\n"
+                             "a_s 1000=1\nb_total 1000=1\n");
 }
 
 static void test_a_piece_needs_no_end_mark(void **state)
@@ -214,6 +227,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows_of_a_series_that_follow_each_other_are_one),
+        cmocka_unit_test(test_what_is_said_of_a_family_is_told_once_and_whole),
         cmocka_unit_test(test_a_piece_needs_no_end_mark),
         cmocka_unit_test(test_a_batch_has_samples_of_some_days_only),
         cmocka_unit_test(test_messages_name_the_line_in_the_whole_file),
