@@ -16,7 +16,7 @@
 #include "store/embedded/partitions.h"
 
 static struct self_metric dropped_total =
-    SELF_COUNTER("telltale_store_aggregate_days_dropped_total",
+    SELF_COUNTER("telltale_store_aggregate_partitions_dropped_total",
                  "Days rolled up that were removed because of the retention.");
 
 #define DEFAULT_AFTER_MS MS_PER_DAY

@@ -11,7 +11,7 @@
 #include "store/embedded/records/record_store.h"
 
 static struct self_metric dropped_total =
-    SELF_COUNTER("telltale_store_days_dropped_total",
+    SELF_COUNTER("telltale_store_partitions_dropped_total",
                  "Days removed because of the retention, by what was exceeded.", "table", "reason");
 
 void size_limit_note(const char *table, int64_t day, const char *reason)
