@@ -379,6 +379,17 @@ static uint32_t code_point_of(struct str s)
     }
 }
 
+/* The inside of what is quoted: a hard blank, say, as \u00a0. */
+static void put_visible(struct buf *out, struct str s)
+{
+    struct buf text = BUF_MAX(64);
+    str_quote_visible(&text, s);
+    struct str quoted = buf_str(&text);
+    if (quoted.n > 2)
+        buf_put_str(out, str_sub(quoted, 1, quoted.n - 2));
+    buf_done(&text);
+}
+
 /* 'x', with escapes for what cannot be seen. */
 static void put_character(struct buf *out, struct str s)
 {
@@ -393,8 +404,10 @@ static void put_character(struct buf *out, struct str s)
         buf_puts(out, "\xef\xbf\xbd");
     else if (c == '\'' || c == '\\')
         buf_printf(out, "\\%c", (char)c);
+    else if (c < 0x80)
+        buf_put_str(out, s); // quotation marks as they are
     else
-        buf_put_str(out, s);
+        put_visible(out, s);
     buf_putc(out, '\'');
 }
 

@@ -95,6 +95,8 @@ static void test_what_is_no_token_is_shown(void **state)
     static const char *const cases[][2] = {
         {"a $ b", "1:3: parse error: unexpected character: '$'"},
         {"a \xc3\xa4", "1:3: parse error: unexpected character: '\xc3\xa4'"},
+        {"a\xc2\xa0+ b", "1:2: parse error: unexpected character: '\\u00a0'"},
+        {"a \xe2\x80\x8b", "1:3: parse error: unexpected character: '\\u200b'"},
         {"a \x01", "1:3: parse error: unexpected character: '\\x01'"},
         {"a =~ b", "1:3: parse error: unexpected character after '=': '~'"},
         {"a !", "1:3: parse error: unexpected character after '!': '\xef\xbf\xbd'"},
