@@ -402,7 +402,8 @@ static const struct option options[] = {
      .help = "Points per series in the answer of a range query."},
     {"query.max_concurrency", OPT_COUNT, AT(query.max_concurrency), .fallback = "20", .min = 1,
      .max = 1000, .like = "--query.max-concurrency",
-     .help = "Queries at the same time; more wait, then get an error."},
+     .help = "Queries at the same time; more wait, then get an error. No more run than "
+             "limits.query_workers in any case."},
     {"query.threads", OPT_COUNT, AT(query.threads), .fallback = "0", .max = 64,
      .flags = OPTION_RESTART,
      .help = "Threads at work on queries up to which others help a heavy one with its series: 1, "

@@ -303,6 +303,13 @@ tests:
     });
   }
 
+  it("names the labels that are wrong, and what is wrong with them", async () => {
+    const done = await test(expressions(check("requests", ["{path=", 40])));
+    assert.equal(done.code, 1);
+    assert.match(done.stderr, /requests at 240000 ms: labels "\{path=": 1:\d+: parse error: /);
+    if (!missing("promtool")) assert.match(output(await run("promtool", ["test", "rules", file])), /labels "\{path=": 1:\d+: parse error: /);
+  });
+
   it("takes the next number for the same where the file asks for it", async () => {
     for (const [value, code] of [["40.00000000000001", 0], ["39.99999999999999", 0], ["40.00000000000002", 1]]) {
       const text = expressions(check("requests", ['requests{path="/a"}', value]));

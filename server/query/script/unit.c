@@ -53,8 +53,8 @@ static int add_sample(struct expectation *e, const struct unit_sample *s, struct
     struct str labels = str_trim(s->labels), line;
     int rc = join(e->arena, labels.n ? labels : STR("{}"), s->histogram.n ? s->histogram : STR("0"),
                   &line, err);
-    if (rc == 0)
-        rc = script_parse_series(e->arena, line, out, err);
+    if (rc == 0 && (rc = script_parse_series(e->arena, line, out, err)) != 0)
+        rc = err_prefix(err, rc, "labels \"%.*s\"", STR_ARG(str_sub(labels, 0, 200)));
     if (rc == 0 && out->n != 1)
         rc = err_set(err, ERR_INVALID, "expected one value, found %zu in \"%.*s\"", out->n,
                      STR_ARG(str_sub(line, 0, 200)));
