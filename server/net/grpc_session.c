@@ -355,7 +355,8 @@ static bool take_budget(struct grpc_call *c, size_t n)
 static bool over_limit(struct grpc_call *c)
 {
     char text[120];
-    (void)snprintf(text, sizeof text, "the message is over the limit of %zu bytes",
+    (void)snprintf(text, sizeof text,
+                   "the message is over the limit of %zu bytes, limits.max_body_bytes",
                    c->host->options->max_message_bytes);
     refuse(c, GRPC_RESOURCE_EXHAUSTED, text, 0);
     return false;
@@ -586,7 +587,7 @@ int64_t grpc_session_expire(struct grpc_session *s, int64_t now_mono_ns)
             refuse(c, GRPC_DEADLINE_EXCEEDED,
                    now_mono_ns >= c->request.deadline_mono_ns
                        ? "the call's deadline passed"
-                       : "the message took too long to arrive",
+                       : "the message took too long to arrive; the limit is limits.body_timeout",
                    0);
     }
     s->deadline_mono_ns = next;

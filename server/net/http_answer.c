@@ -314,7 +314,9 @@ static void refuse_for_room(struct http_exchange *x)
     buf_done(&r->body);
     buf_init(&r->body, x->server->limits.max_response_bytes);
     r->n_headers = 0; // they were for what is gone
-    exchange_refuse(x, 503, "answers", "too many large answers wait for their clients; try again");
+    exchange_refuse(
+        x, 503, "answers",
+        "too many large answers wait for their clients; try again or raise limits.max_buffered_bytes");
 }
 
 void exchange_finish(struct http_exchange *x)
@@ -322,7 +324,7 @@ void exchange_finish(struct http_exchange *x)
     struct http_response *r = &x->response;
     if (buf_failed(&r->body))
         exchange_refuse(x, 500, "response_size",
-                        "the answer is over the server's limit, or memory ran out");
+                        "the answer is over limits.max_response_bytes, or memory ran out");
     if (r->status == 0)
         r->status = 200;
     if (r->stream.next && (x->answer = http_stream_begin(x)) != NULL) {

@@ -195,7 +195,8 @@ static bool waits_for_continue(const struct http_exchange *x)
 static void refuse_size(struct http_exchange *x)
 {
     char message[128];
-    (void)snprintf(message, sizeof message, "the body is over the limit of %zu bytes",
+    (void)snprintf(message, sizeof message,
+                   "the body is over the limit of %zu bytes, limits.max_body_bytes",
                    x->server->limits.max_body_bytes);
     exchange_refuse(x, 413, "body_size", message);
 }
@@ -367,8 +368,11 @@ static enum MHD_Result dispatch(struct http_exchange *x)
     exchange_give_away(x);
     if (workers_submit(workers_of(s, x->route->class), x))
         return MHD_YES;
-    exchange_refuse(x, 503, "queue",
-                    "the server is busy: its queue of requests is full; try again");
+    exchange_refuse(
+        x, 503, "queue",
+        x->route->class == HTTP_INGEST
+            ? "the server is busy: its queue is full; try again or raise limits.ingest_queue"
+            : "the server is busy: its queue is full; try again or raise limits.query_queue");
     MHD_resume_connection(x->mhd);
     return MHD_YES;
 }
@@ -400,7 +404,8 @@ static enum MHD_Result take_body(struct http_exchange *x, const char *bytes, siz
     }
     if (!take_budget(x, n)) {
         drop_body(x);
-        exchange_refuse(x, 503, "memory", "too many bodies in memory; try again");
+        exchange_refuse(x, 503, "memory",
+                        "too many bodies in memory; try again or raise limits.max_buffered_bytes");
         return MHD_YES;
     }
     buf_put(&x->body, bytes, n);

@@ -29,19 +29,21 @@ static struct self_metric given_up =
  * libmicrohttpd's back; TLS has no back door. */
 static void say_timeout(int fd)
 {
-    static const char text[] = "HTTP/1.1 408 Request Timeout\r\n"
-                               "Content-Type: text/plain; charset=utf-8\r\n"
-                               "Connection: close\r\nContent-Length: 36\r\n\r\n"
-                               "the request took too long to arrive\n";
+    static const char text[] =
+        "HTTP/1.1 408 Request Timeout\r\n"
+        "Content-Type: text/plain; charset=utf-8\r\n"
+        "Connection: close\r\nContent-Length: 70\r\n\r\n"
+        "the request took too long to arrive; the limit is limits.body_timeout\n";
     (void)send(fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT); // as good as it gets
 }
 
 static void say_full(int fd)
 {
-    static const char text[] = "HTTP/1.1 503 Service Unavailable\r\n"
-                               "Content-Type: text/plain; charset=utf-8\r\n"
-                               "Retry-After: 1\r\nConnection: close\r\nContent-Length: 44\r\n\r\n"
-                               "too many connections; close some, try again\n";
+    static const char text[] =
+        "HTTP/1.1 503 Service Unavailable\r\n"
+        "Content-Type: text/plain; charset=utf-8\r\n"
+        "Retry-After: 1\r\nConnection: close\r\nContent-Length: 66\r\n\r\n"
+        "too many connections; close some, or raise limits.max_connections\n";
     (void)send(fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT); // as good as it gets
 }
 

@@ -230,6 +230,7 @@ static void test_what_cannot_be_served_is_refused_with_its_reason(void **state)
     const char *big =
         raw(s, "POST /echo HTTP/1.1\r\n" CLOSE "Content-Length: 11\r\n\r\n0123456789a");
     check_starts(big, "HTTP/1.1 413");
+    check_has(big, "limits.max_body_bytes");
     check_has(big, "limit of 10 bytes");
     /* Who asks first, or could never be waited for, gets the answer before sending the body. */
     check_starts(raw(s, "POST /echo HTTP/1.1\r\n" CLOSE
@@ -287,7 +288,9 @@ static void test_an_answer_over_the_limit_is_an_error_not_a_cut(void **state)
 {
     (void)state;
     struct http_server *s = start(NULL, NULL, (struct http_limits){.max_response_bytes = 1000});
-    check_starts(raw(s, "GET /big HTTP/1.1\r\n" CLOSE "\r\n"), "HTTP/1.1 500");
+    const char *answer = raw(s, "GET /big HTTP/1.1\r\n" CLOSE "\r\n");
+    check_starts(answer, "HTTP/1.1 500");
+    check_has(answer, "limits.max_response_bytes");
     http_server_stop(s, 1000);
 }
 
@@ -558,7 +561,10 @@ static void test_one_connection_too_many_is_told_so(void **state)
     int open[3];
     for (int i = 0; i < 3; i++)
         open[i] = taken_connection(s);
-    check_starts(raw(s, "GET /echo HTTP/1.1\r\n" CLOSE "\r\n"), "HTTP/1.1 503");
+    const char *refused = raw(s, "GET /echo HTTP/1.1\r\n" CLOSE "\r\n");
+    check_starts(refused, "HTTP/1.1 503");
+    check_has(refused, "\r\nContent-Length: 66\r\n");
+    check_has(refused, "raise limits.max_connections\n");
     for (int i = 0; i < 3; i++)
         close(open[i]);
     bool answered = false;

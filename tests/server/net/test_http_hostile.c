@@ -169,7 +169,7 @@ static void test_a_trickled_request_is_cut_off(void **state)
         if (!trickle(fd, slow))
             fail_msg("not cut off after: %s", begins[i]);
         if (begins[i][0])
-            check_answer(fd, "HTTP/1.1 408", "too long to arrive");
+            check_answer(fd, "HTTP/1.1 408", "the limit is limits.body_timeout\n");
         else
             close(fd);
     }
@@ -438,7 +438,7 @@ static bool gets_big(const struct http_server *s)
     bool got = strncmp(text, "HTTP/1.1 200", 12) == 0;
     if (!got) {
         assert_int_equal(strncmp(text, "HTTP/1.1 503", 12), 0);
-        assert_non_null(strstr(text, "too many large answers"));
+        assert_non_null(strstr(text, "raise limits.max_buffered_bytes"));
         assert_non_null(strstr(text, "Retry-After"));
         assert_null(strstr(text, "X-Big"));
     }
