@@ -3,10 +3,11 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { FOREVER, T0 } from "./support/fixture.js";
 import { run } from "./support/process.js";
+import { writeSpans } from "./support/records.js";
 import * as rw from "./support/remote_write.js";
 import { Telltale, TELLTALE, temporaryDirectory } from "./support/server.js";
 import { describe, it } from "./support/test.js";
@@ -183,6 +184,43 @@ describe("a disk that fails", () => {
       assert.match(stderr, /data: Read-only file system/);
     } finally {
       disk.unmount();
+    }
+  });
+});
+
+describe("a flush that fails", () => {
+  /** A file where the directory of the day is to be, so that nothing can be written there. */
+  function block(server, table, day) {
+    const path = join(server.data, table, day);
+    writeFileSync(path, "");
+    return path;
+  }
+
+  const storage = async (api) => (await api.data("/api/v1/status/tsdb")).storage;
+
+  it("keeps no other table from its own, is told, and repeated within ten seconds", async () => {
+    const server = await Telltale.start({ set: FOREVER });
+    const today = new Date().toISOString().slice(0, 10);
+    try {
+      const { api } = server;
+      const blocked = [block(server, "metrics", new Date(T0 * 1000).toISOString().slice(0, 10)), block(server, "spans", today)];
+      await fill(api, 1);
+      await writeSpans(api, "shop", [{ trace: "0af7651916cd43dd8448eb211c80319c", id: "b7ad6b7169203331", name: "a", start: Date.now() / 1000 }]);
+      await api.post("/v1/logs", LOGS, { "content-type": "application/json" });
+      const flush = await api.post("/api/v1/admin/telltale/flush");
+      assert.deepEqual([flush.status, flush.json.errorType], [500, "internal"], flush.text);
+      assert.ok(readdirSync(join(server.data, "logs", today)).some((name) => name.endsWith(".part")), "logs are written down");
+      assert.deepEqual(await storage(api).then((s) => [s.readOnly, s.flushFailed]), [false, true]);
+      rmSync(blocked[0]);
+      await until(async () => existsSync(blocked[0]), "metrics to be flushed", { timeoutMs: 12_000, everyMs: 50 });
+      const { flushFailed, message } = await storage(api);
+      assert.equal(flushFailed, true, "as long as that of spans fails");
+      assert.match(message, /spans/);
+      rmSync(blocked[1]);
+      await until(async () => !(await storage(api)).flushFailed, "spans to be flushed", { timeoutMs: 12_000, everyMs: 50 });
+      assert.equal(await counted(api), SERIES * STEP);
+    } finally {
+      await server.dispose();
     }
   });
 });

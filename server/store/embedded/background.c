@@ -27,7 +27,8 @@ static bool is_flush_due(struct store *s)
     int64_t age_ns = time_now_mono_ns() - atomic_get_relaxed(&s->last_flush_mono_ns);
     struct wal_state log;
     wal_get_state(&s->wal, &log);
-    return log.failed || log.full || age_ns / NS_PER_MS >= atomic_get_relaxed(&s->flush_after_ms) ||
+    return log.failed || log.full || flush_has_failed(s) ||
+           age_ns / NS_PER_MS >= atomic_get_relaxed(&s->flush_after_ms) ||
            atomic_get_relaxed(&s->head_bytes) > atomic_get_relaxed(&s->head_max_bytes);
 }
 
@@ -125,9 +126,12 @@ static bool pause_or_stop(struct store *s, int64_t deadline_mono_ns)
 static void run(void *arg)
 {
     struct store *s = arg;
-    bool stop = false;
-    while (!stop) {
-        bool wanted = wait_for_work(s, time_now_mono_ns() + TICK_NS, &stop);
+    bool stop = false, failed = false, wanted = false;
+    for (;;) {
+        if (failed)
+            stop = pause_or_stop(s, time_now_mono_ns() + RETRY_NS);
+        else
+            wanted = wait_for_work(s, time_now_mono_ns() + TICK_NS, &stop);
         if (stop)
             break;
         struct err err = {0};
@@ -136,11 +140,10 @@ static void run(void *arg)
             rc = merge_and_expire(s, false, &err);
         else
             (void)expire(s, NULL); // the flush's error is the one to tell
-        if (rc != 0) {
+        failed = rc != 0;
+        if (failed)
             log_error("store", "flush, merge or retention failed; it will be tried again",
                       LOG_STR("error", err.message));
-            stop = pause_or_stop(s, time_now_mono_ns() + RETRY_NS);
-        }
     }
 }
 

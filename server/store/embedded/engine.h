@@ -188,8 +188,11 @@ void background_stop(struct store *s);
 int partitions_open(struct store *s, struct err *err);
 void partitions_close(struct store *s);
 
-/* flush.c: store_flush with the table lock held. */
+/* flush.c: flush_metrics with the table lock held. */
 int flush_locked(struct store *s, struct err *err);
+
+/* The last flush of metrics did: the next one is due at once. */
+bool flush_has_failed(struct store *s);
 
 /* delete.c: removes tombstones that no part needs any more. The table lock must be held. */
 int tombstones_trim(struct store *s, struct err *err);

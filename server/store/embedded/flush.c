@@ -312,7 +312,7 @@ static void evict_idle(struct store *s)
     self_add(&evicted_total, count);
 }
 
-int flush_locked(struct store *s, struct err *err)
+static int flush_steps(struct store *s, struct err *err)
 {
     int rc = flush_frozen(s, err); // left by a flush that failed
     if (rc == 0 && (heads_live_count(s) || wal_has_news(&s->wal))) {
@@ -340,25 +340,39 @@ static void note_outcome(struct store *s, const char *error)
     lock_give(&s->state_lock);
 }
 
+bool flush_has_failed(struct store *s)
+{
+    lock_take(&s->state_lock);
+    bool failed = s->flush_error[0] != '\0';
+    lock_give(&s->state_lock);
+    return failed;
+}
+
+int flush_locked(struct store *s, struct err *err)
+{
+    struct err e = {0};
+    int rc = flush_steps(s, &e);
+    atomic_set_relaxed(&s->last_flush_mono_ns, time_now_mono_ns());
+    self_add(&flush_failures_total, rc != 0);
+    note_outcome(s, rc == 0 ? "" : e.message);
+    return rc == 0 ? 0 : err_set(err, rc, "%s", e.message);
+}
+
 int flush_metrics(struct store *s, struct err *err)
 {
-    struct err local = {0};
-    err = err ? err : &local;
     if (!atomic_get_acquire(&s->replayed)) // pairs with the release at the end of store_replay
         return err_set(err, ERR_BUSY, "the write-ahead log is being replayed");
     int64_t began = time_now_mono_ns();
     lock_take(&s->table);
     int rc = flush_locked(s, err);
     lock_give(&s->table);
-    atomic_set_relaxed(&s->last_flush_mono_ns, time_now_mono_ns());
     self_observe(&flush_seconds, (double)(time_now_mono_ns() - began) / 1e9);
-    self_add(&flush_failures_total, rc != 0);
-    note_outcome(s, rc == 0 ? "" : err->message);
     return rc;
 }
 
 int store_flush(struct store *s, struct err *err)
 {
     int rc = flush_metrics(s, err);
-    return rc == 0 ? records_flush(s, err) : rc;
+    int of_records = records_flush(s, rc == 0 ? err : NULL); // the first failure is told
+    return rc == 0 ? of_records : rc;
 }

@@ -183,6 +183,9 @@ static void count_records(struct store *s, struct store_stats *out)
             continue;
         wal_get_state(&s->records[i]->wal, &log);
         out->records[i].wal_bytes = log.bytes;
+        bool told = out->message[0] != '\0';
+        out->flush_failed |=
+            record_store_flush_failed(s->records[i], out->message, told ? 0 : sizeof out->message);
         if ((log.failed || log.full) && !out->read_only)
             (void)snprintf(out->message, sizeof out->message, "%.*s", (int)sizeof out->message - 1,
                            log.reason);

@@ -62,6 +62,23 @@ static void test_a_flush_that_fails_is_told_until_one_succeeds(void **state)
     harness_done(&h);
 }
 
+/* By what the thread does every ten seconds, not when the next one would be due by its age. */
+static void test_a_flush_that_failed_is_due_at_once(void **state)
+{
+    (void)state;
+    struct harness h;
+    harness_init(&h);
+    (void)harness_open(&h);
+    harness_put(&h, "m", NOON, 1);
+    crash_fs_fail_syncs(h.disk, EIO);
+    assert_int_equal(store_flush(h.store, NULL), ERR_IO);
+    crash_fs_fail_syncs(h.disk, 0);
+    assert_int_equal(store_maintain(h.store, false, NULL), 0);
+    assert_false(stats_of(&h).flush_failed);
+    assert_int_equal(stats_of(&h).parts, 1);
+    harness_done(&h);
+}
+
 /* Without a batch nobody would notice that there is room again. */
 static void test_a_full_disk_is_tried_again_without_a_batch(void **state)
 {
@@ -94,6 +111,25 @@ static int append_record(struct harness *h, enum record_table table)
     int rc = store_append_records(h->store, &b, &result, NULL);
     record_batch_done(&b);
     return rc;
+}
+
+static void test_a_flush_of_records_that_fails_is_told_and_due_at_once(void **state)
+{
+    (void)state;
+    struct harness h;
+    harness_init(&h);
+    (void)harness_open(&h);
+    assert_int_equal(append_record(&h, RECORD_LOGS), 0);
+    crash_fs_fail_syncs(h.disk, EIO);
+    assert_int_equal(store_flush(h.store, NULL), ERR_IO);
+    assert_true(stats_of(&h).flush_failed);
+    assert_non_null(strstr(stats_of(&h).message, "sync"));
+    crash_fs_fail_syncs(h.disk, 0);
+    assert_int_equal(store_maintain(h.store, false, NULL), 0);
+    assert_false(stats_of(&h).flush_failed);
+    assert_string_equal(stats_of(&h).message, "");
+    assert_int_equal(stats_of(&h).records[RECORD_LOGS].part_rows, 1);
+    harness_done(&h);
 }
 
 static uint64_t rows_of_records(struct harness *h)
@@ -367,6 +403,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_disk_that_becomes_read_only_refuses_and_recovers),
         cmocka_unit_test(test_a_flush_that_fails_is_told_until_one_succeeds),
+        cmocka_unit_test(test_a_flush_that_failed_is_due_at_once),
+        cmocka_unit_test(test_a_flush_of_records_that_fails_is_told_and_due_at_once),
         cmocka_unit_test(test_a_full_disk_is_tried_again_without_a_batch),
         cmocka_unit_test(test_a_start_on_a_full_disk_answers_refuses_and_recovers),
         cmocka_unit_test(test_a_merge_that_fails_keeps_no_other_table_from_its_retention),

@@ -1,6 +1,7 @@
 /* Moving rows from heads to parts: cut (a new log segment, live heads become frozen ones), one part
  * a frozen head, then the log below the cut is removed. When writing fails the frozen heads stay,
  * readable, and the next flush begins with them. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/compiler.h"
@@ -295,7 +296,7 @@ static int freeze(void *self)
     return v ? 0 : ERR_NOMEM;
 }
 
-int record_store_flush_locked(struct record_store *s, struct err *err)
+static int flush_steps(struct record_store *s, struct err *err)
 {
     int rc = flush_frozen(s, err); // left by a flush that failed
     if (rc == 0 && (atomic_get_relaxed(&s->head_rows) || wal_has_news(&s->wal))) {
@@ -306,6 +307,33 @@ int record_store_flush_locked(struct record_store *s, struct err *err)
     return rc == 0 ? wal_remove_before(&s->wal, s->wal.segment, err) : rc;
 }
 
+static void note_outcome(struct record_store *s, const char *error)
+{
+    lock_take(&s->lists);
+    (void)snprintf(s->flush_error, sizeof s->flush_error, "%.*s", (int)sizeof s->flush_error - 1,
+                   error);
+    lock_give(&s->lists);
+}
+
+bool record_store_flush_failed(struct record_store *s, char *out, size_t n)
+{
+    lock_take(&s->lists);
+    bool failed = s->flush_error[0] != '\0';
+    if (failed && n)
+        (void)snprintf(out, n, "%s", s->flush_error); // cutting is fine
+    lock_give(&s->lists);
+    return failed;
+}
+
+int record_store_flush_locked(struct record_store *s, struct err *err)
+{
+    struct err e = {0};
+    int rc = flush_steps(s, &e);
+    atomic_set_relaxed(&s->last_flush_mono_ns, time_now_mono_ns());
+    note_outcome(s, rc == 0 ? "" : e.message);
+    return rc == 0 ? 0 : err_set(err, rc, "%s", e.message);
+}
+
 int record_store_flush(struct record_store *s, struct err *err)
 {
     if (!atomic_get_acquire(&s->replayed)) // pairs with the release at the end of replay
@@ -314,7 +342,6 @@ int record_store_flush(struct record_store *s, struct err *err)
     lock_take(&s->table_lock);
     int rc = record_store_flush_locked(s, err);
     lock_give(&s->table_lock);
-    atomic_set_relaxed(&s->last_flush_mono_ns, time_now_mono_ns());
     self_observe(&flush_seconds, (double)(time_now_mono_ns() - began) / 1e9,
                  record_table_name(s->table));
     return rc;
@@ -327,6 +354,6 @@ bool record_store_is_flush_due(struct record_store *s)
     wal_get_state(&s->wal, &log);
     bool old = atomic_get_relaxed(&s->head_rows) &&
                age_ns / NS_PER_MS >= atomic_get_relaxed(&s->flush_after_ms);
-    return log.failed || log.full || old ||
+    return log.failed || log.full || record_store_flush_failed(s, NULL, 0) || old ||
            atomic_get_relaxed(&s->head_bytes) > atomic_get_relaxed(&s->head_max_bytes);
 }

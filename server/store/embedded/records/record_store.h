@@ -76,6 +76,8 @@ struct record_store {
     struct record_rules *rules; /* NULL: none */
     uint64_t rules_generation;
 
+    char flush_error[256]; /* of the last flush; empty: it went well. Guarded by lists */
+
     int64_t *damaged_days; /* of which a part was set aside */
     size_t n_damaged_days;
     struct wal_losses losses; /* filled by the replay */
@@ -113,6 +115,9 @@ void append_buffers_free(struct record_store *s); /* at the end: nobody appends 
 int record_store_flush(struct record_store *s, struct err *err);
 int record_store_flush_locked(struct record_store *s, struct err *err); /* table lock held */
 bool record_store_is_flush_due(struct record_store *s);
+
+/* Whether the last flush did; then why, in `out` of `n` bytes (0: not asked). */
+bool record_store_flush_failed(struct record_store *s, char *out, size_t n);
 
 /* Retention, then merges that are due (`all`: each day into one part). ERR_CANCELLED: the table is
  * being closed (`stopping`). */

@@ -78,8 +78,10 @@ bool records_is_flush_due(struct store *s)
 int records_flush(struct store *s, struct err *err)
 {
     int rc = 0;
-    for (int i = 0; rc == 0 && i < RECORD_TABLES; i++)
-        rc = record_store_flush(s->records[i], err);
+    for (int i = 0; i < RECORD_TABLES; i++) {
+        int one = record_store_flush(s->records[i], rc == 0 ? err : NULL);
+        rc = rc == 0 ? one : rc;
+    }
     return rc;
 }
 

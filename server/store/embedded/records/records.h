@@ -13,7 +13,7 @@ int records_set_limits(struct store *s, const struct store_options *o, struct er
 /* `*out_rows`: rows found in the logs. */
 int records_replay(struct store *s, uint64_t *out_rows, struct err *err);
 bool records_is_flush_due(struct store *s);
-int records_flush(struct store *s, struct err *err);
+int records_flush(struct store *s, struct err *err); /* each table; the first error is told */
 int records_maintain(struct store *s, bool all, struct err *err);
 
 /* Flushes unless `skip_head`, and keeps merges, deletions and retention away until released. */

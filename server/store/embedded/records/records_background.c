@@ -41,24 +41,25 @@ static void want_merge(struct records_background *b)
     lock_give(&b->lock);
 }
 
-static void tell_and_pause(struct records_background *b, const char *what, const struct err *err)
+static int64_t next_look(bool failed)
 {
-    log_error("store", what, LOG_STR("error", err->message));
-    (void)wait_for(b, NULL, time_now_mono_ns() + RETRY_NS);
+    return time_now_mono_ns() + (failed ? RETRY_NS : TICK_NS);
 }
 
 static void run_flushes(void *arg)
 {
     struct store *s = arg;
     struct records_background *b = &s->records_background;
-    while (wait_for(b, &b->flush_wanted, time_now_mono_ns() + TICK_NS)) {
+    bool failed = false;
+    while (wait_for(b, failed ? NULL : &b->flush_wanted, next_look(failed))) {
         struct err err = {0};
-        if (!records_is_flush_due(s))
-            continue;
-        if (records_flush(s, &err) == 0)
+        bool due = records_is_flush_due(s);
+        failed = due && records_flush(s, &err) != 0;
+        if (failed)
+            log_error("store", "a flush of spans or logs failed; it will be tried again",
+                      LOG_STR("error", err.message));
+        else if (due)
             want_merge(b);
-        else
-            tell_and_pause(b, "a flush of spans or logs failed; it will be tried again", &err);
     }
 }
 
@@ -66,11 +67,14 @@ static void run_merges(void *arg)
 {
     struct store *s = arg;
     struct records_background *b = &s->records_background;
-    while (wait_for(b, &b->merge_wanted, time_now_mono_ns() + TICK_NS)) {
+    bool failed = false;
+    while (wait_for(b, failed ? NULL : &b->merge_wanted, next_look(failed))) {
         struct err err = {0};
         int rc = records_maintain(s, false, &err);
-        if (rc != 0 && rc != ERR_CANCELLED)
-            tell_and_pause(b, "a merge of spans or logs failed; it will be tried again", &err);
+        failed = rc != 0 && rc != ERR_CANCELLED;
+        if (failed)
+            log_error("store", "a merge of spans or logs failed; it will be tried again",
+                      LOG_STR("error", err.message));
     }
 }
 
