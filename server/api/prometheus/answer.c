@@ -35,11 +35,10 @@ static const struct error_shape {
     int code, status;
     const char *type;
 } shapes[] = {
-    {ERR_INVALID, 400, "bad_data"},    {ERR_TOO_BIG, 422, "execution"},
-    {ERR_NOMEM, 422, "execution"},     {ERR_UNSUPPORTED, 422, "execution"},
-    {ERR_TIMEOUT, 503, "timeout"},     {ERR_CANCELLED, 499, "canceled"},
-    {ERR_BUSY, 503, "unavailable"},    {ERR_NOT_FOUND, 404, "not_found"},
-    {ERR_DENIED, 403, "unauthorized"},
+    {ERR_INVALID, 400, "bad_data"}, {ERR_TOO_BIG, 422, "execution"},
+    {ERR_NOMEM, 422, "execution"},  {ERR_UNSUPPORTED, 422, "execution"},
+    {ERR_TIMEOUT, 503, "timeout"},  {ERR_CANCELLED, 499, "canceled"},
+    {ERR_BUSY, 503, "unavailable"}, {ERR_NOT_FOUND, 404, "not_found"},
 };
 
 void answer_error(struct http_response *r, const struct err *err)
