@@ -72,7 +72,7 @@ const char *guard_limit_name(enum guard_limit limit);
 /* The name of the tenant's label in `out`; empty: there is none. */
 struct str guard_tenant_label(struct guard *g, struct guard_text *out);
 
-/* Makes the streams that the last flush wrote, unless no limit is set. After the replay. */
+/* Makes the streams that were active at the end, unless no limit is near. After the replay. */
 int guard_restore(struct store *s, struct err *err);
 
 /* What was kept out, in the arena: at most `top`, the most samples first. ERR_NOMEM. */

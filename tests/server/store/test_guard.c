@@ -230,6 +230,48 @@ static void test_a_restart_or_a_death_gives_the_same_series_their_places(void **
     }
 }
 
+static void test_the_limit_of_all_series_gives_them_their_places_again_too(void **state)
+{
+    (void)state;
+    struct harness h;
+    harness_init(&h);
+    h.options.max_streams = 2;
+    h.options.cardinality.fold = true;
+    (void)harness_open(&h);
+    (void)put_range(&h, "m", 0, 5, NOON);
+    harness_reopen(&h);
+    check_places(&h);
+    harness_done(&h);
+}
+
+/* As when somebody takes a snapshot and then stops the server: what the flush at the end wrote is
+ * not all that was active. */
+static void test_a_flush_shortly_before_the_end_takes_no_places(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h, &(struct store_cardinality){.per_metric = 2, .fold = true});
+    (void)put_range(&h, "m", 0, 5, NOON);
+    assert_int_equal(store_flush(h.store, NULL), 0);
+    harness_put(&h, "other", NOON, 1);
+    harness_reopen(&h);
+    check_places(&h);
+    harness_done(&h);
+}
+
+/* By one sender with a wrong clock the others would all look idle. */
+static void test_a_sample_of_the_future_takes_no_places(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h, &(struct store_cardinality){.per_metric = 2, .fold = true});
+    (void)put_range(&h, "m", 0, 5, NOON);
+    harness_put(&h, "other", NOON + 11 * HOUR, 1);
+    harness_reopen(&h);
+    check_places(&h);
+    harness_done(&h);
+}
+
 static void test_replay_keeps_all_that_was_acknowledged_whatever_the_limit_is_now(void **state)
 {
     (void)state;
@@ -286,6 +328,9 @@ int main(void)
         cmocka_unit_test(test_beyond_all_limits_known_metrics_are_folded_and_new_ones_refused),
         cmocka_unit_test(test_labels_that_cannot_be_are_not_folded),
         cmocka_unit_test(test_a_restart_or_a_death_gives_the_same_series_their_places),
+        cmocka_unit_test(test_the_limit_of_all_series_gives_them_their_places_again_too),
+        cmocka_unit_test(test_a_flush_shortly_before_the_end_takes_no_places),
+        cmocka_unit_test(test_a_sample_of_the_future_takes_no_places),
         cmocka_unit_test(test_replay_keeps_all_that_was_acknowledged_whatever_the_limit_is_now),
         cmocka_unit_test(test_series_that_went_away_make_room),
         cmocka_unit_test(test_the_list_of_the_guilty_is_bounded),
