@@ -116,3 +116,24 @@ describe("a live tail with a slow reader", () => {
     assert.ok(shown > 100 && shown < 300, `${shown} of 400 lines of 20 kB`);
   });
 });
+
+describe("attributes whose names are ids of something", () => {
+  it("cost files and memory little more than their text, also when parts are merged", async () => {
+    const server = await Telltale.start({});
+    const { api } = server;
+    try {
+      for (let batch = 0; batch < 24; batch++) {
+        const attributesOf = (i) => Object.fromEntries(rows(500, (k) => [`user.${batch}.${i}.${k}`, "seen"]));
+        await writeLogs(api, "shop", rows(40, (i) => ({ at: NOW + batch, severity: 9, body: "line", attributes: attributesOf(i) })));
+        if (batch % 6 === 5) assert.equal((await api.post("/api/v1/admin/telltale/flush")).status, 200);
+      }
+      assert.equal((await api.post("/api/v1/admin/telltale/flush?merge=1")).status, 200);
+      const found = await api.get("/api/v1/logs", { where: "user.7.13.499 = seen" });
+      assert.equal(found.json.data.logs.length, 1);
+      const peak = server.process.peakBytes();
+      assert.ok(peak < 256 * MIB, `${(peak / MIB).toFixed()} MiB for 480,000 names`);
+    } finally {
+      await server.dispose();
+    }
+  });
+});

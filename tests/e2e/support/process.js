@@ -62,10 +62,19 @@ export class Process {
     }
   }
 
+  #memory(field) {
+    const line = readFileSync(`/proc/${this.pid}/status`, "utf8").match(new RegExp(`^${field}:\\s+(\\d+) kB`, "m"));
+    return Number(line[1]) * 1024;
+  }
+
   /** Bytes of memory that the process holds now. */
   residentBytes() {
-    const line = readFileSync(`/proc/${this.pid}/status`, "utf8").match(/^VmRSS:\s+(\d+) kB/m);
-    return Number(line[1]) * 1024;
+    return this.#memory("VmRSS");
+  }
+
+  /** The most that it ever held. */
+  peakBytes() {
+    return this.#memory("VmHWM");
   }
 
   report() {

@@ -17,16 +17,19 @@ struct entry {
 };
 
 struct output {
-    struct column_id id; /* name in name_arena */
+    struct column_id id;
     struct entry *entries;
     uint32_t n, cap;
 };
 
+/* Outputs that a caller has the number of stay, and own their names. Behind them are those that
+ * came with the current group's maps of rare attributes: they go with the group, or an attribute
+ * whose name is an id of something would cost memory for each that a day has. */
 struct assembler {
     struct record_writer *writer;
-    struct arena names, values; /* for ever; of the current group */
+    struct arena names, values; /* of outputs that stay; of the current group */
     struct output *outputs;
-    uint32_t n_outputs, cap_outputs;
+    uint32_t n_outputs, cap_outputs, n_kept;
     uint32_t *slots; /* of outputs: index + 1 */
     uint32_t n_slots;
     uint32_t *used; /* outputs that have entries */
@@ -82,7 +85,7 @@ static bool room(void *array, uint32_t n, uint32_t *cap, size_t size)
         return true;
     void *old;
     memcpy(&old, array, sizeof old);
-    uint32_t bigger = *cap ? *cap * 2 : 64;
+    uint32_t bigger = *cap ? *cap * 2 : 4; // most names may stand in one row alone
     void *v = realloc(old, bigger * size);
     if (!v)
         return false;
@@ -93,25 +96,43 @@ static bool room(void *array, uint32_t n, uint32_t *cap, size_t size)
 
 /* --- columns ---------------------------------------------------------------------------------- */
 
+/* Into empty slots. */
+static void enter_outputs(struct assembler *a)
+{
+    for (uint32_t i = 0; i < a->n_outputs; i++) {
+        uint32_t at = (uint32_t)column_id_hash(&a->outputs[i].id) & (a->n_slots - 1);
+        while (a->slots[at])
+            at = (at + 1) & (a->n_slots - 1);
+        a->slots[at] = i + 1;
+    }
+}
+
 static bool rehash(struct assembler *a)
 {
     uint32_t n = a->n_slots ? a->n_slots * 2 : 256;
     uint32_t *slots = calloc(n, sizeof *slots);
     if (!slots)
         return false;
-    for (uint32_t i = 0; i < a->n_outputs; i++) {
-        uint32_t at = (uint32_t)column_id_hash(&a->outputs[i].id) & (n - 1);
-        while (slots[at])
-            at = (at + 1) & (n - 1);
-        slots[at] = i + 1;
-    }
     free(a->slots);
     a->slots = slots;
     a->n_slots = n;
+    enter_outputs(a);
     return true;
 }
 
-int assembler_column(struct assembler *a, const struct column_id *id, uint32_t *out)
+static void forget_rare(struct assembler *a)
+{
+    if (a->n_outputs == a->n_kept)
+        return;
+    for (uint32_t i = a->n_kept; i < a->n_outputs; i++)
+        free(a->outputs[i].entries);
+    a->n_outputs = a->n_kept;
+    memset(a->slots, 0, a->n_slots * sizeof *a->slots);
+    enter_outputs(a);
+}
+
+/* The name is borrowed. */
+static int find_output(struct assembler *a, const struct column_id *id, uint32_t *out)
 {
     if (a->n_outputs * 2 >= a->n_slots && !rehash(a))
         return ERR_NOMEM;
@@ -122,15 +143,23 @@ int assembler_column(struct assembler *a, const struct column_id *id, uint32_t *
             return 0;
         }
     }
-    struct column_id copy = *id;
-    copy.name = id->name.n ? arena_str(&a->names, id->name) : (struct str){0};
-    if (arena_failed(&a->names) ||
-        !room(&a->outputs, a->n_outputs, &a->cap_outputs, sizeof *a->outputs))
+    if (!room(&a->outputs, a->n_outputs, &a->cap_outputs, sizeof *a->outputs))
         return ERR_NOMEM;
-    a->outputs[a->n_outputs] = (struct output){.id = copy};
+    a->outputs[a->n_outputs] = (struct output){.id = *id};
     a->slots[at] = a->n_outputs + 1;
     *out = a->n_outputs++;
     return 0;
+}
+
+int assembler_column(struct assembler *a, const struct column_id *id, uint32_t *out)
+{
+    int rc = find_output(a, id, out);
+    for (; rc == 0 && a->n_kept <= *out; a->n_kept++) {
+        struct str *name = &a->outputs[a->n_kept].id.name;
+        *name = name->n ? arena_str(&a->names, *name) : (struct str){0};
+        rc = arena_failed(&a->names) ? ERR_NOMEM : 0;
+    }
+    return rc;
 }
 
 int assembly_input_add(struct assembly_input *in, const struct column *values, uint32_t column,
@@ -166,7 +195,7 @@ static bool add_loose(struct assembler *a, const struct attribute *pair)
 {
     struct column_id id = {COLUMN_ATTRIBUTE, 0, pair->key};
     uint32_t column;
-    if (assembler_column(a, &id, &column) != 0 ||
+    if (find_output(a, &id, &column) != 0 ||
         !room(&a->loose, a->n_loose, &a->cap_loose, sizeof *a->loose))
         return false;
     a->loose[a->n_loose] = pair->value;
@@ -409,6 +438,7 @@ int assembler_flush(struct assembler *a, struct err *err)
     a->n_used = a->n_loose = a->n_rows = 0;
     a->bytes = 0;
     a->generation++;
+    forget_rare(a);
     arena_reset(&a->values);
     return rc;
 }
