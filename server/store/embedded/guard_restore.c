@@ -130,7 +130,6 @@ int guard_restore(struct store *s, struct err *err)
         part_unref(parts[i]);
     arena_done(&list);
     if (r.streams)
-        log_info("store", "active series have their places again",
-                 LOG_INT("series", r.streams));
+        log_info("store", "active series have their places again", LOG_INT("series", r.streams));
     return rc == 0 ? 0 : err_set(err, rc, "restore active series: %s", err_name(rc));
 }
