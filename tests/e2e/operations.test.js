@@ -9,6 +9,7 @@ import { writeLogs, writeSpans } from "./support/records.js";
 import * as rw from "./support/remote_write.js";
 import { Telltale, TELLTALE, temporaryDirectory } from "./support/server.js";
 import { after, before, describe, it } from "./support/test.js";
+import { until } from "./support/until.js";
 
 const SNAPSHOT = "/api/v1/admin/tsdb/snapshot";
 
@@ -294,5 +295,35 @@ describe("deleting series", () => {
     assert.equal(after.tombstones, 0);
     assert.ok(after.partRows < before.partRows);
     assert.equal(await count("gone"), 3);
+  });
+});
+
+describe("a limit of bytes that is far exceeded", () => {
+  const DAYS = 12;
+  const NOON = Math.floor(Date.now() / 86_400_000) * 86_400 - 43_200; // yesterday's
+  const days = (server, table) => readdirSync(join(server.data, table)).filter((name) => /^\d{4}-/.test(name));
+
+  it("is kept within seconds, though the days of all tables go in turns", async () => {
+    const config = (size) => `storage:\n  aggregates: {enabled: false}\n  retention: {metrics: forever, spans: forever, logs: forever, size: ${size}}\n`;
+    const server = await Telltale.start({ config: config(0) });
+    const { api } = server;
+    try {
+      for (let day = 0; day < DAYS; day++) {
+        const at = NOON - day * 86_400;
+        const text = Array.from({ length: 4000 }, (_, i) => (((i + 1) * (day + 7) * 2654435761) % 0xffffffff).toString(36)).join(" ");
+        await rw.write(api, [{ labels: { __name__: "m" }, samples: [[at * 1000, day]] }]);
+        await writeLogs(api, "shop", [{ at, body: text }]);
+        await writeSpans(api, "shop", [{ trace: "0af7651916cd43dd8448eb211c80319c", id: "b7ad6b7169203331", name: "a", start: at, attributes: { text } }]);
+      }
+      assert.equal((await api.post("/api/v1/admin/telltale/flush?merge=1")).status, 200);
+      assert.equal(days(server, "logs").length, DAYS);
+      writeFileSync(server.configPath, config("64KiB"));
+      assert.equal((await api.post("/-/reload")).status, 200);
+      const bytes = () => ["metrics", "logs", "spans"].flatMap((table) => days(server, table).flatMap((day) => readdirSync(join(server.data, table, day)).map((name) => statSync(join(server.data, table, day, name)).size))).reduce((a, b) => a + b, 0);
+      await until(() => bytes() <= 64 << 10, "old days to go", { timeoutMs: 25_000, everyMs: 100 });
+      for (const table of ["metrics", "logs", "spans"]) assert.ok(days(server, table).length < DAYS, table);
+    } finally {
+      await server.dispose();
+    }
   });
 });

@@ -22,6 +22,14 @@ void background_want_flush(struct store *s)
     lock_give(&s->wake_lock);
 }
 
+void background_want_look(struct store *s)
+{
+    lock_take(&s->wake_lock);
+    s->look_wanted = true;
+    cond_signal(&s->wake);
+    lock_give(&s->wake_lock);
+}
+
 static bool is_flush_due(struct store *s)
 {
     int64_t age_ns = time_now_mono_ns() - atomic_get_relaxed(&s->last_flush_mono_ns);
@@ -101,11 +109,11 @@ int store_maintain(struct store *s, bool all, struct err *err)
 static bool wait_for_work(struct store *s, int64_t deadline_mono_ns, bool *out_stop)
 {
     lock_take(&s->wake_lock);
-    while (!s->stop && !s->flush_wanted)
+    while (!s->stop && !s->flush_wanted && !s->look_wanted)
         if (!cond_wait_until(&s->wake, &s->wake_lock, deadline_mono_ns))
             break;
     bool wanted = s->flush_wanted;
-    s->flush_wanted = false;
+    s->flush_wanted = s->look_wanted = false;
     *out_stop = s->stop;
     lock_give(&s->wake_lock);
     return wanted;

@@ -144,7 +144,7 @@ struct store {
     struct thread thread; /* background.c */
     struct lock wake_lock;
     struct cond wake;
-    bool stop, flush_wanted; /* guarded by wake_lock */
+    bool stop, flush_wanted, look_wanted; /* guarded by wake_lock */
     struct records_background records_background;
 };
 
@@ -179,8 +179,9 @@ int flush_metrics(struct store *s, struct err *err);
  * store is being closed. */
 int background_look(struct store *s, struct err *err);
 
-/* Asks the background thread for a flush of metrics. */
+/* Asks the background thread for a flush of metrics; to look what there is to do. */
 void background_want_flush(struct store *s);
+void background_want_look(struct store *s);
 int background_start(struct store *s, struct err *err);
 void background_stop(struct store *s);
 

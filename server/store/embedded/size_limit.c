@@ -8,7 +8,7 @@
 #include "self/self.h"
 #include "store/embedded/aggregate_table.h"
 #include "store/embedded/partitions.h"
-#include "store/embedded/records/record_store.h"
+#include "store/embedded/records/records.h"
 
 static struct self_metric dropped_total =
     SELF_COUNTER("telltale_store_partitions_dropped_total",
@@ -151,6 +151,16 @@ static int drop(struct store *s, int table, int64_t day, struct err *err)
     return rc;
 }
 
+/* Tables take turns, day by day: if the next thread came by after some seconds, days would go more
+ * slowly than an import brings them. */
+static void hand_over(struct store *s, int table)
+{
+    if (table < METRICS)
+        records_background_want_merge(s);
+    else
+        background_want_look(s);
+}
+
 int size_limit_apply(struct store *s, unsigned which, struct err *err)
 {
     uint64_t max = atomic_get_relaxed(&s->max_bytes), used = 0;
@@ -163,8 +173,12 @@ int size_limit_apply(struct store *s, unsigned which, struct err *err)
         int64_t day;
         int table = oldest(s, &day);
         unsigned whose = table < METRICS ? SIZE_LIMIT_RECORDS : SIZE_LIMIT_METRICS;
-        if (table == TABLES || !(which & whose))
+        if (table == TABLES)
             break;
+        if (!(which & whose)) {
+            hand_over(s, table);
+            break;
+        }
         uint64_t before = bytes_of(s, table);
         rc = drop(s, table, day, err);
         uint64_t after = bytes_of(s, table);

@@ -28,5 +28,6 @@ void records_background_done(struct store *s);
 int records_background_start(struct store *s, struct err *err);
 void records_background_stop(struct store *s); /* ends a merge under way */
 void records_background_want_flush(void *store);
+void records_background_want_merge(struct store *s); /* and what the retention removes */
 
 #endif

@@ -33,8 +33,9 @@ static bool wait_for(struct records_background *b, bool *wish, int64_t deadline_
     return go_on;
 }
 
-static void want_merge(struct records_background *b)
+void records_background_want_merge(struct store *s)
 {
+    struct records_background *b = &s->records_background;
     lock_take(&b->lock);
     b->merge_wanted = true;
     cond_broadcast(&b->wake);
@@ -59,7 +60,7 @@ static void run_flushes(void *arg)
             log_error("store", "a flush of spans or logs failed; it will be tried again",
                       LOG_STR("error", err.message));
         else if (due)
-            want_merge(b);
+            records_background_want_merge(s);
     }
 }
 
