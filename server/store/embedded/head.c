@@ -344,8 +344,8 @@ static int put_row(struct head *h, struct head_arena *a, struct head_series *hs,
                    const struct raw_row *row)
 {
     char bytes[ROW_BYTES_MAX];
-    /* Changed in its place: a copy of it, read whole as soon as its members were written, would wait
-     * for them to reach the cache. */
+    /* Changed in its place: a copy of it, read whole as soon as its members were written, would
+     * wait for them to reach the cache. */
     const struct row_state before = hs->tail;
     size_t n = row_write(bytes, &hs->tail, row, h->day * MS_PER_DAY);
     if (reserve_segments(h, a, hs, n + row->histogram.n) != 0) {
