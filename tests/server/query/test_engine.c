@@ -457,15 +457,31 @@ static void test_memory_of_all_queries_has_a_limit_that_answers_keep_until_they_
     query_result_done(&r);
 }
 
+/* With nothing but time to end what takes seconds, on however quick a machine. */
+static struct query_options only_time_is_short(int64_t timeout_ms)
+{
+    return (struct query_options){.timeout_ms = timeout_ms,
+                                  .max_samples = UINT32_MAX,
+                                  .max_memory_bytes = (size_t)64 << 30,
+                                  .max_total_memory_bytes = (size_t)64 << 30};
+}
+
+static struct query_request long_query(void)
+{
+    return at("sum_over_time(sum(up)[100d:1s])", 60);
+}
+
 static void test_timeout_names_itself(void **state)
 {
-    struct query_request q = at("sum_over_time(sum(up)[100d:1s])", 60);
+    struct fixture *f = *state;
+    struct query_options patient = only_time_is_short(0), quick = only_time_is_short(20);
+    struct query_request q = long_query();
+    query_engine_reconfigure(f->engine, &patient);
     q.timeout_ms = 20;
-    check_fails(*state, q, ERR_TIMEOUT, "after 20 ms; select less or raise the parameter timeout");
-    struct query_options quick = {.timeout_ms = 20};
-    query_engine_reconfigure(((struct fixture *)*state)->engine, &quick);
+    check_fails(f, q, ERR_TIMEOUT, "after 20 ms; select less or raise the parameter timeout");
+    query_engine_reconfigure(f->engine, &quick);
     q.timeout_ms = 10000; // is cut
-    check_fails(*state, q, ERR_TIMEOUT, "after 20 ms; select less or raise query.timeout");
+    check_fails(f, q, ERR_TIMEOUT, "after 20 ms; select less or raise query.timeout");
 }
 
 /* What waited for a worker until its time was over is not begun. */
@@ -482,7 +498,9 @@ static void test_timeout_counts_from_when_the_asker_began_to_wait(void **state)
 static void test_a_try_ends_when_patience_does(void **state)
 {
     struct fixture *f = *state;
-    struct query_request q = at("sum_over_time(sum(up)[100d:1s])", 60);
+    struct query_options patient = only_time_is_short(0);
+    struct query_request q = long_query();
+    query_engine_reconfigure(f->engine, &patient);
     q.patience_ms = 10;
     check_fails(f, q, ERR_BUSY, "moment");
     q.timeout_ms = 5; // then it is the timeout that ended it
