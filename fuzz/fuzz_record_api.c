@@ -7,6 +7,7 @@
 #include "api/api.h"
 #include "api/jaeger/jaeger.h"
 #include "api/records/records.h"
+#include "base/time.h"
 #include "codec/json_read.h"
 #include "net/http_exchange.h"
 #include "net/http_server.h"
@@ -68,7 +69,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     arena_init(&a, 64 << 20);
-    struct http_request q = {.params = params, .arena = &a, .exchange = &exchange};
+    struct http_request q = {.params = params,
+                             .arena = &a,
+                             .exchange = &exchange,
+                             .received_mono_ns = time_now_mono_ns()};
     struct http_response r = {.status = 200, .body = BUF_MAX(16 << 20)};
     for (text = str_sub(text, 1, size); text.p && q.n_params < PARAMS_MAX; q.n_params++) {
         struct str value = str_cut(&text, '\n'), name = str_cut(&value, '=');
