@@ -22,6 +22,9 @@ void both_append(struct both *b);
 void both_same(struct both *b);
 void both_same_rows(struct both *b, int64_t min_ms, int64_t max_ms);
 
+/* After the i-th step: now and then the first dies or flushes; then both give the same rows. */
+void both_go_on(struct both *b, unsigned i);
+
 /* What random steps are made of: `batch` sends rows of several series, `single` a row of one, about
  * `t`; now and then what either of two matchers selects is deleted. The clock moves by `pace_ms` in
  * half of the rounds, by a second in the others. */
