@@ -99,6 +99,21 @@ static inline size_t batch_point_series(const struct batch_point *p)
     return p->numbers ? p->n_counts : (size_t)p->n_counts + 2 + p->has_sum;
 }
 void batch_point_values(const struct batch_point *p, double *out);
+
+/* Its first and its last time. */
+static inline void batch_point_times(const struct batch_point *p, int64_t *out_min,
+                                     int64_t *out_max)
+{
+    int64_t min = p->numbers ? p->numbers[0].t_unix_ms : p->t_unix_ms, max = min;
+    for (uint32_t i = 1; p->numbers && i < p->n_counts; i++) {
+        int64_t t = p->numbers[i].t_unix_ms;
+        min = t < min ? t : min;
+        max = t > max ? t : max;
+    }
+    *out_min = min;
+    *out_max = max;
+}
+
 int batch_add_metadata(struct batch *b, const struct metric_metadata *m);
 
 size_t batch_count_samples(const struct batch *b);

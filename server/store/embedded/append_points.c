@@ -76,11 +76,8 @@ bool append_is_usual(const struct append *a, const struct batch_point *p)
 {
     if (!p->numbers)
         return !p->stale && in_time(a, p->t_unix_ms);
-    int64_t first = p->numbers[0].t_unix_ms, min = first, max = first;
-    for (uint32_t i = 1; i < p->n_counts; i++) {
-        min = MIN(min, p->numbers[i].t_unix_ms);
-        max = MAX(max, p->numbers[i].t_unix_ms);
-    }
+    int64_t min, max;
+    batch_point_times(p, &min, &max);
     return in_time(a, min) && in_time(a, max) && (min == max || day_of(min) == day_of(max));
 }
 

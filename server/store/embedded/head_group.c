@@ -30,6 +30,7 @@ static struct head_group *group_new(struct head *h, struct streams *s, struct st
     g->head = h;
     g->group = group;
     g->lock = &s->shards[number].lock;
+    g->shard = (uint32_t)number;
     g->n_counts = p->n_counts;
     g->has_sum = p->has_sum;
     g->of_numbers = p->numbers != NULL;
@@ -141,8 +142,7 @@ static struct group_run *add_run(struct head_group *g, size_t need)
 {
     size_t cap = g->last ? MIN(g->last->cap * 2, (uint32_t)RUN_MAX) : RUN_MIN;
     cap = MAX(cap, need);
-    struct group_run *run =
-        head_take(g->head, stream_group_shard_number(g->group), sizeof *run + cap);
+    struct group_run *run = head_take(g->head, g->shard, sizeof *run + cap);
     if (!run)
         return NULL;
     *run = (struct group_run){.cap = (uint32_t)cap, .min_t = UINT32_MAX};
@@ -167,15 +167,19 @@ static void note_times(struct head_group *g, struct group_run *run, uint32_t min
     head_note_time(g->head, max);
 }
 
+bool head_group_is_of_one_day(const struct batch_point *p)
+{
+    int64_t min, max;
+    batch_point_times(p, &min, &max);
+    return min == max || day_of(min) == day_of(max);
+}
+
 static void note_row(struct head_group *g, struct group_run *run, const struct batch_point *p)
 {
-    struct head_shard *shard = &g->head->shards[stream_group_shard_number(g->group)];
-    size_t n = g->group->of_group.members;
-    int64_t min = p->numbers ? p->numbers[0].t_unix_ms : p->t_unix_ms, max = min;
-    for (uint32_t i = 1; p->numbers && i < p->n_counts; i++) {
-        min = MIN(min, p->numbers[i].t_unix_ms);
-        max = MAX(max, p->numbers[i].t_unix_ms);
-    }
+    struct head_shard *shard = &g->head->shards[g->shard];
+    size_t n = batch_point_series(p);
+    int64_t min, max;
+    batch_point_times(p, &min, &max);
     const int64_t base_ms = g->head->day * MS_PER_DAY;
     run->n_rows++;
     note_times(g, run, (uint32_t)(min - base_ms), (uint32_t)(max - base_ms));

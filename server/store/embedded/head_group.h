@@ -45,6 +45,7 @@ struct head_group {
         } histogram;
     };
     uint32_t n_runs, n_counts;
+    uint32_t shard;           /* the group's */
     atomic_uint min_t, max_t; /* ms since the start of the day; min_t UINT32_MAX: no rows */
     atomic_bool closed;
     bool ready; /* all streams joined */
@@ -59,6 +60,9 @@ struct head_group *head_group_of(const struct head *h, const struct stream *grou
  * be held, the gate must. ERR_NOMEM: nothing has changed. */
 int head_group_open(struct head *h, struct streams *s, struct stream *group,
                     const struct batch_point *p, struct buf *scratch);
+
+/* Whether all of a point's times are. */
+bool head_group_is_of_one_day(const struct batch_point *p);
 
 /* Adds a row for a point all of whose times are of the head's day. The lock of the group's shard
  * must be held. 1: the group takes no such row, its streams are to be appended to; ERR_NOMEM. */

@@ -5,20 +5,18 @@
 #include "base/time.h"
 #include "log/log.h"
 #include "store/embedded/bytes.h"
-#include "store/embedded/replay_rows.h"
+#include "store/embedded/replay_runs.h"
 #include "store/embedded/wal_record.h"
 
-/* Ids above this are not ours: the registry counts up from zero. */
-enum { IDS_MAX = 1 << 28, RECORD_ARENA = 512 << 20 };
+enum { RECORD_ARENA = 512 << 20 };
 
 /* Of the histograms of rows that wait: with more of them no further record is read. */
 enum { WAITING_MAX = 1 << 20 };
 
 struct replay {
     struct store *store;
-    struct stream **streams; /* by id in the segment; NULL: not defined in it */
-    size_t n_streams;
     struct replay_rows *waiting;
+    struct replay_runs *runs;
     struct buf seal;
     struct arena arena; /* of records, and of rows that wait */
     int64_t min_ms;
@@ -28,6 +26,7 @@ struct replay {
     } last;                /* that this record defined */
     struct day_range days; /* of the rows of this segment; of those before it, until it has some */
     bool in_segment;       /* `days` are of this segment */
+    int64_t day_ms;        /* then: when the day of the last row begins */
     uint64_t rows, orphans, rejected, segments, damaged_segments;
     struct wal_replay total;
     struct err *err;
@@ -35,28 +34,9 @@ struct replay {
 
 /* --- one record ------------------------------------------------------------------------------- */
 
-static int grow_streams(struct replay *r, uint32_t id)
-{
-    if (id < r->n_streams)
-        return 0;
-    if (id >= IDS_MAX)
-        return ERR_CORRUPT;
-    size_t n = MAX(r->n_streams * 2, (size_t)id + 1);
-    struct stream **v = realloc(r->streams, n * sizeof(struct stream *));
-    if (!v)
-        return ERR_NOMEM;
-    memset(v + r->n_streams, 0, (n - r->n_streams) * sizeof(struct stream *));
-    r->streams = v;
-    r->n_streams = n;
-    return 0;
-}
-
 static int on_stream(void *arg, uint32_t id, const struct labels *labels)
 {
     struct replay *r = arg;
-    int rc = grow_streams(r, id);
-    if (rc != 0)
-        return rc;
     uint64_t hash = labels_hash(labels);
     struct stream_shard *shard = streams_shard(&r->store->streams, hash);
     struct stream *st = NULL;
@@ -64,49 +44,46 @@ static int on_stream(void *arg, uint32_t id, const struct labels *labels)
     if (like.stream)
         like.same = labels_same_text(labels, &r->last.labels);
     lock_take(&shard->lock);
-    rc = streams_intern(&r->store->streams, labels, hash, like, &st, NULL);
+    int rc = streams_intern(&r->store->streams, labels, hash, like, &st, NULL);
     lock_give(&shard->lock);
     if (rc == ERR_NOMEM)
         return rc;
     r->rejected += rc != 0;
     r->last.stream = st;
     r->last.labels = *labels;
-    r->streams[id] = st;
-    return 0;
+    return rc == 0 ? replay_runs_define(r->runs, id, st) : 0;
 }
 
-static struct stream *stream_of(struct replay *r, uint32_t id)
+static void note_day(struct replay *r, int64_t t_unix_ms)
 {
-    return id < r->n_streams ? r->streams[id] : NULL;
-}
-
-static void note_day(struct replay *r, int64_t day)
-{
+    if (r->in_segment && t_unix_ms >= r->day_ms && t_unix_ms - r->day_ms < MS_PER_DAY)
+        return; // as the row before
+    int64_t day = day_of(t_unix_ms);
     if (!r->in_segment)
         r->days = NO_DAYS;
     r->in_segment = true;
+    r->day_ms = day * MS_PER_DAY;
     day_range_add(&r->days, day);
 }
 
 static int on_row(void *arg, uint32_t id, const struct sample *sample)
 {
     struct replay *r = arg;
-    struct stream *st = stream_of(r, id);
-    if (!st) {
+    if (!replay_runs_has(r->runs, id)) {
         r->orphans++; // its definition was in a damaged record
         return 0;
     }
     if (sample->t_unix_ms < r->min_ms || sample->t_unix_ms > TIME_MAX_MS)
         return 0;
     r->rows++;
-    note_day(r, day_of(sample->t_unix_ms));
-    return replay_rows_add(r->waiting, st, sample, r->err);
+    note_day(r, sample->t_unix_ms);
+    return replay_runs_add(r->runs, id, sample, r->err);
 }
 
 static int on_exemplar(void *arg, uint32_t id, const struct exemplar *e)
 {
     struct replay *r = arg;
-    const struct stream *st = stream_of(r, id);
+    const struct stream *st = replay_runs_stream(r->runs, id);
     if (!st)
         return 0;
     struct label *v = arena_array(&r->arena, st->n, sizeof *v);
@@ -141,7 +118,8 @@ static int on_record(void *arg, struct str payload)
     if (rc != 0)
         return rc;
     r->last.stream = NULL; // its labels were there
-    return wal_read_record(payload, &r->arena, &visitor);
+    rc = wal_read_record(payload, &r->arena, &visitor);
+    return rc ? rc : replay_runs_end_record(r->runs, r->err);
 }
 
 /* --- all segments ----------------------------------------------------------------------------- */
@@ -158,10 +136,11 @@ static struct day_range lost_days(const struct replay *r)
 static int replay_segment(struct replay *r, uint32_t segment, bool last)
 {
     struct wal_replay got;
-    memset(r->streams, 0, r->n_streams * sizeof(struct stream *));
     r->in_segment = false;
     int rc =
         wal_replay_segment(r->store->fs, r->store->wal_dir, segment, on_record, r, &got, r->err);
+    if (rc == 0)
+        rc = replay_runs_end_segment(r->runs, r->err);
     if (rc != 0)
         return err_set(r->err, rc, "replay segment %08x of the log: %s", (unsigned)segment,
                        r->err && r->err->message[0] ? r->err->message : err_name(rc));
@@ -197,8 +176,6 @@ static int replay_segments(struct replay *r, uint32_t *out_next)
     int rc = wal_list(r->store->fs, r->store->wal_dir, &v, &n, r->err);
     for (size_t i = 0; rc == 0 && i < n; i++)
         rc = replay_segment(r, v[i], i + 1 == n);
-    if (rc == 0)
-        rc = replay_rows_apply(r->waiting, r->err);
     *out_next = rc == 0 && n ? v[n - 1] + 1 : 1;
     r->store->cut = rc == 0 && n ? v[0] : 1;
     free(v);
@@ -233,16 +210,17 @@ int replay_log(struct store *s, char **out_note, struct err *err)
         .err = err,
     };
     arena_init(&r.arena, RECORD_ARENA);
-    r.n_streams = 1024;
-    r.streams = calloc(r.n_streams, sizeof(struct stream *));
     r.waiting = calloc(1, sizeof *r.waiting);
+    r.runs = calloc(1, sizeof *r.runs);
+    if (r.runs)
+        replay_runs_init(r.runs, r.waiting);
     if (r.waiting)
         r.waiting->to_heads = (struct applier){
             .store = s, .seal = &r.seal, .now_s = (uint32_t)(store_now_ms(s) / MS_PER_S)};
     int64_t began = time_now_mono_ns();
     uint32_t next = 1;
-    int rc = r.streams && r.waiting ? wal_losses_load(s->fs, s->wal_dir, &s->losses, err)
-                                    : err_set(err, ERR_NOMEM, "out of memory");
+    int rc = r.waiting && r.runs ? wal_losses_load(s->fs, s->wal_dir, &s->losses, err)
+                                 : err_set(err, ERR_NOMEM, "out of memory");
     if (rc == 0)
         rc = replay_segments(&r, &next);
     if (rc == 0) {
@@ -252,7 +230,9 @@ int replay_log(struct store *s, char **out_note, struct err *err)
     }
     if (rc == 0 && out_note)
         *out_note = note(&r, time_now_mono_ns() - began);
-    free(r.streams);
+    if (r.runs)
+        replay_runs_done(r.runs);
+    free(r.runs);
     free(r.waiting);
     buf_done(&r.seal);
     arena_done(&r.arena);

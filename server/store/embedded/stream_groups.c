@@ -88,9 +88,10 @@ struct stream *stream_groups_make(struct streams *s, size_t shard, struct hash12
         return NULL;
     lock_take(&s->shards[shard].lock);
     struct stream *group = group_new(s, (uint32_t)shard, members, n, now_s);
-    if (group)
+    bool found = !hash128_is_none(sent);
+    if (group && found)
         streams_remember(s, &(struct stream_sent){group, sent}, 1);
-    if (group && hash128_is_none(group->sent)) { // another request has made it, or no memory
+    if (group && found && hash128_is_none(group->sent)) { // another request's, or no memory
         drop(s, &s->groups[shard], s->groups[shard].n - 1);
         group = NULL;
     }

@@ -46,9 +46,10 @@ static inline struct stream *stream_group_member(const struct streams *s,
 /* The ids of its streams as the log has them (wal_record.h). */
 struct str stream_group_ids(const struct stream *group);
 
-/* Lets streams_recall find these streams by `sent` as a group from now on, and returns it. NULL:
- * there is one, they are too many, or there is no memory. The group is of that shard: those that
- * come together are best of one, for they then lie together. The gate must be held. */
+/* Lets streams_recall find these streams by `sent` as a group from now on, {0}: does not, and
+ * returns it. NULL: there is one, they are too many, or there is no memory. The group is of that
+ * shard: those that come together are best of one, for they then lie together. The gate must be
+ * held. */
 struct stream *stream_groups_make(struct streams *s, size_t shard, struct hash128 sent,
                                   struct stream *const *members, size_t n, uint32_t now_s);
 

@@ -1,0 +1,409 @@
+/* Rows that a replay puts into heads together: whatever their order in the log was, what is read
+ * after a death of the process is what was read before it. */
+#include "store/embedded/replay_runs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/compiler.h"
+#include "harness.h"
+
+enum { SERIES = 72 };
+
+static void add(struct harness *h, unsigned series, int64_t t, double v)
+{
+    char name[32];
+    (void)snprintf(name, sizeof name, "m{n=%03u}", series);
+    harness_float(h, name, t, v);
+}
+
+static void append(struct harness *h)
+{
+    assert_int_equal(harness_append(h, NULL, NULL), 0);
+}
+
+/* One row of each series, in the order of their numbers. */
+static void scrape(struct harness *h, unsigned from, unsigned to, int64_t t)
+{
+    for (unsigned i = from; i < to; i++)
+        add(h, i, t, (double)(i + t / SECOND % 100) / 8);
+    append(h);
+}
+
+static void kill_and_compare(struct harness *h)
+{
+    char *before = str_dup(str_c(harness_read(h, "", INT64_MIN, INT64_MAX)));
+    assert_non_null(before);
+    harness_kill(h);
+    check_rows(h, "", before);
+    free(before);
+}
+
+static size_t groups(const struct harness *h)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < STREAM_SHARDS; i++)
+        n += h->store->streams.groups[i].n;
+    return n;
+}
+
+static size_t rows_of_their_own(const struct harness *h)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < h->store->n_live; i++)
+        for (size_t k = 0; k < STREAM_SHARDS; k++)
+            for (struct head_slab *s = h->store->live[i]->shards[k].slabs; s; s = s->next)
+                for (uint32_t j = 0; j < s->n; j++)
+                    n += s->series[j].tail.n_rows;
+    return n;
+}
+
+static void begin(struct harness *h)
+{
+    harness_init(h);
+    (void)harness_open(h);
+}
+
+static void test_rows_in_the_same_order_go_together(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    for (int i = 0; i < 100; i++)
+        scrape(&h, 0, SERIES, NOON + i * 15 * SECOND);
+    assert_int_equal(groups(&h), 0);
+    kill_and_compare(&h);
+    assert_int_equal(groups(&h), (SERIES + REPLAY_RUN - 1) / REPLAY_RUN);
+    assert_int_equal(rows_of_their_own(&h), 0);
+    kill_and_compare(&h); // the same log again, behind it an empty one
+    harness_done(&h);
+}
+
+static uint32_t shard_of(struct harness *h, unsigned series)
+{
+    char name[32];
+    (void)snprintf(name, sizeof name, "m{n=%03u}", series);
+    const struct labels labels = harness_labels(&h->batch.arena, name);
+    return stream_shard_of(labels_hash(&labels));
+}
+
+/* The order in which the log has the rows of a batch, which is that of the shards: a batch of some
+ * of these, in this order, keeps it. */
+static void log_order(struct harness *h, unsigned order[SERIES])
+{
+    unsigned n = 0;
+    for (uint32_t shard = 0; shard < STREAM_SHARDS; shard++)
+        for (unsigned i = 0; i < SERIES; i++)
+            if (shard_of(h, i) == shard)
+                order[n++] = i;
+    batch_reset(&h->batch);
+}
+
+/* As from a sender with batches of so many, whatever it sends. */
+static void test_it_does_not_matter_where_batches_begin(void **state)
+{
+    (void)state;
+    enum { A_BATCH = 3 };
+    struct harness h;
+    unsigned order[SERIES], n = 0;
+    begin(&h);
+    log_order(&h, order);
+    scrape(&h, 0, SERIES, NOON - SECOND);
+    for (; n < 5 * A_BATCH * SERIES; n++) {
+        add(&h, order[n % SERIES], NOON + n / SERIES * SECOND, n);
+        if (n % A_BATCH == 0)
+            append(&h);
+    }
+    append(&h);
+    kill_and_compare(&h);
+    assert_int_equal(rows_of_their_own(&h), 0);
+    harness_done(&h);
+}
+
+/* Two senders whose batches alternate, and end in the middle of a run. */
+static void test_runs_may_wait_for_the_rest_of_their_rows(void **state)
+{
+    (void)state;
+    struct harness h;
+    unsigned order[SERIES];
+    begin(&h);
+    log_order(&h, order);
+    for (unsigned t = 0; t < 10; t++)
+        for (unsigned from = 0; from < SERIES / 2; from += t ? 5 : SERIES)
+            for (unsigned sender = 0; sender < 2; sender++) {
+                unsigned to = t ? MIN(from + 5, (unsigned)SERIES / 2) : SERIES / 2;
+                for (unsigned i = from; i < to; i++)
+                    add(&h, order[sender * SERIES / 2 + i], NOON + t * SECOND, t + i);
+                append(&h);
+            }
+    kill_and_compare(&h);
+    assert_int_equal(rows_of_their_own(&h), 0);
+    harness_done(&h);
+}
+
+static void test_more_runs_than_may_wait(void **state)
+{
+    (void)state;
+    enum { RUNS = REPLAY_ASIDE + 100, OF_A_RUN = 4 };
+    struct harness h;
+    begin(&h);
+    for (unsigned run = 0; run < RUNS; run++)
+        scrape(&h, run * OF_A_RUN, (run + 1) * OF_A_RUN, NOON);
+    for (unsigned turn = 0; turn < OF_A_RUN; turn++) {
+        for (unsigned run = 0; run < RUNS; run++)
+            add(&h, run * OF_A_RUN + turn, NOON + SECOND, run * 1000 + turn);
+        append(&h);
+    }
+    kill_and_compare(&h);
+    harness_done(&h);
+}
+
+static void test_what_is_out_of_turn_goes_its_own_way(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    for (int i = 0; i < 20; i++) {
+        scrape(&h, i == 7 ? 3 : 0, i == 9 ? SERIES - 3 : SERIES, NOON + i * SECOND);
+        if (i == 11)
+            scrape(&h, 40, 50, NOON + i * SECOND + 1);
+    }
+    kill_and_compare(&h);
+    assert_true(groups(&h) > 0);
+    assert_true(rows_of_their_own(&h) > 0);
+    harness_done(&h);
+}
+
+static void test_of_equal_times_the_last_one_stays(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    for (int i = 0; i < 30; i++) {
+        for (unsigned k = 0; k < SERIES; k++)
+            add(&h, k, NOON + i / 3 * SECOND, i * 1000 + k);
+        append(&h);
+        add(&h, (unsigned)i % SERIES, NOON + i / 3 * SECOND, -i);
+        append(&h);
+    }
+    kill_and_compare(&h);
+    harness_done(&h);
+}
+
+static void test_each_row_has_its_own_time_and_start(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    for (int i = 0; i < 30; i++) {
+        for (unsigned k = 0; k < SERIES; k++) {
+            char name[32];
+            (void)snprintf(name, sizeof name, "m{n=%03u}", k);
+            struct sample *v = arena_zalloc(&h.batch.arena, sizeof *v);
+            assert_non_null(v);
+            *v = (struct sample){.t_unix_ms = NOON + i * SECOND + (k * 37) % (i < 20 ? 5 : 900),
+                                 .start_unix_ms = k % 3 ? NOON - k * SECOND - i / 10 : 0,
+                                 .value = i == 5 && k == 9 ? stale_nan() : i * k};
+            struct batch_series *s = harness_series(&h, name);
+            s->samples = v;
+            s->n_samples = 1;
+        }
+        append(&h);
+    }
+    kill_and_compare(&h);
+    assert_true(groups(&h) > 0);
+    harness_done(&h);
+}
+
+static void test_rows_go_to_the_head_of_their_day(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    for (int i = -20; i < 20; i++)
+        scrape(&h, 0, SERIES, NOON - 12 * HOUR + i * SECOND); // over midnight
+    for (int i = 0; i < 20; i++)
+        scrape(&h, 0, SERIES, NOON - i % 3 * DAY + i * SECOND);
+    kill_and_compare(&h);
+    assert_int_equal(rows_of_their_own(&h), 0);
+    for (unsigned k = 0; k < SERIES; k++) // a batch with two days
+        add(&h, k, NOON - 12 * HOUR + (int)k % 2 - 1, k);
+    append(&h);
+    scrape(&h, 0, SERIES, NOON + HOUR);
+    kill_and_compare(&h);
+    harness_done(&h);
+}
+
+static void test_a_histogram_among_the_rows_ends_its_run(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    for (int i = 0; i < 20; i++) {
+        for (unsigned k = 0; k < SERIES; k++) {
+            if (i < 10 || k % 30)
+                add(&h, k, NOON + i * SECOND, i + k);
+            else {
+                char name[32];
+                (void)snprintf(name, sizeof name, "m{n=%03u}", k);
+                struct sample *v = arena_zalloc(&h.batch.arena, sizeof *v);
+                assert_non_null(v);
+                *v = (struct sample){.t_unix_ms = NOON + i * SECOND,
+                                     .histogram = harness_histogram(&h.batch.arena, k + 1)};
+                struct batch_series *s = harness_series(&h, name);
+                s->samples = v;
+                s->n_samples = 1;
+            }
+        }
+        append(&h);
+    }
+    kill_and_compare(&h);
+    harness_done(&h);
+}
+
+static void test_what_comes_after_the_replay_goes_to_the_streams(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    for (int i = 0; i < 10; i++)
+        scrape(&h, 0, SERIES, NOON + i * SECOND);
+    kill_and_compare(&h);
+    scrape(&h, 0, SERIES, NOON + 9 * SECOND); // again, and two more
+    for (unsigned k = 0; k < SERIES; k++)
+        add(&h, k, NOON + 9 * SECOND, -1.0 - k);
+    append(&h);
+    scrape(&h, 10, 30, NOON + 10 * SECOND);
+    kill_and_compare(&h); // of two segments
+    char *before = str_dup(str_c(harness_read(&h, "", INT64_MIN, INT64_MAX)));
+    assert_int_equal(store_flush(h.store, NULL), 0);
+    check_rows(&h, "", before);
+    scrape(&h, 0, SERIES, NOON + 11 * SECOND);
+    kill_and_compare(&h);
+    free(before);
+    harness_done(&h);
+}
+
+/* --- at random ---------------------------------------------------------------------------------
+ */
+
+enum { WRITERS = 5, OF_A_WRITER = 45, ROUNDS = 40, BATCHES = 60 };
+
+struct writer {
+    unsigned series[OF_A_WRITER];
+    unsigned n, at; /* the next to be sent */
+    int64_t t;
+};
+
+struct dice {
+    struct harness h;
+    struct writer writers[WRITERS];
+    uint64_t random;
+};
+
+static uint64_t below(struct dice *d, uint64_t n)
+{
+    return check_random(&d->random) % n;
+}
+
+static void swap_two(struct dice *d, struct writer *w)
+{
+    uint64_t a = below(d, w->n), b = below(d, w->n);
+    unsigned kept = w->series[a];
+    w->series[a] = w->series[b];
+    w->series[b] = kept;
+}
+
+/* Mostly they write what is theirs, in their order; series of one may be another's, too. */
+static void make_writers(struct dice *d)
+{
+    for (unsigned i = 0; i < WRITERS; i++) {
+        struct writer *w = &d->writers[i];
+        *w = (struct writer){.n = 5 + (unsigned)below(d, OF_A_WRITER - 5), .t = NOON + i};
+        for (unsigned k = 0; k < w->n; k++)
+            w->series[k] = below(d, 200) ? i * OF_A_WRITER + k : k;
+        for (unsigned k = 0; k < w->n; k++)
+            swap_two(d, w);
+    }
+}
+
+static int64_t next_time(struct dice *d, int64_t t)
+{
+    switch (below(d, 60)) {
+    case 0: return t;                // once more
+    case 1: return t - 5 * SECOND;   // late
+    case 2: return t + 7 * HOUR;     // maybe another day
+    case 3: return t + 1;            // odd
+    default: return t + 15 * SECOND; // as ever
+    }
+}
+
+/* Some of what comes next; a few rows are left out or come twice. */
+static void write_some(struct dice *d, struct writer *w)
+{
+    unsigned n = 1 + (unsigned)below(d, 2 * w->n);
+    for (unsigned i = 0; i < n; i++) {
+        double v = (double)below(d, 1000) / 4;
+        unsigned times = below(d, 300) ? 1 : (unsigned)below(d, 3);
+        for (unsigned k = 0; k < times; k++)
+            add(&d->h, w->series[w->at], w->t, v + k);
+        if (++w->at < w->n)
+            continue;
+        w->at = 0;
+        w->t = next_time(d, w->t);
+        if (below(d, 40) == 0)
+            swap_two(d, w);
+    }
+    append(&d->h);
+}
+
+static void one_round(uint64_t seed, size_t *grouped)
+{
+    struct dice d = {.random = seed};
+    begin(&d.h);
+    harness_set_now(NOON + 30 * DAY);
+    make_writers(&d);
+    for (unsigned i = 0; i < BATCHES; i++) {
+        write_some(&d, &d.writers[below(&d, WRITERS)]);
+        if (below(&d, 25) == 0) {
+            kill_and_compare(&d.h);
+            *grouped += groups(&d.h);
+        }
+        if (below(&d, 60) == 0)
+            assert_int_equal(store_flush(d.h.store, NULL), 0);
+    }
+    kill_and_compare(&d.h);
+    *grouped += groups(&d.h);
+    harness_set_now(NOON);
+    harness_done(&d.h);
+}
+
+static void test_random_writers(void **state)
+{
+    (void)state;
+    uint64_t seed = harness_setting("TELLTALE_STORE_SEED", 1);
+    size_t grouped = 0;
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        print_message("seed %llu\n", (unsigned long long)(seed + i));
+        one_round(seed + i, &grouped);
+    }
+    assert_true(grouped > ROUNDS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows_in_the_same_order_go_together),
+        cmocka_unit_test(test_it_does_not_matter_where_batches_begin),
+        cmocka_unit_test(test_runs_may_wait_for_the_rest_of_their_rows),
+        cmocka_unit_test(test_more_runs_than_may_wait),
+        cmocka_unit_test(test_what_is_out_of_turn_goes_its_own_way),
+        cmocka_unit_test(test_of_equal_times_the_last_one_stays),
+        cmocka_unit_test(test_each_row_has_its_own_time_and_start),
+        cmocka_unit_test(test_rows_go_to_the_head_of_their_day),
+        cmocka_unit_test(test_a_histogram_among_the_rows_ends_its_run),
+        cmocka_unit_test(test_what_comes_after_the_replay_goes_to_the_streams),
+        cmocka_unit_test(test_random_writers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
