@@ -1,11 +1,13 @@
 /* Every allocation from opening a store to closing it may fail. Whatever came of it: what was
  * acknowledged is there when the store is opened again, nothing is there by half, and nothing leaks
  * (which AddressSanitizer watches). */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/time.h"
 #include "harness.h"
 #include "store/aggregates.h"
+#include "store/embedded/columns.h"
 #include "store/inspect.h"
 #include "store/records.h"
 #include "support/fail_alloc.h"
@@ -93,6 +95,31 @@ static int count_streams(struct store *s)
         n = 0;
         for (size_t i = 0; n >= 0 && i < selection_count(sel); i++)
             n = selection_read(sel, i, 0, INT64_MAX, &c, NULL) == 0 ? n + (c.n > 0) : -1;
+    }
+    columns_done(&c);
+    arena_done(&arena);
+    selection_free(sel);
+    matcher_done(&m);
+    return n;
+}
+
+/* Of the metric m; -1 as above. */
+static int count_rows(struct store *s)
+{
+    struct selection *sel = NULL;
+    struct matcher m;
+    struct arena arena;
+    struct columns c;
+    int n = -1;
+    if (matcher_init(&m, MATCH_EQUAL, STR("__name__"), STR("m"), NULL) != 0)
+        return -1;
+    arena_init(&arena, 1 << 20);
+    columns_init(&c, &arena);
+    if (store_select(s, &m, 1, 0, INT64_MAX, 0, NULL, &sel, NULL) == 0)
+        n = 0;
+    for (size_t i = 0; n >= 0 && i < selection_count(sel); i++) {
+        columns_reset(&c);
+        n = selection_read(sel, i, 0, INT64_MAX, &c, NULL) == 0 ? n + (int)c.n : -1;
     }
     columns_done(&c);
     arena_done(&arena);
@@ -211,6 +238,73 @@ static void test_any_allocation_may_fail_and_nothing_is_lost(void **state)
     assert_true(n > 100);
 }
 
+enum { REPLAYED = 40, SCRAPES = 3 };
+
+static int scrape(struct store *s, int64_t t)
+{
+    struct batch b;
+    struct sink_result result;
+    struct sample v[REPLAYED];
+    batch_init(&b, 1 << 20);
+    for (int k = 0; k < REPLAYED; k++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "m{n=%02d}", k);
+        struct batch_series *series = batch_add_series(&b, harness_labels(&b.arena, name));
+        assert_non_null(series);
+        v[k] = (struct sample){.t_unix_ms = t, .value = k};
+        series->samples = &v[k];
+        series->n_samples = 1;
+    }
+    int rc = store_append(s, &b, &result, NULL);
+    batch_done(&b);
+    return rc;
+}
+
+/* Only its log is there. */
+static void leave_a_log(const struct store_options *options)
+{
+    struct store *s = NULL;
+    assert_int_equal(store_open(options, &s, NULL), 0);
+    assert_int_equal(store_replay(s, NULL, NULL), 0);
+    for (int i = 0; i < SCRAPES; i++)
+        assert_int_equal(scrape(s, NOON + i), 0);
+    store_abandon(s);
+}
+
+static int replay(const struct store_options *options, struct store **out)
+{
+    assert_int_equal(store_open(options, out, NULL), 0);
+    return store_replay(*out, NULL, NULL);
+}
+
+/* A replay for which there is no memory fails, or finds another way; the next one has all rows. */
+static void test_any_allocation_of_a_replay_may_fail(void **state)
+{
+    (void)state;
+    const struct store_options options = {
+        .dir = dir, .fs = &quick, .retention_ms = STORE_RETENTION_FOREVER, .now_unix_ms = later};
+    bool failed = true;
+    size_t n = 0, refused = 0;
+    for (; failed; n++) {
+        struct store *s = NULL;
+        leave_a_log(&options);
+        assert_int_equal(store_open(&options, &s, NULL), 0);
+        fail_alloc_at(n);
+        int rc = store_replay(s, NULL, NULL);
+        failed = fail_alloc_happened();
+        refused += rc != 0;
+        if (rc != 0) {
+            assert_int_equal(rc, ERR_NOMEM);
+            store_abandon(s);
+            assert_int_equal(replay(&options, &s), 0);
+        }
+        assert_int_equal(count_rows(s), REPLAYED * SCRAPES);
+        store_abandon(s);
+        assert_int_equal(fs_remove_tree(fs_real(), dir, NULL), 0);
+    }
+    assert_true(refused > 10 && n > refused + 1); // a run without memory is given up
+}
+
 static void no_finding(void *arg, bool damage, const char *path, const char *what)
 {
     (void)arg, (void)damage;
@@ -280,6 +374,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_allocation_may_fail_and_nothing_is_lost),
+        cmocka_unit_test(test_any_allocation_of_a_replay_may_fail),
         cmocka_unit_test(test_checking_and_measuring_tell_lack_of_memory_from_damage),
     };
     return cmocka_run_group_tests(tests, begin, NULL);
