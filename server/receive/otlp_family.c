@@ -5,15 +5,13 @@
 
 enum { SLOTS_MAX = 1024 };
 
-int otlp_families_init(struct otlp_families *f, const struct otlp_rules *rules, struct batch *batch,
-                       size_t n_metrics)
+void otlp_families_init(struct otlp_families *f, const struct otlp_rules *rules,
+                        struct batch *batch, size_t n_metrics)
 {
     size_t n = 8;
     while (n < n_metrics && n < SLOTS_MAX)
         n *= 2;
     *f = (struct otlp_families){.rules = rules, .batch = batch, .n_slots = n};
-    f->slots = arena_array(&batch->arena, n, sizeof *f->slots);
-    return f->slots ? 0 : ERR_NOMEM;
 }
 
 static enum otlp_name_kind name_kind(const struct otlp_metric *m)
@@ -85,6 +83,10 @@ static int make(struct otlp_families *f, const struct otlp_metric *m, struct otl
 const struct otlp_family *otlp_families_get(struct otlp_families *f, const struct otlp_metric *m)
 {
     uint64_t hash = hash_combine(hash_str(m->name), (uint64_t)m->kind);
+    if (!f->slots)
+        f->slots = arena_array(&f->batch->arena, f->n_slots, sizeof *f->slots);
+    if (!f->slots)
+        return NULL;
     struct otlp_family *slot = &f->slots[hash & (f->n_slots - 1)];
     bool known = slot->name.p && slot->kind == m->kind && slot->monotonic == m->data.monotonic &&
                  str_eq(slot->name, m->name) && str_eq(slot->unit, m->unit);

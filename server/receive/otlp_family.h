@@ -19,13 +19,13 @@ struct otlp_family {
 struct otlp_families {
     const struct otlp_rules *rules;
     struct batch *batch;
-    struct otlp_family *slots;
-    size_t n_slots; /* a power of two */
+    struct otlp_family *slots; /* NULL: none is needed yet */
+    size_t n_slots;            /* a power of two */
 };
 
-/* For a request of `n_metrics`. ERR_NOMEM. */
-int otlp_families_init(struct otlp_families *f, const struct otlp_rules *rules, struct batch *batch,
-                       size_t n_metrics);
+/* For a request of `n_metrics`. */
+void otlp_families_init(struct otlp_families *f, const struct otlp_rules *rules,
+                        struct batch *batch, size_t n_metrics);
 
 /* The names of a metric; when they are new, the batch gets the family's metadata. Valid until the
  * next call. NULL when memory is short. */

@@ -1,6 +1,7 @@
 /* Families whose metadata the sink was told already, so that it need not be made from each request
- * again: a table of hashes by name, in which the last of two that share a place wins. Who is not
- * found is told once more. A family that changes its description takes its own place.
+ * again: a table of hashes. By its name a family has a row of places, of which it takes a free one,
+ * or that of another, who is told once more then. One that changes its description takes its own
+ * place.
  *
  * And hashes of runs of numbers that came (otlp_recall.h): one that comes a second time is worth
  * telling, one in an order that never comes again is not. Threads: any. */
@@ -11,15 +12,16 @@
 #include "base/hash.h"
 #include "codec/otlp.h"
 
-enum { OTLP_TOLD = 4096, OTLP_RUNS = 16384 };
+enum { OTLP_TOLD_ROWS = 1024, OTLP_TOLD_PLACES = 4, OTLP_RUNS = 16384 };
 
 struct otlp_told {
-    atomic_ullong v[OTLP_TOLD];    /* 0: none */
-    atomic_ullong runs[OTLP_RUNS]; /* likewise */
+    atomic_ullong v[OTLP_TOLD_ROWS][OTLP_TOLD_PLACES]; /* upper half: of the name; 0: none */
+    atomic_ullong runs[OTLP_RUNS];                     /* 0: none */
 };
 
 struct otlp_told_key {
-    uint64_t place, hash;
+    size_t row;
+    uint64_t hash;
 };
 
 /* Of all that metadata is made from. */
@@ -30,18 +32,30 @@ static inline struct otlp_told_key otlp_told_key(const struct otlp_metric *m)
     uint64_t unit = hash_bytes_seeded(m->unit.p, m->unit.n, seed);
     uint64_t help = hash_bytes_seeded(m->description.p, m->description.n, seed);
     uint64_t kind = (uint64_t)m->kind * 2 + m->data.monotonic;
-    uint64_t hash = hash_combine(hash_combine(name, unit), hash_combine(help, kind));
-    return (struct otlp_told_key){name % OTLP_TOLD, hash | 1};
+    uint32_t rest = (uint32_t)hash_combine(hash_combine(name, unit), hash_combine(help, kind)) | 1;
+    return (struct otlp_told_key){name % OTLP_TOLD_ROWS, name >> 32 << 32 | rest};
 }
 
 static inline bool otlp_told_has(const struct otlp_told *t, struct otlp_told_key key)
 {
-    return atomic_get_relaxed(&t->v[key.place]) == key.hash;
+    bool has = false;
+    for (size_t i = 0; i < OTLP_TOLD_PLACES; i++)
+        has |= atomic_get_relaxed(&t->v[key.row][i]) == key.hash;
+    return has;
 }
 
 static inline void otlp_told_put(struct otlp_told *t, struct otlp_told_key key)
 {
-    atomic_set_relaxed(&t->v[key.place], key.hash);
+    atomic_ullong *v = t->v[key.row];
+    size_t at = key.hash / 2 % OTLP_TOLD_PLACES;
+    for (size_t i = OTLP_TOLD_PLACES; i-- > 0;) {
+        uint64_t old = atomic_get_relaxed(&v[i]);
+        if (old != 0 && old >> 32 != key.hash >> 32)
+            continue;
+        atomic_set_relaxed(&v[i], 0); // two requests at once may have put the name twice
+        at = i;
+    }
+    atomic_set_relaxed(&v[at], key.hash);
 }
 
 /* Whether the run came before; from now on it did. */
@@ -57,8 +71,9 @@ static inline bool otlp_told_run(struct otlp_told *t, struct hash128 sent)
 /* For a batch that did not arrive. */
 static inline void otlp_told_forget(struct otlp_told *t)
 {
-    for (size_t i = 0; i < OTLP_TOLD; i++)
-        atomic_set_relaxed(&t->v[i], 0);
+    for (size_t i = 0; i < OTLP_TOLD_ROWS; i++)
+        for (size_t k = 0; k < OTLP_TOLD_PLACES; k++)
+            atomic_set_relaxed(&t->v[i][k], 0);
 }
 
 #endif

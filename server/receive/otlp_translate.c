@@ -245,8 +245,7 @@ int otlp_translate(const struct otlp_request *request, const struct otlp_rules *
         .rules = rules, .delta = delta, .batch = batch, .arena = &batch->arena, .out = out};
     *out = (struct otlp_outcome){0};
     int rc = otlp_labels_init(&t.labels, rules, t.arena);
-    if (rc == 0)
-        rc = otlp_families_init(&t.families, rules, batch, count_metrics(request));
+    otlp_families_init(&t.families, rules, batch, count_metrics(request));
     if (rc == 0 && request->lazy)
         rc = otlp_recall(request, rules, sink, t.arena, &t.recalled, err);
     if (rc != 0 && rc != ERR_NOMEM)

@@ -3,6 +3,7 @@
 #include "receive/otlp_recall.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #include "codec/protobuf.h"
 #include "receive/otlp_translate.h"
@@ -234,6 +235,41 @@ static void test_metadata_is_told_once_and_again_when_it_changed_or_did_not_arri
     assert_int_equal(batch.n_known, batch.n_series + batch.n_points);
 }
 
+static struct otlp_told_key key_of(const char *name, const char *description)
+{
+    const struct otlp_metric m = {.name = str_c(name), .description = str_c(description)};
+    return otlp_told_key(&m);
+}
+
+static void test_hundreds_of_families_hardly_get_into_each_others_way(void **state)
+{
+    enum { FAMILIES = 400 };
+    char name[16];
+    size_t lost = 0;
+    (void)state;
+    otlp_told_forget(rules.told);
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < FAMILIES; i++) {
+            (void)snprintf(name, sizeof name, "family_%d", i);
+            lost += pass == 1 && !otlp_told_has(rules.told, key_of(name, "first"));
+            otlp_told_put(rules.told, key_of(name, "first"));
+        }
+    assert_true(lost <= FAMILIES / 50); // a few may, by chance
+}
+
+static void test_a_family_with_another_description_is_told_again_each_time(void **state)
+{
+    const struct otlp_told_key first = key_of("one", "first"), second = key_of("one", "second");
+    (void)state;
+    otlp_told_put(rules.told, first);
+    otlp_told_put(rules.told, second);
+    assert_true(otlp_told_has(rules.told, second));
+    assert_false(otlp_told_has(rules.told, first));
+    otlp_told_put(rules.told, first);
+    assert_true(otlp_told_has(rules.told, first));
+    assert_false(otlp_told_has(rules.told, second));
+}
+
 static void test_a_classic_histogram_is_known_as_one_point(void **state)
 {
     (void)state;
@@ -455,6 +491,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
         T(test_a_request_that_comes_again_is_known_whole),
         T(test_metadata_is_told_once_and_again_when_it_changed_or_did_not_arrive),
+        T(test_hundreds_of_families_hardly_get_into_each_others_way),
+        T(test_a_family_with_another_description_is_told_again_each_time),
         T(test_a_classic_histogram_is_known_as_one_point),
         T(test_custom_buckets_are_known_too),
         T(test_other_rules_make_other_labels_of_the_same_bytes),
