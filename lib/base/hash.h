@@ -31,6 +31,14 @@ static inline bool hash128_is_none(struct hash128 h)
     return (h.low | h.high) == 0;
 }
 
+/* Of a sequence: `a` of what came before, then `b`. Both are of hash_secret128, or of this: of
+ * hashes that nobody knows or can choose, a polynomial is as good as another hash. */
+static inline struct hash128 hash128_join(struct hash128 a, struct hash128 b)
+{
+    const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15);
+    return (struct hash128){a.low * odd + b.low, a.high * odd + b.high};
+}
+
 static inline uint64_t hash_str(struct str s)
 {
     return hash_bytes(s.p, s.n);

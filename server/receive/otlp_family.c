@@ -76,7 +76,7 @@ static int make(struct otlp_families *f, const struct otlp_metric *m, struct otl
     };
     if (m->data.n_points == 0)
         return 0;
-    otlp_told_put(f->rules->told, otlp_told_key(m));
+    otlp_told_put(f->rules->told, otlp_told_key(m, otlp_metric_hash(m)));
     return batch_add_metadata(f->batch, &metadata);
 }
 

@@ -19,7 +19,7 @@ struct otlp_translator {
     size_t resource, scope, metric, point; /* where we are, for messages */
     const struct otlp_metric *m;
     const struct otlp_family *family;
-    size_t n_points;            /* so far */
+    size_t n_metrics, n_points; /* so far */
     uint64_t first_ns, last_ns; /* of the resource's points */
     struct bound_texts bounds;
     struct otlp_recalled recalled;

@@ -20,8 +20,9 @@ struct recaller {
     const struct sink *sink;
     struct arena *arena;
     struct otlp_recalled *out;
-    size_t *n_series; /* of each point; 0: it is not to be recalled */
-    size_t n_points, cap_runs;
+    size_t *n_series;           /* of each point that are looked for one by one */
+    struct otlp_told_key *keys; /* of each metric */
+    size_t n_metrics, n_points, cap_runs;
     bool in_run; /* the last one goes on */
 };
 
@@ -29,27 +30,15 @@ struct recaller {
 
 static const struct hash128 none;
 
-static struct hash128 join(struct hash128 a, struct hash128 b)
-{
-    return (struct hash128){hash_combine(a.low, b.low), hash_combine(a.high, b.high)};
-}
-
+/* Who sends may choose the number. */
 static struct hash128 join_number(struct hash128 a, uint64_t n)
 {
-    return join(a, (struct hash128){n, n});
+    return (struct hash128){hash_combine(a.low, n), hash_combine(a.high, n)};
 }
 
 static struct hash128 join_bytes(struct hash128 a, struct str s)
 {
-    return join(a, hash_secret128(s.p, s.n));
-}
-
-/* Of points' hashes, which nobody knows or can choose, a polynomial is as good as another hash. It
- * begins with 1, so that longer ones differ, and that of one is not the point's. */
-static struct hash128 join_point(struct hash128 run, struct hash128 point)
-{
-    const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15);
-    return (struct hash128){run.low * odd + point.low, run.high * odd + point.high};
+    return hash128_join(a, hash_secret128(s.p, s.n));
 }
 
 static struct hash128 of_resource(const struct recaller *r, const struct otlp_resource *resource)
@@ -63,9 +52,10 @@ static struct hash128 of_scope(struct hash128 resource, const struct otlp_scope_
     return join_bytes(join_bytes(resource, s->scope.sent), s->schema_url);
 }
 
-static struct hash128 of_metric(struct hash128 scope, const struct otlp_metric *m)
+static struct hash128 of_metric(struct hash128 scope, const struct otlp_metric *m,
+                                struct otlp_metric_hash names)
 {
-    struct hash128 h = join_bytes(join_bytes(scope, m->name), m->unit);
+    struct hash128 h = hash128_join(hash128_join(scope, names.name), names.unit);
     uint64_t rest = (uint64_t)m->data.temporality << 8 | (uint64_t)m->kind << 1 | m->data.monotonic;
     return join_number(h, rest);
 }
@@ -121,6 +111,7 @@ static int begin_run(struct recaller *r)
         out->runs = v;
         r->cap_runs = cap;
     }
+    /* With a 1 before its points, longer ones differ, and that of one is not the point's. */
     out->runs[out->n_runs++] = (struct otlp_recalled_run){.sent = {1, 1}};
     r->in_run = true;
     return 0;
@@ -134,7 +125,7 @@ static int add_to_run(struct recaller *r, struct otlp_recalled_point *p)
         return rc;
     struct otlp_recalled_run *run = &r->out->runs[r->out->n_runs - 1];
     p->run = (uint32_t)r->out->n_runs;
-    run->sent = join_point(run->sent, p->sent);
+    run->sent = hash128_join(run->sent, p->sent);
     run->n++;
     r->in_run = run->n < BATCH_RUN_MAX && p->sent.high % RUN_ENDS != 0;
     return 0;
@@ -163,7 +154,25 @@ static void ask_for_runs(struct recaller *r)
         struct otlp_recalled_run *run = &out->runs[i];
         run->known = known[i];
         if (run->known)
-            run->numbers = arena_array(r->arena, run->n, sizeof *run->numbers);
+            run->numbers = arena_alloc(r->arena, run->n * sizeof *run->numbers);
+    }
+}
+
+static const struct otlp_recalled_run *run_of(const struct recaller *r, size_t i)
+{
+    uint32_t run = r->out->points[i].run;
+    return run ? &r->out->runs[run - 1] : NULL;
+}
+
+/* Points of known runs are not looked for. */
+static void take_known_runs(struct recaller *r)
+{
+    for (size_t i = 0; i < r->n_points; i++) {
+        const struct otlp_recalled_run *run = run_of(r, i);
+        if (!run || !run->known)
+            continue;
+        r->out->points[i].known = &run->known;
+        r->n_series[i] = 0;
     }
 }
 
@@ -185,7 +194,9 @@ static void tell_runs(struct recaller *r, const uint32_t *unknown)
 
 static int hash_metric(struct recaller *r, const struct otlp_metric *m, struct hash128 scope)
 {
-    struct hash128 metric = of_metric(scope, m);
+    struct otlp_metric_hash names = otlp_metric_hash(m);
+    struct hash128 metric = of_metric(scope, m, names);
+    r->keys[r->n_metrics++] = otlp_told_key(m, names);
     int rc = 0;
     for (size_t i = 0; i < m->data.n_points && rc == 0; i++) {
         struct hash128 h = join_bytes(metric, otlp_metric_point(m, i)->sent);
@@ -216,17 +227,11 @@ static int hash_resource(struct recaller *r, const struct otlp_resource_metrics 
 
 /* ---- asking ---- */
 
-static const struct otlp_recalled_run *run_of(const struct recaller *r, size_t i)
+/* All in a row, so that one need not wait for the memory of the other. */
+static void ask_for_metadata(struct recaller *r)
 {
-    uint32_t run = r->out->points[i].run;
-    return run ? &r->out->runs[run - 1] : NULL;
-}
-
-/* Those of the point's series that are looked for one by one. */
-static size_t count_single(const struct recaller *r, size_t i)
-{
-    const struct otlp_recalled_run *run = run_of(r, i);
-    return run && run->known ? 0 : r->n_series[i];
+    for (size_t i = 0; i < r->n_metrics; i++)
+        r->out->told[i] = otlp_told_has(r->rules->told, r->keys[i]);
 }
 
 /* Of all points that are not in a known run, and before them of each resource's target_info. NULL:
@@ -236,7 +241,7 @@ static const void **ask_for_series(struct recaller *r, size_t n_targets)
     struct otlp_recalled *out = r->out;
     size_t n = n_targets;
     for (size_t i = 0; i < r->n_points; i++)
-        n += count_single(r, i);
+        n += r->n_series[i];
     struct hash128 *sent = arena_array(r->arena, n, sizeof *sent), *at = sent;
     const void **known = arena_array(r->arena, n, sizeof *known);
     if (!sent || !known)
@@ -244,7 +249,7 @@ static const void **ask_for_series(struct recaller *r, size_t n_targets)
     for (size_t i = 0; i < n_targets; i++)
         *at++ = out->targets[i].sent;
     for (size_t i = 0; i < r->n_points; i++)
-        for (size_t k = 0; k < count_single(r, i); k++)
+        for (size_t k = 0; k < r->n_series[i]; k++)
             *at++ = otlp_recall_series(out->points[i].sent, k);
     uint32_t recalled = sink_recall(r->sink, sent, n, known);
     if (out->n_runs == 0)
@@ -273,15 +278,13 @@ static size_t take_known(struct recaller *r, const void *const *known, size_t n_
         out->targets[i].known = all_known(known, 1) ? known : NULL;
     for (size_t i = 0; i < r->n_points; i++) {
         struct otlp_recalled_point *p = &out->points[i];
-        const struct otlp_recalled_run *run = run_of(r, i);
-        size_t n = count_single(r, i);
-        if (run && run->known)
-            p->known = &run->known;
-        else if (all_known(known, n))
+        if (p->known)
+            continue;
+        if (all_known(known, r->n_series[i]))
             p->known = known;
-        known += n;
+        known += r->n_series[i];
         n_unknown += !p->known;
-        if (run && !p->known)
+        if (p->run && !p->known)
             unknown[p->run - 1]++;
     }
     return n_unknown;
@@ -291,6 +294,8 @@ static int recall(struct recaller *r, size_t n_targets, size_t *out_unknown)
 {
     if (r->out->n_runs)
         ask_for_runs(r);
+    take_known_runs(r);
+    ask_for_metadata(r);
     const void **known = arena_failed(r->arena) ? NULL : ask_for_series(r, n_targets);
     uint32_t *unknown = arena_array(r->arena, r->out->n_runs, sizeof *unknown);
     if (!known || !unknown)
@@ -354,18 +359,23 @@ static int read_all(struct recaller *r, const struct otlp_request *request, stru
 
 /* ---- all ---- */
 
-/* The number of points; whether any is to be added up. */
-static size_t count_points(const struct otlp_request *request, bool *out_delta)
+struct contents {
+    size_t metrics, points;
+    bool delta; /* some are to be added up */
+};
+
+static struct contents contents_of(const struct otlp_request *request)
 {
-    size_t n = 0;
+    struct contents c = {0};
     for (size_t i = 0; i < request->n_resources; i++)
         for (size_t k = 0; k < request->resources[i].n_scopes; k++)
             for (size_t j = 0; j < request->resources[i].scopes[k].n_metrics; j++) {
                 const struct otlp_metric *m = &request->resources[i].scopes[k].metrics[j];
-                n += m->data.n_points;
-                *out_delta |= m->data.temporality == OTLP_DELTA;
+                c.metrics++;
+                c.points += m->data.n_points;
+                c.delta |= m->data.temporality == OTLP_DELTA;
             }
-    return n;
+    return c;
 }
 
 static int hash_all(struct recaller *r, const struct otlp_request *request)
@@ -380,18 +390,20 @@ int otlp_recall(const struct otlp_request *request, const struct otlp_rules *rul
                 const struct sink *sink, struct arena *arena, struct otlp_recalled *out,
                 struct err *err)
 {
-    bool delta = false;
-    size_t n_points = count_points(request, &delta), n_unknown = n_points;
+    const struct contents n = contents_of(request);
+    size_t n_unknown = n.points;
     struct recaller r = {.rules = rules, .sink = sink, .arena = arena, .out = out};
     *out = (struct otlp_recalled){
-        .points = arena_array(arena, n_points, sizeof *out->points),
+        .points = arena_array(arena, n.points, sizeof *out->points),
         .targets = arena_array(arena, request->n_resources, sizeof *out->targets),
+        .told = arena_array(arena, n.metrics, sizeof *out->told),
     };
-    r.n_series = arena_array(arena, n_points, sizeof *r.n_series);
+    r.n_series = arena_array(arena, n.points, sizeof *r.n_series);
+    r.keys = arena_alloc(arena, n.metrics * sizeof *r.keys);
     if (arena_failed(arena))
         return ERR_NOMEM;
     int rc = 0;
-    if (sink && !delta) {
+    if (sink && !n.delta) {
         rc = hash_all(&r, request);
         if (rc == 0)
             rc = recall(&r, request->n_resources, &n_unknown);

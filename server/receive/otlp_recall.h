@@ -34,6 +34,7 @@ struct otlp_recalled_point {
 struct otlp_recalled {
     struct otlp_recalled_point *points;  /* in the order of the request */
     struct otlp_recalled_point *targets; /* target_info of each resource; no attributes */
+    bool *told;                          /* of each metric: whether the sink has its metadata */
     struct otlp_recalled_run *runs;
     size_t n_runs;
     uint32_t recalled; /* what the sink answered */

@@ -24,16 +24,26 @@ struct otlp_told_key {
     uint64_t hash;
 };
 
-/* Of all that metadata is made from. */
-static inline struct otlp_told_key otlp_told_key(const struct otlp_metric *m)
+/* What the names of a metric's series are made from, besides its kind. */
+struct otlp_metric_hash {
+    struct hash128 name, unit;
+};
+
+static inline struct otlp_metric_hash otlp_metric_hash(const struct otlp_metric *m)
 {
-    uint64_t seed = hash_process_seed();
-    uint64_t name = hash_bytes_seeded(m->name.p, m->name.n, seed);
-    uint64_t unit = hash_bytes_seeded(m->unit.p, m->unit.n, seed);
-    uint64_t help = hash_bytes_seeded(m->description.p, m->description.n, seed);
+    return (struct otlp_metric_hash){hash_secret128(m->name.p, m->name.n),
+                                     hash_secret128(m->unit.p, m->unit.n)};
+}
+
+/* Of all that metadata is made from. */
+static inline struct otlp_told_key otlp_told_key(const struct otlp_metric *m,
+                                                 struct otlp_metric_hash h)
+{
+    struct hash128 help = hash_secret128(m->description.p, m->description.n);
+    struct hash128 texts = hash128_join(hash128_join(h.name, h.unit), help);
     uint64_t kind = (uint64_t)m->kind * 2 + m->data.monotonic;
-    uint32_t rest = (uint32_t)hash_combine(hash_combine(name, unit), hash_combine(help, kind)) | 1;
-    return (struct otlp_told_key){name % OTLP_TOLD_ROWS, name >> 32 << 32 | rest};
+    uint32_t rest = (uint32_t)hash_combine(texts.low, kind) | 1;
+    return (struct otlp_told_key){h.name.low % OTLP_TOLD_ROWS, h.name.high >> 32 << 32 | rest};
 }
 
 static inline bool otlp_told_has(const struct otlp_told *t, struct otlp_told_key key)

@@ -89,6 +89,7 @@ static void begin_metric(struct otlp_translator *t, const struct otlp_metric *m)
 {
     t->m = m;
     t->point = 0;
+    t->n_metrics++;
     t->n_points += m->data.n_points;
     t->out->points = t->n_points;
 }
@@ -102,7 +103,7 @@ static bool is_known(const struct otlp_translator *t)
     for (size_t i = t->n_points - t->m->data.n_points; i < t->n_points; i++)
         if (!v[i].known)
             return false;
-    return otlp_told_has(t->rules->told, otlp_told_key(t->m));
+    return t->recalled.told && t->recalled.told[t->n_metrics - 1];
 }
 
 static int translate_metric(struct otlp_translator *t, const struct otlp_metric *m)

@@ -238,7 +238,7 @@ static void test_metadata_is_told_once_and_again_when_it_changed_or_did_not_arri
 static struct otlp_told_key key_of(const char *name, const char *description)
 {
     const struct otlp_metric m = {.name = str_c(name), .description = str_c(description)};
-    return otlp_told_key(&m);
+    return otlp_told_key(&m, otlp_metric_hash(&m));
 }
 
 static void test_hundreds_of_families_hardly_get_into_each_others_way(void **state)
