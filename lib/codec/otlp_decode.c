@@ -223,7 +223,7 @@ static size_t read_usual(struct otlp_decoder *d, struct pb_reader *r, uint32_t t
     size_t n = 0;
     for (;; n++, out += m->size) {
         struct str message = pb_str(&at);
-        if (pb_failed(&at) || !m->usual(message, d->arena, out))
+        if (pb_failed(&at) || !m->usual(d, message, out))
             return n;
         r->at = at.at;
         if (!pb_more(&at) || *at.at != tag)

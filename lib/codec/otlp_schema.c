@@ -219,6 +219,7 @@ static const struct otlp_message summary_message = {
 
 static const struct otlp_message metric_message = {
     .size = sizeof(struct otlp_metric),
+    .usual = otlp_usual_metric,
     .fields =
         {
             [1] = SCALAR(OTLP_FIELD_STRING, "name", otlp_metric, name),

@@ -33,6 +33,7 @@ enum otlp_field_kind {
 };
 
 struct otlp_message;
+struct otlp_decoder;
 
 struct otlp_field {
     const char *name; /* as in the .proto files; in JSON the same in lowerCamelCase */
@@ -52,7 +53,7 @@ struct otlp_message {
     enum otlp_limit limit; /* on how many there may be */
     /* Of a lazy decoding: fills the struct, all zero, as the table would, or leaves it and answers
      * false for what is not in the usual form. May be NULL. */
-    bool (*usual)(struct str message, struct arena *arena, void *out);
+    bool (*usual)(struct otlp_decoder *d, struct str message, void *out);
     struct otlp_field fields[PB_COUNTED]; /* by number */
 };
 
@@ -110,8 +111,9 @@ int otlp_json_decode_message(struct str body, const struct otlp_message *m,
                              const struct otlp_limits *limits, struct arena *arena, void *out,
                              struct err *err);
 
-bool otlp_usual_number_point(struct str message, struct arena *arena, void *out);
-bool otlp_usual_histogram_point(struct str message, struct arena *arena, void *out);
+bool otlp_usual_metric(struct otlp_decoder *d, struct str message, void *out);
+bool otlp_usual_number_point(struct otlp_decoder *d, struct str message, void *out);
+bool otlp_usual_histogram_point(struct otlp_decoder *d, struct str message, void *out);
 
 /* Attributes of a point alone: whatever their field's number is there. Fills a struct otlp_point.
  */

@@ -1,6 +1,7 @@
-/* Points of numbers and of classic histograms in the form that nearly all have: attributes
- * together, times, values, each tag in one byte, lengths in one or two. Reading them by the table
- * of fields takes three times as long.
+/* Metrics of numbers and of classic histograms, and their points, in the form that nearly all have:
+ * points together and what is said of all behind them; attributes together, times, values; each tag
+ * in one byte, lengths of what is in a point in one or two. Reading them by the table of fields
+ * takes three times as long; what has another form is left to it as a whole.
  */
 #include "codec/otlp_schema.h"
 #include "codec/protobuf.h"
@@ -48,11 +49,11 @@ static bool read_fixed(struct number *to, char tag, uint64_t bits)
     return true;
 }
 
-bool otlp_usual_number_point(struct str message, struct arena *arena, void *out)
+bool otlp_usual_number_point(struct otlp_decoder *d, struct str message, void *out)
 {
     struct number n = {0};
     const char *p = message.p, *end = p + message.n;
-    (void)arena;
+    (void)d;
     while (p < end) {
         if (*p == PB_TAG(7, PB_LEN)) {
             const char *from = p;
@@ -157,7 +158,7 @@ static void take_fields(struct otlp_histogram_point *to, const struct histogram_
     take_optional(f->max, &to->max, &to->has_max);
 }
 
-bool otlp_usual_histogram_point(struct str message, struct arena *arena, void *out)
+bool otlp_usual_histogram_point(struct otlp_decoder *d, struct str message, void *out)
 {
     struct otlp_histogram_point *point = out;
     struct histogram_fields f = {0};
@@ -166,7 +167,7 @@ bool otlp_usual_histogram_point(struct str message, struct arena *arena, void *o
         p = read_field(&f, p, end);
     if (!p || f.counts.n == 0 || f.bounds.n == 0)
         return false;
-    uint64_t *counts = take_packed(f.counts, arena), *bounds = take_packed(f.bounds, arena);
+    uint64_t *counts = take_packed(f.counts, d->arena), *bounds = take_packed(f.bounds, d->arena);
     if (!counts || !bounds)
         return false; // who reads it by the table says so
     take_fields(point, &f);
@@ -174,5 +175,92 @@ bool otlp_usual_histogram_point(struct str message, struct arena *arena, void *o
     point->n_bucket_counts = f.counts.n / FIXED;
     point->explicit_bounds = (const double *)(const void *)bounds;
     point->n_explicit_bounds = f.bounds.n / FIXED;
+    return true;
+}
+
+/* ---- metrics ---- */
+
+struct usual_points {
+    enum otlp_metric_kind kind;
+    size_t size;
+    bool (*read)(struct otlp_decoder *d, struct str message, void *out);
+};
+
+/* By the number of the metric's field. */
+static const struct usual_points usual_points[] = {
+    [5] = {OTLP_GAUGE, sizeof(struct otlp_number_point), otlp_usual_number_point},
+    [7] = {OTLP_SUM, sizeof(struct otlp_number_point), otlp_usual_number_point},
+    [9] = {OTLP_HISTOGRAM, sizeof(struct otlp_histogram_point), otlp_usual_histogram_point},
+};
+
+/* Passes over the points that stand together from here on; returns how many. */
+static size_t pass_points(struct pb_reader *r)
+{
+    size_t n = 0;
+    for (; pb_more(r) && *r->at == PB_TAG(1, PB_LEN); n++) {
+        r->at++;
+        (void)pb_str(r);
+    }
+    return n;
+}
+
+/* What is said of all points of a sum or a histogram. */
+static bool read_behind_points(struct pb_reader *r, struct otlp_metric *m)
+{
+    uint32_t tag;
+    while (pb_next(r, &tag)) {
+        if (tag == PB_TAG(2, PB_VARINT) && m->kind != OTLP_GAUGE)
+            m->data.temporality = (int32_t)pb_varint(r);
+        else if (tag == PB_TAG(3, PB_VARINT) && m->kind == OTLP_SUM)
+            m->data.monotonic = pb_varint(r) != 0;
+        else
+            return false;
+    }
+    return !pb_failed(r);
+}
+
+static bool read_data(struct otlp_decoder *d, const struct usual_points *points, struct pb_reader r,
+                      struct otlp_metric *m)
+{
+    struct pb_reader rest = r;
+    size_t n = pass_points(&rest);
+    m->kind = points->kind;
+    if (!read_behind_points(&rest, m) || n > d->limits.max_points - d->n_points)
+        return false;
+    char *v = arena_array(d->arena, n, points->size);
+    for (size_t i = 0; i < n; i++) {
+        r.at++; // the tag
+        if (!v || !points->read(d, pb_str(&r), v + i * points->size))
+            return false;
+    }
+    m->data.numbers = (const void *)v; // of a union
+    m->data.n_points = n;
+    return true;
+}
+
+bool otlp_usual_metric(struct otlp_decoder *d, struct str message, void *out)
+{
+    struct otlp_metric m = {0};
+    struct pb_reader r = pb_reader_of(message);
+    uint32_t tag;
+    while (pb_next(&r, &tag)) {
+        switch (tag) {
+        case PB_TAG(1, PB_LEN): m.name = pb_str(&r); break;
+        case PB_TAG(2, PB_LEN): m.description = pb_str(&r); break;
+        case PB_TAG(3, PB_LEN): m.unit = pb_str(&r); break;
+        case PB_TAG(5, PB_LEN):
+        case PB_TAG(7, PB_LEN):
+        case PB_TAG(9, PB_LEN):
+            if (m.kind != OTLP_METRIC_NONE ||
+                !read_data(d, &usual_points[pb_number(tag)], pb_message(&r), &m))
+                return false;
+            break;
+        default: return false;
+        }
+    }
+    if (pb_failed(&r))
+        return false;
+    d->n_points += m.data.n_points;
+    *(struct otlp_metric *)out = m;
     return true;
 }

@@ -439,6 +439,79 @@ static void test_limits_of_points_attributes_and_memory_are_told(void **state)
     buf_done(&bytes);
 }
 
+/* ---- lazily ---- */
+
+enum { SUM = 1, NAME_TWICE = 2, MORE = 4, FIRST = 8, BETWEEN = 16, UNUSUAL = 32, TWO_DATA = 64 };
+
+static void put_points(struct buf *out, unsigned form)
+{
+    if (form & FIRST)
+        pb_put_varint(out, 2, OTLP_DELTA); // of a gauge: an unknown field
+    for (uint64_t i = 0; i < 3; i++) {
+        size_t point = pb_begin(out, 1);
+        pb_put_fixed64(out, 3, 1000 + i);
+        if (i == 2 && form & UNUSUAL)
+            pb_put_varint(out, 8, OTLP_FLAG_NO_RECORDED_VALUE);
+        else
+            pb_put_fixed64(out, 6, i);
+        pb_end(out, point);
+        if (i == 1 && form & BETWEEN)
+            pb_put_varint(out, 3, 1);
+    }
+    pb_put_varint(out, 2, OTLP_CUMULATIVE);
+}
+
+/* A metric of three points, by the bits of `form` in other ways than the usual one. */
+static void put_metric(struct buf *out, unsigned form)
+{
+    size_t resource = pb_begin(out, 1), scope = pb_begin(out, 2), metric = pb_begin(out, 2);
+    pb_put_str(out, 1, STR("m"));
+    if (form & NAME_TWICE)
+        pb_put_str(out, 1, STR("n"));
+    if (form & MORE)
+        pb_put_str(out, 12, STR("metadata"));
+    if (form & TWO_DATA) {
+        size_t other = pb_begin(out, form & SUM ? 5 : 7);
+        put_points(out, form);
+        pb_end(out, other);
+    }
+    size_t data = pb_begin(out, form & SUM ? 7 : 5);
+    put_points(out, form);
+    pb_end(out, data);
+    pb_put_str(out, 3, STR("s"));
+    pb_end(out, metric);
+    pb_end(out, scope);
+    pb_end(out, resource);
+}
+
+static void test_metrics_are_read_lazily_alike_in_every_form(void **state)
+{
+    (void)state;
+    struct buf body = BUF_MAX(1 << 10);
+    for (unsigned form = 0; form < 2 * TWO_DATA; form++) {
+        struct otlp_request eager, lazy;
+        buf_reset(&body);
+        put_metric(&body, form);
+        assert_int_equal(otlp_decode(buf_str(&body), NULL, &arena, &eager, NULL), 0);
+        assert_int_equal(otlp_decode_lazily(buf_str(&body), NULL, &arena, &lazy, NULL), 0);
+        assert_true(otlp_tree_eq(&otlp_request_message, &eager, &lazy));
+    }
+    buf_done(&body);
+}
+
+static void test_the_limit_of_points_holds_lazily_too(void **state)
+{
+    (void)state;
+    struct buf body = BUF_MAX(1 << 10);
+    struct otlp_request request;
+    const struct otlp_limits enough = {.max_points = 6}, few = {.max_points = 5};
+    put_metric(&body, SUM);
+    put_metric(&body, SUM | UNUSUAL);
+    assert_int_equal(otlp_decode_lazily(buf_str(&body), &enough, &arena, &request, NULL), 0);
+    assert_int_equal(otlp_decode_lazily(buf_str(&body), &few, &arena, &request, NULL), ERR_TOO_BIG);
+    buf_done(&body);
+}
+
 /* ---- JSON's freedoms ---- */
 
 static void test_json_numbers_come_as_numbers_or_text(void **state)
@@ -613,6 +686,8 @@ int main(void)
         cmocka_unit_test(test_a_known_field_of_another_wire_type_is_an_error),
         cmocka_unit_test(test_values_nested_too_deep_are_refused),
         cmocka_unit_test(test_limits_of_points_attributes_and_memory_are_told),
+        cmocka_unit_test(test_metrics_are_read_lazily_alike_in_every_form),
+        cmocka_unit_test(test_the_limit_of_points_holds_lazily_too),
         cmocka_unit_test(test_json_numbers_come_as_numbers_or_text),
         cmocka_unit_test(test_json_ids_are_hex_in_any_case),
         cmocka_unit_test(test_json_ids_that_are_no_hex_stay_text_and_are_no_ids),
