@@ -77,8 +77,7 @@ bool append_is_usual(const struct append *a, const struct batch_point *p)
     if (!p->numbers)
         return !p->stale && in_time(a, p->t_unix_ms);
     int64_t min, max;
-    batch_point_times(p, &min, &max);
-    return in_time(a, min) && in_time(a, max) && (min == max || day_of(min) == day_of(max));
+    return head_group_is_of_one_day(p, &min, &max) && in_time(a, min) && in_time(a, max);
 }
 
 static int resolve_point(struct append *a, const struct batch_point *p)

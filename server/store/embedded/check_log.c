@@ -45,10 +45,11 @@ static int on_metadata(void *arg, const struct metric_metadata *m)
     return 0;
 }
 
-static int on_record(void *arg, struct str payload)
+static int on_record(void *arg, struct str payload, uint64_t at)
 {
+    (void)at;
     struct log_check *l = arg;
-    const struct wal_visitor visitor = {l, on_stream, on_row, on_exemplar, on_metadata};
+    const struct wal_visitor visitor = {l, on_stream, on_row, NULL, on_exemplar, on_metadata};
     arena_reset(&l->arena);
     if (l->chunks)
         return check_chunks(payload, &l->rows);

@@ -16,8 +16,10 @@
 #include "log/log.h"
 #include "self/self.h"
 #include "store/embedded/columns.h"
+#include "store/embedded/damage.h"
 #include "store/embedded/engine.h"
 #include "store/embedded/exemplars_file.h"
+#include "store/embedded/head_settle.h"
 #include "store/embedded/label_table.h"
 #include "store/embedded/order_sort.h"
 #include "store/embedded/part_write.h"
@@ -198,6 +200,7 @@ static int head_to_part(struct store *s, struct head *h, struct part **out, stru
     int rc = day_dir_make(s->fs, s->table_dir, h->day, &dir, err);
     if (rc != 0)
         return rc;
+    (void)head_settle(h); // what could not be is read as it is
     arena_init(&f.arena, FLUSH_ARENA_MAX);
     label_table_init(&f.table, &f.arena, &f.arena);
     rc = write_part(&f, dir, out);
@@ -226,6 +229,21 @@ static bool is_expired(const struct store *s, int64_t day)
     return (day + 1) * MS_PER_DAY <= retention_min_ms(s);
 }
 
+/* They were there when the log was replayed, and are not any more: its segments are kept. */
+static void tell_lost_rows(struct store *s, const struct head *h)
+{
+    const struct day_range day = {h->day, h->day};
+    struct wal_losses none = {0}; // those of the store are only read by now
+    for (size_t i = 0; i < h->n_maps; i++) {
+        wal_set_aside(s->fs, s->wal_dir, h->maps[i]->segment, day, &none);
+        atomic_add_relaxed(&s->wal_damaged_segments, 1);
+        log_error("store", "rows of a replayed segment of the log cannot be read any more",
+                  LOG_INT("segment", h->maps[i]->segment));
+    }
+    wal_losses_done(&none);
+    damage_note_day(s, h->day);
+}
+
 static int flush_head(struct store *s, struct head *h, struct err *err)
 {
     if (!head_is_empty(h) && !is_expired(s, h->day)) {
@@ -239,6 +257,8 @@ static int flush_head(struct store *s, struct head *h, struct err *err)
             return rc;
         }
     }
+    if (atomic_get_relaxed(&h->lost_rows))
+        tell_lost_rows(s, h);
     drop_frozen(s, h);
     return 0;
 }

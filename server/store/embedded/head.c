@@ -82,7 +82,23 @@ void head_unref(struct head *h)
         }
     }
     atomic_sub_relaxed(h->total_bytes, atomic_get_relaxed(&h->bytes));
+    for (size_t i = 0; i < h->n_maps; i++)
+        wal_map_unref(h->maps[i]);
+    free(h->maps);
     free(h);
+}
+
+int head_keep_map(struct head *h, struct wal_map *m)
+{
+    if (h->n_maps && h->maps[h->n_maps - 1] == m)
+        return 0;
+    struct wal_map **v = realloc(h->maps, (h->n_maps + 1) * sizeof(struct wal_map *));
+    if (!v)
+        return ERR_NOMEM;
+    wal_map_ref(m);
+    v[h->n_maps++] = m;
+    h->maps = v;
+    return 0;
 }
 
 /* --- rows of a tail --------------------------------------------------------------------------- */
@@ -452,21 +468,26 @@ static bool chunk_meets(const struct head_chunk *c, int64_t base, int64_t min_ms
     return base + c->max_t >= min_ms && base + c->min_t <= max_ms;
 }
 
+int head_chunk_read(const struct head_chunk *c, int64_t base_ms, int64_t min_ms, int64_t max_ms,
+                    struct columns *out)
+{
+    if (!chunk_meets(c, base_ms, min_ms, max_ms))
+        return 0;
+    size_t from = out->n;
+    int rc = block_decode(c->bytes, c->size, base_ms, out);
+    if (rc == 0)
+        columns_trim(out, from, min_ms, max_ms);
+    return rc;
+}
+
 static int read_chunks(const struct head_chunk *c, size_t n, int64_t base, bool frozen,
                        int64_t min_ms, int64_t max_ms, struct columns *out)
 {
     for (size_t i = 0; i < n; i++) {
-        if (c->size == 0) {
-            int rc = head_group_read(group_in(c), c->min_t, frozen, min_ms, max_ms, out);
-            if (rc != 0)
-                return rc;
-        } else if (chunk_meets(c, base, min_ms, max_ms)) {
-            size_t from = out->n;
-            int rc = block_decode(c->bytes, c->size, base, out);
-            if (rc != 0)
-                return rc;
-            columns_trim(out, from, min_ms, max_ms);
-        }
+        int rc = c->size == 0 ? head_group_read(group_in(c), c->min_t, frozen, min_ms, max_ms, out)
+                              : head_chunk_read(c, base, min_ms, max_ms, out);
+        if (rc != 0)
+            return rc;
         if (i + 1 < n)
             c = c->next;
     }

@@ -23,6 +23,7 @@
 #include "store/embedded/block.h"
 #include "store/embedded/row_stream.h"
 #include "store/embedded/streams.h"
+#include "store/embedded/wal_map.h"
 
 enum { TAIL_ROWS = 64, SEGMENT_BYTES = 56 };
 
@@ -83,6 +84,9 @@ struct head {
     atomic_ullong bytes;
     atomic_uint min_t, max_t;   /* ms since the start of the day, nearly exact: for statistics */
     atomic_ullong *total_bytes; /* of all heads of the table; borrowed */
+    struct wal_map **maps;      /* with rows of the head; a reference to each */
+    size_t n_maps;
+    atomic_bool lost_rows; /* some there could not be read any more */
     struct head_shard shards[STREAM_SHARDS];
 };
 
@@ -119,6 +123,9 @@ struct head *head_new(int64_t day, atomic_ullong *total_bytes);
 void head_ref(struct head *h);
 void head_unref(struct head *h);
 
+/* Keeps a segment of the log mapped as long as the head lives. Only a replay does. ERR_NOMEM. */
+int head_keep_map(struct head *h, struct wal_map *m);
+
 /* Memory that lives as long as the head, counted with it. The shard's lock must be held. */
 void *head_take(struct head *h, size_t shard, size_t n);
 
@@ -143,6 +150,10 @@ int head_append(struct head *h, struct stream *st, const struct head_row *row, s
  * ERR_NOMEM; ERR_CORRUPT: a chunk does not decode (our bug, or memory gone bad). */
 int head_series_read(struct head_series *hs, struct stream_shard *shard, bool frozen,
                      int64_t min_ms, int64_t max_ms, struct columns *out);
+
+/* Appends the rows in [min, max] of a chunk that has rows. Errors as above. */
+int head_chunk_read(const struct head_chunk *c, int64_t base_ms, int64_t min_ms, int64_t max_ms,
+                    struct columns *out);
 
 /* Of its stream. The shard's lock must be held, unless the head is frozen: the number shares its
  * word with others. */

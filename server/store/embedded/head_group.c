@@ -167,23 +167,15 @@ static void note_times(struct head_group *g, struct group_run *run, uint32_t min
     head_note_time(g->head, max);
 }
 
-bool head_group_is_of_one_day(const struct batch_point *p)
+bool head_group_is_of_one_day(const struct batch_point *p, int64_t *out_min, int64_t *out_max)
 {
-    int64_t min, max;
-    batch_point_times(p, &min, &max);
-    return min == max || day_of(min) == day_of(max);
+    batch_point_times(p, out_min, out_max);
+    return *out_min == *out_max || day_of(*out_min) == day_of(*out_max);
 }
 
-static void note_row(struct head_group *g, struct group_run *run, const struct batch_point *p)
+static uint32_t group_streams(const struct head_group *g)
 {
-    struct head_shard *shard = &g->head->shards[g->shard];
-    size_t n = batch_point_series(p);
-    int64_t min, max;
-    batch_point_times(p, &min, &max);
-    const int64_t base_ms = g->head->day * MS_PER_DAY;
-    run->n_rows++;
-    note_times(g, run, (uint32_t)(min - base_ms), (uint32_t)(max - base_ms));
-    atomic_set_relaxed(&shard->rows, atomic_get_relaxed(&shard->rows) + n);
+    return g->of_numbers ? g->n_counts : g->n_counts + 2 + g->has_sum;
 }
 
 /* The next row is a difference to this one. */
@@ -203,6 +195,25 @@ static bool takes(const struct head_group *g, const struct batch_point *p)
            (g->of_numbers || (!p->stale && p->has_sum == g->has_sum));
 }
 
+/* Puts the bytes of a row behind the last one. */
+static void put_row(struct head_group *g, struct group_run *run, const char *bytes, size_t n,
+                    uint32_t min_t, uint32_t max_t)
+{
+    struct head_shard *shard = &g->head->shards[g->shard];
+    memcpy(run->bytes + run->n_bytes, bytes, n);
+    run->n_bytes += (uint32_t)n;
+    run->n_rows++;
+    note_times(g, run, min_t, max_t);
+    atomic_set_relaxed(&shard->rows, atomic_get_relaxed(&shard->rows) + group_streams(g));
+}
+
+/* What the next row would be a difference to is lost. */
+static int no_memory(struct head_group *g)
+{
+    head_group_close(g);
+    return ERR_NOMEM;
+}
+
 int head_group_append(struct head_group *g, const struct batch_point *p, struct buf *scratch)
 {
     if (!takes(g, p))
@@ -220,15 +231,29 @@ int head_group_append(struct head_group *g, const struct batch_point *p, struct 
     }
     if (!run)
         run = add_run(g, n);
-    if (!run) {
-        head_group_close(g); // what the next row would be a difference to is lost
-        return ERR_NOMEM;
-    }
-    memcpy(run->bytes + run->n_bytes, bytes, n);
-    run->n_bytes += (uint32_t)n;
+    if (!run)
+        return no_memory(g);
     if (!g->of_numbers)
         take_histogram(g, p, &state);
-    note_row(g, run, p);
+    int64_t min, max;
+    const int64_t base_ms = g->head->day * MS_PER_DAY;
+    batch_point_times(p, &min, &max);
+    put_row(g, run, bytes, n, (uint32_t)(min - base_ms), (uint32_t)(max - base_ms));
+    return 0;
+}
+
+int head_group_append_logged(struct head_group *g, const struct logged_row *row)
+{
+    if (!g->ready || atomic_get_relaxed(&g->closed))
+        return 1;
+    char bytes[LOGGED_ROW_BYTES];
+    size_t n = numbers_write_logged(bytes, &g->numbers, row);
+    struct group_run *run = g->last;
+    if (!run || n > run->cap - run->n_bytes)
+        run = add_run(g, n);
+    if (!run)
+        return no_memory(g);
+    put_row(g, run, bytes, n, row->min_t, row->max_t);
     return 0;
 }
 
@@ -241,6 +266,7 @@ struct reading {
     uint32_t buckets;
     bool of_numbers;
     struct numbers_reading numbers;
+    struct head *head;
     int64_t base, min_ms, max_ms;
     struct columns *out;
 };
@@ -276,14 +302,17 @@ static int read_run(const struct group_run *run, size_t n_bytes, size_t n_rows,
     uint64_t count = 0, cumulative = 0;
     for (size_t i = 0; i < n_rows; i++) {
         struct raw_row row = {0};
+        bool there = true;
         if (x->of_numbers)
-            numbers_read(&r, &numbers, &row);
+            there = numbers_read(&r, &numbers, &row);
         else
             row.value = read_row(&r, x, &state, &row, &count, &cumulative);
         int64_t t = x->base + row.t;
         if (NEVER(r.bad))
             return ERR_CORRUPT;
-        if (t < x->min_ms || t > x->max_ms)
+        if (!there)
+            atomic_set_relaxed(&x->head->lost_rows, true);
+        if (!there || t < x->min_ms || t > x->max_ms)
             continue;
         int rc = columns_add(x->out, t, row.value, NULL, row.start_unix_ms);
         if (rc != 0)
@@ -297,6 +326,14 @@ static bool run_meets(const struct group_run *run, const struct reading *x)
     return x->base + run->max_t >= x->min_ms && x->base + run->min_t <= x->max_ms;
 }
 
+static int read_settled(const struct head_chunk *c, const struct reading *x)
+{
+    int rc = 0;
+    for (; rc == 0 && c; c = c->next)
+        rc = head_chunk_read(c, x->base, x->min_ms, x->max_ms, x->out);
+    return rc;
+}
+
 int head_group_read(struct head_group *g, uint32_t column, bool frozen, int64_t min_ms,
                     int64_t max_ms, struct columns *out)
 {
@@ -307,11 +344,15 @@ int head_group_read(struct head_group *g, uint32_t column, bool frozen, int64_t 
         .buckets = column > of_count && column < of_inf ? column - of_count : 0,
         .of_numbers = g->of_numbers,
         .numbers = {.columns = g->n_counts, .column = column},
+        .head = g->head,
         .base = g->head->day * MS_PER_DAY,
         .min_ms = min_ms,
         .max_ms = max_ms,
         .out = out,
     };
+    const struct head_chunk **settled = atomic_get_acquire(&g->settled); // pairs with head_settle
+    if (settled)
+        return read_settled(settled[column], &x);
     if (!frozen)
         lock_take(g->lock);
     const struct group_run *run = g->first;

@@ -44,6 +44,7 @@ struct head_group {
             uint64_t count;         /* in the last row, and each bucket's in counts */
         } histogram;
     };
+    _Atomic(const struct head_chunk **) settled; /* of each stream a list; NULL: not yet */
     uint32_t n_runs, n_counts;
     uint32_t shard;           /* the group's */
     atomic_uint min_t, max_t; /* ms since the start of the day; min_t UINT32_MAX: no rows */
@@ -61,12 +62,15 @@ struct head_group *head_group_of(const struct head *h, const struct stream *grou
 int head_group_open(struct head *h, struct streams *s, struct stream *group,
                     const struct batch_point *p, struct buf *scratch);
 
-/* Whether all of a point's times are. */
-bool head_group_is_of_one_day(const struct batch_point *p);
+/* Whether all of a point's times are, of which these are the first and the last. */
+bool head_group_is_of_one_day(const struct batch_point *p, int64_t *out_min, int64_t *out_max);
 
 /* Adds a row for a point all of whose times are of the head's day. The lock of the group's shard
  * must be held. 1: the group takes no such row, its streams are to be appended to; ERR_NOMEM. */
 int head_group_append(struct head_group *g, const struct batch_point *p, struct buf *scratch);
+
+/* The same for numbers that stay in the log, which the head keeps mapped (head_keep_map). */
+int head_group_append_logged(struct head_group *g, const struct logged_row *row);
 
 static inline void head_group_close(struct head_group *g)
 {

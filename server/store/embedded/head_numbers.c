@@ -1,9 +1,11 @@
 #include "store/embedded/head_numbers.h"
 
 #include "base/compiler.h"
+#include "base/hash.h"
 #include "store/embedded/decimal.h"
+#include "store/embedded/wal_record.h"
 
-enum flags { TIMES = 1, STARTS = 2, ALONE = 4, NEAR = 8 };
+enum flags { TIMES = 1, STARTS = 2, ALONE = 4, NEAR = 8, LOGGED = 16 };
 enum { NEAR_MIN = -8, NEAR_MAX = 7 }; /* differences that four bits hold */
 enum kind { BITS = 4 };               /* below: m / 10^kind */
 
@@ -131,6 +133,8 @@ size_t numbers_write(char *out, struct numbers_state *s, const struct sample *v,
                      int64_t base_ms, bool alone)
 {
     const struct numbers_state before = *s;
+    alone |= s->gap;
+    s->gap = false;
     unsigned flags = alone ? ALONE : 0;
     char *p = out + sizeof(uint16_t) + 1;
     p = write_time(p, s, (uint32_t)(v[0].t_unix_ms - base_ms), alone);
@@ -146,6 +150,21 @@ size_t numbers_write(char *out, struct numbers_state *s, const struct sample *v,
     uint16_t size = (uint16_t)(p - out);
     memcpy(out, &size, sizeof size);
     out[sizeof size] = (char)flags;
+    return size;
+}
+
+size_t numbers_write_logged(char out[LOGGED_ROW_BYTES], struct numbers_state *s,
+                            const struct logged_row *row)
+{
+    const uint16_t size = LOGGED_ROW_BYTES;
+    char *p = out + sizeof size;
+    memcpy(out, &size, sizeof size);
+    *p++ = LOGGED;
+    write_u32(p, row->t);
+    write_u32(p + 4, row->check);
+    write_u32(p + 8, row->n_bytes);
+    memcpy(p + 12, &row->p, sizeof row->p);
+    s->gap = true;
     return size;
 }
 
@@ -220,13 +239,49 @@ static double value_of(const struct numbers_reading *s)
     return s->kind == BITS ? bits_double(s->last) : decimal_value((int64_t)s->last, s->kind);
 }
 
-void numbers_read(struct reader *r, struct numbers_reading *s, struct raw_row *out)
+/* What stands behind LOGGED; false: nothing, or the bytes in the log are not what they were. */
+static bool get_logged(struct reader *r, struct logged_row *out)
+{
+    *out = (struct logged_row){.t = get_u32(r)};
+    out->check = get_u32(r);
+    out->n_bytes = get_u32(r);
+    const unsigned char *at = get_bytes(r, sizeof out->p);
+    if (!at)
+        return false;
+    memcpy(&out->p, at, sizeof out->p);
+    return (uint32_t)hash_bytes(out->p, out->n_bytes) == out->check;
+}
+
+static bool read_logged(struct reader *r, uint32_t column, struct raw_row *out)
+{
+    struct logged_row row;
+    struct sample s;
+    if (!get_logged(r, &row) || !wal_read_plain(str_of(row.p, row.n_bytes), column, row.t, &s))
+        return false;
+    *out = (struct raw_row){.t = (uint32_t)s.t_unix_ms, .value = s.value};
+    return true;
+}
+
+static bool read_logged_all(struct reader *r, uint32_t columns, struct raw_row *out)
+{
+    struct logged_row row;
+    struct sample s[BATCH_RUN_MAX];
+    if (!get_logged(r, &row) || !wal_read_plain_all(str_of(row.p, row.n_bytes), columns, row.t, s))
+        return false;
+    for (uint32_t i = 0; i < columns; i++)
+        out[i] = (struct raw_row){.t = (uint32_t)s[i].t_unix_ms, .value = s[i].value};
+    return true;
+}
+
+bool numbers_read(struct reader *r, struct numbers_reading *s, struct raw_row *out)
 {
     uint16_t size = 0;
     const unsigned char *from = get_bytes(r, sizeof size);
     if (from)
         memcpy(&size, from, sizeof size);
     unsigned flags = get_byte(r);
+    if (flags & LOGGED)
+        return read_logged(r, s->column, out);
     bool alone = flags & ALONE;
     read_time(r, s, alone);
     int64_t difference = flags & TIMES ? read_difference(r, s) : flags & NEAR ? read_near(r, s) : 0;
@@ -241,8 +296,26 @@ void numbers_read(struct reader *r, struct numbers_reading *s, struct raw_row *o
     s->last += (uint64_t)get_zigzag(r);
     r->bad |= s->kind > BITS;
     if (r->bad || !from)
-        return;
+        return false;
     r->p = from + size;
     *out = (struct raw_row){
         .t = (uint32_t)(s->t + difference), .value = value_of(s), .start_unix_ms = s->start};
+    return true;
+}
+
+bool numbers_read_all(struct reader *r, struct numbers_reading *s, struct raw_row *out)
+{
+    enum { FLAGS_AT = sizeof(uint16_t) };
+    const uint32_t columns = s->columns;
+    if (reader_left(r) > FLAGS_AT && r->p[FLAGS_AT] & LOGGED) {
+        (void)get_bytes(r, FLAGS_AT + 1);
+        return read_logged_all(r, columns, out);
+    }
+    const struct reader from = *r;
+    bool there = true;
+    for (uint32_t i = 0; there && i < columns; i++) {
+        *r = from;
+        there = numbers_read(r, &s[i], &out[i]);
+    }
+    return there;
 }

@@ -13,6 +13,15 @@ enum { RECORD_ARENA = 512 << 20 };
 /* Of the histograms of rows that wait: with more of them no further record is read. */
 enum { WAITING_MAX = 1 << 20 };
 
+/* So many streams are made at once. */
+enum { DEFINITIONS = 16 };
+
+struct definition {
+    uint32_t id;
+    struct labels labels; /* of the record's arena */
+    uint64_t hash, same;  /* as those of the definition before (labels_same_text) */
+};
+
 struct replay {
     struct store *store;
     struct replay_rows *waiting;
@@ -20,13 +29,13 @@ struct replay {
     struct buf seal;
     struct arena arena; /* of records, and of rows that wait */
     int64_t min_ms;
-    struct {
-        const struct stream *stream; /* NULL: none yet */
-        struct labels labels;
-    } last;                /* that this record defined */
+    struct definition definitions[DEFINITIONS]; /* that wait, of this record */
+    size_t n_definitions;
+    struct label_hashes hashes; /* of the last of them */
+    const struct stream *last;  /* that this record defined; NULL: none yet */
     struct day_range days; /* of the rows of this segment; of those before it, until it has some */
     bool in_segment;       /* `days` are of this segment */
-    int64_t day_ms;        /* then: when the day of the last row begins */
+    int64_t usual_from, usual_ms; /* then: the day of the last row, if all of it is accepted */
     uint64_t rows, orphans, rejected, segments, damaged_segments;
     struct wal_replay total;
     struct err *err;
@@ -34,41 +43,59 @@ struct replay {
 
 /* --- one record ------------------------------------------------------------------------------- */
 
+/* Makes the streams that wait. */
+static int define(struct replay *r)
+{
+    struct streams *streams = &r->store->streams;
+    int rc = 0;
+    for (size_t i = 0; rc != ERR_NOMEM && i < r->n_definitions; i++) {
+        const struct definition *d = &r->definitions[i];
+        struct stream_shard *shard = streams_shard(streams, d->hash);
+        struct stream *st = NULL;
+        lock_take(&shard->lock);
+        rc = streams_intern(streams, &d->labels, d->hash,
+                            (struct stream_like){r->last, r->last ? d->same : 0}, &st, NULL);
+        lock_give(&shard->lock);
+        r->last = st;
+        r->rejected += rc != 0;
+        if (rc == 0)
+            rc = replay_runs_define(r->runs, d->id, st);
+        if (rc == ERR_CORRUPT)
+            break;
+    }
+    r->n_definitions = 0;
+    return rc == ERR_NOMEM || rc == ERR_CORRUPT ? rc : 0;
+}
+
+/* Some wait until memory is there that is looked at first. */
 static int on_stream(void *arg, uint32_t id, const struct labels *labels)
 {
     struct replay *r = arg;
-    uint64_t hash = labels_hash(labels);
-    struct stream_shard *shard = streams_shard(&r->store->streams, hash);
-    struct stream *st = NULL;
-    struct stream_like like = {r->last.stream, 0};
-    if (like.stream)
-        like.same = labels_same_text(labels, &r->last.labels);
-    lock_take(&shard->lock);
-    int rc = streams_intern(&r->store->streams, labels, hash, like, &st, NULL);
-    lock_give(&shard->lock);
-    if (rc == ERR_NOMEM)
-        return rc;
-    r->rejected += rc != 0;
-    r->last.stream = st;
-    r->last.labels = *labels;
-    return rc == 0 ? replay_runs_define(r->runs, id, st) : 0;
+    struct definition *d = &r->definitions[r->n_definitions++];
+    *d = (struct definition){
+        .id = id, .labels = *labels, .same = labels_same_text(labels, &r->hashes.of)};
+    d->hash = labels_hash_like(labels, d->same, &r->hashes);
+    streams_ask_for(&r->store->streams, d->hash);
+    return r->n_definitions < DEFINITIONS ? 0 : define(r);
 }
 
 static void note_day(struct replay *r, int64_t t_unix_ms)
 {
-    if (r->in_segment && t_unix_ms >= r->day_ms && t_unix_ms - r->day_ms < MS_PER_DAY)
-        return; // as the row before
     int64_t day = day_of(t_unix_ms);
     if (!r->in_segment)
         r->days = NO_DAYS;
     r->in_segment = true;
-    r->day_ms = day * MS_PER_DAY;
     day_range_add(&r->days, day);
+    r->usual_from = day * MS_PER_DAY;
+    bool whole = r->usual_from >= r->min_ms && r->usual_from <= TIME_MAX_MS - MS_PER_DAY;
+    r->usual_ms = whole ? MS_PER_DAY : 0;
 }
 
-static int on_row(void *arg, uint32_t id, const struct sample *sample)
+static int add_row(struct replay *r, uint32_t id, const struct sample *sample, struct str bytes)
 {
-    struct replay *r = arg;
+    int rc = define(r);
+    if (rc != 0)
+        return rc;
     if (!replay_runs_has(r->runs, id)) {
         r->orphans++; // its definition was in a damaged record
         return 0;
@@ -77,15 +104,32 @@ static int on_row(void *arg, uint32_t id, const struct sample *sample)
         return 0;
     r->rows++;
     note_day(r, sample->t_unix_ms);
-    return replay_runs_add(r->runs, id, sample, r->err);
+    return replay_runs_add(r->runs, id, sample, bytes, r->err);
+}
+
+static int on_row(void *arg, uint32_t id, const struct sample *sample)
+{
+    return add_row(arg, id, sample, (struct str){0});
+}
+
+/* Mostly it is the next one of its run, and of the day of the row before. */
+static int on_plain(void *arg, uint32_t id, int64_t t, double value, struct str bytes)
+{
+    struct replay *r = arg;
+    bool usual = (uint64_t)t - (uint64_t)r->usual_from < (uint64_t)r->usual_ms;
+    if (!usual || !replay_runs_is_next(r->runs, id))
+        return add_row(r, id, &(struct sample){.t_unix_ms = t, .value = value}, bytes);
+    r->rows++;
+    return replay_runs_add_next(r->runs, id, t, value, bytes, r->err);
 }
 
 static int on_exemplar(void *arg, uint32_t id, const struct exemplar *e)
 {
     struct replay *r = arg;
-    const struct stream *st = replay_runs_stream(r->runs, id);
+    int rc = define(r);
+    const struct stream *st = rc == 0 ? replay_runs_stream(r->runs, id) : NULL;
     if (!st)
-        return 0;
+        return rc;
     struct label *v = arena_array(&r->arena, st->n, sizeof *v);
     if (v)
         streams_labels(&r->store->streams, st, v);
@@ -108,17 +152,22 @@ static int make_room(struct replay *r)
     return rc;
 }
 
-static int on_record(void *arg, struct str payload)
+static int on_record(void *arg, struct str payload, uint64_t at)
 {
     struct replay *r = arg;
-    const struct wal_visitor visitor = {r, on_stream, on_row, on_exemplar, on_metadata};
+    const struct wal_visitor visitor = {r, on_stream, on_row, on_plain, on_exemplar, on_metadata};
     if (atomic_get_relaxed(&r->store->cancelled))
         return ERR_CANCELLED;
     int rc = make_room(r);
     if (rc != 0)
         return rc;
-    r->last.stream = NULL; // its labels were there
+    r->hashes.of = (struct labels){0};
+    r->last = NULL;
+    r->n_definitions = 0; // of a record that ended in damage
+    replay_runs_begin_record(r->runs, payload, at);
     rc = wal_read_record(payload, &r->arena, &visitor);
+    if (rc == 0)
+        rc = define(r);
     return rc ? rc : replay_runs_end_record(r->runs, r->err);
 }
 
@@ -137,10 +186,14 @@ static int replay_segment(struct replay *r, uint32_t segment, bool last)
 {
     struct wal_replay got;
     r->in_segment = false;
+    r->usual_ms = 0;
+    struct wal_map *map = wal_map_open(r->store->fs, r->store->wal_dir, segment);
+    replay_runs_begin_segment(r->runs, map);
     int rc =
         wal_replay_segment(r->store->fs, r->store->wal_dir, segment, on_record, r, &got, r->err);
     if (rc == 0)
         rc = replay_runs_end_segment(r->runs, r->err);
+    wal_map_unref(map); // the heads keep it
     if (rc != 0)
         return err_set(r->err, rc, "replay segment %08x of the log: %s", (unsigned)segment,
                        r->err && r->err->message[0] ? r->err->message : err_name(rc));
@@ -212,11 +265,11 @@ int replay_log(struct store *s, char **out_note, struct err *err)
     arena_init(&r.arena, RECORD_ARENA);
     r.waiting = calloc(1, sizeof *r.waiting);
     r.runs = calloc(1, sizeof *r.runs);
-    if (r.runs)
-        replay_runs_init(r.runs, r.waiting);
     if (r.waiting)
         r.waiting->to_heads = (struct applier){
             .store = s, .seal = &r.seal, .now_s = (uint32_t)(store_now_ms(s) / MS_PER_S)};
+    if (r.waiting && r.runs)
+        replay_runs_init(r.runs, r.waiting);
     int64_t began = time_now_mono_ns();
     uint32_t next = 1;
     int rc = r.waiting && r.runs ? wal_losses_load(s->fs, s->wal_dir, &s->losses, err)

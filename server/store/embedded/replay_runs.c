@@ -5,6 +5,7 @@
 #include "base/compiler.h"
 #include "store/embedded/head_group.h"
 #include "store/embedded/stream_groups.h"
+#include "store/embedded/wal_record.h"
 
 /* Numbers above this are not ours: the registry counts up from zero. */
 enum { IDS_MAX = 1 << 28 };
@@ -13,12 +14,21 @@ enum { IDS_MAX = 1 << 28 };
 enum { RUN_MIN = 4 };
 #define NO_RUN (UINT32_MAX >> REPLAY_RUN_BITS)
 
+static void begin_now(struct replay_runs *runs, uint32_t run)
+{
+    runs->now->run = run;
+    runs->now->n = 0;
+    runs->now->of = run < runs->n_runs ? runs->runs[run].n : 0;
+}
+
 void replay_runs_init(struct replay_runs *runs, struct replay_rows *others)
 {
     memset(runs, 0, sizeof *runs);
     runs->others = others;
-    runs->now = runs->waiting;
-    runs->now->run = NO_RUN;
+    runs->to_heads = others->to_heads;
+    runs->now = runs->kept;
+    runs->round = 1;
+    begin_now(runs, NO_RUN);
 }
 
 void replay_runs_done(struct replay_runs *runs)
@@ -26,6 +36,9 @@ void replay_runs_done(struct replay_runs *runs)
     free(runs->streams);
     free(runs->places);
     free(runs->runs);
+    free(runs->starts);
+    free(runs->complete);
+    free(runs->order);
 }
 
 static int no_memory(struct err *err)
@@ -70,14 +83,35 @@ struct stream *replay_runs_stream(const struct replay_runs *runs, uint32_t id)
     return replay_runs_has(runs, id) ? runs->streams[id] : NULL;
 }
 
-/* --- complete runs -----------------------------------------------------------------------------
+/* --- rows that wait ----------------------------------------------------------------------------
  */
+
+static void push(struct replay_waiting *w, uint32_t id, const struct sample *sample,
+                 struct str bytes)
+{
+    if (bytes.p) {
+        replay_waiting_push_plain(w, id, sample->t_unix_ms, sample->value, bytes);
+        return;
+    }
+    w->from = w->end = NULL;
+    w->id[w->n] = id;
+    w->sample[w->n++] = *sample;
+}
+
+/* --- complete rows into heads ------------------------------------------------------------------
+ */
+
+static int add_alone(struct replay_runs *runs, uint32_t id, const struct sample *sample,
+                     struct err *err)
+{
+    return replay_rows_add(runs->others, runs->streams[id], sample, err);
+}
 
 static int write_singly(struct replay_runs *runs, struct replay_waiting *w, struct err *err)
 {
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < w->n; i++)
-        rc = replay_rows_add(runs->others, runs->streams[w->id[i]], &w->sample[i], err);
+        rc = add_alone(runs, w->id[i], &w->sample[i], err);
     w->n = 0;
     return rc;
 }
@@ -85,7 +119,7 @@ static int write_singly(struct replay_runs *runs, struct replay_waiting *w, stru
 /* The run's rows in the head that is written to; NULL: it has none there. */
 static struct head_group *find_rows(struct replay_runs *runs, const struct replay_run *run)
 {
-    struct applier *to = &runs->others->to_heads;
+    struct applier *to = &runs->to_heads;
     struct stream_shard *shard = stream_group_shard(&to->store->streams, run->group);
     lock_take(&shard->lock);
     struct head_group *g = head_group_of(to->head, run->group);
@@ -93,189 +127,290 @@ static struct head_group *find_rows(struct replay_runs *runs, const struct repla
     return g;
 }
 
-static int go_to_head(struct replay_runs *runs, struct replay_run *run,
-                      const struct batch_point *point, struct err *err)
+static int go_to_head(struct replay_runs *runs, struct replay_run *run, struct err *err)
 {
-    struct applier *to = &runs->others->to_heads;
+    struct applier *to = &runs->to_heads;
+    const struct sample like[REPLAY_RUN] = {0};
+    const struct batch_point point = {.numbers = like, .n_counts = run->n};
     if (run->rows && run->rows->head == to->head)
         return 0;
     run->rows = find_rows(runs, run);
     if (run->rows)
         return 0;
-    if (head_group_open(to->head, &to->store->streams, run->group, point, to->seal) != 0)
+    if (head_group_open(to->head, &to->store->streams, run->group, &point, to->seal) != 0)
         return no_memory(err);
     run->rows = find_rows(runs, run);
     return 0;
 }
 
-/* 1: they cannot go together. */
-static int write_together(struct replay_runs *runs, const struct replay_waiting *w, struct err *err)
+/* 1: the group takes no more. */
+static int append(struct replay_runs *runs, struct head_group *g, const struct replay_complete *c)
 {
-    struct replay_run *run = &runs->runs[w->run];
-    struct applier *to = &runs->others->to_heads;
-    const struct batch_point point = {.numbers = w->sample, .n_counts = w->n};
-    if (!run->group || !head_group_is_of_one_day(&point))
-        return 1;
-    int rc = apply_to_day(to, w->sample[0].t_unix_ms, err);
-    if (rc == 0)
-        rc = go_to_head(runs, run, &point, err);
+    int rc = c->logged.p ? head_keep_map(g->head, runs->map) : 0;
     if (rc != 0)
         return rc;
-    lock_take(run->rows->lock);
-    rc = head_group_append(run->rows, &point, to->seal);
-    lock_give(run->rows->lock);
-    return rc < 0 ? no_memory(err) : rc;
-}
-
-/* What head_group_append looks at. */
-static void ask_for_rows(const struct replay_runs *runs)
-{
-    struct group_run *last[REPLAY_COMPLETE];
-    for (uint32_t i = 0; i < runs->n_complete; i++) {
-        const struct replay_waiting *w = &runs->waiting[(runs->first + i) % (REPLAY_COMPLETE + 1)];
-        const struct head_group *g = runs->runs[w->run].rows;
-        last[i] = g ? g->last : NULL;
-        PREFETCH(last[i]);
-    }
-    for (uint32_t i = 0; i < runs->n_complete; i++)
-        if (last[i])
-            PREFETCH(last[i]->bytes + last[i]->n_bytes);
-}
-
-static void begin_now(struct replay_runs *runs, uint32_t run)
-{
-    runs->now->run = run;
-    runs->now->n = 0;
-}
-
-static int end_now(struct replay_runs *runs, struct err *err)
-{
-    int rc = write_singly(runs, runs->now, err);
-    begin_now(runs, NO_RUN);
+    const struct replay_waiting *w = &runs->kept[c->kept];
+    const struct batch_point point = {.numbers = w->sample, .n_counts = w->n};
+    lock_take(g->lock);
+    rc = c->logged.p ? head_group_append_logged(g, &c->logged)
+                     : head_group_append(g, &point, runs->to_heads.seal);
+    lock_give(g->lock);
     return rc;
 }
 
-/* Rows that wait for others of a run that was given up; those that were complete came before. */
+/* Reads them back from the log, or takes those that were kept. */
+static int write_alone(struct replay_runs *runs, const struct replay_complete *c, struct err *err)
+{
+    if (!c->logged.p)
+        return write_singly(runs, &runs->kept[c->kept], err);
+    const struct applier *to = &runs->to_heads;
+    const struct stream *group = runs->runs[c->run].group;
+    const struct str rows = str_of(c->logged.p, c->logged.n_bytes);
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < runs->runs[c->run].n; i++) {
+        struct sample s;
+        struct stream *st = stream_group_member(&to->store->streams, group, i);
+        if (wal_read_plain(rows, i, to->from + c->logged.t, &s))
+            rc = replay_rows_add(runs->others, st, &s, err);
+        else
+            atomic_set_relaxed(&to->head->lost_rows, true);
+    }
+    return rc;
+}
+
+static int write_complete(struct replay_runs *runs, const struct replay_complete *c,
+                          struct err *err)
+{
+    struct replay_run *run = &runs->runs[c->run];
+    int rc = run->given_up ? 1 : go_to_head(runs, run, err);
+    if (rc == 0)
+        rc = append(runs, run->rows, c);
+    if (rc == 1) {
+        run->given_up = true;
+        return write_alone(runs, c, err);
+    }
+    return rc < 0 ? no_memory(err) : 0;
+}
+
+/* Complete rows by run, and of a run in their order: sorted by counting, when there are so many
+ * that most runs have some. */
+static void sort_by_run(struct replay_runs *runs)
+{
+    uint32_t *starts = runs->starts;
+    if (runs->n_complete < runs->n_runs) {
+        for (uint32_t i = 0; i < runs->n_complete; i++)
+            runs->order[i] = i;
+        return;
+    }
+    memset(starts, 0, (runs->n_runs + 1) * sizeof *starts);
+    for (uint32_t i = 0; i < runs->n_complete; i++)
+        starts[runs->complete[i].run + 1]++;
+    for (uint32_t i = 0; i < runs->n_runs; i++)
+        starts[i + 1] += starts[i];
+    for (uint32_t i = 0; i < runs->n_complete; i++)
+        runs->order[starts[runs->complete[i].run]++] = i;
+}
+
+/* What head_group_append looks at, a few rows before its turn. */
+static void ask_for(const struct replay_runs *runs, uint32_t i)
+{
+    enum { FIRST = 32, EARLY = 16, SOON = 8 };
+    if (i + FIRST < runs->n_complete)
+        PREFETCH(&runs->complete[runs->order[i + FIRST]]);
+    if (i + EARLY < runs->n_complete) {
+        const struct replay_complete *c = &runs->complete[runs->order[i + EARLY]];
+        const char *g = (const char *)runs->runs[c->run].rows;
+        for (size_t k = 0; g && k < sizeof(struct head_group); k += 64)
+            PREFETCH(g + k);
+    }
+    if (i + SOON < runs->n_complete) {
+        const struct replay_complete *c = &runs->complete[runs->order[i + SOON]];
+        const struct head_group *g = runs->runs[c->run].rows;
+        if (g)
+            PREFETCH(g->last);
+    }
+}
+
+/* Incomplete rows of runs that were given up, which come after complete ones. */
 static int write_given_up(struct replay_runs *runs, struct err *err)
 {
     int rc = 0;
-    bool has_run = runs->now->run != NO_RUN && !runs->making;
-    if (has_run && !runs->runs[runs->now->run].group)
-        rc = end_now(runs, err);
+    uint32_t now = runs->now->run;
+    if (now != NO_RUN && !runs->making && runs->runs[now].given_up) {
+        rc = write_singly(runs, runs->now, err);
+        begin_now(runs, NO_RUN);
+    }
     for (size_t i = 0; rc == 0 && i < REPLAY_ASIDE; i++)
-        if (runs->aside[i].n && !runs->runs[runs->aside[i].run].group)
+        if (runs->aside[i].n && runs->runs[runs->aside[i].run].given_up)
             rc = write_singly(runs, &runs->aside[i], err);
     return rc;
 }
 
-static int write_complete(struct replay_runs *runs, struct err *err)
+/* `now` is the first of the kept ones from then on. */
+static void free_kept(struct replay_runs *runs)
 {
-    int rc = 0;
-    bool given_up = false;
-    ask_for_rows(runs);
-    for (; rc == 0 && runs->n_complete; runs->n_complete--) {
-        struct replay_waiting *w = &runs->waiting[runs->first];
-        rc = write_together(runs, w, err);
-        if (rc == 1) {
-            given_up = true;
-            runs->runs[w->run].group = NULL;
-            rc = write_singly(runs, w, err);
-        }
-        runs->first = (runs->first + 1) % (REPLAY_COMPLETE + 1);
-    }
-    return rc == 0 && given_up ? write_given_up(runs, err) : rc;
+    if (runs->n_kept)
+        runs->kept[0] = *runs->now;
+    runs->now = runs->kept;
+    runs->n_kept = 0;
 }
 
-/* What head_group_append looks at first. */
-static void ask_for_group(const struct replay_run *run)
+static int write_all_complete(struct replay_runs *runs, struct err *err)
 {
-    const char *g = (const char *)run->rows;
-    size_t size = sizeof(struct head_group) + numbers_state_size(run->n);
-    for (size_t k = 0; g && k < size; k += 64)
-        PREFETCH(g + k);
+    int rc = 0;
+    if (runs->n_complete == 0)
+        return 0;
+    sort_by_run(runs);
+    for (uint32_t i = 0; rc == 0 && i < runs->n_complete; i++) {
+        ask_for(runs, i);
+        rc = write_complete(runs, &runs->complete[runs->order[i]], err);
+    }
+    runs->n_complete = 0;
+    runs->round++;
+    free_kept(runs);
+    return rc ? rc : write_given_up(runs, err);
+}
+
+static int give_up(struct replay_runs *runs, uint32_t run, struct err *err)
+{
+    bool waits = runs->runs[run].round == runs->round;
+    int rc = waits ? write_all_complete(runs, err) : 0;
+    runs->runs[run].given_up = true;
+    return rc ? rc : write_given_up(runs, err);
+}
+
+/* --- rows that become complete -----------------------------------------------------------------
+ */
+
+/* The rows stay in the log when they stand there as one piece. */
+static bool leave_in_log(const struct replay_runs *runs, const struct replay_waiting *w,
+                         struct logged_row *out)
+{
+    if (!w->from || !runs->map)
+        return false;
+    size_t n = (size_t)(w->end - w->from);
+    uint64_t at = runs->record_at + (uint64_t)(w->from - runs->record.p);
+    if (at + n > runs->map->n)
+        return false; // it was shorter when it was mapped
+    out->p = runs->map->p + at;
+    out->n_bytes = (uint32_t)n;
+    out->check = (uint32_t)hash_bytes(w->from, n);
+    return true;
 }
 
 /* The run that mostly comes next. */
-static uint32_t guess_next(const struct replay_runs *runs)
+static uint32_t guess_next(const struct replay_runs *runs, uint32_t run)
 {
-    uint32_t next = runs->now->run + 1;
-    bool can = next < runs->n_runs && runs->runs[next].group && !runs->runs[next].aside;
-    return can ? next : NO_RUN;
+    uint32_t next = run + 1;
+    const struct replay_run *r = next < runs->n_runs ? &runs->runs[next] : NULL;
+    return r && r->group && !r->given_up && !r->aside ? next : NO_RUN;
+}
+
+/* Makes the head of the time's day the one that is written to: all complete rows are of one day. */
+static int go_to_day(struct replay_runs *runs, int64_t t_unix_ms, struct err *err)
+{
+    struct applier *to = &runs->to_heads;
+    bool same = to->head && t_unix_ms >= to->from && t_unix_ms - to->from < MS_PER_DAY;
+    if (same)
+        return 0;
+    int rc = write_all_complete(runs, err);
+    return rc ? rc : apply_to_day(to, t_unix_ms, err);
 }
 
 int replay_runs_completed(struct replay_runs *runs, struct err *err)
 {
-    uint32_t next = guess_next(runs);
-    ask_for_group(&runs->runs[runs->now->run]);
-    runs->n_complete++;
-    runs->now = &runs->waiting[(runs->first + runs->n_complete) % (REPLAY_COMPLETE + 1)];
-    begin_now(runs, next);
-    return runs->n_complete < REPLAY_COMPLETE ? 0 : write_complete(runs, err);
+    int64_t min, max;
+    uint32_t run = runs->now->run;
+    const struct batch_point point = {.numbers = runs->now->sample, .n_counts = runs->now->n};
+    if (!head_group_is_of_one_day(&point, &min, &max))
+        return give_up(runs, run, err);
+    int rc = go_to_day(runs, min, err);
+    if (rc != 0)
+        return rc;
+    struct replay_waiting *w = runs->now;
+    int64_t from = runs->to_heads.from;
+    struct replay_complete *c = &runs->complete[runs->n_complete++];
+    *c = (struct replay_complete){.run = run, .kept = runs->n_kept};
+    c->logged.t = (uint32_t)(w->sample[0].t_unix_ms - from);
+    c->logged.min_t = (uint32_t)(min - from);
+    c->logged.max_t = (uint32_t)(max - from);
+    if (!leave_in_log(runs, w, &c->logged))
+        runs->now = &runs->kept[++runs->n_kept];
+    runs->runs[run].round = runs->round;
+    begin_now(runs, guess_next(runs, run));
+    bool full = runs->n_complete == REPLAY_COMPLETE || runs->n_kept == REPLAY_KEPT;
+    return full ? write_all_complete(runs, err) : 0;
 }
 
 /* --- runs that are made ------------------------------------------------------------------------
  */
 
-int replay_runs_end_record(struct replay_runs *runs, struct err *err)
+static int end_making(struct replay_runs *runs, struct err *err)
 {
     if (!runs->making)
         return 0;
-    struct applier *to = &runs->others->to_heads;
+    struct applier *to = &runs->to_heads;
     struct replay_run *run = &runs->runs[runs->now->run];
     struct stream *members[REPLAY_RUN];
     runs->making = false;
-    run->n = runs->now->n;
+    run->n = runs->now->of = runs->now->n;
     for (uint32_t i = 0; i < run->n; i++)
         members[i] = runs->streams[runs->now->id[i]];
     if (run->n >= RUN_MIN)
         run->group = stream_groups_make(&to->store->streams, stream_shard_of(members[0]->hash),
                                         (struct hash128){0}, members, run->n, to->now_s);
-    return run->group ? replay_runs_completed(runs, err) : end_now(runs, err);
+    return run->group ? replay_runs_completed(runs, err) : give_up(runs, runs->now->run, err);
+}
+
+/* Room for one more, and for rows to be complete. */
+static int make_room(struct replay_runs *runs)
+{
+    if (!runs->complete)
+        runs->complete = malloc(REPLAY_COMPLETE * sizeof *runs->complete);
+    if (!runs->order)
+        runs->order = malloc(REPLAY_COMPLETE * sizeof *runs->order);
+    if (!runs->complete || !runs->order)
+        return ERR_NOMEM;
+    if (runs->n_runs < runs->cap_runs)
+        return 0;
+    uint32_t cap = MAX(runs->cap_runs * 2, 64u);
+    struct replay_run *v = realloc(runs->runs, cap * sizeof *v);
+    if (!v)
+        return ERR_NOMEM;
+    runs->runs = v;
+    uint32_t *starts = realloc(runs->starts, (cap + 1) * sizeof *starts);
+    if (!starts)
+        return ERR_NOMEM;
+    runs->starts = starts;
+    runs->cap_runs = cap;
+    return 0;
 }
 
 static int make_run(struct replay_runs *runs, struct err *err)
 {
-    if (runs->n_runs == runs->cap_runs) {
-        uint32_t cap = MAX(runs->cap_runs * 2, 64u);
-        struct replay_run *v = realloc(runs->runs, cap * sizeof *v);
-        if (!v)
-            return no_memory(err);
-        runs->runs = v;
-        runs->cap_runs = cap;
-    }
-    runs->runs[runs->n_runs] = (struct replay_run){.n = REPLAY_RUN};
-    begin_now(runs, runs->n_runs++);
+    if (make_room(runs) != 0)
+        return no_memory(err);
+    runs->runs[runs->n_runs++] = (struct replay_run){.n = REPLAY_RUN};
+    begin_now(runs, runs->n_runs - 1);
     runs->making = true;
     return 0;
 }
 
-static void push(struct replay_waiting *w, uint32_t id, const struct sample *sample)
-{
-    w->id[w->n] = id;
-    w->sample[w->n++] = *sample;
-}
-
 /* The first row of a stream. */
-static int join(struct replay_runs *runs, uint32_t id, const struct sample *sample, struct err *err)
+static int join(struct replay_runs *runs, uint32_t id, const struct sample *sample,
+                struct str bytes, struct err *err)
 {
     int rc = runs->making ? 0 : make_run(runs, err);
     if (rc != 0)
         return rc;
     struct replay_waiting *now = runs->now;
     runs->places[id] = PLACE_IN_RUN + (now->run << REPLAY_RUN_BITS | now->n);
-    push(now, id, sample);
-    return now->n < REPLAY_RUN ? 0 : replay_runs_end_record(runs, err);
+    push(now, id, sample, bytes);
+    return now->n < REPLAY_RUN ? 0 : end_making(runs, err);
 }
 
 /* --- rows out of turn --------------------------------------------------------------------------
  */
-
-static int give_up(struct replay_runs *runs, uint32_t run, struct err *err)
-{
-    int rc = write_complete(runs, err);
-    runs->runs[run].group = NULL;
-    return rc ? rc : write_given_up(runs, err);
-}
 
 /* Where rows of a run can wait longer: its number says where to look first. */
 static struct replay_waiting *free_aside(struct replay_runs *runs, uint32_t run)
@@ -294,15 +429,16 @@ static int put_aside(struct replay_runs *runs, struct err *err)
 {
     struct replay_waiting *now = runs->now;
     if (runs->making)
-        return replay_runs_end_record(runs, err);
+        return end_making(runs, err);
     if (now->n == 0)
         return 0;
     struct replay_waiting *w = free_aside(runs, now->run);
     if (!w)
         return give_up(runs, now->run, err);
     *w = *now;
+    w->end = w->from = NULL; // the rest is somewhere else
     runs->runs[now->run].aside = (uint32_t)(w - runs->aside) + 1;
-    now->n = 0;
+    begin_now(runs, NO_RUN);
     return 0;
 }
 
@@ -310,9 +446,9 @@ static int put_aside(struct replay_runs *runs, struct err *err)
 static int take_up(struct replay_runs *runs, uint32_t number, struct err *err)
 {
     int rc = put_aside(runs, err);
-    if (rc != 0)
-        return rc;
     struct replay_run *run = &runs->runs[number];
+    if (rc != 0 || run->given_up)
+        return rc;
     begin_now(runs, number);
     if (run->aside) {
         struct replay_waiting *w = &runs->aside[run->aside - 1];
@@ -323,53 +459,68 @@ static int take_up(struct replay_runs *runs, uint32_t number, struct err *err)
     return 0;
 }
 
-static int add_alone(struct replay_runs *runs, uint32_t id, const struct sample *sample,
-                     struct err *err)
-{
-    return replay_rows_add(runs->others, runs->streams[id], sample, err);
-}
-
 static int add_to_run(struct replay_runs *runs, uint32_t id, const struct sample *sample,
-                      struct err *err)
+                      struct str bytes, struct err *err)
 {
     uint32_t place = runs->places[id] - PLACE_IN_RUN, run = place >> REPLAY_RUN_BITS;
     int rc = 0;
     if (runs->making && runs->now->run == run)
-        rc = replay_runs_end_record(runs, err);
-    if (rc == 0 && runs->runs[run].group && runs->now->run != run)
+        rc = end_making(runs, err);
+    if (rc == 0 && !runs->runs[run].given_up && runs->now->run != run)
         rc = take_up(runs, run, err);
     if (rc != 0)
         return rc;
-    if (!runs->runs[run].group)
+    if (runs->runs[run].given_up)
         return add_alone(runs, id, sample, err);
     if (runs->now->n == (place & (REPLAY_RUN - 1)) && !sample->histogram) {
-        push(runs->now, id, sample);
-        return runs->now->n < runs->runs[run].n ? 0 : replay_runs_completed(runs, err);
+        push(runs->now, id, sample, bytes);
+        return runs->now->n < runs->now->of ? 0 : replay_runs_completed(runs, err);
     }
     rc = give_up(runs, run, err);
     return rc ? rc : add_alone(runs, id, sample, err);
 }
 
-int replay_runs_add_unusual(struct replay_runs *runs, uint32_t id, const struct sample *sample,
-                            struct err *err)
+int replay_runs_add(struct replay_runs *runs, uint32_t id, const struct sample *sample,
+                    struct str bytes, struct err *err)
 {
     if (runs->places[id] >= PLACE_IN_RUN)
-        return add_to_run(runs, id, sample, err);
+        return add_to_run(runs, id, sample, bytes, err);
     if (runs->places[id] == PLACE_NO_ROW && !sample->histogram) {
         int rc = runs->making ? 0 : put_aside(runs, err);
-        return rc ? rc : join(runs, id, sample, err);
+        return rc ? rc : join(runs, id, sample, bytes, err);
     }
     runs->places[id] = PLACE_ALONE;
     return add_alone(runs, id, sample, err);
 }
 
+/* --- records and segments ----------------------------------------------------------------------
+ */
+
+void replay_runs_begin_segment(struct replay_runs *runs, struct wal_map *map)
+{
+    runs->map = map;
+}
+
+void replay_runs_begin_record(struct replay_runs *runs, struct str record, uint64_t at)
+{
+    runs->record = record;
+    runs->record_at = at;
+}
+
+int replay_runs_end_record(struct replay_runs *runs, struct err *err)
+{
+    int rc = end_making(runs, err);
+    runs->now->end = runs->now->from = NULL; // the next row is of another record
+    return rc;
+}
+
 int replay_runs_end_segment(struct replay_runs *runs, struct err *err)
 {
-    int rc = replay_runs_end_record(runs, err);
+    int rc = end_making(runs, err);
     if (rc == 0)
-        rc = write_complete(runs, err);
+        rc = write_all_complete(runs, err);
     if (rc == 0)
-        rc = end_now(runs, err);
+        rc = write_singly(runs, runs->now, err);
     for (size_t i = 0; rc == 0 && i < REPLAY_ASIDE; i++)
         rc = write_singly(runs, &runs->aside[i], err);
     if (rc == 0)
@@ -377,6 +528,7 @@ int replay_runs_end_segment(struct replay_runs *runs, struct err *err)
     if (runs->n_streams)
         memset(runs->places, 0, runs->n_streams * sizeof *runs->places);
     runs->n_runs = 0;
+    runs->map = NULL;
     begin_now(runs, NO_RUN);
     return rc;
 }

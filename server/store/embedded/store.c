@@ -280,6 +280,15 @@ int store_open(const struct store_options *options, struct store **out, struct e
     return 0;
 }
 
+/* Rows that stay in the log are slow to read, and would be replayed again. */
+static bool is_log_in_use(const struct store *s)
+{
+    for (size_t i = 0; i < s->n_live; i++)
+        if (s->live[i]->n_maps)
+            return true;
+    return false;
+}
+
 int store_replay(struct store *s, char **out_note, struct err *err)
 {
     uint64_t records = 0;
@@ -292,6 +301,8 @@ int store_replay(struct store *s, char **out_note, struct err *err)
         return rc;
     if (records)
         log_info("store", "replayed spans and log records", LOG_INT("rows", records));
+    if (is_log_in_use(s))
+        background_want_flush(s);
     atomic_set_release(&s->replayed, true); // pairs with the acquire of appends and reads
     return s->background ? background_start(s, err) : 0;
 }

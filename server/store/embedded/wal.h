@@ -101,10 +101,11 @@ struct wal_replay {
     bool bad_header;        /* nothing could be read */
 };
 
-/* Calls `each` with every whole record's payload, in order; a negative answer but ERR_CORRUPT (that
- * payload is counted as damaged) ends the replay and is returned. Damage is no error: see `out`. */
+/* Calls `each` with every whole record's payload and where in the file it stands, in order; a
+ * negative answer but ERR_CORRUPT (that payload is counted as damaged) ends the replay and is
+ * returned. Damage is no error: see `out`. */
 int wal_replay_segment(const struct fs *fs, const char *dir, uint32_t segment,
-                       int (*each)(void *arg, struct str payload), void *arg,
+                       int (*each)(void *arg, struct str payload, uint64_t at), void *arg,
                        struct wal_replay *out, struct err *err);
 
 /* Cuts off what a crash left of a record at the end of the last segment, which `got` tells of: once

@@ -9,7 +9,7 @@
 enum section { STREAMS_ALONE = 1, ROWS, EXEMPLARS, METADATA, STREAMS, POINTS };
 
 /* Low bits of a series' row count. */
-enum { WITH_STARTS = 1, WITH_HISTOGRAMS = 2, COUNT_SHIFT = 2 };
+enum { WITH_STARTS = 1, WITH_HISTOGRAMS = 2, COUNT_SHIFT = 2, PLAIN = 1 << COUNT_SHIFT };
 
 /* Low bits of a point's series count. */
 enum { WITH_START = 1, WITH_SUM = 2, SERIES_SHIFT = 2, SERIES_MAX = 1 << 16 };
@@ -308,8 +308,49 @@ static void get_sample(struct record *rec, unsigned kind, struct wal_rows *state
         out->value = bits_double(get_u64(r));
 }
 
+static int visit_plain(const struct record *rec, const struct wal_rows *state, double value,
+                       const unsigned char *from)
+{
+    const struct wal_visitor *v = rec->visitor;
+    const struct str bytes = str_of((const char *)from, (size_t)(rec->r.p - from));
+    if (v->plain)
+        return v->plain(v->arg, state->id, state->t, value, bytes);
+    return v->row(v->arg, state->id, &(struct sample){.t_unix_ms = state->t, .value = value});
+}
+
+/* Most rows are plain, have an id near that of the row before and its time, or nearly so: they are
+ * read without looking for the end of the payload at each byte. False, and nothing is read: this is
+ * another. */
+static inline bool get_usual(struct reader *r, struct wal_rows *state, double *value)
+{
+    enum { BYTES_MAX = 2 + 1 + 1 + 8 };
+    const unsigned char *p = r->p;
+    if (reader_left(r) < BYTES_MAX)
+        return false;
+    uint64_t id = *p++;
+    if (id >= 0x80) {
+        id = (id & 0x7f) | (uint64_t)*p << 7;
+        if (*p++ >= 0x80)
+            return false;
+    }
+    if (p[0] != PLAIN || p[1] >= 0x80)
+        return false;
+    int64_t now = (int64_t)state->id + unzigzag(id);
+    if (now < 0 || now > UINT32_MAX)
+        return false;
+    state->id = (uint32_t)now;
+    state->t = (int64_t)((uint64_t)state->t + (uint64_t)unzigzag(p[1]));
+    *value = bits_double(read_u64(p + 2));
+    r->p = p + 2 + sizeof(uint64_t);
+    return true;
+}
+
 static int read_series(struct record *rec, struct wal_rows *state)
 {
+    const unsigned char *from = rec->r.p;
+    double value;
+    if (get_usual(&rec->r, state, &value))
+        return visit_plain(rec, state, value, from);
     int64_t id = (int64_t)((uint64_t)state->id + (uint64_t)get_zigzag(&rec->r));
     uint64_t counted = get_varint(&rec->r);
     if (rec->r.bad || id < 0 || id > UINT32_MAX)
@@ -320,11 +361,37 @@ static int read_series(struct record *rec, struct wal_rows *state)
         get_sample(rec, (unsigned)(counted & (WITH_STARTS | WITH_HISTOGRAMS)), state, &s);
         if (rec->r.bad)
             return bad(rec);
-        int rc = rec->visitor->row(rec->visitor->arg, state->id, &s);
+        int rc = counted == PLAIN ? visit_plain(rec, state, s.value, from)
+                                  : rec->visitor->row(rec->visitor->arg, state->id, &s);
         if (rc != 0)
             return rc;
     }
     return 0;
+}
+
+static void get_plain(struct reader *r, int64_t *t, bool first, struct sample *out)
+{
+    (void)get_varint(r); // its id
+    r->bad |= get_byte(r) != PLAIN;
+    int64_t step = get_zigzag(r);
+    *t = (int64_t)((uint64_t)*t + (first ? 0 : (uint64_t)step));
+    *out = (struct sample){.t_unix_ms = *t, .value = bits_double(get_u64(r))};
+}
+
+bool wal_read_plain(struct str rows, uint32_t turn, int64_t first_t, struct sample *out)
+{
+    struct reader r = reader_of(rows.p, rows.n);
+    for (uint32_t i = 0; !r.bad && i <= turn; i++)
+        get_plain(&r, &first_t, i == 0, out);
+    return !r.bad;
+}
+
+bool wal_read_plain_all(struct str rows, uint32_t n, int64_t first_t, struct sample *out)
+{
+    struct reader r = reader_of(rows.p, rows.n);
+    for (uint32_t i = 0; !r.bad && i < n; i++)
+        get_plain(&r, &first_t, i == 0, &out[i]);
+    return !r.bad;
 }
 
 static int read_rows(struct record *rec)

@@ -4,6 +4,7 @@
 #ifndef TELLTALE_STORE_EMBEDDED_WAL_RECORD_H
 #define TELLTALE_STORE_EMBEDDED_WAL_RECORD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/arena.h"
@@ -49,14 +50,22 @@ void wal_put_family(struct buf *out, const struct metric_metadata *m);
 /* --- reading ---------------------------------------------------------------------------------- */
 
 /* What is found; text is borrowed from the payload, histograms and label arrays from the arena. An
- * answer other than 0 ends the reading and is returned. What is NULL must not be found. */
+ * answer other than 0 ends the reading and is returned. What is NULL must not be found, but
+ * `plain`, without which `row` gets these rows, too. */
 struct wal_visitor {
     void *arg;
     int (*stream)(void *arg, uint32_t id, const struct labels *labels);
     int (*row)(void *arg, uint32_t id, const struct sample *sample);
+    /* A series with one float and without a start: most rows. `bytes`: its in the payload. */
+    int (*plain)(void *arg, uint32_t id, int64_t t_unix_ms, double value, struct str bytes);
     int (*exemplar)(void *arg, uint32_t id, const struct exemplar *e);
     int (*metadata)(void *arg, const struct metric_metadata *m);
 };
+
+/* Plain rows that stand behind each other in a payload: the `turn`-th, from 0, or the first `n`;
+ * `first_t`: the time of the first. False: they are no such rows. */
+bool wal_read_plain(struct str rows, uint32_t turn, int64_t first_t, struct sample *out);
+bool wal_read_plain_all(struct str rows, uint32_t n, int64_t first_t, struct sample *out);
 
 /* ERR_CORRUPT when the payload is malformed or has what the visitor does not take, ERR_NOMEM. */
 int wal_read_record(struct str payload, struct arena *arena, const struct wal_visitor *visitor);

@@ -98,8 +98,9 @@ static void skip_damage(struct window *w, uint64_t *at, uint64_t nonce, struct w
     *at = next;
 }
 
-static int replay(struct window *w, uint64_t nonce, int (*each)(void *arg, struct str payload),
-                  void *arg, struct wal_replay *out)
+static int replay(struct window *w, uint64_t nonce,
+                  int (*each)(void *arg, struct str payload, uint64_t at), void *arg,
+                  struct wal_replay *out)
 {
     uint64_t at = WAL_SEGMENT_HEADER;
     while (at < w->size && w->rc == 0) {
@@ -110,7 +111,7 @@ static int replay(struct window *w, uint64_t nonce, int (*each)(void *arg, struc
             skip_damage(w, &at, nonce, out);
             continue;
         }
-        int rc = each(arg, payload);
+        int rc = each(arg, payload, at + WAL_RECORD_HEADER);
         if (rc < 0 && rc != ERR_CORRUPT)
             return rc;
         out->damaged += rc == ERR_CORRUPT;
@@ -122,7 +123,7 @@ static int replay(struct window *w, uint64_t nonce, int (*each)(void *arg, struc
 }
 
 int wal_replay_segment(const struct fs *fs, const char *dir, uint32_t segment,
-                       int (*each)(void *arg, struct str payload), void *arg,
+                       int (*each)(void *arg, struct str payload, uint64_t at), void *arg,
                        struct wal_replay *out, struct err *err)
 {
     *out = (struct wal_replay){0};

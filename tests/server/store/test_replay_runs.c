@@ -2,6 +2,7 @@
  * after a death of the process is what was read before it. */
 #include "store/embedded/replay_runs.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -234,6 +235,23 @@ static void test_rows_go_to_the_head_of_their_day(void **state)
     harness_done(&h);
 }
 
+/* Rows of runs wait, and so do those of streams that go their own way: each of another day. */
+static void test_days_of_runs_and_of_others_do_not_mix(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    for (int i = 0; i < 3; i++) {
+        scrape(&h, 0, SERIES, NOON + i * SECOND);
+        for (int k = 0; k < REPLAY_ROWS + 10; k++)
+            add(&h, SERIES + (unsigned)k % 3, NOON - DAY + i * HOUR + k, k); // more than may wait
+        append(&h);
+    }
+    kill_and_compare(&h);
+    assert_int_equal(groups(&h), (SERIES + REPLAY_RUN - 1) / REPLAY_RUN);
+    harness_done(&h);
+}
+
 static void test_a_histogram_among_the_rows_ends_its_run(void **state)
 {
     (void)state;
@@ -281,6 +299,88 @@ static void test_what_comes_after_the_replay_goes_to_the_streams(void **state)
     scrape(&h, 0, SERIES, NOON + 11 * SECOND);
     kill_and_compare(&h);
     free(before);
+    harness_done(&h);
+}
+
+/* --- rows that stay in the log ------------------------------------------------------------------
+ */
+
+/* The copy of the log that the crash file system has mapped. */
+static char *mapped(struct harness *h)
+{
+    assert_int_equal(h->store->n_live, 1);
+    assert_int_equal(h->store->live[0]->n_maps, 1);
+    return (char *)(uintptr_t)h->store->live[0]->maps[0]->p; // const on its way
+}
+
+static void test_a_flush_reads_them_and_lets_the_log_go(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    for (int i = 0; i < 1500; i++) // more than a block has
+        scrape(&h, 0, SERIES, NOON + i * SECOND);
+    kill_and_compare(&h);
+    (void)mapped(&h);
+    char *before = str_dup(str_c(harness_read(&h, "", INT64_MIN, INT64_MAX)));
+    assert_int_equal(store_flush(h.store, NULL), 0);
+    check_rows(&h, "", before);
+    assert_int_equal(h.store->n_frozen + h.store->n_live, 0);
+    assert_null(crash_fs_path(h.disk, "metrics/wal/00000001.wal", 0));
+    kill_and_compare(&h);
+    free(before);
+    harness_done(&h);
+}
+
+static void test_what_has_changed_since_is_left_out_and_told(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    for (int i = 0; i < 10; i++)
+        scrape(&h, 0, SERIES, NOON + i * SECOND);
+    harness_kill(&h);
+    size_t rows = strlen(harness_read(&h, "", INT64_MIN, INT64_MAX));
+    const struct head *head = h.store->live[0];
+    mapped(&h)[head->maps[0]->n - 20] ^= 0x10; // in the last row
+    assert_true(strlen(harness_read(&h, "", INT64_MIN, INT64_MAX)) < rows);
+    assert_int_not_equal(strlen(harness_read(&h, "n=000", INT64_MIN, INT64_MAX)), 0);
+    assert_false(store_is_damaged(h.store, NOON, NOON));
+    assert_int_equal(store_flush(h.store, NULL), 0);
+    assert_true(store_is_damaged(h.store, NOON, NOON));
+    assert_false(store_is_damaged(h.store, NOON + DAY, NOON + DAY));
+    assert_int_equal(atomic_get_relaxed(&h.store->wal_damaged_segments), 1);
+    const char *kept = "00000001.2026-11-21.2026-11-21.wal.damaged";
+    assert_non_null(crash_fs_path(h.disk, kept, 0));
+    harness_close(&h);
+    (void)harness_open(&h);
+    assert_true(store_is_damaged(h.store, NOON, NOON));
+    harness_done(&h);
+}
+
+static int cannot_map(void *self, void *handle, size_t n, const void **out)
+{
+    (void)self, (void)handle, (void)n, (void)out;
+    errno = ENODEV;
+    return -1;
+}
+
+static void test_a_log_that_cannot_be_mapped_is_copied(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    for (int i = 0; i < 10; i++)
+        scrape(&h, 0, SERIES, NOON + i * SECOND);
+    struct fs without_maps = *h.options.fs;
+    without_maps.map = cannot_map;
+    h.options.fs = &without_maps;
+    kill_and_compare(&h);
+    assert_int_equal(h.store->live[0]->n_maps, 0);
+    assert_int_equal(groups(&h), (SERIES + REPLAY_RUN - 1) / REPLAY_RUN);
+    store_abandon(h.store);
+    h.store = NULL;
+    h.options.fs = crash_fs_vtable(h.disk);
     harness_done(&h);
 }
 
@@ -401,8 +501,12 @@ int main(void)
         cmocka_unit_test(test_of_equal_times_the_last_one_stays),
         cmocka_unit_test(test_each_row_has_its_own_time_and_start),
         cmocka_unit_test(test_rows_go_to_the_head_of_their_day),
+        cmocka_unit_test(test_days_of_runs_and_of_others_do_not_mix),
         cmocka_unit_test(test_a_histogram_among_the_rows_ends_its_run),
         cmocka_unit_test(test_what_comes_after_the_replay_goes_to_the_streams),
+        cmocka_unit_test(test_a_flush_reads_them_and_lets_the_log_go),
+        cmocka_unit_test(test_what_has_changed_since_is_left_out_and_told),
+        cmocka_unit_test(test_a_log_that_cannot_be_mapped_is_copied),
         cmocka_unit_test(test_random_writers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

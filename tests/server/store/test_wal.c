@@ -55,8 +55,9 @@ static void close_log(struct fixture *f)
 }
 
 /* Notes which records came. */
-static int note(void *arg, struct str payload)
+static int note(void *arg, struct str payload, uint64_t at)
 {
+    (void)at;
     bool *seen = arg;
     int i = -1;
     assert_int_equal(sscanf(payload.p, "record %d", &i), 1);
@@ -302,9 +303,9 @@ static void append_and_sync(void *arg)
     }
 }
 
-static int count_record(void *arg, struct str payload)
+static int count_record(void *arg, struct str payload, uint64_t at)
 {
-    (void)payload;
+    (void)payload, (void)at;
     ++*(size_t *)arg;
     return 0;
 }

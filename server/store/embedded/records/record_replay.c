@@ -42,8 +42,9 @@ static bool is_in_a_part(const struct record_store *s, int64_t day, uint32_t seg
     return false;
 }
 
-static int replay_record(void *arg, struct str payload)
+static int replay_record(void *arg, struct str payload, uint64_t offset)
 {
+    (void)offset;
     struct replay *r = arg;
     if (r->store->cancelled && atomic_get_relaxed(r->store->cancelled))
         return ERR_CANCELLED;
