@@ -6,6 +6,10 @@
 #include "store/embedded/columns.h"
 #include "store/embedded/head_group.h"
 
+/* Rows of a group that are sorted together, more or less: enough for blocks, and a bound for what
+ * is in memory at once. Between such pieces order is left to the readers. */
+enum { PIECE_ROWS = 8 * BLOCK_ROWS };
+
 /* What settling a head uses again and again. */
 struct settling {
     struct head *head;
@@ -13,6 +17,8 @@ struct settling {
     struct arena arena; /* of the columns: numbers need none */
     struct columns columns[BATCH_RUN_MAX];
     struct buf block;
+    const struct head_chunk **first; /* of each stream of the group */
+    struct head_chunk *last[BATCH_RUN_MAX];
 };
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -47,18 +53,6 @@ static int read_run(struct settling *x, const struct head_group *g, const struct
     return rc;
 }
 
-static int read_group(struct settling *x, const struct head_group *g)
-{
-    int rc = 0;
-    for (uint32_t i = 0; i < g->n_counts; i++)
-        columns_reset(&x->columns[i]);
-    for (const struct group_run *run = g->first; rc == 0 && run; run = run->next)
-        rc = read_run(x, g, run);
-    for (uint32_t i = 0; rc == 0 && i < g->n_counts; i++)
-        rc = columns_sort(&x->columns[i]);
-    return rc;
-}
-
 /* --- blocks ----------------------------------------------------------------------------------- */
 
 /* Memory of a frozen head: nobody else takes of it, so no lock is needed. */
@@ -82,32 +76,55 @@ static struct head_chunk *make_chunk(struct settling *x, const struct columns *c
     return chunk;
 }
 
-static int make_chunks(struct settling *x, const struct columns *c, const struct head_chunk **out)
+static int add_chunks(struct settling *x, uint32_t column)
 {
-    struct head_chunk *first = NULL, **link = &first;
-    for (size_t from = 0; from < c->n; from += BLOCK_ROWS) {
-        *link = make_chunk(x, c, from, MIN(c->n - from, (size_t)BLOCK_ROWS));
-        if (!*link)
+    struct columns *c = &x->columns[column];
+    int rc = columns_sort(c);
+    for (size_t from = 0; rc == 0 && from < c->n; from += BLOCK_ROWS) {
+        struct head_chunk *chunk = make_chunk(x, c, from, MIN(c->n - from, (size_t)BLOCK_ROWS));
+        if (!chunk)
             return ERR_NOMEM;
-        link = &(*link)->next;
+        if (x->last[column])
+            x->last[column]->next = chunk;
+        else
+            x->first[column] = chunk;
+        x->last[column] = chunk;
     }
-    *out = first;
+    columns_reset(c);
+    return rc;
+}
+
+static int end_piece(struct settling *x, const struct head_group *g)
+{
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < g->n_counts; i++)
+        rc = add_chunks(x, i);
+    return rc;
+}
+
+static int begin_group(struct settling *x, const struct head_group *g)
+{
+    size_t size = g->n_counts * sizeof(struct head_chunk *);
+    x->first = head_take(x->head, x->shard, size);
+    if (!x->first)
+        return ERR_NOMEM;
+    memset(x->first, 0, size);
+    memset(x->last, 0, sizeof x->last);
+    for (uint32_t i = 0; i < g->n_counts; i++)
+        columns_reset(&x->columns[i]);
     return 0;
 }
 
 static int settle(struct settling *x, struct head_group *g)
 {
-    int rc = read_group(x, g);
-    if (rc != 0)
-        return rc;
-    const struct head_chunk **settled =
-        head_take(x->head, x->shard, g->n_counts * sizeof(struct head_chunk *));
-    if (!settled)
-        return ERR_NOMEM;
-    for (uint32_t i = 0; rc == 0 && i < g->n_counts; i++)
-        rc = make_chunks(x, &x->columns[i], &settled[i]);
+    int rc = begin_group(x, g);
+    for (const struct group_run *run = g->first; rc == 0 && run; run = run->next) {
+        rc = read_run(x, g, run);
+        if (rc == 0 && (x->columns[0].n >= PIECE_ROWS || !run->next))
+            rc = end_piece(x, g);
+    }
     if (rc == 0)
-        atomic_set_release(&g->settled, settled); // pairs with head_group_read
+        atomic_set_release(&g->settled, x->first); // pairs with head_group_read
     return rc;
 }
 

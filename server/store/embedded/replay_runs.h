@@ -136,6 +136,11 @@ static inline int replay_runs_add_next(struct replay_runs *runs, uint32_t id, in
 int replay_runs_add(struct replay_runs *runs, uint32_t id, const struct sample *sample,
                     struct str bytes, struct err *err);
 
+/* Parts of the above: rows of a run to their streams, in any case; all complete ones to the heads
+ * of their groups, or, where a run had to be given up, to their streams. ERR_NOMEM. */
+int replay_runs_write_singly(struct replay_runs *runs, struct replay_waiting *w, struct err *err);
+int replay_complete_write(struct replay_runs *runs, struct err *err);
+
 /* To be called before a segment; `map` must live until its end. NULL: none. */
 void replay_runs_begin_segment(struct replay_runs *runs, struct wal_map *map);
 
