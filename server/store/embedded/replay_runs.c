@@ -46,8 +46,7 @@ static int no_memory(struct err *err)
     return err_set(err, ERR_NOMEM, "replay: out of memory");
 }
 
-/* --- numbers -----------------------------------------------------------------------------------
- */
+/* --- numbers ---------------------------------------------------------------------------------- */
 
 static int grow(struct replay_runs *runs, uint32_t id)
 {
@@ -83,8 +82,7 @@ struct stream *replay_runs_stream(const struct replay_runs *runs, uint32_t id)
     return replay_runs_has(runs, id) ? runs->streams[id] : NULL;
 }
 
-/* --- rows that wait ----------------------------------------------------------------------------
- */
+/* --- rows that wait --------------------------------------------------------------------------- */
 
 static void push(struct replay_waiting *w, uint32_t id, const struct sample *sample,
                  struct str bytes)
@@ -115,8 +113,7 @@ int replay_runs_write_singly(struct replay_runs *runs, struct replay_waiting *w,
     return rc;
 }
 
-/* --- runs that are given up ---------------------------------------------------------------------
- */
+/* --- runs that are given up ------------------------------------------------------------------- */
 
 /* Incomplete rows of runs that were given up, which come after complete ones. */
 static int write_given_up(struct replay_runs *runs, struct err *err)
@@ -159,8 +156,7 @@ static int give_up(struct replay_runs *runs, uint32_t run, struct err *err)
     return rc ? rc : write_given_up(runs, err);
 }
 
-/* --- rows that become complete -----------------------------------------------------------------
- */
+/* --- rows that become complete ---------------------------------------------------------------- */
 
 /* The rows stay in the log when they stand there as one piece. */
 static bool leave_in_log(const struct replay_runs *runs, const struct replay_waiting *w,
@@ -222,8 +218,7 @@ int replay_runs_completed(struct replay_runs *runs, struct err *err)
     return full ? write_all_complete(runs, err) : 0;
 }
 
-/* --- runs that are made ------------------------------------------------------------------------
- */
+/* --- runs that are made ----------------------------------------------------------------------- */
 
 static int end_making(struct replay_runs *runs, struct err *err)
 {
@@ -289,8 +284,7 @@ static int join(struct replay_runs *runs, uint32_t id, const struct sample *samp
     return now->n < REPLAY_RUN ? 0 : end_making(runs, err);
 }
 
-/* --- rows out of turn --------------------------------------------------------------------------
- */
+/* --- rows out of turn ------------------------------------------------------------------------- */
 
 /* Where rows of a run can wait longer: its number says where to look first. */
 static struct replay_waiting *free_aside(struct replay_runs *runs, uint32_t run)
@@ -373,8 +367,7 @@ int replay_runs_add(struct replay_runs *runs, uint32_t id, const struct sample *
     return add_alone(runs, id, sample, err);
 }
 
-/* --- records and segments ----------------------------------------------------------------------
- */
+/* --- records and segments --------------------------------------------------------------------- */
 
 void replay_runs_begin_segment(struct replay_runs *runs, struct wal_map *map)
 {

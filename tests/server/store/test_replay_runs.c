@@ -302,8 +302,7 @@ static void test_what_comes_after_the_replay_goes_to_the_streams(void **state)
     harness_done(&h);
 }
 
-/* --- rows that stay in the log ------------------------------------------------------------------
- */
+/* --- rows that stay in the log ---------------------------------------------------------------- */
 
 /* The copy of the log that the crash file system has mapped. */
 static char *mapped(struct harness *h)
@@ -384,8 +383,7 @@ static void test_a_log_that_cannot_be_mapped_is_copied(void **state)
     harness_done(&h);
 }
 
-/* --- at random ---------------------------------------------------------------------------------
- */
+/* --- at random -------------------------------------------------------------------------------- */
 
 enum { WRITERS = 5, OF_A_WRITER = 45, ROUNDS = 40, BATCHES = 60 };
 
