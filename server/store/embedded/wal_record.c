@@ -372,7 +372,7 @@ static int read_series(struct record *rec, struct wal_rows *state)
 static void get_plain(struct reader *r, int64_t *t, bool first, struct sample *out)
 {
     (void)get_varint(r); // its id
-    r->bad |= get_byte(r) != PLAIN;
+    r->bad |= get_varint(r) != PLAIN;
     int64_t step = get_zigzag(r);
     *t = (int64_t)((uint64_t)*t + (first ? 0 : (uint64_t)step));
     *out = (struct sample){.t_unix_ms = *t, .value = bits_double(get_u64(r))};

@@ -151,6 +151,26 @@ static void test_a_payload_that_is_cut_anywhere_is_damage(void **state)
         assert_int_equal(replay(), payload.n == definitions ? 0 : ERR_CORRUPT);
 }
 
+/* Read again by itself it is the same. */
+static int on_plain(void *arg, uint32_t id, int64_t t_unix_ms, double value, struct str bytes)
+{
+    struct sample again;
+    assert_true(wal_read_plain(bytes, 0, t_unix_ms, &again));
+    assert_true(again.value == value);
+    return on_row(arg, id, &again);
+}
+
+/* No log of ours has one. */
+static void test_a_count_of_more_bytes_than_it_needs_is_a_plain_row(void **state)
+{
+    (void)state;
+    const struct wal_visitor visitor = {.row = on_row, .plain = on_plain};
+    buf_put_str(&payload, STR("\x02\x01\x00\x0e\x84\x00\x14\0\0\0\0\0\0\x00\x40"));
+    assert_int_equal(wal_read_record(buf_str(&payload), &arena, &visitor), 0);
+    buf_putc(&seen, '\0');
+    assert_string_equal(seen.p, "7: 2 @10\n");
+}
+
 /* ---- points ---- */
 
 static struct str write_ids(const uint32_t *ids, size_t n)
@@ -212,6 +232,7 @@ int main(void)
         T(test_definitions_of_an_older_log_are_read),
         T(test_what_the_visitor_does_not_take_is_damage),
         T(test_a_mask_beyond_the_labels_before_is_damage),
+        T(test_a_count_of_more_bytes_than_it_needs_is_a_plain_row),
         T(test_a_payload_that_is_cut_anywhere_is_damage),
         T(test_a_point_of_a_histogram_is_a_row_of_each_series),
         T(test_a_point_with_too_few_or_too_many_series_is_damage),
