@@ -177,6 +177,7 @@ static int write_streams(struct head_flush *f, struct part_writer *w)
     return rc;
 }
 
+/* *out NULL: all rows were left in the log and are lost. */
 static int write_part(struct head_flush *f, const char *dir, struct part **out)
 {
     struct label *pairs = NULL;
@@ -187,7 +188,7 @@ static int write_part(struct head_flush *f, const char *dir, struct part **out)
     int rc = part_writer_new(f->store->fs, dir, f->head->day, seq, seq, &w, f->err);
     if (rc == 0)
         rc = write_streams(f, w);
-    if (rc == 0)
+    if (rc == 0 && part_writer_rows(w) > 0)
         rc = part_writer_finish(w, pairs, f->table.n, out, f->err);
     part_writer_free(w);
     return rc;
@@ -251,7 +252,7 @@ static int flush_head(struct store *s, struct head *h, struct err *err)
         int rc = head_to_part(s, h, &p, err);
         if (rc != 0)
             return rc;
-        rc = partition_add(s, p, err);
+        rc = p ? partition_add(s, p, err) : 0;
         if (rc != 0) {
             part_unref(p);
             return rc;

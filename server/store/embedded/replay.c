@@ -168,7 +168,10 @@ static int on_record(void *arg, struct str payload, uint64_t at)
     rc = wal_read_record(payload, &r->arena, &visitor);
     if (rc == 0)
         rc = define(r);
-    return rc ? rc : replay_runs_end_record(r->runs, r->err);
+    if (rc != 0 && rc != ERR_CORRUPT)
+        return rc;
+    int ended = replay_runs_end_record(r->runs, r->err); // in any case: its bytes go away
+    return ended ? ended : rc;
 }
 
 /* --- all segments ----------------------------------------------------------------------------- */

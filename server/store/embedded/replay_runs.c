@@ -201,8 +201,8 @@ int replay_runs_completed(struct replay_runs *runs, struct err *err)
     if (!head_group_is_of_one_day(&point, &min, &max))
         return give_up(runs, run, err);
     int rc = go_to_day(runs, min, err);
-    if (rc != 0)
-        return rc;
+    if (rc != 0 || runs->runs[run].given_up)
+        return rc; // given up on the way there: then this row went to its streams
     struct replay_waiting *w = runs->now;
     int64_t from = runs->to_heads.from;
     struct replay_complete *c = &runs->complete[runs->n_complete++];

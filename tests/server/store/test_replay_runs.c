@@ -8,6 +8,7 @@
 
 #include "base/compiler.h"
 #include "harness.h"
+#include "store/embedded/wal_record.h"
 
 enum { SERIES = 72 };
 
@@ -357,6 +358,26 @@ static void test_what_has_changed_since_is_left_out_and_told(void **state)
     harness_done(&h);
 }
 
+static void test_a_flush_goes_on_when_all_of_them_have_changed(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    for (int i = 0; i < 10; i++)
+        scrape(&h, 0, SERIES, NOON + i * SECOND);
+    harness_kill(&h);
+    const struct wal_map *map = h.store->live[0]->maps[0];
+    memset(mapped(&h), 0, map->n);
+    check_rows(&h, "", "");
+    assert_int_equal(store_flush(h.store, NULL), 0);
+    assert_int_equal(h.store->n_frozen, 0);
+    assert_true(store_is_damaged(h.store, NOON, NOON));
+    scrape(&h, 0, SERIES, NOON + 60 * SECOND);
+    assert_int_equal(store_flush(h.store, NULL), 0);
+    kill_and_compare(&h);
+    harness_done(&h);
+}
+
 static int cannot_map(void *self, void *handle, size_t n, const void **out)
 {
     (void)self, (void)handle, (void)n, (void)out;
@@ -381,6 +402,106 @@ static void test_a_log_that_cannot_be_mapped_is_copied(void **state)
     h.store = NULL;
     h.options.fs = crash_fs_vtable(h.disk);
     harness_done(&h);
+}
+
+/* --- logs that nobody wrote ---------------------------------------------------------------------
+ */
+
+enum { FOUR = 4, FIRST_ID = 1000 };
+
+/* A definition of each of four series, whose numbers begin with `id`. */
+static void define_four(struct harness *h, struct buf *record, uint32_t id)
+{
+    wal_put_streams(record, FOUR);
+    for (uint32_t i = 0; i < FOUR; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "m{n=%03u}", i);
+        const struct labels labels = harness_labels(&h->batch.arena, name);
+        wal_put_stream(record, id + i, &labels, 0);
+    }
+}
+
+static void put_rows(struct buf *record, uint32_t id, uint32_t n, int64_t t, double v)
+{
+    struct wal_rows rows;
+    wal_put_rows(record, n, t, &rows);
+    for (uint32_t i = 0; i < n; i++)
+        wal_put_series(record, id + i, &(struct sample){.t_unix_ms = t, .value = v}, 1, &rows);
+}
+
+static void write_record(struct harness *h, struct buf *record)
+{
+    struct wal_position end;
+    assert_int_equal(wal_append(&h->store->wal, record, &end, NULL), 0);
+    buf_reset(record);
+    wal_record_begin(record);
+}
+
+static void begin_record(struct harness *h, struct buf *record)
+{
+    begin(h);
+    *record = BUF_MAX(1 << 20);
+    wal_record_begin(record);
+}
+
+/* Without a check of what is there. */
+static void kill(struct harness *h)
+{
+    crash_fs_kill_process(h->disk);
+    store_abandon(h->store);
+    (void)harness_open(h);
+}
+
+static void done(struct harness *h, struct buf *record)
+{
+    buf_done(record);
+    batch_reset(&h->batch);
+    harness_done(h);
+}
+
+static void test_rows_before_damage_in_the_last_record_stay(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct buf record;
+    begin_record(&h, &record);
+    define_four(&h, &record, FIRST_ID);
+    put_rows(&record, FIRST_ID, FOUR, NOON + SECOND, 1);
+    buf_putc(&record, 0x7f); // no section
+    write_record(&h, &record);
+    kill(&h);
+    check_rows(&h, "",
+               "m{n=\"000\"} 1000=1\nm{n=\"001\"} 1000=1\n"
+               "m{n=\"002\"} 1000=1\nm{n=\"003\"} 1000=1");
+    done(&h, &record);
+}
+
+static void test_a_stream_with_two_numbers_has_its_last_value(void **state)
+{
+    (void)state;
+    enum { SECOND_ID = 2000 };
+    struct harness h;
+    struct buf record;
+    begin_record(&h, &record);
+    define_four(&h, &record, FIRST_ID);
+    define_four(&h, &record, SECOND_ID);
+    write_record(&h, &record);
+    const struct {
+        uint32_t id, n;
+        int64_t t;
+        double v;
+    } rows[] = {
+        {FIRST_ID, FOUR, NOON, 1}, {SECOND_ID, FOUR, NOON, 2},      {FIRST_ID, FOUR, NOON + DAY, 3},
+        {FIRST_ID, FOUR, NOON, 4}, {FIRST_ID, FOUR, NOON + DAY, 5}, {FIRST_ID, 1, NOON + DAY, 6},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        put_rows(&record, rows[i].id, rows[i].n, rows[i].t, rows[i].v);
+        write_record(&h, &record);
+    }
+    kill(&h);
+    check_rows(&h, "n=000", "m{n=\"000\"} 0=4 86400000=6");
+    check_rows(&h, "n=001", "m{n=\"001\"} 0=4 86400000=5");
+    done(&h, &record);
 }
 
 /* --- at random -------------------------------------------------------------------------------- */
@@ -504,7 +625,10 @@ int main(void)
         cmocka_unit_test(test_what_comes_after_the_replay_goes_to_the_streams),
         cmocka_unit_test(test_a_flush_reads_them_and_lets_the_log_go),
         cmocka_unit_test(test_what_has_changed_since_is_left_out_and_told),
+        cmocka_unit_test(test_a_flush_goes_on_when_all_of_them_have_changed),
         cmocka_unit_test(test_a_log_that_cannot_be_mapped_is_copied),
+        cmocka_unit_test(test_rows_before_damage_in_the_last_record_stay),
+        cmocka_unit_test(test_a_stream_with_two_numbers_has_its_last_value),
         cmocka_unit_test(test_random_writers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
