@@ -152,10 +152,20 @@ static int make_room(struct replay *r)
     return rc;
 }
 
+/* Of a damaged one what stands before the damage. */
+static int read_record(struct replay *r, struct str payload)
+{
+    const struct wal_visitor visitor = {r, on_stream, on_row, on_plain, on_exemplar, on_metadata};
+    int rc = wal_read_record(payload, &r->arena, &visitor);
+    if (rc != 0 && rc != ERR_CORRUPT)
+        return rc;
+    int rest = define(r);
+    return rest ? rest : rc;
+}
+
 static int on_record(void *arg, struct str payload, uint64_t at)
 {
     struct replay *r = arg;
-    const struct wal_visitor visitor = {r, on_stream, on_row, on_plain, on_exemplar, on_metadata};
     if (atomic_get_relaxed(&r->store->cancelled))
         return ERR_CANCELLED;
     int rc = make_room(r);
@@ -163,11 +173,8 @@ static int on_record(void *arg, struct str payload, uint64_t at)
         return rc;
     r->hashes.of = (struct labels){0};
     r->last = NULL;
-    r->n_definitions = 0; // of a record that ended in damage
     replay_runs_begin_record(r->runs, payload, at);
-    rc = wal_read_record(payload, &r->arena, &visitor);
-    if (rc == 0)
-        rc = define(r);
+    rc = read_record(r, payload);
     if (rc != 0 && rc != ERR_CORRUPT)
         return rc;
     int ended = replay_runs_end_record(r->runs, r->err); // in any case: its bytes go away

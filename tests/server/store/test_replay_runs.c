@@ -609,6 +609,126 @@ static void test_random_writers(void **state)
     assert_true(grouped > ROUNDS);
 }
 
+/* --- records at random --------------------------------------------------------------------------
+ */
+
+enum { OF_A_LOG = 45, LOGS = 30, RECORDS_OF_A_LOG = 80 };
+
+/* Records written by hand into one store; into the other the same rows are appended one by one. */
+struct twins {
+    struct harness logged, appended;
+    struct buf record;
+    struct arena arena;
+    uint64_t random;
+    bool defined[OF_A_LOG];
+    uint32_t at; /* the series whose row mostly comes next */
+    int64_t t;
+};
+
+static uint64_t up_to(struct twins *x, uint64_t n)
+{
+    return check_random(&x->random) % n;
+}
+
+static void put_random_row(struct twins *x, struct wal_rows *rows)
+{
+    char name[32];
+    uint32_t i = up_to(x, 40) ? x->at : (uint32_t)up_to(x, OF_A_LOG);
+    int64_t start = up_to(x, 60) ? 0 : NOON - DAY;
+    struct sample *s = arena_zalloc(&x->appended.batch.arena, sizeof *s);
+    assert_non_null(s);
+    x->at = (i + 1) % OF_A_LOG;
+    x->t += x->at == 0 ? (int64_t)up_to(x, 3) * SECOND : 0;
+    *s = (struct sample){.t_unix_ms = x->t + (up_to(x, 30) ? 0 : (int64_t)up_to(x, 3) * DAY / 2),
+                         .start_unix_ms = start,
+                         .value = (double)up_to(x, 1000)};
+    if (up_to(x, 400) == 0)
+        s->histogram = harness_histogram(&x->appended.batch.arena, up_to(x, 9));
+    wal_put_series(&x->record, FIRST_ID + i, s, 1, rows);
+    if (!x->defined[i])
+        return;
+    (void)snprintf(name, sizeof name, "m{n=%03u}", i);
+    struct batch_series *series = harness_series(&x->appended, name);
+    series->samples = s;
+    series->n_samples = 1;
+    append(&x->appended);
+}
+
+static void define_some(struct twins *x)
+{
+    for (uint32_t i = 0; i < OF_A_LOG; i++) {
+        char name[32];
+        if (x->defined[i] || up_to(x, 3) == 0)
+            continue;
+        x->defined[i] = true;
+        (void)snprintf(name, sizeof name, "m{n=%03u}", i);
+        const struct labels labels = harness_labels(&x->arena, name);
+        wal_put_streams(&x->record, 1);
+        wal_put_stream(&x->record, FIRST_ID + i, &labels, 0);
+    }
+}
+
+static void write_random_record(struct twins *x)
+{
+    for (uint64_t sections = up_to(x, 3); sections-- > 0;) {
+        struct wal_rows rows;
+        uint64_t n = up_to(x, 2 * OF_A_LOG);
+        if (up_to(x, 4) == 0)
+            define_some(x);
+        wal_put_rows(&x->record, n, x->t, &rows);
+        while (n-- > 0)
+            put_random_row(x, &rows);
+    }
+    if (up_to(x, 10) == 0)
+        buf_putc(&x->record, 0x7f); // no section
+    write_record(&x->logged, &x->record);
+}
+
+static void compare_twins(struct twins *x)
+{
+    kill(&x->logged);
+    memset(x->defined, 0, sizeof x->defined); // each segment has its own
+    char *expected = str_dup(str_c(harness_read(&x->appended, "", INT64_MIN, INT64_MAX)));
+    check_rows(&x->logged, "", expected);
+    if (up_to(x, 2)) {
+        assert_int_equal(store_flush(x->logged.store, NULL), 0);
+        check_rows(&x->logged, "", expected);
+    }
+    free(expected);
+}
+
+static void one_log(uint64_t seed, size_t *grouped)
+{
+    struct twins x = {.random = seed, .t = NOON};
+    begin_record(&x.logged, &x.record);
+    begin(&x.appended);
+    arena_init(&x.arena, 1 << 20);
+    harness_set_now(NOON + 30 * DAY);
+    for (unsigned i = 0; i < RECORDS_OF_A_LOG; i++) {
+        write_random_record(&x);
+        if (up_to(&x, 40) == 0)
+            compare_twins(&x);
+    }
+    compare_twins(&x);
+    *grouped += groups(&x.logged);
+    harness_set_now(NOON);
+    arena_done(&x.arena);
+    harness_done(&x.appended);
+    done(&x.logged, &x.record);
+}
+
+static void test_random_records(void **state)
+{
+    (void)state;
+    uint64_t seed = harness_setting("TELLTALE_STORE_SEED", 1);
+    size_t grouped = 0;
+    for (unsigned i = 0; i < LOGS; i++) {
+        print_message("seed %llu\n", (unsigned long long)(seed + i));
+        one_log(seed + i, &grouped);
+    }
+    assert_true(grouped > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -630,6 +750,7 @@ int main(void)
         cmocka_unit_test(test_rows_before_damage_in_the_last_record_stay),
         cmocka_unit_test(test_a_stream_with_two_numbers_has_its_last_value),
         cmocka_unit_test(test_random_writers),
+        cmocka_unit_test(test_random_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
