@@ -239,7 +239,12 @@ static double value_of(const struct numbers_reading *s)
     return s->kind == BITS ? bits_double(s->last) : decimal_value((int64_t)s->last, s->kind);
 }
 
-/* What stands behind LOGGED; false: nothing, or the bytes in the log are not what they were. */
+bool logged_row_is_sound(const struct logged_row *row)
+{
+    return (uint32_t)hash_bytes(row->p, row->n_bytes) == row->check;
+}
+
+/* What stands behind LOGGED; false: nothing. */
 static bool get_logged(struct reader *r, struct logged_row *out)
 {
     *out = (struct logged_row){.t = get_u32(r)};
@@ -249,14 +254,15 @@ static bool get_logged(struct reader *r, struct logged_row *out)
     if (!at)
         return false;
     memcpy(&out->p, at, sizeof out->p);
-    return (uint32_t)hash_bytes(out->p, out->n_bytes) == out->check;
+    return true;
 }
 
 static bool read_logged(struct reader *r, uint32_t column, struct raw_row *out)
 {
     struct logged_row row;
     struct sample s;
-    if (!get_logged(r, &row) || !wal_read_plain(str_of(row.p, row.n_bytes), column, row.t, &s))
+    if (!get_logged(r, &row) || !wal_read_plain(str_of(row.p, row.n_bytes), column, row.t, &s) ||
+        !logged_row_is_sound(&row))
         return false;
     *out = (struct raw_row){.t = (uint32_t)s.t_unix_ms, .value = s.value};
     return true;
@@ -266,7 +272,9 @@ static bool read_logged_all(struct reader *r, uint32_t columns, struct raw_row *
 {
     struct logged_row row;
     struct sample s[BATCH_RUN_MAX];
-    if (!get_logged(r, &row) || !wal_read_plain_all(str_of(row.p, row.n_bytes), columns, row.t, s))
+    if (!get_logged(r, &row) ||
+        !wal_read_plain_all(str_of(row.p, row.n_bytes), columns, row.t, s) ||
+        !logged_row_is_sound(&row))
         return false;
     for (uint32_t i = 0; i < columns; i++)
         out[i] = (struct raw_row){.t = (uint32_t)s[i].t_unix_ms, .value = s[i].value};

@@ -59,7 +59,7 @@ static int write_alone(struct replay_runs *runs, const struct replay_complete *c
     for (uint32_t i = 0; rc == 0 && i < runs->runs[c->run].n; i++) {
         struct sample s;
         struct stream *st = stream_group_member(&to->store->streams, group, i);
-        if (wal_read_plain(rows, i, to->from + c->logged.t, &s))
+        if (wal_read_plain(rows, i, to->from + c->logged.t, &s) && logged_row_is_sound(&c->logged))
             rc = replay_rows_add(runs->others, st, &s, err);
         else
             atomic_set_relaxed(&to->head->lost_rows, true);

@@ -609,6 +609,49 @@ static void test_random_writers(void **state)
     assert_true(grouped > ROUNDS);
 }
 
+static const struct fs *below_map;
+
+/* In the mapped segment 4 has become 5. */
+static int map_changed(void *self, void *handle, size_t n, const void **out)
+{
+    const double four = 4, five = 5;
+    int rc = below_map->map(self, handle, n, out);
+    for (char *p = (char *)(uintptr_t)*out; rc == 0 && n >= sizeof four; n--, p++)
+        if (memcmp(p, &four, sizeof four) == 0)
+            memcpy(p, &five, sizeof five);
+    return rc;
+}
+
+/* The run is given up while rows of it that stayed in the log wait: they are read from there. */
+static void test_a_row_that_has_changed_is_left_out_of_its_stream(void **state)
+{
+    (void)state;
+    enum { SECOND_ID = 2000 };
+    struct harness h;
+    struct buf record;
+    begin_record(&h, &record);
+    define_four(&h, &record, FIRST_ID);
+    define_four(&h, &record, SECOND_ID);
+    write_record(&h, &record);
+    for (int i = 1; i <= 5; i++) {
+        put_rows(&record, i == 2 ? SECOND_ID : FIRST_ID, FOUR, i == 3 || i == 5 ? NOON + DAY : NOON,
+                 i);
+        write_record(&h, &record);
+    }
+    below_map = h.options.fs;
+    struct fs changed = *below_map;
+    changed.map = map_changed;
+    h.options.fs = &changed;
+    kill(&h);
+    check_rows(&h, "n=000", "m{n=\"000\"} 0=2 86400000=5");
+    assert_int_equal(store_flush(h.store, NULL), 0);
+    assert_true(store_is_damaged(h.store, NOON, NOON));
+    store_abandon(h.store);
+    h.store = NULL;
+    h.options.fs = below_map;
+    done(&h, &record);
+}
+
 /* --- records at random --------------------------------------------------------------------------
  */
 
@@ -749,6 +792,7 @@ int main(void)
         cmocka_unit_test(test_a_log_that_cannot_be_mapped_is_copied),
         cmocka_unit_test(test_rows_before_damage_in_the_last_record_stay),
         cmocka_unit_test(test_a_stream_with_two_numbers_has_its_last_value),
+        cmocka_unit_test(test_a_row_that_has_changed_is_left_out_of_its_stream),
         cmocka_unit_test(test_random_writers),
         cmocka_unit_test(test_random_records),
     };
