@@ -55,6 +55,8 @@ static int define(struct replay *r)
         lock_take(&shard->lock);
         rc = streams_intern(streams, &d->labels, d->hash,
                             (struct stream_like){r->last, r->last ? d->same : 0}, &st, NULL);
+        if (rc == 0)
+            st->last_append_s = r->waiting->to_heads.now_s;
         lock_give(&shard->lock);
         r->last = st;
         r->rejected += rc != 0;

@@ -32,7 +32,7 @@ static int go_to_head(struct replay_runs *runs, struct replay_run *run, struct e
     return 0;
 }
 
-/* 1: the group takes no more. */
+/* 1: the group takes no more, and nothing has changed. */
 static int append(struct replay_runs *runs, struct head_group *g, const struct replay_complete *c)
 {
     int rc = c->logged.p ? head_keep_map(g->head, runs->map) : 0;
@@ -81,8 +81,8 @@ static int write_complete(struct replay_runs *runs, const struct replay_complete
     return rc < 0 ? err_set(err, ERR_NOMEM, "replay: out of memory") : 0;
 }
 
-/* Complete rows by run, and of a run in their order: sorted by counting, when there are so many
- * that most runs have some. */
+/* Any order is right in which those of a run keep theirs. By run fewer caches are missed: so, by
+ * counting, when there are enough that most runs have some. */
 static void sort_by_run(struct replay_runs *runs)
 {
     uint32_t *starts = runs->starts;
@@ -128,7 +128,7 @@ int replay_complete_write(struct replay_runs *runs, struct err *err)
         ask_for(runs, i);
         rc = write_complete(runs, &runs->complete[runs->order[i]], err);
     }
-    runs->n_complete = 0;
+    runs->n_complete = runs->n_kept = 0;
     runs->round++;
     return rc;
 }

@@ -12,13 +12,13 @@ enum { IDS_MAX = 1 << 28 };
 
 /* Fewer streams do better without a group. */
 enum { RUN_MIN = 4 };
-#define NO_RUN (UINT32_MAX >> REPLAY_RUN_BITS)
+#define NO_RUN (UINT32_MAX >> REPLAY_RUN_BITS) /* there are not so many: no place is of it */
 
 static void begin_now(struct replay_runs *runs, uint32_t run)
 {
-    runs->now->run = run;
-    runs->now->n = 0;
-    runs->now->of = run < runs->n_runs ? runs->runs[run].n : 0;
+    runs->now.run = run;
+    runs->now.n = 0;
+    runs->now.of = run < runs->n_runs ? runs->runs[run].n : 0;
 }
 
 void replay_runs_init(struct replay_runs *runs, struct replay_rows *others)
@@ -26,7 +26,6 @@ void replay_runs_init(struct replay_runs *runs, struct replay_rows *others)
     memset(runs, 0, sizeof *runs);
     runs->others = others;
     runs->to_heads = others->to_heads;
-    runs->now = runs->kept;
     runs->round = 1;
     begin_now(runs, NO_RUN);
 }
@@ -119,9 +118,9 @@ int replay_runs_write_singly(struct replay_runs *runs, struct replay_waiting *w,
 static int write_given_up(struct replay_runs *runs, struct err *err)
 {
     int rc = 0;
-    uint32_t now = runs->now->run;
+    uint32_t now = runs->now.run;
     if (now != NO_RUN && !runs->making && runs->runs[now].given_up) {
-        rc = replay_runs_write_singly(runs, runs->now, err);
+        rc = replay_runs_write_singly(runs, &runs->now, err);
         begin_now(runs, NO_RUN);
     }
     for (size_t i = 0; rc == 0 && i < REPLAY_ASIDE; i++)
@@ -130,21 +129,12 @@ static int write_given_up(struct replay_runs *runs, struct err *err)
     return rc;
 }
 
-/* `now` is the first of the kept ones from then on. */
-static void free_kept(struct replay_runs *runs)
-{
-    if (runs->n_kept)
-        runs->kept[0] = *runs->now;
-    runs->now = runs->kept;
-    runs->n_kept = 0;
-}
-
+/* May give up any run, also that of `now`. */
 static int write_all_complete(struct replay_runs *runs, struct err *err)
 {
     if (runs->n_complete == 0)
         return 0;
     int rc = replay_complete_write(runs, err);
-    free_kept(runs);
     return rc ? rc : write_given_up(runs, err);
 }
 
@@ -196,14 +186,14 @@ static int go_to_day(struct replay_runs *runs, int64_t t_unix_ms, struct err *er
 int replay_runs_completed(struct replay_runs *runs, struct err *err)
 {
     int64_t min, max;
-    uint32_t run = runs->now->run;
-    const struct batch_point point = {.numbers = runs->now->sample, .n_counts = runs->now->n};
+    uint32_t run = runs->now.run;
+    const struct batch_point point = {.numbers = runs->now.sample, .n_counts = runs->now.n};
     if (!head_group_is_of_one_day(&point, &min, &max))
         return give_up(runs, run, err);
     int rc = go_to_day(runs, min, err);
     if (rc != 0 || runs->runs[run].given_up)
         return rc; // given up on the way there: then this row went to its streams
-    struct replay_waiting *w = runs->now;
+    struct replay_waiting *w = &runs->now;
     int64_t from = runs->to_heads.from;
     struct replay_complete *c = &runs->complete[runs->n_complete++];
     *c = (struct replay_complete){.run = run, .kept = runs->n_kept};
@@ -211,7 +201,7 @@ int replay_runs_completed(struct replay_runs *runs, struct err *err)
     c->logged.min_t = (uint32_t)(min - from);
     c->logged.max_t = (uint32_t)(max - from);
     if (!leave_in_log(runs, w, &c->logged))
-        runs->now = &runs->kept[++runs->n_kept];
+        runs->kept[runs->n_kept++] = *w;
     runs->runs[run].round = runs->round;
     begin_now(runs, guess_next(runs, run));
     bool full = runs->n_complete == REPLAY_COMPLETE || runs->n_kept == REPLAY_KEPT;
@@ -225,16 +215,16 @@ static int end_making(struct replay_runs *runs, struct err *err)
     if (!runs->making)
         return 0;
     struct applier *to = &runs->to_heads;
-    struct replay_run *run = &runs->runs[runs->now->run];
+    struct replay_run *run = &runs->runs[runs->now.run];
     struct stream *members[REPLAY_RUN];
     runs->making = false;
-    run->n = runs->now->of = runs->now->n;
+    run->n = runs->now.of = runs->now.n;
     for (uint32_t i = 0; i < run->n; i++)
-        members[i] = runs->streams[runs->now->id[i]];
+        members[i] = runs->streams[runs->now.id[i]];
     if (run->n >= RUN_MIN)
         run->group = stream_groups_make(&to->store->streams, stream_shard_of(members[0]->hash),
                                         (struct hash128){0}, members, run->n, to->now_s);
-    return run->group ? replay_runs_completed(runs, err) : give_up(runs, runs->now->run, err);
+    return run->group ? replay_runs_completed(runs, err) : give_up(runs, runs->now.run, err);
 }
 
 /* Room for one more, and for rows to be complete. */
@@ -278,7 +268,7 @@ static int join(struct replay_runs *runs, uint32_t id, const struct sample *samp
     int rc = runs->making ? 0 : make_run(runs, err);
     if (rc != 0)
         return rc;
-    struct replay_waiting *now = runs->now;
+    struct replay_waiting *now = &runs->now;
     runs->places[id] = PLACE_IN_RUN + (now->run << REPLAY_RUN_BITS | now->n);
     push(now, id, sample, bytes);
     return now->n < REPLAY_RUN ? 0 : end_making(runs, err);
@@ -301,7 +291,7 @@ static struct replay_waiting *free_aside(struct replay_runs *runs, uint32_t run)
 /* Rows of another run come. */
 static int put_aside(struct replay_runs *runs, struct err *err)
 {
-    struct replay_waiting *now = runs->now;
+    struct replay_waiting *now = &runs->now;
     if (runs->making)
         return end_making(runs, err);
     if (now->n == 0)
@@ -326,7 +316,7 @@ static int take_up(struct replay_runs *runs, uint32_t number, struct err *err)
     begin_now(runs, number);
     if (run->aside) {
         struct replay_waiting *w = &runs->aside[run->aside - 1];
-        *runs->now = *w;
+        runs->now = *w;
         w->n = 0;
         run->aside = 0;
     }
@@ -338,17 +328,17 @@ static int add_to_run(struct replay_runs *runs, uint32_t id, const struct sample
 {
     uint32_t place = runs->places[id] - PLACE_IN_RUN, run = place >> REPLAY_RUN_BITS;
     int rc = 0;
-    if (runs->making && runs->now->run == run)
+    if (runs->making && runs->now.run == run)
         rc = end_making(runs, err);
-    if (rc == 0 && !runs->runs[run].given_up && runs->now->run != run)
+    if (rc == 0 && !runs->runs[run].given_up && runs->now.run != run)
         rc = take_up(runs, run, err);
     if (rc != 0)
         return rc;
     if (runs->runs[run].given_up)
         return add_alone(runs, id, sample, err);
-    if (runs->now->n == (place & (REPLAY_RUN - 1)) && !sample->histogram) {
-        push(runs->now, id, sample, bytes);
-        return runs->now->n < runs->now->of ? 0 : replay_runs_completed(runs, err);
+    if (runs->now.n == (place & (REPLAY_RUN - 1)) && !sample->histogram) {
+        push(&runs->now, id, sample, bytes);
+        return runs->now.n < runs->now.of ? 0 : replay_runs_completed(runs, err);
     }
     rc = give_up(runs, run, err);
     return rc ? rc : add_alone(runs, id, sample, err);
@@ -383,7 +373,7 @@ void replay_runs_begin_record(struct replay_runs *runs, struct str record, uint6
 int replay_runs_end_record(struct replay_runs *runs, struct err *err)
 {
     int rc = end_making(runs, err);
-    runs->now->end = runs->now->from = NULL; // the next row is of another record
+    runs->now.end = runs->now.from = NULL; // the next row is of another record
     return rc;
 }
 
@@ -393,7 +383,7 @@ int replay_runs_end_segment(struct replay_runs *runs, struct err *err)
     if (rc == 0)
         rc = write_all_complete(runs, err);
     if (rc == 0)
-        rc = replay_runs_write_singly(runs, runs->now, err);
+        rc = replay_runs_write_singly(runs, &runs->now, err);
     for (size_t i = 0; rc == 0 && i < REPLAY_ASIDE; i++)
         rc = replay_runs_write_singly(runs, &runs->aside[i], err);
     if (rc == 0)

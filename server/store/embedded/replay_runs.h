@@ -75,19 +75,19 @@ struct replay_runs {
     uint32_t *starts; /* room for a number more than there are runs */
     uint32_t n_runs, cap_runs;
     bool making;                      /* `now` is of a run that more streams may join */
-    struct replay_waiting *now;       /* the first of `kept` that is not in use; n may be 0 */
+    struct replay_waiting now;        /* rows that come; n may be 0 */
     struct replay_complete *complete; /* all of the day that is written to */
     uint32_t *order;                  /* of them: room */
     uint32_t n_complete, n_kept, round;
-    struct replay_waiting kept[REPLAY_KEPT + 1];
+    struct replay_waiting kept[REPLAY_KEPT];
     struct replay_waiting aside[REPLAY_ASIDE]; /* n 0: free */
 };
 
 void replay_runs_init(struct replay_runs *runs, struct replay_rows *others);
 void replay_runs_done(struct replay_runs *runs);
 
-/* Says which stream a number means in this segment. ERR_CORRUPT: no log has such a number;
- * ERR_NOMEM. */
+/* Says which stream a number means in this segment, in which it has no other. ERR_CORRUPT: no log
+ * has such a number; ERR_NOMEM. */
 int replay_runs_define(struct replay_runs *runs, uint32_t id, struct stream *st);
 
 /* NULL: not defined. */
@@ -117,7 +117,7 @@ static inline void replay_waiting_push_plain(struct replay_waiting *w, uint32_t 
 /* Whether the next row of the run that rows come of is this number's. */
 static inline bool replay_runs_is_next(const struct replay_runs *runs, uint32_t id)
 {
-    const struct replay_waiting *now = runs->now;
+    const struct replay_waiting *now = &runs->now;
     uint32_t next = PLACE_IN_RUN + (now->run << REPLAY_RUN_BITS | now->n);
     return id < runs->n_streams && runs->places[id] == next;
 }
@@ -126,7 +126,7 @@ static inline bool replay_runs_is_next(const struct replay_runs *runs, uint32_t 
 static inline int replay_runs_add_next(struct replay_runs *runs, uint32_t id, int64_t t,
                                        double value, struct str bytes, struct err *err)
 {
-    struct replay_waiting *now = runs->now;
+    struct replay_waiting *now = &runs->now;
     replay_waiting_push_plain(now, id, t, value, bytes);
     return now->n < now->of ? 0 : replay_runs_completed(runs, err);
 }

@@ -369,6 +369,7 @@ static int read_series(struct record *rec, struct wal_rows *state)
     return 0;
 }
 
+/* The step of the first one leads there from a row that is not among these bytes. */
 static void get_plain(struct reader *r, int64_t *t, bool first, struct sample *out)
 {
     (void)get_varint(r); // its id
