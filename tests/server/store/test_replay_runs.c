@@ -603,7 +603,7 @@ static void test_random_writers(void **state)
     uint64_t seed = harness_setting("TELLTALE_STORE_SEED", 1);
     size_t grouped = 0;
     for (unsigned i = 0; i < ROUNDS; i++) {
-        print_message("seed %llu\n", (unsigned long long)(seed + i));
+        print_message("seed %llu + %u\n", (unsigned long long)seed, i);
         one_round(seed + i, &grouped);
     }
     assert_true(grouped > ROUNDS);
@@ -766,7 +766,7 @@ static void test_random_records(void **state)
     uint64_t seed = harness_setting("TELLTALE_STORE_SEED", 1);
     size_t grouped = 0;
     for (unsigned i = 0; i < LOGS; i++) {
-        print_message("seed %llu\n", (unsigned long long)(seed + i));
+        print_message("seed %llu + %u\n", (unsigned long long)seed, i);
         one_log(seed + i, &grouped);
     }
     assert_true(grouped > 0);
