@@ -201,7 +201,8 @@ static int head_to_part(struct store *s, struct head *h, struct part **out, stru
     int rc = day_dir_make(s->fs, s->table_dir, h->day, &dir, err);
     if (rc != 0)
         return rc;
-    (void)head_settle(h); // what could not be is read as it is
+    if (h->n_maps)
+        (void)head_settle(h); // what could not be is read as it is
     arena_init(&f.arena, FLUSH_ARENA_MAX);
     label_table_init(&f.table, &f.arena, &f.arena);
     rc = write_part(&f, dir, out);
