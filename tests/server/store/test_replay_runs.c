@@ -12,11 +12,22 @@
 
 enum { SERIES = 72 };
 
-static void add(struct harness *h, unsigned series, int64_t t, double v)
+/* A row of the series, to be filled. */
+static struct sample *add_sample(struct harness *h, unsigned series)
 {
     char name[32];
     (void)snprintf(name, sizeof name, "m{n=%03u}", series);
-    harness_float(h, name, t, v);
+    struct sample *v = arena_zalloc(&h->batch.arena, sizeof *v);
+    assert_non_null(v);
+    struct batch_series *s = harness_series(h, name);
+    s->samples = v;
+    s->n_samples = 1;
+    return v;
+}
+
+static void add(struct harness *h, unsigned series, int64_t t, double v)
+{
+    *add_sample(h, series) = (struct sample){.t_unix_ms = t, .value = v};
 }
 
 static void append(struct harness *h)
@@ -37,6 +48,15 @@ static void kill_and_compare(struct harness *h)
     char *before = str_dup(str_c(harness_read(h, "", INT64_MIN, INT64_MAX)));
     assert_non_null(before);
     harness_kill(h);
+    check_rows(h, "", before);
+    free(before);
+}
+
+static void flush_and_compare(struct harness *h)
+{
+    char *before = str_dup(str_c(harness_read(h, "", INT64_MIN, INT64_MAX)));
+    assert_non_null(before);
+    assert_int_equal(store_flush(h->store, NULL), 0);
     check_rows(h, "", before);
     free(before);
 }
@@ -199,16 +219,10 @@ static void test_each_row_has_its_own_time_and_start(void **state)
     begin(&h);
     for (int i = 0; i < 30; i++) {
         for (unsigned k = 0; k < SERIES; k++) {
-            char name[32];
-            (void)snprintf(name, sizeof name, "m{n=%03u}", k);
-            struct sample *v = arena_zalloc(&h.batch.arena, sizeof *v);
-            assert_non_null(v);
-            *v = (struct sample){.t_unix_ms = NOON + i * SECOND + (k * 37) % (i < 20 ? 5 : 900),
-                                 .start_unix_ms = k % 3 ? NOON - k * SECOND - i / 10 : 0,
-                                 .value = i == 5 && k == 9 ? stale_nan() : i * k};
-            struct batch_series *s = harness_series(&h, name);
-            s->samples = v;
-            s->n_samples = 1;
+            *add_sample(&h, k) =
+                (struct sample){.t_unix_ms = NOON + i * SECOND + (k * 37) % (i < 20 ? 5 : 900),
+                                .start_unix_ms = k % 3 ? NOON - k * SECOND - i / 10 : 0,
+                                .value = i == 5 && k == 9 ? stale_nan() : i * k};
         }
         append(&h);
     }
@@ -262,17 +276,10 @@ static void test_a_histogram_among_the_rows_ends_its_run(void **state)
         for (unsigned k = 0; k < SERIES; k++) {
             if (i < 10 || k % 30)
                 add(&h, k, NOON + i * SECOND, i + k);
-            else {
-                char name[32];
-                (void)snprintf(name, sizeof name, "m{n=%03u}", k);
-                struct sample *v = arena_zalloc(&h.batch.arena, sizeof *v);
-                assert_non_null(v);
-                *v = (struct sample){.t_unix_ms = NOON + i * SECOND,
-                                     .histogram = harness_histogram(&h.batch.arena, k + 1)};
-                struct batch_series *s = harness_series(&h, name);
-                s->samples = v;
-                s->n_samples = 1;
-            }
+            else
+                *add_sample(&h, k) =
+                    (struct sample){.t_unix_ms = NOON + i * SECOND,
+                                    .histogram = harness_histogram(&h.batch.arena, k + 1)};
         }
         append(&h);
     }
@@ -294,12 +301,9 @@ static void test_what_comes_after_the_replay_goes_to_the_streams(void **state)
     append(&h);
     scrape(&h, 10, 30, NOON + 10 * SECOND);
     kill_and_compare(&h); // of two segments
-    char *before = str_dup(str_c(harness_read(&h, "", INT64_MIN, INT64_MAX)));
-    assert_int_equal(store_flush(h.store, NULL), 0);
-    check_rows(&h, "", before);
+    flush_and_compare(&h);
     scrape(&h, 0, SERIES, NOON + 11 * SECOND);
     kill_and_compare(&h);
-    free(before);
     harness_done(&h);
 }
 
@@ -322,13 +326,10 @@ static void test_a_flush_reads_them_and_lets_the_log_go(void **state)
         scrape(&h, 0, SERIES, NOON + (i % 97 ? i : i - 60) * SECOND);
     kill_and_compare(&h);
     (void)mapped(&h);
-    char *before = str_dup(str_c(harness_read(&h, "", INT64_MIN, INT64_MAX)));
-    assert_int_equal(store_flush(h.store, NULL), 0);
-    check_rows(&h, "", before);
+    flush_and_compare(&h);
     assert_int_equal(h.store->n_frozen + h.store->n_live, 0);
     assert_null(crash_fs_path(h.disk, "metrics/wal/00000001.wal", 0));
     kill_and_compare(&h);
-    free(before);
     harness_done(&h);
 }
 
