@@ -270,7 +270,7 @@ static int start_listeners(struct server *s, struct err *err)
 static void finish_starting(void *self)
 {
     struct server *s = self;
-    struct err err;
+    struct err err = {0};
     char *note = NULL;
     int64_t began = time_now_mono_ns();
     int rc = store_replay(s->store, &note, &err);

@@ -94,13 +94,19 @@ struct store_options {
  * and counted, not an error. */
 int store_open(const struct store_options *options, struct store **out, struct err *err);
 
-/* Replays the write-ahead log. Until it returned, appends and reads give ERR_BUSY. `*out_note` (may
- * be NULL): a sentence on what was replayed and dropped, heap, caller frees. Called once, after
- * open. ERR_CANCELLED: see store_cancel_replay. */
+/* Replays the write-ahead log. Until it returned, appends and reads give ERR_BUSY. With
+ * `background` only the last minutes' rows need be back then: who asks for older ones waits until
+ * they are, and so do flushes, deletions and snapshots. `*out_note` (may be NULL): a sentence on
+ * what was replayed and dropped, heap, caller frees. Called once, after open. ERR_CANCELLED: see
+ * store_cancel_replay. */
 int store_replay(struct store *s, char **out_note, struct err *err);
 
-/* Makes a store_replay under way, or to come, return ERR_CANCELLED soon: the log stays as it is.
- * Threads: any. */
+/* Whether all rows of the log are back, so that nobody waits for them. Threads: any. */
+bool store_is_replayed(const struct store *s);
+
+/* Makes a store_replay under way, or to come, return ERR_CANCELLED soon, and ends what it left to
+ * the background: the log stays as it is, and who waits for older rows gets ERR_BUSY. Threads: any.
+ */
 void store_cancel_replay(struct store *s);
 
 /* Moves everything to parts, syncs and closes. Even on an error `s` is gone. NULL is fine. */

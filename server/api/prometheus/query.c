@@ -4,6 +4,7 @@
 #include "api/prometheus/answer.h"
 #include "api/prometheus/matrix.h"
 #include "api/prometheus/params.h"
+#include "api/prometheus/question.h"
 #include "api/prometheus/values.h"
 #include "base/compiler.h"
 #include "base/time.h"
@@ -102,7 +103,8 @@ static bool read_common(const struct api_context *api, const struct http_request
                                   .asker = tell_asker,
                                   .self = (void *)(uintptr_t)q};
     if (!param_duration(q, r, "timeout", &out->timeout_ms) ||
-        !read_lookback(q, r, &out->lookback_ms) || !read_aggregates(q, r, &out->aggregates))
+        !read_lookback(q, r, &out->lookback_ms) || !read_aggregates(q, r, &out->aggregates) ||
+        question_runs_later(api, q))
         return false;
     return http_param(q, "timeout").n == 0 || out->timeout_ms > 0 || refuse_expired(r, out->expr);
 }

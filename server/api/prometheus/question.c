@@ -130,3 +130,11 @@ int question_text(struct store *store, struct str name, const struct question *q
     *out_n = selectors > 1 ? sort_unique(all, n) : n;
     return 0;
 }
+
+bool question_runs_later(const struct api_context *api, const struct http_request *q)
+{
+    bool later = http_is_quick(q) && !store_is_replayed(api->store);
+    if (later)
+        http_run_later(q);
+    return later;
+}

@@ -45,4 +45,8 @@ int question_too_large(const struct arena *arena, struct err *err);
 int question_text(struct store *store, struct str name, const struct question *question,
                   struct arena *arena, struct str **out, size_t *out_n, struct err *err);
 
+/* On a thread that must not wait (http_is_quick) while older rows of the log are still on their
+ * way: has the request run again on a worker; the handler returns. */
+bool question_runs_later(const struct api_context *api, const struct http_request *q);
+
 #endif

@@ -97,7 +97,7 @@ void api_series(void *self, const struct http_request *q, struct http_response *
     struct labels *v = NULL;
     size_t n = 0;
     struct err err;
-    if (!read_series_question(q, r, &question))
+    if (question_runs_later(api, q) || !read_series_question(q, r, &question))
         return;
     struct arena arena;
     struct budget memory;
@@ -119,7 +119,7 @@ static void answer_text(const struct api_context *api, struct str name,
     struct str *v = NULL;
     size_t n = 0;
     struct err err;
-    if (!question_read(q, r, &question))
+    if (question_runs_later(api, q) || !question_read(q, r, &question))
         return;
     struct arena arena;
     struct budget memory;

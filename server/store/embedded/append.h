@@ -95,8 +95,10 @@ void append_take_point(struct append *a, struct stream *group, const struct batc
  * room. ERR_NOMEM. */
 int append_points_resolve(struct append *a);
 
-/* Writes what is resolved of them to the record. */
-void append_points_encode(const struct append *a, struct buf *out);
+/* Writes what is resolved of them to the record. Returns the latest of their times; INT64_MIN:
+ * none.
+ */
+int64_t append_points_encode(const struct append *a, struct buf *out);
 
 struct applier;
 /* Puts them into heads. */

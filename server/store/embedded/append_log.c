@@ -1,6 +1,7 @@
 /* What is resolved of a batch, as one record of the log. */
 #include "store/embedded/append.h"
 
+#include "base/compiler.h"
 #include "store/embedded/wal_record.h"
 
 /* Equal numbers are equal labels. */
@@ -27,10 +28,11 @@ static void encode_definitions(const struct append *a, struct buf *out)
         }
 }
 
-static void encode_rows(const struct append *a, struct buf *out)
+/* Returns the latest time of them. */
+static int64_t encode_rows(const struct append *a, struct buf *out)
 {
     if (a->n_with_rows == 0)
-        return;
+        return INT64_MIN;
     const struct resolved *v = a->x->v;
     const uint32_t *order = a->x->order;
     struct wal_rows state;
@@ -43,6 +45,7 @@ static void encode_rows(const struct append *a, struct buf *out)
         if (r->n_samples)
             wal_put_series(out, r->id, r->samples, r->n_samples, &state);
     }
+    return state.latest_ms;
 }
 
 static void encode_exemplars(const struct append *a, struct buf *out)
@@ -69,11 +72,12 @@ int append_log(struct append *a, struct wal_position *out)
     struct buf *record = &a->x->record;
     buf_reset(record);
     wal_record_begin(record);
+    size_t at = wal_put_latest(record);
     encode_definitions(a, record);
-    append_points_encode(a, record);
-    encode_rows(a, record);
     encode_exemplars(a, record);
     encode_metadata(a, record);
+    int64_t of_points = append_points_encode(a, record), of_rows = encode_rows(a, record);
+    wal_set_latest(record, at, MAX(of_points, of_rows));
     if (arena_failed(&a->x->arena))
         return err_set(a->err, ERR_NOMEM, "append: out of memory");
     return wal_append(&a->store->wal, record, out, a->err);

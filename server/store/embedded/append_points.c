@@ -120,15 +120,16 @@ int append_points_resolve(struct append *a)
 
 /* --- logging ---------------------------------------------------------------------------------- */
 
-static void encode_histograms(const struct resolved_points *points, struct buf *out)
+static int64_t encode_histograms(const struct resolved_points *points, struct buf *out)
 {
     struct wal_rows state;
     wal_put_points(out, points->n, points->v[0].point->t_unix_ms, &state);
     for (size_t i = 0; i < points->n; i++)
         wal_put_point(out, stream_group_ids(points->v[i].group), points->v[i].point, &state);
+    return state.latest_ms;
 }
 
-static void encode_runs(const struct resolved_points *runs, size_t n_series, struct buf *out)
+static int64_t encode_runs(const struct resolved_points *runs, size_t n_series, struct buf *out)
 {
     struct wal_rows state;
     wal_put_rows(out, n_series, runs->v[0].point->numbers[0].t_unix_ms, &state);
@@ -136,14 +137,17 @@ static void encode_runs(const struct resolved_points *runs, size_t n_series, str
         const struct batch_point *p = runs->v[i].point;
         wal_put_run(out, stream_group_ids(runs->v[i].group), p->numbers, p->n_counts, &state);
     }
+    return state.latest_ms;
 }
 
-void append_points_encode(const struct append *a, struct buf *out)
+int64_t append_points_encode(const struct append *a, struct buf *out)
 {
+    int64_t latest_ms = INT64_MIN;
     if (a->x->histograms.n)
-        encode_histograms(&a->x->histograms, out);
+        latest_ms = encode_histograms(&a->x->histograms, out);
     if (a->x->runs.n)
-        encode_runs(&a->x->runs, a->n_in_runs, out);
+        latest_ms = MAX(latest_ms, encode_runs(&a->x->runs, a->n_in_runs, out));
+    return latest_ms;
 }
 
 /* --- applying --------------------------------------------------------------------------------- */

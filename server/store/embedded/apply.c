@@ -6,7 +6,8 @@ int apply_switch_day(struct applier *a, int64_t t_unix_ms, struct err *err)
 {
     int64_t day = day_of(t_unix_ms);
     a->from = day * MS_PER_DAY;
-    return heads_get(a->store, day, &a->head, err);
+    return a->rest ? heads_get_rest(a->store, day, &a->head, err)
+                   : heads_get(a->store, day, &a->head, err);
 }
 
 int apply_rows(struct applier *a, struct stream *st, const struct sample *samples, size_t n,

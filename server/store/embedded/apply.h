@@ -15,6 +15,7 @@ enum { APPLY_STEP = 32 };
 struct applier {
     struct store *store;
     struct buf *seal; /* scratch */
+    bool rest;        /* rows of the rest of a replay: to heads of their own */
     uint32_t now_s;
     struct head *head; /* of the row before: batches mostly stay within a day */
     int64_t from;      /* its first millisecond */

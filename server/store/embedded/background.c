@@ -93,9 +93,9 @@ static int merge_and_expire(struct store *s, bool all, struct err *err)
 
 int store_maintain(struct store *s, bool all, struct err *err)
 {
-    if (!atomic_get_acquire(&s->replayed)) // pairs with the release at the end of store_replay
-        return err_set(err, ERR_BUSY, "the write-ahead log is being replayed");
-    int rc = all || is_flush_due(s) ? flush_metrics(s, err) : 0;
+    int rc = replay_wait(s, INT64_MIN, err);
+    if (rc == 0 && (all || is_flush_due(s)))
+        rc = flush_metrics(s, err);
     if (rc == 0 && (all || records_is_flush_due(s)))
         rc = records_flush(s, err);
     if (rc == 0)
@@ -131,10 +131,32 @@ static bool pause_or_stop(struct store *s, int64_t deadline_mono_ns)
     return stop;
 }
 
+/* Rows that are left in the log are slow to read: they are flushed at once. False: the store is
+ * being closed. */
+static bool replay_older(struct store *s)
+{
+    struct err err = {0};
+    bool any = !store_is_replayed(s), stop = false;
+    int rc = replay_rest(s, &err);
+    while (rc != 0 && rc != ERR_CANCELLED && !stop) {
+        log_error("store", "older rows of the log cannot be replayed; it will be tried again",
+                  LOG_STR("error", err.message));
+        stop = pause_or_stop(s, time_now_mono_ns() + RETRY_NS);
+        rc = stop ? rc : replay_rest(s, &err);
+    }
+    if (rc == 0 && any)
+        background_want_flush(s);
+    if (rc != 0)
+        replay_rest_cancel(&s->rest);
+    return rc == 0;
+}
+
 static void run(void *arg)
 {
     struct store *s = arg;
     bool stop = false, failed = false, wanted = false;
+    if (!replay_older(s))
+        return;
     for (;;) {
         if (failed)
             stop = pause_or_stop(s, time_now_mono_ns() + RETRY_NS);
@@ -164,6 +186,7 @@ int background_start(struct store *s, struct err *err)
 void background_stop(struct store *s)
 {
     records_background_stop(s);
+    store_cancel_replay(s);
     lock_take(&s->wake_lock);
     s->stop = true;
     cond_broadcast(&s->wake);

@@ -21,14 +21,14 @@ void damage_note_part(struct store *s, struct part *p)
 {
     if (atomic_swap_acq_rel(&p->damaged, true))
         return;
-    atomic_set_relaxed(&s->any_damaged_part, true);
+    atomic_set_relaxed(&s->any_damaged, true);
     atomic_add_relaxed(&s->damaged_parts, 1);
     log_error("store", "the index of a part is damaged; it is left out", LOG_STR("file", p->path));
 }
 
 static void add_day(struct store *s, struct damaged_days *to, int64_t day)
 {
-    atomic_set_relaxed(&s->any_damaged_part, true);
+    atomic_set_relaxed(&s->any_damaged, true);
     lock_take(&s->parts_lock);
     int64_t *v = realloc(to->v, (to->n + 1) * sizeof *v); // a handful
     if (v) {
@@ -105,23 +105,20 @@ static bool aggregates_damaged(const struct asked *q, int64_t table_min_ms)
 /* The log has samples alone. */
 static bool log_damaged(const struct asked *q)
 {
-    return q->store->losses.n && q->min_ms <= q->max_ms &&
+    return q->min_ms <= q->max_ms &&
            wal_losses_meet(&q->store->losses, day_of(q->min_ms), day_of(q->max_ms)) > 0;
 }
 
 bool store_is_damaged(struct store *s, int64_t min_ms, int64_t max_ms)
 {
-    bool replayed = atomic_get_acquire(&s->replayed); // pairs with the release of store_replay
-    bool any_lost = replayed && s->losses.n > 0;
-    if (!atomic_get_relaxed(&s->any_damaged_part) && !any_lost)
+    if (!atomic_get_relaxed(&s->any_damaged))
         return false;
     int64_t table_min_ms = keep_table_min_ms(s);
     const struct asked samples = {s, MAX(min_ms, retention_min_ms(s)), max_ms};
     const struct asked rolled = {s, MAX(min_ms, aggregates_min_ms(s)), max_ms};
-    if (replayed && log_damaged(&samples))
-        return true;
     lock_take(&s->parts_lock);
-    bool found = samples_damaged(&samples) || aggregates_damaged(&rolled, table_min_ms);
+    bool found = log_damaged(&samples) || samples_damaged(&samples) ||
+                 aggregates_damaged(&rolled, table_min_ms);
     lock_give(&s->parts_lock);
     return found;
 }

@@ -51,8 +51,9 @@ static int forget_streams(struct store *s, const struct matcher *matchers, size_
 int store_delete(struct store *s, const struct matcher *matchers, size_t n_matchers, int64_t min_ms,
                  int64_t max_ms, struct err *err)
 {
-    if (!atomic_get_acquire(&s->replayed)) // pairs with the release at the end of store_replay
-        return err_set(err, ERR_BUSY, "the write-ahead log is being replayed");
+    int waited = replay_wait(s, INT64_MIN, err);
+    if (waited != 0)
+        return waited;
     if (min_ms > max_ms)
         return err_set(err, ERR_INVALID, "delete: the end is before the start");
     lock_take(&s->aggregate);
@@ -156,8 +157,9 @@ static int clean_part(void *arg, struct part *p)
  * added meanwhile are for the next clean-up. */
 int store_clean_tombstones(struct store *s, struct err *err)
 {
-    if (!atomic_get_acquire(&s->replayed)) // pairs with the release at the end of store_replay
-        return err_set(err, ERR_BUSY, "the write-ahead log is being replayed");
+    int waited = replay_wait(s, INT64_MIN, err);
+    if (waited != 0)
+        return waited;
     struct err why = {0};
     struct cleaning c = {.store = s, .set = tombstones_get(&s->tombstones), .err = &why};
     int rc = 1;

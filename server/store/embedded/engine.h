@@ -31,6 +31,7 @@
 #include "store/embedded/metadata.h"
 #include "store/embedded/part.h"
 #include "store/embedded/records/record_store.h"
+#include "store/embedded/replay_rest.h"
 #include "store/embedded/streams.h"
 #include "store/embedded/tombstones.h"
 #include "store/embedded/wal.h"
@@ -122,7 +123,7 @@ struct store {
     size_t n_aggregates;
     struct damaged_days damaged_days;   /* with a part that is set aside; guarded by parts_lock */
     struct damaged_days damaged_rolled; /* the same of days rolled up */
-    struct wal_losses losses;           /* filled by the replay */
+    struct wal_losses losses;           /* of the log; guarded by parts_lock */
     struct chunk_cache chunks;          /* of the parts' indexes */
 
     struct lock state_lock;
@@ -134,8 +135,9 @@ struct store {
     struct record_store *records[RECORD_TABLES]; /* spans, logs */
 
     atomic_bool replayed, cancelled;
+    struct replay_rest rest;
     atomic_llong last_flush_mono_ns;
-    atomic_bool any_damaged_part;
+    atomic_bool any_damaged;
     atomic_ullong damaged_blocks, damaged_parts;
     atomic_ullong wal_damaged_segments, wal_damaged_bytes; /* met by the replay */
     atomic_ullong rejected[REJECT_REASONS];
@@ -159,6 +161,9 @@ static inline int64_t store_max_future_ms(const struct store_options *o, int64_t
 
 /* The live head of a day, made when missing. The gate must be held; the head lives as long. */
 int heads_get(struct store *s, int64_t day, struct head **out, struct err *err);
+
+/* The same of the rest of the log (replay_rest.h). */
+int heads_get_rest(struct store *s, int64_t day, struct head **out, struct err *err);
 int heads_push(struct head ***v, size_t *n, size_t *cap, struct head *h);
 size_t heads_live_count(struct store *s);
 
@@ -169,8 +174,11 @@ void store_abandon(struct store *s);
 /* Frees the buffers that appends keep. */
 void append_done(struct store *s);
 
-/* Puts rows of the log back. See store_replay. */
+/* Puts rows of the log back: the newest, and says what is left (replay_rest.h); those that stand
+ * before a place in it. See store_replay. */
 int replay_log(struct store *s, char **out_note, struct err *err);
+int replay_log_before(struct store *s, const struct wal_place *upto, uint64_t *out_rows,
+                      struct err *err);
 
 /* Metrics alone; store_flush does all tables. */
 int flush_metrics(struct store *s, struct err *err);

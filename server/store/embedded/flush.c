@@ -382,8 +382,9 @@ int flush_locked(struct store *s, struct err *err)
 
 int flush_metrics(struct store *s, struct err *err)
 {
-    if (!atomic_get_acquire(&s->replayed)) // pairs with the release at the end of store_replay
-        return err_set(err, ERR_BUSY, "the write-ahead log is being replayed");
+    int waited = replay_wait(s, INT64_MIN, err);
+    if (waited != 0)
+        return waited;
     int64_t began = time_now_mono_ns();
     lock_take(&s->table);
     int rc = flush_locked(s, err);

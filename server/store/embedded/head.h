@@ -1,6 +1,6 @@
 /* The head: rows of one day that are not in a part yet, in memory, per stream.
  *
- *   stream ─► head_series (newest head first)
+ *   stream ─► head_series (one of each head, in no order)
  *               ├─ chunks: sealed blocks, oldest first, immutable; or the place of rows that were
  *               │  written for several streams at once (head_group.h)
  *               └─ tail: up to TAIL_ROWS rows as they came, a row stream in a chain of segments
@@ -42,7 +42,7 @@ struct head_segment {
 /* Rows of one stream in one head: 80 bytes, since there are as many as streams. Both chains are
  * rings, known by their ends. */
 struct head_series {
-    struct head_series *next_of_stream; /* in an older head */
+    struct head_series *next_of_stream; /* in another head; mostly an older one */
     struct head *head;
     struct head_chunk *newest;                  /* NULL: none sealed */
     struct head_segment *tail_end;              /* NULL: no tail */

@@ -283,8 +283,9 @@ static int from_aggregates(struct collect *c)
 
 static int collect(struct collect *c, size_t limit, struct str **out, size_t *out_n)
 {
-    if (!atomic_get_acquire(&c->store->replayed)) // pairs with the release in store_replay
-        return err_set(c->err, ERR_BUSY, "the write-ahead log is being replayed");
+    int waited = replay_wait(c->store, c->min_ms, c->err);
+    if (waited != 0)
+        return waited;
     c->keep = keep_begin(c->store);
     c->asked_min_ms = c->min_ms;
     c->min_ms = MAX(c->min_ms, c->keep.least_ms);

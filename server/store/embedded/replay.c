@@ -1,10 +1,12 @@
-/* Putting the rows of the log back into heads after a start. */
+/* Putting the rows of the log back into heads after a start: the newest first, then the rest
+ * (replay_rest.h). */
 #include <stdlib.h>
 
 #include "base/compiler.h"
 #include "base/time.h"
 #include "log/log.h"
 #include "store/embedded/bytes.h"
+#include "store/embedded/engine.h"
 #include "store/embedded/replay_runs.h"
 #include "store/embedded/wal_record.h"
 
@@ -24,6 +26,9 @@ struct definition {
 
 struct replay {
     struct store *store;
+    struct wal_place upto; /* where the newest rows begin */
+    bool rest;             /* those before it are replayed; else all but them */
+    uint32_t segment;
     struct replay_rows *waiting;
     struct replay_runs *runs;
     struct buf seal;
@@ -128,6 +133,8 @@ static int on_plain(void *arg, uint32_t id, int64_t t, double value, struct str 
 static int on_exemplar(void *arg, uint32_t id, const struct exemplar *e)
 {
     struct replay *r = arg;
+    if (r->rest)
+        return 0; // it is there
     int rc = define(r);
     const struct stream *st = rc == 0 ? replay_runs_stream(r->runs, id) : NULL;
     if (!st)
@@ -142,7 +149,7 @@ static int on_exemplar(void *arg, uint32_t id, const struct exemplar *e)
 static int on_metadata(void *arg, const struct metric_metadata *m)
 {
     struct replay *r = arg;
-    return metadata_put(&r->store->metadata, m);
+    return r->rest ? 0 : metadata_put(&r->store->metadata, m);
 }
 
 /* The arena is emptied when no row waits, whose histogram may lie there. */
@@ -154,10 +161,27 @@ static int make_room(struct replay *r)
     return rc;
 }
 
-/* Of a damaged one what stands before the damage. */
-static int read_record(struct replay *r, struct str payload)
+/* Whether the rows of the record at `at` are for the rest. */
+static bool is_old(const struct replay *r, uint64_t at)
 {
-    const struct wal_visitor visitor = {r, on_stream, on_row, on_plain, on_exemplar, on_metadata};
+    return !r->rest && wal_is_before(r->segment, at - WAL_RECORD_HEADER, &r->upto);
+}
+
+static bool on_head(void *arg, struct str head, uint64_t at)
+{
+    return is_old(arg, at) && wal_glance(head).rows_alone;
+}
+
+/* Of a damaged one what stands before the damage. */
+static int read_record(struct replay *r, struct str payload, uint64_t at)
+{
+    const struct wal_visitor visitor = {.arg = r,
+                                        .stream = on_stream,
+                                        .row = on_row,
+                                        .plain = on_plain,
+                                        .exemplar = on_exemplar,
+                                        .metadata = on_metadata,
+                                        .no_rows = is_old(r, at)};
     int rc = wal_read_record(payload, &r->arena, &visitor);
     if (rc != 0 && rc != ERR_CORRUPT)
         return rc;
@@ -176,7 +200,7 @@ static int on_record(void *arg, struct str payload, uint64_t at)
     r->hashes.of = (struct labels){0};
     r->last = NULL;
     replay_runs_begin_record(r->runs, payload, at);
-    rc = read_record(r, payload);
+    rc = read_record(r, payload, at);
     if (rc != 0 && rc != ERR_CORRUPT)
         return rc;
     int ended = replay_runs_end_record(r->runs, r->err); // in any case: its bytes go away
@@ -194,15 +218,36 @@ static struct day_range lost_days(const struct replay *r)
     return days;
 }
 
+/* Answers about its days say that rows may be missing. */
+static void set_aside(struct replay *r, const struct wal_replay *got)
+{
+    struct store *s = r->store;
+    lock_take(&s->parts_lock);
+    wal_set_aside(s->fs, s->wal_dir, r->segment, lost_days(r), &s->losses);
+    atomic_set_relaxed(&s->any_damaged, true);
+    lock_give(&s->parts_lock);
+    r->damaged_segments++;
+    atomic_add_relaxed(&s->wal_damaged_segments, 1);
+    atomic_add_relaxed(&s->wal_damaged_bytes, got->dropped_bytes);
+    log_error("store", "a segment of the write-ahead log is damaged; its readable rest is kept",
+              LOG_INT("segment", r->segment), LOG_INT("places", got->damaged),
+              LOG_INT("dropped_bytes", got->dropped_bytes));
+}
+
 static int replay_segment(struct replay *r, uint32_t segment, bool last)
 {
+    const struct wal_reader reader = {.arg = r,
+                                      .each = on_record,
+                                      .pass = on_head,
+                                      .upto =
+                                          r->rest && segment == r->upto.segment ? r->upto.at : 0};
     struct wal_replay got;
+    r->segment = segment;
     r->in_segment = false;
     r->usual_ms = 0;
     struct wal_map *map = wal_map_open(r->store->fs, r->store->wal_dir, segment);
     replay_runs_begin_segment(r->runs, map);
-    int rc =
-        wal_replay_segment(r->store->fs, r->store->wal_dir, segment, on_record, r, &got, r->err);
+    int rc = wal_read_segment(r->store->fs, r->store->wal_dir, segment, &reader, &got, r->err);
     if (rc == 0)
         rc = replay_runs_end_segment(r->runs, r->err);
     wal_map_unref(map); // the heads keep it
@@ -215,34 +260,41 @@ static int replay_segment(struct replay *r, uint32_t segment, bool last)
     r->total.damaged += got.damaged;
     r->total.dropped_bytes += got.dropped_bytes;
     /* A torn end is what a crash leaves, but only where writing stopped. */
-    bool damaged = got.damaged || got.bad_header || (got.torn && !last);
-    r->damaged_segments += damaged;
-    if (damaged) {
-        atomic_add_relaxed(&r->store->wal_damaged_segments, 1);
-        atomic_add_relaxed(&r->store->wal_damaged_bytes, got.dropped_bytes);
-    }
     r->total.torn |= got.torn;
     if (last)
         wal_cut_torn(r->store->fs, r->store->wal_dir, segment, &got,
                      r->store->durability == STORE_DURABILITY_DISK);
-    if (damaged)
-        wal_set_aside(r->store->fs, r->store->wal_dir, segment, lost_days(r), &r->store->losses);
-    if (damaged)
-        log_error("store", "a segment of the write-ahead log is damaged; its readable rest is kept",
-                  LOG_INT("segment", segment), LOG_INT("places", got.damaged),
-                  LOG_INT("dropped_bytes", got.dropped_bytes));
+    if (got.damaged || got.bad_header || (got.torn && !last))
+        set_aside(r, &got);
     return 0;
 }
 
-static int replay_segments(struct replay *r, uint32_t *out_next)
+/* All but the rows before the place where the newest begin. */
+static int replay_newest(struct replay *r, uint32_t *out_next)
+{
+    struct store *s = r->store;
+    uint32_t *v = NULL;
+    size_t n = 0;
+    int rc = wal_list(s->fs, s->wal_dir, &v, &n, r->err);
+    if (rc == 0)
+        rc = replay_outline(s->fs, s->wal_dir, v, n, store_now_ms(s), &s->cancelled, &r->upto,
+                            r->err);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = replay_segment(r, v[i], i + 1 == n);
+    *out_next = rc == 0 && n ? v[n - 1] + 1 : 1;
+    s->cut = rc == 0 && n ? v[0] : 1;
+    free(v);
+    return rc;
+}
+
+/* These rows. Whoever appends meanwhile writes to later segments. */
+static int replay_before(struct replay *r)
 {
     uint32_t *v = NULL;
     size_t n = 0;
     int rc = wal_list(r->store->fs, r->store->wal_dir, &v, &n, r->err);
-    for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = replay_segment(r, v[i], i + 1 == n);
-    *out_next = rc == 0 && n ? v[n - 1] + 1 : 1;
-    r->store->cut = rc == 0 && n ? v[0] : 1;
+    for (size_t i = 0; rc == 0 && i < n && wal_is_before(v[i], 0, &r->upto); i++)
+        rc = replay_segment(r, v[i], false);
     free(v);
     return rc;
 }
@@ -253,6 +305,8 @@ static char *note(const struct replay *r, int64_t took_ns)
     buf_printf(&text, "replayed %llu rows of %u streams from %llu bytes of log in %.2f s",
                (unsigned long long)r->rows, atomic_get_relaxed(&r->store->streams.count),
                (unsigned long long)r->total.bytes, (double)took_ns / 1e9);
+    if (r->upto.latest_ms != INT64_MIN)
+        buf_puts(&text, "; older rows follow");
     if (r->total.torn)
         buf_puts(&text, "; the last record was not whole and is dropped, it was not acknowledged");
     if (r->damaged_segments)
@@ -265,41 +319,103 @@ static char *note(const struct replay *r, int64_t took_ns)
     return buf_take(&text, NULL);
 }
 
-int replay_log(struct store *s, char **out_note, struct err *err)
+static int begin(struct replay *r, struct store *s, struct err *err)
 {
-    struct replay r = {
+    *r = (struct replay){
         .store = s,
+        .upto = {.latest_ms = INT64_MIN},
         .seal = BUF_MAX(SEAL_MAX),
         .min_ms = retention_min_ms(s),
         .days = NO_DAYS,
         .err = err,
     };
-    arena_init(&r.arena, RECORD_ARENA);
-    r.waiting = calloc(1, sizeof *r.waiting);
-    r.runs = calloc(1, sizeof *r.runs);
-    if (r.waiting)
-        r.waiting->to_heads = (struct applier){
-            .store = s, .seal = &r.seal, .now_s = (uint32_t)(store_now_ms(s) / MS_PER_S)};
-    if (r.waiting && r.runs)
-        replay_runs_init(r.runs, r.waiting);
+    arena_init(&r->arena, RECORD_ARENA);
+    r->waiting = calloc(1, sizeof *r->waiting);
+    r->runs = calloc(1, sizeof *r->runs);
+    return r->waiting && r->runs ? 0 : err_set(err, ERR_NOMEM, "replay: out of memory");
+}
+
+/* Rows of the rest go to heads of their own. */
+static void choose_heads(struct replay *r, bool rest)
+{
+    r->rest = rest;
+    r->waiting->to_heads = (struct applier){
+        .store = r->store,
+        .seal = &r->seal,
+        .rest = rest,
+        .now_s = (uint32_t)(store_now_ms(r->store) / MS_PER_S),
+    };
+    replay_runs_init(r->runs, r->waiting);
+}
+
+static void end(struct replay *r)
+{
+    if (r->runs)
+        replay_runs_done(r->runs);
+    free(r->runs);
+    free(r->waiting);
+    buf_done(&r->seal);
+    arena_done(&r->arena);
+}
+
+static int load_losses(struct store *s, struct err *err)
+{
+    struct wal_losses losses = {0};
+    int rc = wal_losses_load(s->fs, s->wal_dir, &losses, err);
+    if (rc != 0) {
+        wal_losses_done(&losses);
+        return rc;
+    }
+    lock_take(&s->parts_lock);
+    s->losses = losses;
+    lock_give(&s->parts_lock);
+    if (losses.n)
+        atomic_set_relaxed(&s->any_damaged, true);
+    return 0;
+}
+
+/* The log goes on in a new segment; rows of the rest rank below all that comes now. */
+static int go_on(struct replay *r, uint32_t next)
+{
+    struct store *s = r->store;
+    if (r->upto.latest_ms != INT64_MIN)
+        replay_rest_want(&s->rest, &r->upto, ++s->seq);
+    wal_init(&s->wal, s->fs, s->wal_dir, s->durability == STORE_DURABILITY_DISK, next);
+    s->wal.old_bytes = r->total.bytes;
+    return wal_begin(&s->wal, r->err);
+}
+
+int replay_log(struct store *s, char **out_note, struct err *err)
+{
+    struct replay r;
     int64_t began = time_now_mono_ns();
     uint32_t next = 1;
-    int rc = r.waiting && r.runs ? wal_losses_load(s->fs, s->wal_dir, &s->losses, err)
-                                 : err_set(err, ERR_NOMEM, "out of memory");
+    int rc = begin(&r, s, err);
     if (rc == 0)
-        rc = replay_segments(&r, &next);
+        rc = load_losses(s, err);
     if (rc == 0) {
-        wal_init(&s->wal, s->fs, s->wal_dir, s->durability == STORE_DURABILITY_DISK, next);
-        s->wal.old_bytes = r.total.bytes;
-        rc = wal_begin(&s->wal, err);
+        choose_heads(&r, false);
+        rc = replay_newest(&r, &next);
     }
+    if (rc == 0)
+        rc = go_on(&r, next);
     if (rc == 0 && out_note)
         *out_note = note(&r, time_now_mono_ns() - began);
-    if (r.runs)
-        replay_runs_done(r.runs);
-    free(r.runs);
-    free(r.waiting);
-    buf_done(&r.seal);
-    arena_done(&r.arena);
+    end(&r);
+    return rc;
+}
+
+int replay_log_before(struct store *s, const struct wal_place *upto, uint64_t *out_rows,
+                      struct err *err)
+{
+    struct replay r;
+    int rc = begin(&r, s, err);
+    r.upto = *upto;
+    if (rc == 0) {
+        choose_heads(&r, true);
+        rc = replay_before(&r);
+    }
+    *out_rows = r.rows;
+    end(&r);
     return rc;
 }

@@ -173,8 +173,9 @@ static int select_streams(struct store *s, const struct matcher *matchers, size_
                           const struct aggregate_request *request, struct budget *memory,
                           struct selection **out, struct err *err)
 {
-    if (!atomic_get_acquire(&s->replayed)) // pairs with the release at the end of store_replay
-        return err_set(err, ERR_BUSY, "the write-ahead log is being replayed");
+    int waited = replay_wait(s, min_ms, err);
+    if (waited != 0)
+        return waited;
     struct selection *sel = calloc(1, sizeof *sel);
     if (!sel)
         return err_set(err, ERR_NOMEM, "select: out of memory");

@@ -154,8 +154,9 @@ static int take(struct store *s, const char *parent, const char *name, bool skip
 int store_snapshot(struct store *s, const char *parent, bool skip_head,
                    char out_name[STORE_SNAPSHOT_NAME], struct err *err)
 {
-    if (!atomic_get_acquire(&s->replayed)) // pairs with the release at the end of store_replay
-        return err_set(err, ERR_BUSY, "the write-ahead log is being replayed");
+    int waited = replay_wait(s, INT64_MIN, err);
+    if (waited != 0)
+        return waited;
     char *own = parent ? NULL : fs_join(s->dir, "snapshots");
     if (!parent && !own)
         return no_memory(err);

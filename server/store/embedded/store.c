@@ -251,6 +251,7 @@ static int init(struct store *s, const struct store_options *o)
     lock_init(&s->wake_lock, LOCK_LEAF);
     cond_init(&s->wake);
     records_background_init(s);
+    replay_rest_init(&s->rest);
     int rc = streams_init(&s->streams, 0);
     keep_init(s);
     if (guard_init(&s->guard) != 0)
@@ -304,7 +305,10 @@ int store_replay(struct store *s, char **out_note, struct err *err)
     if (is_log_in_use(s))
         background_want_flush(s);
     atomic_set_release(&s->replayed, true); // pairs with the acquire of appends and reads
-    return s->background ? background_start(s, err) : 0;
+    rc = s->background ? background_start(s, err) : replay_rest(s, err);
+    if (rc != 0)
+        replay_rest_cancel(&s->rest);
+    return rc;
 }
 
 void store_cancel_replay(struct store *s)
@@ -336,6 +340,7 @@ void store_abandon(struct store *s)
     guard_done(&s->guard);
     (void)fs_close(&s->lock_file, NULL); // gives the lock back; its content does not count
     records_background_done(s);
+    replay_rest_free(&s->rest);
     cond_done(&s->wake);
     lock_done(&s->wake_lock);
     lock_done(&s->state_lock);
@@ -359,7 +364,11 @@ int store_close(struct store *s, struct err *err)
     if (!s)
         return 0;
     background_stop(s);
-    int rc = atomic_get_acquire(&s->replayed) ? store_flush(s, err) : 0;
+    int rc = 0;
+    if (store_is_replayed(s))
+        rc = store_flush(s, err);
+    else if (atomic_get_acquire(&s->replayed)) // pairs with the release at the end of store_replay
+        rc = records_flush(s, err);            // samples stay in the log
     store_abandon(s);
     return rc;
 }
@@ -388,26 +397,34 @@ int heads_push(struct head ***v, size_t *n, size_t *cap, struct head *h)
     return 0;
 }
 
-static struct head *live_head(struct store *s, int64_t day)
+static struct head *head_of_day(struct store *s, struct head ***v, size_t *n, size_t *cap,
+                                int64_t day, uint64_t seq)
 {
-    for (size_t i = 0; i < s->n_live; i++)
-        if (s->live[i]->day == day)
-            return s->live[i];
+    for (size_t i = 0; i < *n; i++)
+        if ((*v)[i]->day == day)
+            return (*v)[i];
     struct head *h = head_new(day, &s->head_bytes);
-    if (h && heads_push(&s->live, &s->n_live, &s->cap_live, h) != 0) {
+    if (h && heads_push(v, n, cap, h) != 0) {
         head_unref(h);
         return NULL;
     }
+    if (h)
+        atomic_set_relaxed(&h->seq, seq);
     return h;
 }
 
 int heads_get(struct store *s, int64_t day, struct head **out, struct err *err)
 {
     lock_take(&s->heads_lock);
-    struct head *h = live_head(s, day);
+    *out = head_of_day(s, &s->live, &s->n_live, &s->cap_live, day, UINT64_MAX);
     lock_give(&s->heads_lock);
-    if (!h)
-        return err_set(err, ERR_NOMEM, "append: out of memory");
-    *out = h;
-    return 0;
+    return *out ? 0 : err_set(err, ERR_NOMEM, "append: out of memory");
+}
+
+int heads_get_rest(struct store *s, int64_t day, struct head **out, struct err *err)
+{
+    lock_take(&s->heads_lock);
+    *out = head_of_day(s, &s->frozen, &s->n_frozen, &s->cap_frozen, day, s->rest.seq);
+    lock_give(&s->heads_lock);
+    return *out ? 0 : err_set(err, ERR_NOMEM, "replay: out of memory");
 }

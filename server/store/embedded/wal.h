@@ -108,6 +108,20 @@ int wal_replay_segment(const struct fs *fs, const char *dir, uint32_t segment,
                        int (*each)(void *arg, struct str payload, uint64_t at), void *arg,
                        struct wal_replay *out, struct err *err);
 
+/* The same for a reader who does not need all of it. */
+enum { WAL_GLANCE = 10 };
+struct wal_reader {
+    void *arg;
+    int (*each)(void *arg, struct str payload, uint64_t at);
+    /* Asked first, with the first WAL_GLANCE bytes of the payload, or all. True: the record is
+     * passed over, neither read nor checked, if another, or the end, is where it
+     * ends. NULL: none is. */
+    bool (*pass)(void *arg, struct str head, uint64_t at);
+    uint64_t upto; /* where the file shall end; 0: at its end */
+};
+int wal_read_segment(const struct fs *fs, const char *dir, uint32_t segment,
+                     const struct wal_reader *reader, struct wal_replay *out, struct err *err);
+
 /* Cuts off what a crash left of a record at the end of the last segment, which `got` tells of: once
  * other segments follow, an end that is not whole would pass for damage. Nothing when there is
  * none, or when the segment is damaged and kept as it is. */

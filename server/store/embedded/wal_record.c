@@ -6,7 +6,7 @@
 #include "store/embedded/bytes.h"
 #include "store/embedded/histogram_column.h"
 
-enum section { STREAMS_ALONE = 1, ROWS, EXEMPLARS, METADATA, STREAMS, POINTS };
+enum section { STREAMS_ALONE = 1, ROWS, EXEMPLARS, METADATA, STREAMS, POINTS, LATEST };
 
 /* Low bits of a series' row count. */
 enum { WITH_STARTS = 1, WITH_HISTOGRAMS = 2, COUNT_SHIFT = 2, PLAIN = 1 << COUNT_SHIFT };
@@ -29,6 +29,19 @@ static void put_labels(struct buf *out, const struct labels *labels)
         put_text(out, labels->v[i].name);
         put_text(out, labels->v[i].value);
     }
+}
+
+size_t wal_put_latest(struct buf *out)
+{
+    buf_putc(out, (char)LATEST);
+    put_u64(out, (uint64_t)INT64_MIN);
+    return out->n - sizeof(uint64_t);
+}
+
+void wal_set_latest(struct buf *out, size_t at, int64_t latest_ms)
+{
+    if (!buf_failed(out))
+        write_u64(out->p + at, (uint64_t)latest_ms);
 }
 
 void wal_put_streams(struct buf *out, size_t count)
@@ -66,7 +79,7 @@ void wal_put_rows(struct buf *out, size_t series, int64_t first_t, struct wal_ro
 {
     begin(out, ROWS, series);
     put_zigzag(out, first_t);
-    *state = (struct wal_rows){.t = first_t};
+    *state = (struct wal_rows){.t = first_t, .latest_ms = INT64_MIN};
 }
 
 static inline char *write_sample(char *p, const struct sample *s, unsigned kind,
@@ -74,6 +87,7 @@ static inline char *write_sample(char *p, const struct sample *s, unsigned kind,
 {
     p = varint_write(p, zigzag((int64_t)((uint64_t)s->t_unix_ms - (uint64_t)state->t)));
     state->t = s->t_unix_ms;
+    state->latest_ms = MAX(state->latest_ms, s->t_unix_ms);
     if (kind & WITH_STARTS) {
         p = varint_write(p, zigzag((int64_t)((uint64_t)s->start_unix_ms - (uint64_t)state->start)));
         state->start = s->start_unix_ms;
@@ -163,7 +177,7 @@ void wal_put_points(struct buf *out, size_t points, int64_t first_t, struct wal_
 {
     begin(out, POINTS, points);
     put_zigzag(out, first_t);
-    *state = (struct wal_rows){.t = first_t};
+    *state = (struct wal_rows){.t = first_t, .latest_ms = INT64_MIN};
 }
 
 void wal_put_point(struct buf *out, struct str ids, const struct batch_point *point,
@@ -180,6 +194,7 @@ void wal_put_point(struct buf *out, struct str ids, const struct batch_point *po
     p += ids.n;
     p = varint_write(p, zigzag((int64_t)((uint64_t)point->t_unix_ms - (uint64_t)state->t)));
     state->t = point->t_unix_ms;
+    state->latest_ms = MAX(state->latest_ms, point->t_unix_ms);
     if (starts) {
         p = varint_write(
             p, zigzag((int64_t)((uint64_t)point->start_unix_ms - (uint64_t)state->start)));
@@ -513,10 +528,27 @@ static int read_metadata(struct record *rec)
     return rc;
 }
 
+static bool begins_rows(unsigned char section)
+{
+    return section == ROWS || section == POINTS;
+}
+
+struct wal_glance wal_glance(struct str payload)
+{
+    const struct wal_glance nothing = {.latest_ms = INT64_MAX};
+    struct reader r = reader_of(payload.p, payload.n);
+    if (get_byte(&r) != LATEST)
+        return nothing;
+    struct wal_glance got = {.latest_ms = (int64_t)get_u64(&r)};
+    got.rows_alone = !reader_left(&r) || begins_rows(get_byte(&r));
+    return r.bad ? nothing : got;
+}
+
 static int read_section(struct record *rec)
 {
     const struct wal_visitor *v = rec->visitor;
     switch (get_byte(&rec->r)) {
+    case LATEST: (void)get_u64(&rec->r); return 0; // for wal_glance
     case STREAMS_ALONE: return v->stream ? read_streams(rec, true) : ERR_CORRUPT;
     case STREAMS: return v->stream ? read_streams(rec, false) : ERR_CORRUPT;
     case ROWS: return v->row ? read_rows(rec) : ERR_CORRUPT;
@@ -531,7 +563,10 @@ int wal_read_record(struct str payload, struct arena *arena, const struct wal_vi
 {
     struct record rec = {.r = reader_of(payload.p, payload.n), .arena = arena, .visitor = visitor};
     int rc = 0;
-    while (rc == 0 && !rec.r.bad && reader_left(&rec.r))
+    while (rc == 0 && !rec.r.bad && reader_left(&rec.r)) {
+        if (visitor->no_rows && begins_rows(*rec.r.p))
+            break;
         rc = read_section(&rec);
+    }
     return rc == 0 && rec.r.bad ? bad(&rec) : rc;
 }

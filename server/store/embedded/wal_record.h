@@ -1,6 +1,7 @@
-/* The payload of a log record: what one batch adds. Sections in this order, each optional:
- * definitions of streams, points of histograms, rows, exemplars, metadata. Layout:
- * docs/design/format/wal.md. */
+/* The payload of a log record: what one batch adds. Sections in this order, each optional: the
+ * latest time of its rows, definitions of streams, exemplars, metadata, points of histograms, rows.
+ * What is long and of no use without its time comes last, so that a replay can leave it for later.
+ * Layout: docs/design/format/wal.md. */
 #ifndef TELLTALE_STORE_EMBEDDED_WAL_RECORD_H
 #define TELLTALE_STORE_EMBEDDED_WAL_RECORD_H
 
@@ -14,6 +15,11 @@
 /* --- writing: a section is begun with its number of things, then each is put -------------------
  */
 
+/* The first section, of a time that is known when the others are put: the latest of `struct
+ * wal_rows`; INT64_MIN: without rows. `at`: what wal_put_latest returned. */
+size_t wal_put_latest(struct buf *out);
+void wal_set_latest(struct buf *out, size_t at, int64_t latest_ms);
+
 void wal_put_streams(struct buf *out, size_t count);
 
 /* `same`: a bit for each of the first WAL_SAME_MAX labels that stands at the same place in the
@@ -25,6 +31,7 @@ void wal_put_stream(struct buf *out, uint32_t id, const struct labels *labels, u
 struct wal_rows {
     uint32_t id;
     int64_t t, start;
+    int64_t latest_ms; /* of those that were put */
 };
 
 void wal_put_rows(struct buf *out, size_t series, int64_t first_t, struct wal_rows *state);
@@ -60,7 +67,15 @@ struct wal_visitor {
     int (*plain)(void *arg, uint32_t id, int64_t t_unix_ms, double value, struct str bytes);
     int (*exemplar)(void *arg, uint32_t id, const struct exemplar *e);
     int (*metadata)(void *arg, const struct metric_metadata *m);
+    bool no_rows; /* the reading ends, well, where they begin */
 };
+
+/* What the first WAL_GLANCE bytes of a payload (wal.h) tell of it. */
+struct wal_glance {
+    int64_t latest_ms; /* INT64_MAX: not told, by a version that did not; INT64_MIN: no rows */
+    bool rows_alone;   /* nothing but rows follows */
+};
+struct wal_glance wal_glance(struct str payload);
 
 /* Plain rows that stand behind each other in a payload: the `turn`-th, from 0, or the first `n`;
  * `first_t`: the time of the first. False: they are no such rows. */

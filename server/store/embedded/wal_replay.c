@@ -6,8 +6,9 @@
 #include "store/embedded/bytes.h"
 #include "store/embedded/wal_segment.h"
 
-/* Stays in the cache of a core while the records in it are read. */
-enum { WINDOW = 256 << 10 };
+/* WINDOW stays in the cache of a core while the records in it are read. Where records are passed
+ * over that are longer than FAR, so little is read of each. */
+enum { WINDOW = 256 << 10, FAR = 4 << 10, LITTLE = 64 };
 
 /* A file seen through a window that moves forward. */
 struct window {
@@ -15,6 +16,7 @@ struct window {
     uint64_t size, at; /* of the file; where the window begins */
     char *p;
     size_t n, cap;
+    size_t ahead; /* to read at least */
     struct err *err;
     int rc;
 };
@@ -24,7 +26,7 @@ static const char *look(struct window *w, uint64_t at, size_t n)
 {
     if (at >= w->at && at + n <= w->at + w->n)
         return w->p + (at - w->at);
-    size_t want = (size_t)MIN(w->size - at, (uint64_t)MAX(n, (size_t)WINDOW));
+    size_t want = (size_t)MIN(w->size - at, (uint64_t)MAX(n, w->ahead));
     if (want > w->cap) {
         char *p = realloc(w->p, want);
         if (!p) {
@@ -41,18 +43,26 @@ static const char *look(struct window *w, uint64_t at, size_t n)
     return w->rc == 0 ? w->p : NULL;
 }
 
+/* Whether what may be a whole record begins at `at`, of so many bytes. */
+static bool header_at(struct window *w, uint64_t at, size_t *out_n)
+{
+    if (w->size - at < WAL_RECORD_HEADER)
+        return false;
+    const char *p = look(w, at, WAL_RECORD_HEADER);
+    if (!p || read_u32(p) != WAL_RECORD_MAGIC)
+        return false;
+    *out_n = read_u32(p + 4);
+    return *out_n <= WAL_RECORD_MAX && *out_n <= w->size - at - WAL_RECORD_HEADER;
+}
+
 /* The payload of a whole record at `at`; p == NULL when there is none. */
 static struct str record_at(struct window *w, uint64_t at, uint64_t nonce)
 {
-    if (w->size - at < WAL_RECORD_HEADER)
+    size_t n;
+    w->ahead = WINDOW;
+    if (!header_at(w, at, &n))
         return (struct str){0};
-    const char *p = look(w, at, WAL_RECORD_HEADER);
-    if (!p || read_u32(p) != WAL_RECORD_MAGIC)
-        return (struct str){0};
-    size_t n = read_u32(p + 4);
-    if (n > WAL_RECORD_MAX || n > w->size - at - WAL_RECORD_HEADER)
-        return (struct str){0};
-    p = look(w, at, WAL_RECORD_HEADER + n);
+    const char *p = look(w, at, WAL_RECORD_HEADER + n);
     if (!p || read_u64(p + 8) != wal_checksum(p + WAL_RECORD_HEADER, n, nonce))
         return (struct str){0};
     return str_of(p + WAL_RECORD_HEADER, n);
@@ -98,12 +108,33 @@ static void skip_damage(struct window *w, uint64_t *at, uint64_t nonce, struct w
     *at = next;
 }
 
-static int replay(struct window *w, uint64_t nonce,
-                  int (*each)(void *arg, struct str payload, uint64_t at), void *arg,
+/* Moves on behind a record that the reader does not need. */
+static bool pass(struct window *w, const struct wal_reader *reader, uint64_t *at)
+{
+    size_t n, next;
+    if (!reader->pass || !header_at(w, *at, &n))
+        return false;
+    uint64_t payload = *at + WAL_RECORD_HEADER;
+    size_t glance = MIN(n, (size_t)WAL_GLANCE);
+    const char *p = look(w, *at, WAL_RECORD_HEADER + glance);
+    if (!p || !reader->pass(reader->arg, str_of(p + WAL_RECORD_HEADER, glance), payload))
+        return false;
+    w->ahead = n > FAR ? LITTLE : WINDOW;
+    if (payload + n < w->size && !header_at(w, payload + n, &next))
+        return false;
+    *at = payload + n;
+    return true;
+}
+
+static int replay(struct window *w, uint64_t nonce, const struct wal_reader *reader,
                   struct wal_replay *out)
 {
     uint64_t at = WAL_SEGMENT_HEADER;
     while (at < w->size && w->rc == 0) {
+        if (pass(w, reader, &at))
+            continue;
+        if (w->rc != 0)
+            break;
         struct str payload = record_at(w, at, nonce);
         if (w->rc != 0)
             break;
@@ -111,7 +142,7 @@ static int replay(struct window *w, uint64_t nonce,
             skip_damage(w, &at, nonce, out);
             continue;
         }
-        int rc = each(arg, payload, at + WAL_RECORD_HEADER);
+        int rc = reader->each(reader->arg, payload, at + WAL_RECORD_HEADER);
         if (rc < 0 && rc != ERR_CORRUPT)
             return rc;
         out->damaged += rc == ERR_CORRUPT;
@@ -122,21 +153,22 @@ static int replay(struct window *w, uint64_t nonce,
     return w->rc;
 }
 
-int wal_replay_segment(const struct fs *fs, const char *dir, uint32_t segment,
-                       int (*each)(void *arg, struct str payload, uint64_t at), void *arg,
-                       struct wal_replay *out, struct err *err)
+int wal_read_segment(const struct fs *fs, const char *dir, uint32_t segment,
+                     const struct wal_reader *reader, struct wal_replay *out, struct err *err)
 {
     *out = (struct wal_replay){0};
     char *path = wal_segment_path(dir, segment);
     if (!path)
         return err_set(err, ERR_NOMEM, "replay: out of memory");
-    struct window w = {.err = err};
+    struct window w = {.ahead = WINDOW, .err = err};
     uint64_t nonce = 0;
     int rc = fs_open(fs, path, FS_READ, &w.file, err);
     if (rc == 0)
         rc = fs_size(&w.file, &w.size, err);
+    if (reader->upto)
+        w.size = MIN(w.size, reader->upto);
     if (rc == 0 && read_header(&w, segment, &nonce)) {
-        rc = replay(&w, nonce, each, arg, out);
+        rc = replay(&w, nonce, reader, out);
     } else if (rc == 0) {
         rc = w.rc;
         out->bad_header = w.size >= WAL_SEGMENT_HEADER; // shorter: it was never begun
@@ -147,6 +179,14 @@ int wal_replay_segment(const struct fs *fs, const char *dir, uint32_t segment,
     free(w.p);
     free(path);
     return rc;
+}
+
+int wal_replay_segment(const struct fs *fs, const char *dir, uint32_t segment,
+                       int (*each)(void *arg, struct str payload, uint64_t at), void *arg,
+                       struct wal_replay *out, struct err *err)
+{
+    const struct wal_reader all = {.arg = arg, .each = each};
+    return wal_read_segment(fs, dir, segment, &all, out, err);
 }
 
 static int cut(const struct fs *fs, const char *path, uint64_t size, bool durable, struct err *err)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/compiler.h"
 #include "base/thread.h"
 #include "support/check.h"
 #include "support/crash_fs.h"
@@ -54,13 +55,22 @@ static void close_log(struct fixture *f)
     crash_fs_free(f->disk);
 }
 
+/* A payload ends with no zero. */
+static int number_of(struct str text)
+{
+    int i = -1;
+    char head[WAL_GLANCE + 1] = "";
+    memcpy(head, text.p, MIN(text.n, (size_t)WAL_GLANCE));
+    assert_int_equal(sscanf(head, "record %d", &i), 1);
+    return i;
+}
+
 /* Notes which records came. */
 static int note(void *arg, struct str payload, uint64_t at)
 {
     (void)at;
     bool *seen = arg;
-    int i = -1;
-    assert_int_equal(sscanf(payload.p, "record %d", &i), 1);
+    int i = number_of(payload);
     assert_true(i >= 0 && i < RECORDS && !seen[i]);
     seen[i] = true;
     return 0;
@@ -94,6 +104,85 @@ static void test_wal_replays_what_was_appended_in_order(void **state)
     assert_int_equal(got.records, RECORDS);
     assert_int_equal(count(seen), RECORDS);
     assert_false(got.torn || got.damaged || got.bad_header);
+    close_log(&f);
+}
+
+/* Those that were asked for, and those that were read. */
+struct passing {
+    bool pass[RECORDS], seen[RECORDS];
+};
+
+static bool pass(void *arg, struct str head, uint64_t at)
+{
+    (void)at;
+    const struct passing *p = arg;
+    assert_true(head.n <= WAL_GLANCE);
+    return p->pass[number_of(head)];
+}
+
+static int note_read(void *arg, struct str payload, uint64_t at)
+{
+    struct passing *p = arg;
+    return note(p->seen, payload, at);
+}
+
+static struct wal_replay read_some(struct fixture *f, struct passing *p, uint64_t upto)
+{
+    const struct wal_reader reader = {.arg = p, .each = note_read, .pass = pass, .upto = upto};
+    struct wal_replay got;
+    const struct fs *fs = crash_fs_vtable(f->disk);
+    assert_int_equal(wal_read_segment(fs, "root/wal", 1, &reader, &got, NULL), 0);
+    return got;
+}
+
+static void test_wal_records_can_be_passed_over(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_log(&f, false);
+    write_records(&f);
+    for (unsigned from = 0; from < RECORDS; from++) {
+        struct passing p = {0};
+        for (unsigned i = from; i < RECORDS; i += 3)
+            p.pass[i] = true;
+        struct wal_replay got = read_some(&f, &p, 0);
+        assert_false(got.torn || got.damaged || got.bad_header);
+        for (unsigned i = 0; i < RECORDS; i++)
+            assert_int_equal(p.seen[i], !p.pass[i]);
+    }
+    close_log(&f);
+}
+
+/* Only where the next one begins behind it is a record passed over. */
+static void test_wal_a_record_before_damage_is_read(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_log(&f, false);
+    write_records(&f);
+    assert_true(crash_fs_damage(f.disk, "root/wal/00000001.wal", f.ends[4], 1));
+    struct passing p;
+    memset(p.pass, true, sizeof p.pass);
+    memset(p.seen, false, sizeof p.seen);
+    struct wal_replay got = read_some(&f, &p, 0);
+    assert_int_equal(got.damaged, 1);
+    assert_int_equal(count(p.seen), 1);
+    assert_true(p.seen[4]);
+    close_log(&f);
+}
+
+static void test_wal_can_be_read_up_to_a_record(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_log(&f, false);
+    write_records(&f);
+    for (unsigned n = 0; n < RECORDS; n++) {
+        struct passing p = {0};
+        struct wal_replay got = read_some(&f, &p, n ? f.ends[n - 1] : WAL_SEGMENT_HEADER);
+        assert_false(got.torn || got.damaged || got.bad_header);
+        assert_int_equal(count(p.seen), n);
+    }
     close_log(&f);
 }
 
@@ -339,6 +428,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wal_replays_what_was_appended_in_order),
+        cmocka_unit_test(test_wal_records_can_be_passed_over),
+        cmocka_unit_test(test_wal_a_record_before_damage_is_read),
+        cmocka_unit_test(test_wal_can_be_read_up_to_a_record),
         cmocka_unit_test(test_wal_replay_stops_at_torn_record),
         cmocka_unit_test(test_wal_replay_skips_a_damaged_record_and_goes_on),
         cmocka_unit_test(test_wal_replay_refuses_a_damaged_header),

@@ -1,6 +1,7 @@
 #include "store/embedded/wal_record.h"
 
 #include "base/err.h"
+#include "store/embedded/wal.h"
 #include "support/check.h"
 
 static struct arena arena;
@@ -171,6 +172,75 @@ static void test_a_count_of_more_bytes_than_it_needs_is_a_plain_row(void **state
     assert_string_equal(seen.p, "7: 2 @10\n");
 }
 
+/* ---- what comes first ---- */
+
+static struct wal_glance glance(void)
+{
+    return wal_glance(str_sub(buf_str(&payload), 0, WAL_GLANCE));
+}
+
+static void test_the_first_bytes_tell_the_latest_time(void **state)
+{
+    (void)state;
+    const struct sample samples[] = {{.t_unix_ms = 3000}, {.t_unix_ms = -5}};
+    struct wal_rows rows;
+    size_t at = wal_put_latest(&payload);
+    assert_true(glance().latest_ms == INT64_MIN);
+    assert_true(glance().rows_alone); // there are none
+    wal_put_rows(&payload, 2, 1000, &rows);
+    wal_put_series(&payload, 1, samples, 2, &rows);
+    wal_put_series(&payload, 2, &samples[1], 1, &rows);
+    wal_set_latest(&payload, at, rows.latest_ms);
+    assert_true(glance().latest_ms == 3000);
+    assert_true(glance().rows_alone);
+    expect("1: 0 @3000\n1: 0 @-5\n2: 0 @-5\n");
+    for (payload.n = WAL_GLANCE - 2; payload.n > 0; payload.n--) {
+        assert_true(glance().latest_ms == INT64_MAX);
+        assert_int_equal(replay(), ERR_CORRUPT);
+    }
+}
+
+static void test_points_have_a_latest_time_too(void **state)
+{
+    (void)state;
+    const struct batch_point point = {.t_unix_ms = 7000, .count = 4};
+    const uint32_t ids[] = {1, 2};
+    char room[8];
+    struct wal_rows rows;
+    wal_put_points(&payload, 1, 1000, &rows);
+    assert_true(rows.latest_ms == INT64_MIN);
+    char *end = wal_write_id(wal_write_id(room, ids[0], 0), ids[1], ids[0]);
+    wal_put_point(&payload, str_of(room, (size_t)(end - room)), &point, &rows);
+    assert_true(rows.latest_ms == 7000);
+}
+
+static void test_what_is_not_rows_can_be_read_without_them(void **state)
+{
+    (void)state;
+    const struct wal_visitor visitor = {.stream = on_stream, .row = on_row, .no_rows = true};
+    struct wal_rows rows;
+    wal_set_latest(&payload, wal_put_latest(&payload), 10);
+    wal_put_streams(&payload, 1);
+    assert_false(glance().rows_alone);
+    wal_put_stream(&payload, 1, &one, 0);
+    wal_put_rows(&payload, 1, 0, &rows);
+    wal_put_series(&payload, 1, &(struct sample){.t_unix_ms = 10}, 1, &rows);
+    assert_int_equal(wal_read_record(buf_str(&payload), &arena, &visitor), 0);
+    buf_putc(&seen, '\0');
+    assert_string_equal(seen.p, "1 up{pod=\"1\"}\n");
+}
+
+static void test_a_record_of_an_older_version_tells_no_time(void **state)
+{
+    (void)state;
+    struct wal_rows rows;
+    assert_true(glance().latest_ms == INT64_MAX);
+    wal_put_rows(&payload, 1, 0, &rows);
+    wal_put_series(&payload, 1, &(struct sample){.t_unix_ms = 10}, 1, &rows);
+    assert_true(glance().latest_ms == INT64_MAX);
+    assert_false(glance().rows_alone);
+}
+
 /* ---- points ---- */
 
 static struct str write_ids(const uint32_t *ids, size_t n)
@@ -234,6 +304,10 @@ int main(void)
         T(test_a_mask_beyond_the_labels_before_is_damage),
         T(test_a_count_of_more_bytes_than_it_needs_is_a_plain_row),
         T(test_a_payload_that_is_cut_anywhere_is_damage),
+        T(test_the_first_bytes_tell_the_latest_time),
+        T(test_points_have_a_latest_time_too),
+        T(test_what_is_not_rows_can_be_read_without_them),
+        T(test_a_record_of_an_older_version_tells_no_time),
         T(test_a_point_of_a_histogram_is_a_row_of_each_series),
         T(test_a_point_with_too_few_or_too_many_series_is_damage),
 #undef T
