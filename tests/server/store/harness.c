@@ -351,6 +351,15 @@ const char *harness_read(struct harness *h, const char *matchers, int64_t min_ms
     return keep(&text);
 }
 
+void harness_kill_and_compare(struct harness *h)
+{
+    char *before = str_dup(str_c(harness_read(h, "", INT64_MIN, INT64_MAX)));
+    assert_non_null(before);
+    harness_kill(h);
+    check_rows(h, "", before);
+    free(before);
+}
+
 const char *harness_values(struct harness *h, const char *name, const char *matchers)
 {
     struct matcher m[8];

@@ -41,8 +41,9 @@ void harness_done(struct harness *h); /* closes the store if it is open */
 /* Opens and replays; the note of the replay (freed by the next call) is returned. */
 const char *harness_open(struct harness *h);
 void harness_close(struct harness *h);
-void harness_reopen(struct harness *h); /* close, open */
-void harness_kill(struct harness *h);   /* the process dies; open */
+void harness_reopen(struct harness *h);           /* close, open */
+void harness_kill(struct harness *h);             /* the process dies; open */
+void harness_kill_and_compare(struct harness *h); /* what was read before is read afterwards */
 void harness_power_loss(struct harness *h);
 
 /* What a check of a directory that nobody has open finds: "damage: FILE: what\n…", remarks too when

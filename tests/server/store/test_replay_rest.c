@@ -33,15 +33,6 @@ static void die(struct harness *h)
     h->store = NULL;
 }
 
-static void kill_and_compare(struct harness *h)
-{
-    char *before = str_dup(str_c(harness_read(h, "", INT64_MIN, INT64_MAX)));
-    assert_non_null(before);
-    harness_kill(h);
-    check_rows(h, "", before);
-    free(before);
-}
-
 /* --- where they begin ------------------------------------------------------------------------- */
 
 static const atomic_bool never;
@@ -79,7 +70,7 @@ static void test_the_place_is_where_the_last_minutes_begin(void **state)
     harness_put(&h, "m", NOON + MINUTE, 1);
     harness_set_now(NOON + MINUTE);
     expect_place(&h, NOON - 6 * MINUTE);
-    kill_and_compare(&h);
+    harness_kill_and_compare(&h);
     harness_done(&h);
 }
 
@@ -91,7 +82,7 @@ static void test_a_row_of_the_future_does_not_move_it(void **state)
     put_minutes(&h, "m", -60, 0);
     harness_put(&h, "future", NOON + HOUR, 1);
     expect_place(&h, NOON - 7 * MINUTE);
-    kill_and_compare(&h);
+    harness_kill_and_compare(&h);
     harness_done(&h);
 }
 
@@ -104,7 +95,7 @@ static void test_it_is_before_the_first_new_row_whatever_comes_after(void **stat
     harness_put(&h, "new", NOON, 1);
     put_minutes(&h, "m", -49, 0);
     expect_place(&h, NOON - 50 * MINUTE);
-    kill_and_compare(&h);
+    harness_kill_and_compare(&h);
     harness_done(&h);
 }
 
@@ -118,7 +109,7 @@ static void test_times_need_not_rise(void **state)
     put_minutes(&h, "m", -29, 0);
     harness_put(&h, "m", NOON - 40 * MINUTE, 7); // once more, later
     expect_place(&h, NOON - 7 * MINUTE);
-    kill_and_compare(&h);
+    harness_kill_and_compare(&h);
     harness_done(&h);
 }
 
@@ -177,7 +168,7 @@ static void test_segments_may_be_old_as_a_whole(void **state)
     struct wal_place place = outline(&h);
     assert_int_equal(place.segment, 2);
     assert_true(place.latest_ms == NOON - 7 * MINUTE);
-    kill_and_compare(&h);
+    harness_kill_and_compare(&h);
     harness_done(&h);
 }
 
@@ -250,7 +241,7 @@ static void test_a_torn_end_is_cut_off(void **state)
     (void)harness_open(&h);
     assert_int_equal(size_of_log(&h), end);
     assert_int_equal(atomic_get_relaxed(&h.store->wal_damaged_segments), 0);
-    kill_and_compare(&h);
+    harness_kill_and_compare(&h);
     harness_done(&h);
 }
 
@@ -592,7 +583,7 @@ static void test_appends_and_reads_go_on_beside_it(void **state)
             p += lines++ != 0;
         assert_int_equal(lines, MANY);
     } while (!store_is_replayed(h.store) && batches < 1000);
-    kill_and_compare(&h);
+    harness_kill_and_compare(&h);
     harness_done(&h);
 }
 

@@ -43,15 +43,6 @@ static void scrape(struct harness *h, unsigned from, unsigned to, int64_t t)
     append(h);
 }
 
-static void kill_and_compare(struct harness *h)
-{
-    char *before = str_dup(str_c(harness_read(h, "", INT64_MIN, INT64_MAX)));
-    assert_non_null(before);
-    harness_kill(h);
-    check_rows(h, "", before);
-    free(before);
-}
-
 static void flush_and_compare(struct harness *h)
 {
     char *before = str_dup(str_c(harness_read(h, "", INT64_MIN, INT64_MAX)));
@@ -94,10 +85,10 @@ static void test_rows_in_the_same_order_go_together(void **state)
     for (int i = 0; i < 100; i++)
         scrape(&h, 0, SERIES, NOON + i * 15 * SECOND);
     assert_int_equal(groups(&h), 0);
-    kill_and_compare(&h);
+    harness_kill_and_compare(&h);
     assert_int_equal(groups(&h), (SERIES + REPLAY_RUN - 1) / REPLAY_RUN);
     assert_int_equal(rows_of_their_own(&h), 0);
-    kill_and_compare(&h); // the same log again, behind it an empty one
+    harness_kill_and_compare(&h); // the same log again, behind it an empty one
     harness_done(&h);
 }
 
@@ -137,7 +128,7 @@ static void test_it_does_not_matter_where_batches_begin(void **state)
             append(&h);
     }
     append(&h);
-    kill_and_compare(&h);
+    harness_kill_and_compare(&h);
     assert_int_equal(rows_of_their_own(&h), 0);
     harness_done(&h);
 }
@@ -158,7 +149,7 @@ static void test_runs_may_wait_for_the_rest_of_their_rows(void **state)
                     add(&h, order[sender * SERIES / 2 + i], NOON + t * SECOND, t + i);
                 append(&h);
             }
-    kill_and_compare(&h);
+    harness_kill_and_compare(&h);
     assert_int_equal(rows_of_their_own(&h), 0);
     harness_done(&h);
 }
@@ -176,7 +167,7 @@ static void test_more_runs_than_may_wait(void **state)
             add(&h, run * OF_A_RUN + turn, NOON + SECOND, run * 1000 + turn);
         append(&h);
     }
-    kill_and_compare(&h);
+    harness_kill_and_compare(&h);
     harness_done(&h);
 }
 
@@ -190,7 +181,7 @@ static void test_what_is_out_of_turn_goes_its_own_way(void **state)
         if (i == 11)
             scrape(&h, 40, 50, NOON + i * SECOND + 1);
     }
-    kill_and_compare(&h);
+    harness_kill_and_compare(&h);
     assert_true(groups(&h) > 0);
     assert_true(rows_of_their_own(&h) > 0);
     harness_done(&h);
@@ -208,7 +199,7 @@ static void test_of_equal_times_the_last_one_stays(void **state)
         add(&h, (unsigned)i % SERIES, NOON + i / 3 * SECOND, -i);
         append(&h);
     }
-    kill_and_compare(&h);
+    harness_kill_and_compare(&h);
     harness_done(&h);
 }
 
@@ -226,7 +217,7 @@ static void test_each_row_has_its_own_time_and_start(void **state)
         }
         append(&h);
     }
-    kill_and_compare(&h);
+    harness_kill_and_compare(&h);
     assert_true(groups(&h) > 0);
     harness_done(&h);
 }
@@ -240,13 +231,13 @@ static void test_rows_go_to_the_head_of_their_day(void **state)
         scrape(&h, 0, SERIES, NOON - 12 * HOUR + i * SECOND); // over midnight
     for (int i = 0; i < 20; i++)
         scrape(&h, 0, SERIES, NOON - i % 3 * DAY + i * SECOND);
-    kill_and_compare(&h);
+    harness_kill_and_compare(&h);
     assert_int_equal(rows_of_their_own(&h), 0);
     for (unsigned k = 0; k < SERIES; k++) // a batch with two days
         add(&h, k, NOON - 12 * HOUR + (int)k % 2 - 1, k);
     append(&h);
     scrape(&h, 0, SERIES, NOON + HOUR);
-    kill_and_compare(&h);
+    harness_kill_and_compare(&h);
     harness_done(&h);
 }
 
@@ -262,7 +253,7 @@ static void test_days_of_runs_and_of_others_do_not_mix(void **state)
             add(&h, SERIES + (unsigned)k % 3, NOON - DAY + i * HOUR + k, k); // more than may wait
         append(&h);
     }
-    kill_and_compare(&h);
+    harness_kill_and_compare(&h);
     assert_int_equal(groups(&h), (SERIES + REPLAY_RUN - 1) / REPLAY_RUN);
     harness_done(&h);
 }
@@ -283,7 +274,7 @@ static void test_a_histogram_among_the_rows_ends_its_run(void **state)
         }
         append(&h);
     }
-    kill_and_compare(&h);
+    harness_kill_and_compare(&h);
     harness_done(&h);
 }
 
@@ -294,16 +285,16 @@ static void test_what_comes_after_the_replay_goes_to_the_streams(void **state)
     begin(&h);
     for (int i = 0; i < 10; i++)
         scrape(&h, 0, SERIES, NOON + i * SECOND);
-    kill_and_compare(&h);
+    harness_kill_and_compare(&h);
     scrape(&h, 0, SERIES, NOON + 9 * SECOND); // again, and two more
     for (unsigned k = 0; k < SERIES; k++)
         add(&h, k, NOON + 9 * SECOND, -1.0 - k);
     append(&h);
     scrape(&h, 10, 30, NOON + 10 * SECOND);
-    kill_and_compare(&h); // of two segments
+    harness_kill_and_compare(&h); // of two segments
     flush_and_compare(&h);
     scrape(&h, 0, SERIES, NOON + 11 * SECOND);
-    kill_and_compare(&h);
+    harness_kill_and_compare(&h);
     harness_done(&h);
 }
 
@@ -324,12 +315,12 @@ static void test_a_flush_reads_them_and_lets_the_log_go(void **state)
     begin(&h);
     for (int i = 0; i < 5000; i++) // more than are settled at once; some come late
         scrape(&h, 0, SERIES, NOON + (i % 97 ? i : i - 60) * SECOND);
-    kill_and_compare(&h);
+    harness_kill_and_compare(&h);
     (void)mapped(&h);
     flush_and_compare(&h);
     assert_int_equal(h.store->n_frozen + h.store->n_live, 0);
     assert_null(crash_fs_path(h.disk, "metrics/wal/00000001.wal", 0));
-    kill_and_compare(&h);
+    harness_kill_and_compare(&h);
     harness_done(&h);
 }
 
@@ -375,7 +366,7 @@ static void test_a_flush_goes_on_when_all_of_them_have_changed(void **state)
     assert_true(store_is_damaged(h.store, NOON, NOON));
     scrape(&h, 0, SERIES, NOON + 60 * SECOND);
     assert_int_equal(store_flush(h.store, NULL), 0);
-    kill_and_compare(&h);
+    harness_kill_and_compare(&h);
     harness_done(&h);
 }
 
@@ -396,7 +387,7 @@ static void test_a_log_that_cannot_be_mapped_is_copied(void **state)
     struct fs without_maps = *h.options.fs;
     without_maps.map = cannot_map;
     h.options.fs = &without_maps;
-    kill_and_compare(&h);
+    harness_kill_and_compare(&h);
     assert_int_equal(h.store->live[0]->n_maps, 0);
     assert_int_equal(groups(&h), (SERIES + REPLAY_RUN - 1) / REPLAY_RUN);
     store_abandon(h.store);
@@ -586,13 +577,13 @@ static void one_round(uint64_t seed, size_t *grouped)
     for (unsigned i = 0; i < BATCHES; i++) {
         write_some(&d, &d.writers[below(&d, WRITERS)]);
         if (below(&d, 25) == 0) {
-            kill_and_compare(&d.h);
+            harness_kill_and_compare(&d.h);
             *grouped += groups(&d.h);
         }
         if (below(&d, 60) == 0)
             assert_int_equal(store_flush(d.h.store, NULL), 0);
     }
-    kill_and_compare(&d.h);
+    harness_kill_and_compare(&d.h);
     *grouped += groups(&d.h);
     harness_set_now(NOON);
     harness_done(&d.h);
