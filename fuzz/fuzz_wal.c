@@ -84,9 +84,9 @@ static int read_payload(void *arg, struct str payload, uint64_t at)
 }
 
 /* What can be passed over is known by its first bytes. */
-static bool pass(void *arg, struct str head, uint64_t at)
+static bool pass(void *arg, struct str beginning, uint64_t at)
 {
-    const struct wal_glance got = wal_glance(head);
+    const struct wal_glance got = wal_glance(beginning);
     *(uint64_t *)arg += at + (uint64_t)got.latest_ms;
     return got.rows_alone;
 }

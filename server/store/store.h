@@ -109,7 +109,8 @@ bool store_is_replayed(const struct store *s);
  */
 void store_cancel_replay(struct store *s);
 
-/* Moves everything to parts, syncs and closes. Even on an error `s` is gone. NULL is fine. */
+/* Moves everything to parts, syncs and closes; samples stay in the log as long as it is not
+ * replayed (store_is_replayed). Even on an error `s` is gone. NULL is fine. */
 int store_close(struct store *s, struct err *err);
 
 /* New retention and limits from a reloaded configuration; dir, fs and durability stay. ERR_INVALID:

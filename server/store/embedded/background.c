@@ -93,7 +93,7 @@ static int merge_and_expire(struct store *s, bool all, struct err *err)
 
 int store_maintain(struct store *s, bool all, struct err *err)
 {
-    int rc = replay_wait(s, INT64_MIN, err);
+    int rc = replay_wait(s, err);
     if (rc == 0 && (all || is_flush_due(s)))
         rc = flush_metrics(s, err);
     if (rc == 0 && (all || records_is_flush_due(s)))
@@ -137,12 +137,13 @@ static bool replay_older(struct store *s)
 {
     struct err err = {0};
     bool any = !store_is_replayed(s), stop = false;
-    int rc = replay_rest(s, &err);
+    int rc = replay_rest_run(s, &err);
     while (rc != 0 && rc != ERR_CANCELLED && !stop) {
         log_error("store", "older rows of the log cannot be replayed; it will be tried again",
                   LOG_STR("error", err.message));
+        (void)expire(s, NULL); // the replay's error is the one to tell
         stop = pause_or_stop(s, time_now_mono_ns() + RETRY_NS);
-        rc = stop ? rc : replay_rest(s, &err);
+        rc = stop ? rc : replay_rest_run(s, &err);
     }
     if (rc == 0 && any)
         background_want_flush(s);

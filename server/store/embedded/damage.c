@@ -48,6 +48,21 @@ void damage_note_rolled_day(struct store *s, int64_t day)
     add_day(s, &s->damaged_rolled, day);
 }
 
+void damage_note_segment(struct store *s, uint32_t segment, struct day_range days)
+{
+    struct wal_losses one = {0};
+    wal_set_aside(s->fs, s->wal_dir, segment, days, &one);
+    atomic_add_relaxed(&s->wal_damaged_segments, 1);
+    atomic_set_relaxed(&s->any_damaged, true);
+    lock_take(&s->parts_lock);
+    for (size_t i = 0; i < one.n; i++)
+        if (wal_losses_add(&s->losses, one.v[i]) != 0)
+            log_error("store", "out of memory: answers will not tell of lost rows of the log",
+                      LOG_INT("segment", segment));
+    lock_give(&s->parts_lock);
+    wal_losses_done(&one);
+}
+
 /* --- who is told ------------------------------------------------------------------------------ */
 
 /* A range of time, with parts_lock. */

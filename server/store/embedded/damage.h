@@ -11,6 +11,9 @@ void damage_note_block(struct store *s, struct part *p);
 /* An index that turned out to be damaged: from now on the part is left out. */
 void damage_note_part(struct store *s, struct part *p);
 
+/* Keeps a segment of the log that lost rows of these days, and remembers and counts that. */
+void damage_note_segment(struct store *s, uint32_t segment, struct day_range days);
+
 /* A file of the day that is set aside: selections of its time tell of it until the file is gone and
  * the store is opened again. See store_is_damaged. */
 void damage_note_day(struct store *s, int64_t day);

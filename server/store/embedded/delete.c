@@ -51,7 +51,7 @@ static int forget_streams(struct store *s, const struct matcher *matchers, size_
 int store_delete(struct store *s, const struct matcher *matchers, size_t n_matchers, int64_t min_ms,
                  int64_t max_ms, struct err *err)
 {
-    int waited = replay_wait(s, INT64_MIN, err);
+    int waited = replay_wait(s, err);
     if (waited != 0)
         return waited;
     if (min_ms > max_ms)
@@ -157,7 +157,7 @@ static int clean_part(void *arg, struct part *p)
  * added meanwhile are for the next clean-up. */
 int store_clean_tombstones(struct store *s, struct err *err)
 {
-    int waited = replay_wait(s, INT64_MIN, err);
+    int waited = replay_wait(s, err);
     if (waited != 0)
         return waited;
     struct err why = {0};

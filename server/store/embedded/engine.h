@@ -12,8 +12,8 @@
  *    look at heads before parts.
  * 2. Of two rows of a stream with equal time the later one has the higher rank: parts by rising
  *    sequence number, then frozen heads by sequence number, then live heads.
- * 3. Rows of a frozen head are in log segments below its cut; segments are removed when no frozen
- *    head is left below the cut.
+ * 3. Segments of the log are removed when no frozen head is left: rows of live ones are in the
+ *    segment that the last cut began, or there was no cut yet and none is removed.
  *
  * Locks, in the order they are taken: table (one flush, merge or retention at a time), evict
  * (selections for reading, eviction for writing), gate (appends for reading, the cut for writing),
@@ -108,7 +108,6 @@ struct store {
     struct lock heads_lock;
     struct head **live, **frozen; /* by day; by rising sequence; guarded by heads_lock */
     size_t n_live, cap_live, n_frozen, cap_frozen;
-    uint32_t cut; /* first segment that the live heads' rows are in; guarded by table */
     atomic_ullong head_bytes;
     uint64_t seq;             /* of the last freeze; guarded by table */
     int64_t last_cut_mono_ns; /* when that was, or the store was opened; guarded by table */
@@ -162,7 +161,8 @@ static inline int64_t store_max_future_ms(const struct store_options *o, int64_t
 /* The live head of a day, made when missing. The gate must be held; the head lives as long. */
 int heads_get(struct store *s, int64_t day, struct head **out, struct err *err);
 
-/* The same of the rest of the log (replay_rest.h). */
+/* The same of the rest of the log (replay_rest.h), without the gate: nobody cuts or evicts until
+ * all of it is there. */
 int heads_get_rest(struct store *s, int64_t day, struct head **out, struct err *err);
 int heads_push(struct head ***v, size_t *n, size_t *cap, struct head *h);
 size_t heads_live_count(struct store *s);
@@ -200,8 +200,14 @@ void partitions_close(struct store *s);
 /* flush.c: flush_metrics with the table lock held. */
 int flush_locked(struct store *s, struct err *err);
 
+/* What there is to say of the last flush of metrics, or of what it waits for; "": all went well. */
+void flush_note_outcome(struct store *s, const char *error);
+
 /* The last flush of metrics did: the next one is due at once. */
 bool flush_has_failed(struct store *s);
+
+/* flush.c: groups without rows in a head that were not appended to since. */
+void evict_idle_groups(struct store *s, uint32_t before_s);
 
 /* delete.c: removes tombstones that no part needs any more. The table lock must be held. */
 int tombstones_trim(struct store *s, struct err *err);

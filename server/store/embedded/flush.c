@@ -235,15 +235,11 @@ static bool is_expired(const struct store *s, int64_t day)
 static void tell_lost_rows(struct store *s, const struct head *h)
 {
     const struct day_range day = {h->day, h->day};
-    struct wal_losses none = {0}; // those of the store are only read by now
     for (size_t i = 0; i < h->n_maps; i++) {
-        wal_set_aside(s->fs, s->wal_dir, h->maps[i]->segment, day, &none);
-        atomic_add_relaxed(&s->wal_damaged_segments, 1);
+        damage_note_segment(s, h->maps[i]->segment, day);
         log_error("store", "rows of a replayed segment of the log cannot be read any more",
                   LOG_INT("segment", h->maps[i]->segment));
     }
-    wal_losses_done(&none);
-    damage_note_day(s, h->day);
 }
 
 static int flush_head(struct store *s, struct head *h, struct err *err)
@@ -306,7 +302,7 @@ static int freeze(void *self)
 /* --- trimming --------------------------------------------------------------------------------- */
 
 /* Shard by shard, so that appends wait for one at most. */
-static void evict_idle_groups(struct store *s, uint32_t before_s)
+void evict_idle_groups(struct store *s, uint32_t before_s)
 {
     for (size_t i = 0; i < STREAM_SHARDS; i++) {
         rwlock_take_write(&s->evict);
@@ -354,7 +350,7 @@ static int flush_steps(struct store *s, struct err *err)
     return rc;
 }
 
-static void note_outcome(struct store *s, const char *error)
+void flush_note_outcome(struct store *s, const char *error)
 {
     lock_take(&s->state_lock);
     (void)snprintf(s->flush_error, sizeof s->flush_error, "%.*s", (int)sizeof s->flush_error - 1,
@@ -376,13 +372,13 @@ int flush_locked(struct store *s, struct err *err)
     int rc = flush_steps(s, &e);
     atomic_set_relaxed(&s->last_flush_mono_ns, time_now_mono_ns());
     self_add(&flush_failures_total, rc != 0);
-    note_outcome(s, rc == 0 ? "" : e.message);
+    flush_note_outcome(s, rc == 0 ? "" : e.message);
     return rc == 0 ? 0 : err_set(err, rc, "%s", e.message);
 }
 
 int flush_metrics(struct store *s, struct err *err)
 {
-    int waited = replay_wait(s, INT64_MIN, err);
+    int waited = replay_wait(s, err);
     if (waited != 0)
         return waited;
     int64_t began = time_now_mono_ns();

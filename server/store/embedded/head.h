@@ -10,7 +10,8 @@
  * need be, later rows winning; disorder costs only those who make it.
  *
  * All memory of a head lies in arenas, one a stream shard, guarded by that shard's lock
- * (streams.h). When the head is frozen nothing changes any more; it is freed whole when its last
+ * (streams.h). When the head is frozen nothing changes any more, but of those that a replay fills
+ * behind the store's back (replay_rest.h) until it is done; it is freed whole when its last
  * reference goes: the table's (until its part is published) and those of selections that read it.
  */
 #ifndef TELLTALE_STORE_EMBEDDED_HEAD_H

@@ -283,7 +283,7 @@ static int from_aggregates(struct collect *c)
 
 static int collect(struct collect *c, size_t limit, struct str **out, size_t *out_n)
 {
-    int waited = replay_wait(c->store, c->min_ms, c->err);
+    int waited = replay_wait_for(c->store, c->min_ms, c->err);
     if (waited != 0)
         return waited;
     c->keep = keep_begin(c->store);

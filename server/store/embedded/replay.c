@@ -6,6 +6,7 @@
 #include "base/time.h"
 #include "log/log.h"
 #include "store/embedded/bytes.h"
+#include "store/embedded/damage.h"
 #include "store/embedded/engine.h"
 #include "store/embedded/replay_runs.h"
 #include "store/embedded/wal_record.h"
@@ -24,10 +25,14 @@ struct definition {
     uint64_t hash, same;  /* as those of the definition before (labels_same_text) */
 };
 
+/* What is read: of the records before the place where the newest rows begin all but their rows; all
+ * of those behind it; then, with the store in use, the rows that were left. */
+enum replay_step { REPLAY_DEFINITIONS, REPLAY_NEWEST, REPLAY_REST };
+
 struct replay {
     struct store *store;
     struct wal_place upto; /* where the newest rows begin */
-    bool rest;             /* those before it are replayed; else all but them */
+    enum replay_step step;
     uint32_t segment;
     struct replay_rows *waiting;
     struct replay_runs *runs;
@@ -133,7 +138,7 @@ static int on_plain(void *arg, uint32_t id, int64_t t, double value, struct str 
 static int on_exemplar(void *arg, uint32_t id, const struct exemplar *e)
 {
     struct replay *r = arg;
-    if (r->rest)
+    if (r->step == REPLAY_REST)
         return 0; // it is there
     int rc = define(r);
     const struct stream *st = rc == 0 ? replay_runs_stream(r->runs, id) : NULL;
@@ -149,7 +154,7 @@ static int on_exemplar(void *arg, uint32_t id, const struct exemplar *e)
 static int on_metadata(void *arg, const struct metric_metadata *m)
 {
     struct replay *r = arg;
-    return r->rest ? 0 : metadata_put(&r->store->metadata, m);
+    return r->step == REPLAY_REST ? 0 : metadata_put(&r->store->metadata, m);
 }
 
 /* The arena is emptied when no row waits, whose histogram may lie there. */
@@ -161,19 +166,20 @@ static int make_room(struct replay *r)
     return rc;
 }
 
-/* Whether the rows of the record at `at` are for the rest. */
-static bool is_old(const struct replay *r, uint64_t at)
+static bool is_cancelled(const struct replay *r)
 {
-    return !r->rest && wal_is_before(r->segment, at - WAL_RECORD_HEADER, &r->upto);
+    return atomic_get_relaxed(&r->store->cancelled);
 }
 
-static bool on_head(void *arg, struct str head, uint64_t at)
+static bool on_glance(void *arg, struct str beginning, uint64_t at)
 {
-    return is_old(arg, at) && wal_glance(head).rows_alone;
+    const struct replay *r = arg;
+    (void)at;
+    return r->step == REPLAY_DEFINITIONS && !is_cancelled(r) && wal_glance(beginning).rows_alone;
 }
 
 /* Of a damaged one what stands before the damage. */
-static int read_record(struct replay *r, struct str payload, uint64_t at)
+static int read_record(struct replay *r, struct str payload)
 {
     const struct wal_visitor visitor = {.arg = r,
                                         .stream = on_stream,
@@ -181,7 +187,7 @@ static int read_record(struct replay *r, struct str payload, uint64_t at)
                                         .plain = on_plain,
                                         .exemplar = on_exemplar,
                                         .metadata = on_metadata,
-                                        .no_rows = is_old(r, at)};
+                                        .no_rows = r->step == REPLAY_DEFINITIONS};
     int rc = wal_read_record(payload, &r->arena, &visitor);
     if (rc != 0 && rc != ERR_CORRUPT)
         return rc;
@@ -192,7 +198,7 @@ static int read_record(struct replay *r, struct str payload, uint64_t at)
 static int on_record(void *arg, struct str payload, uint64_t at)
 {
     struct replay *r = arg;
-    if (atomic_get_relaxed(&r->store->cancelled))
+    if (is_cancelled(r))
         return ERR_CANCELLED;
     int rc = make_room(r);
     if (rc != 0)
@@ -200,7 +206,7 @@ static int on_record(void *arg, struct str payload, uint64_t at)
     r->hashes.of = (struct labels){0};
     r->last = NULL;
     replay_runs_begin_record(r->runs, payload, at);
-    rc = read_record(r, payload, at);
+    rc = read_record(r, payload);
     if (rc != 0 && rc != ERR_CORRUPT)
         return rc;
     int ended = replay_runs_end_record(r->runs, r->err); // in any case: its bytes go away
@@ -209,51 +215,84 @@ static int on_record(void *arg, struct str payload, uint64_t at)
 
 /* --- all segments ----------------------------------------------------------------------------- */
 
-/* A segment of which nothing can be read came after those before it, and before now. */
+/* A segment of which nothing can be read came after those before it, and before now. What is lost
+ * of the rest may be as late as its last row. */
 static struct day_range lost_days(const struct replay *r)
 {
     struct day_range days = r->days;
     if (!r->in_segment)
         day_range_add(&days, day_of(store_now_ms(r->store)));
+    if (r->step == REPLAY_REST)
+        day_range_add(&days, day_of(r->upto.latest_ms));
     return days;
 }
 
+/* The rest may be replayed more than once, and is told of once. */
+static bool was_told(const struct replay *r)
+{
+    struct replay_rest *rest = &r->store->rest;
+    if (r->step != REPLAY_REST)
+        return false;
+    bool told = r->segment <= rest->told;
+    rest->told = MAX(rest->told, r->segment);
+    return told;
+}
+
 /* Answers about its days say that rows may be missing. */
-static void set_aside(struct replay *r, const struct wal_replay *got)
+static void tell_damage(struct replay *r, const struct wal_replay *got)
 {
     struct store *s = r->store;
-    lock_take(&s->parts_lock);
-    wal_set_aside(s->fs, s->wal_dir, r->segment, lost_days(r), &s->losses);
-    atomic_set_relaxed(&s->any_damaged, true);
-    lock_give(&s->parts_lock);
+    if (was_told(r))
+        return;
+    damage_note_segment(s, r->segment, lost_days(r));
     r->damaged_segments++;
-    atomic_add_relaxed(&s->wal_damaged_segments, 1);
     atomic_add_relaxed(&s->wal_damaged_bytes, got->dropped_bytes);
     log_error("store", "a segment of the write-ahead log is damaged; its readable rest is kept",
               LOG_INT("segment", r->segment), LOG_INT("places", got->damaged),
               LOG_INT("dropped_bytes", got->dropped_bytes));
 }
 
+static int read_part(struct replay *r, enum replay_step step, uint64_t from, uint64_t upto,
+                     struct wal_replay *out)
+{
+    const struct wal_reader reader = {
+        .arg = r, .each = on_record, .pass = on_glance, .from = from, .upto = upto};
+    r->step = step;
+    return wal_read_segment(r->store->fs, r->store->wal_dir, r->segment, &reader, out, r->err);
+}
+
+/* Damage before the place is met again with the rest, which tells of it. */
+static int read_segment(struct replay *r, struct wal_replay *out)
+{
+    uint64_t place = r->segment == r->upto.segment ? r->upto.at : 0;
+    int rc = 0;
+    if (r->step == REPLAY_REST)
+        return read_part(r, REPLAY_REST, 0, place, out);
+    if (wal_is_before(r->segment, 0, &r->upto)) {
+        rc = read_part(r, REPLAY_DEFINITIONS, 0, place, out);
+        *out = (struct wal_replay){.records = out->records, .bytes = out->bytes};
+    }
+    if (rc == 0 && r->segment >= r->upto.segment)
+        rc = read_part(r, REPLAY_NEWEST, place, 0, out);
+    return rc;
+}
+
 static int replay_segment(struct replay *r, uint32_t segment, bool last)
 {
-    const struct wal_reader reader = {.arg = r,
-                                      .each = on_record,
-                                      .pass = on_head,
-                                      .upto =
-                                          r->rest && segment == r->upto.segment ? r->upto.at : 0};
     struct wal_replay got;
     r->segment = segment;
     r->in_segment = false;
     r->usual_ms = 0;
     struct wal_map *map = wal_map_open(r->store->fs, r->store->wal_dir, segment);
     replay_runs_begin_segment(r->runs, map);
-    int rc = wal_read_segment(r->store->fs, r->store->wal_dir, segment, &reader, &got, r->err);
+    int rc = read_segment(r, &got);
     if (rc == 0)
         rc = replay_runs_end_segment(r->runs, r->err);
     wal_map_unref(map); // the heads keep it
+    if (rc != 0 && r->err && !r->err->code)
+        (void)err_set(r->err, rc, "%s", err_name(rc));
     if (rc != 0)
-        return err_set(r->err, rc, "replay segment %08x of the log: %s", (unsigned)segment,
-                       r->err && r->err->message[0] ? r->err->message : err_name(rc));
+        return err_prefix(r->err, rc, "replay segment %08x of the log", (unsigned)segment);
     r->segments++;
     r->total.records += got.records;
     r->total.bytes += got.bytes;
@@ -265,7 +304,7 @@ static int replay_segment(struct replay *r, uint32_t segment, bool last)
         wal_cut_torn(r->store->fs, r->store->wal_dir, segment, &got,
                      r->store->durability == STORE_DURABILITY_DISK);
     if (got.damaged || got.bad_header || (got.torn && !last))
-        set_aside(r, &got);
+        tell_damage(r, &got);
     return 0;
 }
 
@@ -282,7 +321,6 @@ static int replay_newest(struct replay *r, uint32_t *out_next)
     for (size_t i = 0; rc == 0 && i < n; i++)
         rc = replay_segment(r, v[i], i + 1 == n);
     *out_next = rc == 0 && n ? v[n - 1] + 1 : 1;
-    s->cut = rc == 0 && n ? v[0] : 1;
     free(v);
     return rc;
 }
@@ -321,6 +359,8 @@ static char *note(const struct replay *r, int64_t took_ns)
 
 static int begin(struct replay *r, struct store *s, struct err *err)
 {
+    if (err)
+        *err = (struct err){0};
     *r = (struct replay){
         .store = s,
         .upto = {.latest_ms = INT64_MIN},
@@ -336,13 +376,13 @@ static int begin(struct replay *r, struct store *s, struct err *err)
 }
 
 /* Rows of the rest go to heads of their own. */
-static void choose_heads(struct replay *r, bool rest)
+static void choose_heads(struct replay *r, enum replay_step step)
 {
-    r->rest = rest;
+    r->step = step;
     r->waiting->to_heads = (struct applier){
         .store = r->store,
         .seal = &r->seal,
-        .rest = rest,
+        .rest = step == REPLAY_REST,
         .now_s = (uint32_t)(store_now_ms(r->store) / MS_PER_S),
     };
     replay_runs_init(r->runs, r->waiting);
@@ -394,7 +434,7 @@ int replay_log(struct store *s, char **out_note, struct err *err)
     if (rc == 0)
         rc = load_losses(s, err);
     if (rc == 0) {
-        choose_heads(&r, false);
+        choose_heads(&r, REPLAY_DEFINITIONS);
         rc = replay_newest(&r, &next);
     }
     if (rc == 0)
@@ -412,7 +452,7 @@ int replay_log_before(struct store *s, const struct wal_place *upto, uint64_t *o
     int rc = begin(&r, s, err);
     r.upto = *upto;
     if (rc == 0) {
-        choose_heads(&r, true);
+        choose_heads(&r, REPLAY_REST);
         rc = replay_before(&r);
     }
     *out_rows = r.rows;

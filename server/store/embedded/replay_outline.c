@@ -46,10 +46,11 @@ static bool is_step(const struct outline *o, int64_t latest_ms)
     return o->n == 0 || latest_ms / STEP_MS > o->v[o->n - 1].upto_ms / STEP_MS;
 }
 
-static bool on_head(void *arg, struct str head, uint64_t at)
+/* After an error nothing is passed over, so that on_record can end the reading. */
+static bool on_glance(void *arg, struct str beginning, uint64_t at)
 {
     struct outline *o = arg;
-    const struct wal_glance got = wal_glance(head);
+    const struct wal_glance got = wal_glance(beginning);
     if (atomic_get_relaxed(o->cancelled))
         o->rc = ERR_CANCELLED;
     if (o->rc == 0 && is_step(o, got.latest_ms))
@@ -57,21 +58,22 @@ static bool on_head(void *arg, struct str head, uint64_t at)
     o->latest_ms = MAX(o->latest_ms, got.latest_ms);
     if (got.latest_ms != INT64_MAX)
         o->known_ms = MAX(o->known_ms, got.latest_ms);
-    return true;
+    return o->rc == 0;
 }
 
-/* It could not be passed over: what comes after it is no record. */
+/* It could not be passed over: what comes after it is no record. One that was told of before, too,
+ * changes nothing. */
 static int on_record(void *arg, struct str payload, uint64_t at)
 {
     struct outline *o = arg;
-    (void)on_head(o, payload, at);
+    (void)on_glance(o, payload, at);
     return o->rc;
 }
 
 static int read_segment(struct outline *o, const struct fs *fs, const char *dir, uint32_t segment,
                         bool last, struct err *err)
 {
-    const struct wal_reader reader = {.arg = o, .each = on_record, .pass = on_head};
+    const struct wal_reader reader = {.arg = o, .each = on_record, .pass = on_glance};
     struct wal_replay got;
     size_t n = o->n;
     int64_t latest_ms = o->latest_ms;

@@ -3,7 +3,9 @@
  * Who asks after a start mostly asks about the last minutes, and so do alert rules. So the log is
  * replayed in two steps: first what was written from some place on, then what was written before
  * it (replay_rest.h). The place is the first record with a row of the last REPLAY_NEWEST_MS; to
- * find it little more is read of each record than the time that it begins with.
+ * find it little more is read of each record than the time that it begins with. (Rows that are
+ * older by less than a second may come with the newest, or the other way round: the place says how
+ * old.)
  *
  *   │ record │ record │ … │ record ║ record │ … │ record │
  *     no row after latest_ms ◄─────╨─► of any time; from the place on

@@ -22,22 +22,19 @@ void replay_rest_free(struct replay_rest *rest)
     lock_done(&rest->lock);
 }
 
-static void set_state(struct replay_rest *rest, enum replay_rest_state state, const char *reason)
+static void set_locked(struct replay_rest *rest, enum replay_rest_state state, const char *reason)
 {
-    lock_take(&rest->lock);
     rest->state = state;
     (void)snprintf(rest->reason, sizeof rest->reason, "%.*s", (int)sizeof rest->reason - 1, reason);
     atomic_set_release(&rest->done, state == REST_DONE); // pairs with the acquire of waiting
     cond_broadcast(&rest->changed);
-    lock_give(&rest->lock);
 }
 
-static enum replay_rest_state state_of(struct replay_rest *rest)
+static void set_state(struct replay_rest *rest, enum replay_rest_state state, const char *reason)
 {
     lock_take(&rest->lock);
-    enum replay_rest_state state = rest->state;
+    set_locked(rest, state, reason);
     lock_give(&rest->lock);
-    return state;
 }
 
 void replay_rest_want(struct replay_rest *rest, const struct wal_place *upto, uint64_t seq)
@@ -49,8 +46,10 @@ void replay_rest_want(struct replay_rest *rest, const struct wal_place *upto, ui
 
 void replay_rest_cancel(struct replay_rest *rest)
 {
-    if (state_of(rest) != REST_DONE)
-        set_state(rest, REST_CANCELLED, "");
+    lock_take(&rest->lock);
+    if (rest->state != REST_DONE)
+        set_locked(rest, REST_CANCELLED, "");
+    lock_give(&rest->lock);
 }
 
 /* --- replaying -------------------------------------------------------------------------------- */
@@ -69,9 +68,10 @@ static void drop_heads(struct store *s)
         head_unref(v[i]);
     }
     free(v);
+    evict_idle_groups(s, UINT32_MAX); // the replay's
 }
 
-int replay_rest(struct store *s, struct err *err)
+int replay_rest_run(struct store *s, struct err *err)
 {
     struct replay_rest *rest = &s->rest;
     struct err why = {0};
@@ -83,11 +83,13 @@ int replay_rest(struct store *s, struct err *err)
     int rc = replay_log_before(s, &rest->upto, &rows, &why);
     if (rc == 0) {
         set_state(rest, REST_DONE, "");
+        flush_note_outcome(s, "");
         log_info("store", "replayed the older rows of the log", LOG_INT("rows", rows),
                  LOG_INT("took_ms", (time_now_mono_ns() - began) / NS_PER_MS));
         return 0;
     }
     drop_heads(s);
+    flush_note_outcome(s, why.message); // there can be none before this is done
     set_state(rest, rc == ERR_CANCELLED ? REST_CANCELLED : REST_FAILED, why.message);
     return err_set(err, rc, "%s", why.message);
 }
@@ -100,10 +102,9 @@ bool store_is_replayed(const struct store *s)
     return atomic_get_acquire(&s->replayed) && atomic_get_acquire(&s->rest.done);
 }
 
-static int wait_for_rest(struct replay_rest *rest, struct err *err)
+static int wait_locked(struct replay_rest *rest, struct err *err)
 {
     int rc = 0;
-    lock_take(&rest->lock);
     while (rest->state == REST_WANTED)
         cond_wait(&rest->changed, &rest->lock);
     if (rest->state == REST_FAILED)
@@ -112,15 +113,46 @@ static int wait_for_rest(struct replay_rest *rest, struct err *err)
                      rest->reason);
     else if (rest->state == REST_CANCELLED)
         rc = err_set(err, ERR_BUSY, "the store is being closed");
-    lock_give(&rest->lock);
     return rc;
 }
 
-int replay_wait(struct store *s, int64_t min_ms, struct err *err)
+/* 1: the first step is done, but not the second. */
+static int look(const struct store *s, struct err *err)
 {
     if (LIKELY(store_is_replayed(s)))
         return 0;
     if (!atomic_get_acquire(&s->replayed)) // pairs with the release at the end of store_replay
         return err_set(err, ERR_BUSY, "the write-ahead log is being replayed");
-    return min_ms > s->rest.upto.latest_ms ? 0 : wait_for_rest(&s->rest, err);
+    return 1;
+}
+
+int replay_wait(struct store *s, struct err *err)
+{
+    int rc = look(s, err);
+    if (rc <= 0)
+        return rc;
+    lock_take(&s->rest.lock);
+    rc = wait_locked(&s->rest, err);
+    lock_give(&s->rest.lock);
+    return rc;
+}
+
+int replay_wait_for(struct store *s, int64_t min_ms, struct err *err)
+{
+    struct replay_rest *rest = &s->rest;
+    int rc = look(s, err);
+    if (rc <= 0)
+        return rc;
+    if (min_ms > rest->upto.latest_ms)
+        return 0;
+    lock_take(&rest->lock);
+    if (rest->waiting == REST_WAITING_MAX && rest->state == REST_WANTED) {
+        rc = err_set(err, ERR_BUSY, "older rows of the write-ahead log are being replayed");
+    } else {
+        rest->waiting++;
+        rc = wait_locked(rest, err);
+        rest->waiting--;
+    }
+    lock_give(&rest->lock);
+    return rc;
 }

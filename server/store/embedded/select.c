@@ -173,7 +173,7 @@ static int select_streams(struct store *s, const struct matcher *matchers, size_
                           const struct aggregate_request *request, struct budget *memory,
                           struct selection **out, struct err *err)
 {
-    int waited = replay_wait(s, min_ms, err);
+    int waited = replay_wait_for(s, min_ms, err);
     if (waited != 0)
         return waited;
     struct selection *sel = calloc(1, sizeof *sel);

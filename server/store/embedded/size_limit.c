@@ -165,7 +165,7 @@ int size_limit_apply(struct store *s, unsigned which, struct err *err)
 {
     uint64_t max = atomic_get_relaxed(&s->max_bytes), used = 0;
     int rc = 0;
-    if (!max || !store_is_replayed(s))
+    if (!max || !atomic_get_acquire(&s->replayed)) // pairs with the release in store_replay
         return 0;
     for (int i = 0; i < TABLES; i++)
         used += bytes_of(s, i);

@@ -154,7 +154,7 @@ static int take(struct store *s, const char *parent, const char *name, bool skip
 int store_snapshot(struct store *s, const char *parent, bool skip_head,
                    char out_name[STORE_SNAPSHOT_NAME], struct err *err)
 {
-    int waited = replay_wait(s, INT64_MIN, err);
+    int waited = replay_wait(s, err);
     if (waited != 0)
         return waited;
     char *own = parent ? NULL : fs_join(s->dir, "snapshots");

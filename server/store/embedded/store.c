@@ -305,7 +305,7 @@ int store_replay(struct store *s, char **out_note, struct err *err)
     if (is_log_in_use(s))
         background_want_flush(s);
     atomic_set_release(&s->replayed, true); // pairs with the acquire of appends and reads
-    rc = s->background ? background_start(s, err) : replay_rest(s, err);
+    rc = s->background ? background_start(s, err) : replay_rest_run(s, err);
     if (rc != 0)
         replay_rest_cancel(&s->rest);
     return rc;

@@ -115,8 +115,9 @@ struct wal_reader {
     int (*each)(void *arg, struct str payload, uint64_t at);
     /* Asked first, with the first WAL_GLANCE bytes of the payload, or all. True: the record is
      * passed over, neither read nor checked, if another, or the end, is where it
-     * ends. NULL: none is. */
-    bool (*pass)(void *arg, struct str head, uint64_t at);
+     * ends; else it goes to `each` all the same. NULL: none is. */
+    bool (*pass)(void *arg, struct str beginning, uint64_t at);
+    uint64_t from; /* where to begin: at a record; 0: at the first */
     uint64_t upto; /* where the file shall end; 0: at its end */
 };
 int wal_read_segment(const struct fs *fs, const char *dir, uint32_t segment,

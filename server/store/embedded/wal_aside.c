@@ -25,7 +25,7 @@ static bool parse_name(const char *name, struct day_range *out)
            parse_day(name, FIRST_AT, &out->first) && parse_day(name, LAST_AT, &out->last);
 }
 
-static int add(struct wal_losses *l, struct day_range days)
+int wal_losses_add(struct wal_losses *l, struct day_range days)
 {
     struct day_range *v = realloc(l->v, (l->n + 1) * sizeof *v); // a handful
     if (!v)
@@ -42,7 +42,7 @@ int wal_losses_load(const struct fs *fs, const char *wal_dir, struct wal_losses 
     struct day_range days;
     int rc = fs_list(fs, wal_dir, &names, err);
     for (size_t i = 0; rc == 0 && i < names.n; i++)
-        if (parse_name(names.v[i], &days) && add(out, days) != 0)
+        if (parse_name(names.v[i], &days) && wal_losses_add(out, days) != 0)
             rc = err_set(err, ERR_NOMEM, "list %s: out of memory", wal_dir);
     fs_names_done(&names);
     return rc;
@@ -89,7 +89,7 @@ void wal_set_aside(const struct fs *fs, const char *wal_dir, uint32_t segment,
     if (rc != 0)
         log_error("store", "a damaged segment of the log cannot be kept for looking at it",
                   LOG_INT("segment", segment), LOG_STR("error", err.message));
-    if (add(losses, days) != 0)
+    if (wal_losses_add(losses, days) != 0)
         log_error("store", "out of memory: answers will not tell of a damaged segment of the log",
                   LOG_INT("segment", segment));
 }

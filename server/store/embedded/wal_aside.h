@@ -7,7 +7,7 @@
  * were lost is not known, nor when exactly: their days are taken to be those of the rows around
  * them. Whoever has looked at the file removes it; from the next start on, answers are whole again.
  *
- * Threads: filled while the store is opened and its log replayed, then only read. */
+ * Threads: whoever has the list guards it. */
 #ifndef TELLTALE_STORE_EMBEDDED_WAL_ASIDE_H
 #define TELLTALE_STORE_EMBEDDED_WAL_ASIDE_H
 
@@ -36,6 +36,8 @@ struct wal_losses {
 /* Those of earlier starts. ERR_NOMEM; what fs_list returns. */
 int wal_losses_load(const struct fs *fs, const char *wal_dir, struct wal_losses *out,
                     struct err *err);
+/* ERR_NOMEM. */
+int wal_losses_add(struct wal_losses *l, struct day_range days);
 void wal_losses_done(struct wal_losses *l);
 
 /* Keeps a segment and adds its days. That it could not be kept is told in the server's log. */

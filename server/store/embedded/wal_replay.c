@@ -8,7 +8,7 @@
 
 /* WINDOW stays in the cache of a core while the records in it are read. Where records are passed
  * over that are longer than FAR, so little is read of each. */
-enum { WINDOW = 256 << 10, FAR = 4 << 10, LITTLE = 64 };
+enum { WINDOW = 256 << 10, FAR = 16 << 10, LITTLE = 64 };
 
 /* A file seen through a window that moves forward. */
 struct window {
@@ -129,7 +129,7 @@ static bool pass(struct window *w, const struct wal_reader *reader, uint64_t *at
 static int replay(struct window *w, uint64_t nonce, const struct wal_reader *reader,
                   struct wal_replay *out)
 {
-    uint64_t at = WAL_SEGMENT_HEADER;
+    uint64_t at = reader->from ? reader->from : WAL_SEGMENT_HEADER;
     while (at < w->size && w->rc == 0) {
         if (pass(w, reader, &at))
             continue;

@@ -211,6 +211,57 @@ static void test_a_damaged_row_of_the_rest_is_told(void **state)
     harness_done(&h);
 }
 
+static size_t kept_segments(struct harness *h)
+{
+    size_t n = 0;
+    while (crash_fs_path(h->disk, ".wal.damaged", n))
+        n++;
+    return n;
+}
+
+static void expect_one_damaged(struct harness *h)
+{
+    assert_int_equal(atomic_get_relaxed(&h->store->wal_damaged_segments), 1);
+    assert_int_equal(kept_segments(h), 1);
+}
+
+/* Both steps look at it. */
+static void test_a_damaged_definition_of_the_rest_is_told_once(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    harness_put(&h, "first", NOON - 14 * HOUR, 1);
+    harness_put(&h, "damaged", NOON - 13 * HOUR, 1);
+    uint64_t end = size_of_log(&h);
+    put_minutes(&h, "m", -60, 0);
+    die(&h);
+    assert_true(crash_fs_damage(h.disk, segment, end - 1, 0x40));
+    (void)harness_open(&h);
+    expect_one_damaged(&h);
+    assert_non_null(strstr(harness_read(&h, "", INT64_MIN, INT64_MAX), "\nm -3600000=-60 "));
+    harness_done(&h);
+}
+
+/* It may be of a day of which nothing else of the rest is. */
+static void test_the_day_of_a_damaged_row_of_the_rest_is_told(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    harness_put(&h, "m", NOON - 14 * HOUR, 1);
+    harness_put(&h, "m", NOON - 11 * HOUR, 2);
+    uint64_t end = size_of_log(&h);
+    put_minutes(&h, "m", -3, 0);
+    die(&h);
+    assert_true(crash_fs_damage(h.disk, segment, end - 1, 0x40));
+    (void)harness_open(&h);
+    assert_true(store_is_damaged(h.store, NOON - 14 * HOUR, NOON - 13 * HOUR));
+    assert_true(store_is_damaged(h.store, NOON, NOON));
+    assert_false(store_is_damaged(h.store, NOON - 3 * DAY, NOON - 2 * DAY));
+    harness_done(&h);
+}
+
 static void test_nothing_is_old_in_a_segment_of_unclear_records(void **state)
 {
     (void)state;
@@ -257,7 +308,7 @@ static void open_newest(struct harness *h)
 
 static void finish(struct harness *h)
 {
-    assert_int_equal(replay_rest(h->store, NULL), 0);
+    assert_int_equal(replay_rest_run(h->store, NULL), 0);
     assert_true(store_is_replayed(h->store));
 }
 
@@ -382,6 +433,31 @@ static void put_many(struct harness *h, int from, int to, int64_t t)
     assert_int_equal(harness_append(h, NULL, NULL), 0);
 }
 
+static void expect_flush_message(struct harness *h, const char *part)
+{
+    struct store_stats stats;
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    assert_int_equal(store_stats(h->store, 0, &arena, &stats, NULL), 0);
+    assert_int_equal(stats.flush_failed, *part != '\0');
+    assert_non_null(strstr(stats.message, part));
+    arena_done(&arena);
+}
+
+static size_t groups(const struct harness *h)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < STREAM_SHARDS; i++)
+        n += h->store->streams.groups[i].n;
+    return n;
+}
+
+static void put_hour(struct harness *h)
+{
+    for (int t = 60; t >= 0; t -= 10)
+        put_many(h, 0, MANY, NOON - t * MINUTE);
+}
+
 static void test_a_rest_that_cannot_be_read_is_tried_again(void **state)
 {
     (void)state;
@@ -389,8 +465,7 @@ static void test_a_rest_that_cannot_be_read_is_tried_again(void **state)
     struct err err = {0};
     struct selection *none = NULL;
     begin(&h);
-    for (int t = 60; t >= 0; t -= 10)
-        put_many(&h, 0, MANY, NOON - t * MINUTE);
+    put_hour(&h);
     char *expected = str_dup(str_c(harness_read(&h, "", INT64_MIN, INT64_MAX)));
     die(&h);
     open_newest(&h);
@@ -398,9 +473,17 @@ static void test_a_rest_that_cannot_be_read_is_tried_again(void **state)
     struct fs broken = *below;
     broken.read_at = fails_later;
     h.store->fs = &broken;
-    looks = 0;
-    assert_int_equal(replay_rest(h.store, &err), ERR_IO);
-    assert_int_equal(h.store->n_frozen, 0);
+    size_t of_newest = groups(&h);
+    uint64_t bytes = atomic_get_relaxed(&h.store->head_bytes);
+    for (int i = 0; i < 3; i++) {
+        looks = 0;
+        assert_int_equal(replay_rest_run(h.store, &err), ERR_IO);
+        assert_null(strstr(strstr(err.message, "00000001") + 1, "replay segment"));
+        assert_int_equal(h.store->n_frozen, 0);
+        assert_int_equal(groups(&h), of_newest);
+        assert_true(atomic_get_relaxed(&h.store->head_bytes) == bytes);
+    }
+    expect_flush_message(&h, "Input/output error");
     assert_int_equal(store_select(h.store, NULL, 0, NOON - HOUR, NOON, 0, NULL, &none, &err),
                      ERR_BUSY);
     assert_non_null(strstr(err.message, "cannot be read"));
@@ -409,11 +492,74 @@ static void test_a_rest_that_cannot_be_read_is_tried_again(void **state)
     selection_free(none);
     h.store->fs = below;
     finish(&h);
+    expect_flush_message(&h, "");
     check_rows(&h, "", expected);
     assert_int_equal(flush_metrics(h.store, NULL), 0);
     check_rows(&h, "", expected);
     free(expected);
     abandon(&h);
+}
+
+static int not_the_second(void *self, const char *path, enum fs_mode mode, void **out)
+{
+    if (mode == FS_READ && str_ends(str_c(path), STR("metrics/wal/00000002.wal"))) {
+        errno = EIO;
+        return -1;
+    }
+    return below->open(self, path, mode, out);
+}
+
+static void test_damage_is_told_once_however_often_it_is_tried(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    put_minutes(&h, "m", -60, -50);
+    uint64_t end = size_of_log(&h);
+    put_minutes(&h, "m", -49, -40);
+    cut_without_parts(&h);
+    put_minutes(&h, "m", -39, 0);
+    die(&h);
+    assert_true(crash_fs_damage(h.disk, segment, end - 1, 0x40));
+    open_newest(&h);
+    below = h.store->fs;
+    struct fs broken = *below;
+    broken.open = not_the_second;
+    h.store->fs = &broken;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(replay_rest_run(h.store, NULL), ERR_IO);
+    h.store->fs = below;
+    finish(&h);
+    expect_one_damaged(&h);
+    abandon(&h);
+}
+
+static int reads;
+
+static ssize_t counts_reads(void *self, void *h, void *to, size_t n, uint64_t at)
+{
+    reads++;
+    return below->read_at(self, h, to, n, at);
+}
+
+static void test_a_cancel_ends_the_looking_over_soon(void **state)
+{
+    (void)state;
+    const atomic_bool cancelled = true;
+    struct harness h;
+    struct wal_place place;
+    const uint32_t first = 1;
+    begin(&h);
+    put_hour(&h);
+    below = h.options.fs;
+    struct fs counting = *below;
+    counting.read_at = counts_reads;
+    reads = 0;
+    assert_int_equal(replay_outline(&counting, "root/data/metrics/wal", &first, 1, NOON, &cancelled,
+                                    &place, NULL),
+                     ERR_CANCELLED);
+    assert_true(reads < 5);
+    harness_done(&h);
 }
 
 static void test_a_rest_of_a_store_without_threads_is_an_error_of_its_replay(void **state)
@@ -446,8 +592,8 @@ static int open_gated(void *self, const char *path, enum fs_mode mode, void **ou
 {
     if (mode == FS_READ && str_ends(str_c(path), STR("metrics/wal/00000001.wal"))) {
         lock_take(&gate.lock);
-        /* To outline, to map and to read its newest rows; then to map it for the rest. */
-        gate.reached |= ++gate.opened > 3;
+        /* Looked over, mapped, read for definitions and for its newest rows; then the rest. */
+        gate.reached |= ++gate.opened > 4;
         cond_broadcast(&gate.changed);
         while (gate.reached && gate.held)
             cond_wait(&gate.changed, &gate.lock);
@@ -475,7 +621,6 @@ static void await_gate(void)
 struct asker {
     struct thread thread;
     struct store *store;
-    atomic_bool began;
     int rc;
     size_t found;
 };
@@ -484,10 +629,17 @@ static void ask(void *arg)
 {
     struct asker *a = arg;
     struct selection *s = NULL;
-    atomic_set_release(&a->began, true); // pairs with the acquire of who waits for it
     a->rc = store_select(a->store, NULL, 0, NOON - HOUR, NOON - HOUR, 0, NULL, &s, NULL);
     a->found = a->rc == 0 ? selection_count(s) : 0;
     selection_free(s);
+}
+
+static size_t waiting(struct harness *h)
+{
+    lock_take(&h->store->rest.lock);
+    size_t n = h->store->rest.waiting;
+    lock_give(&h->store->rest.lock);
+    return n;
 }
 
 static struct fs gated;
@@ -511,7 +663,7 @@ static void begin_gated(struct harness *h, struct asker *a)
     await_gate();
     *a = (struct asker){.store = h->store};
     assert_int_equal(thread_start(&a->thread, "asker", ask, a, NULL), 0);
-    while (!atomic_get_acquire(&a->began)) // pairs with the release in ask
+    while (waiting(h) == 0)
         continue;
 }
 
@@ -538,6 +690,33 @@ static void test_who_asks_for_older_rows_waits_for_them(void **state)
     assert_int_equal(a.found, 1);
     assert_int_equal(store_flush(h.store, NULL), 0);
     assert_non_null(strstr(harness_read(&h, "", INT64_MIN, INT64_MAX), "\nm -3600000=-60 "));
+    end_gated(&h);
+}
+
+/* The fifth goes away at once. */
+static void test_few_questions_wait(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct asker a[REST_WAITING_MAX];
+    struct selection *none = NULL;
+    struct err err;
+    begin_gated(&h, &a[0]);
+    for (size_t i = 1; i < REST_WAITING_MAX; i++) {
+        a[i] = (struct asker){.store = h.store};
+        assert_int_equal(thread_start(&a[i].thread, "asker", ask, &a[i], NULL), 0);
+    }
+    while (waiting(&h) < REST_WAITING_MAX)
+        continue;
+    assert_int_equal(store_select(h.store, NULL, 0, NOON - HOUR, NOON, 0, NULL, &none, &err),
+                     ERR_BUSY);
+    assert_non_null(strstr(read_newest(&h), "m -360000=-6 "));
+    let_go();
+    for (size_t i = 0; i < REST_WAITING_MAX; i++) {
+        thread_join(&a[i].thread);
+        assert_int_equal(a[i].found, 1);
+    }
+    assert_int_equal(waiting(&h), 0);
     end_gated(&h);
 }
 
@@ -625,7 +804,7 @@ static void compare_twins(struct twins *x)
 {
     char *expected = str_dup(str_c(harness_read(&x->lives, "", INT64_MIN, INT64_MAX)));
     harness_kill(&x->dies);
-    x->with_rest += x->dies.store->rest.upto.latest_ms != INT64_MIN;
+    x->with_rest += x->dies.store->rest.seq != 0;
     check_rows(&x->dies, "", expected);
     if (up_to(x, 3) == 0) {
         assert_int_equal(store_flush(x->dies.store, NULL), 0);
@@ -674,6 +853,11 @@ int main(void)
         cmocka_unit_test(test_a_damaged_row_of_the_rest_is_told),
         cmocka_unit_test(test_nothing_is_old_in_a_segment_of_unclear_records),
         cmocka_unit_test(test_a_torn_end_is_cut_off),
+        cmocka_unit_test(test_a_damaged_definition_of_the_rest_is_told_once),
+        cmocka_unit_test(test_the_day_of_a_damaged_row_of_the_rest_is_told),
+        cmocka_unit_test(test_damage_is_told_once_however_often_it_is_tried),
+        cmocka_unit_test(test_a_cancel_ends_the_looking_over_soon),
+        cmocka_unit_test(test_few_questions_wait),
         cmocka_unit_test(test_the_newest_rows_are_there_before_the_rest),
         cmocka_unit_test(test_what_comes_between_ranks_above_the_rest),
         cmocka_unit_test(test_exemplars_and_metadata_do_not_wait),
