@@ -547,12 +547,18 @@ static void run(size_t which, int repeat)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"repeat", required_argument, NULL, 'r'}, {0}};
+    static const struct option options[] = {
+        {"repeat", required_argument, NULL, 'r'}, {"only", required_argument, NULL, 'o'}, {0}};
+    const char *only = "";
     uint64_t repeat = 7;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (c == 'o') {
+            only = optarg;
+            continue;
+        }
         if (c != 'r' || num_parse_u64(str_c(optarg), &repeat) != 0 || repeat < 1 ||
             repeat > REPEAT_MAX)
-            die("usage", &(struct err){.message = "bench_records DIR [--repeat N]"});
+            die("usage", &(struct err){.message = "bench_records DIR [--repeat N] [--only TEXT]"});
     }
     struct err err = {0};
     const struct store_options o = {
@@ -565,7 +571,8 @@ int main(int argc, char **argv)
     scan_for(RECORD_LOGS, (const char *const[]){"trace_id", "attributes.request.id", "body"}, 3,
              take_values);
     for (size_t i = 0; i < sizeof questions / sizeof *questions; i++)
-        run(i, (int)repeat);
+        if (strstr(questions[i].words, only))
+            run(i, (int)repeat);
     if (store_close(store, &err) != 0)
         die("close", &err);
     return 0;

@@ -1,7 +1,7 @@
 /* Which texts may occur in a group of rows: a split-block Bloom filter (Putze, Sanders, Singler,
  * "Cache-, Hash- and Space-Efficient Bloom Filters", 2007; the form of Apache Parquet). A key sets
  * one bit in each of the eight words of one 32-byte block, so asking touches one cache line. With
- * FILTER_BITS bits a key about one question in 200 is answered "may" wrongly.
+ * FILTER_BITS bits a key less than one question in 500 is answered "may" wrongly.
  *
  * And what a body is cut into for such a filter: words, the runs of letters, digits, '_' and bytes
  * beyond ASCII, ASCII letters made small. */
@@ -13,7 +13,7 @@
 
 #include "base/buf.h"
 
-enum { FILTER_BITS = 12, FILTER_BLOCK = 32 };
+enum { FILTER_BITS = 16, FILTER_BLOCK = 32 };
 
 /* Different hashes collected for a filter; {0} is empty. Owned by the user: hash_set_done. */
 struct hash_set {

@@ -302,8 +302,10 @@ int record_part_columns(const struct record_part *p, const struct part_group *g,
     if (!v)
         return ERR_NOMEM;
     r.bad |= begin < RECORD_HEADER || begin > g->table_offset;
-    for (size_t i = 0; !r.bad && i < n; i++)
+    for (size_t i = 0; !r.bad && i < n; i++) {
+        v[i] = (struct group_column){.ordinal = (uint32_t)i};
         read_column(p, g, &r, &begin, &v[i]);
+    }
     *out = v;
     *out_n = (uint32_t)n;
     return r.bad ? ERR_CORRUPT : 0;
@@ -331,27 +333,44 @@ static bool is_filter_sound(const struct record_part *p, uint64_t offset, uint32
            read_u32(at + size - RECORD_CHECKSUM) == part_checksum(at, size - RECORD_CHECKSUM);
 }
 
-bool record_part_may_contain(struct record_part *p, const struct part_group *g,
+/* Bits of a group's filters, then of those of its columns; what is beyond is compared each time. */
+enum { SOUND_COLUMNS = GROUP_FILTERS, SOUND_BITS = 64 };
+
+/* After a page could not be read nothing is known any more. */
+static bool is_known_sound(const struct record_part *p, const struct part_group *g, uint32_t bit,
+                           uint64_t offset, uint32_t size)
+{
+    atomic_ullong *sound = &p->sound_filters[g - p->groups];
+    uint64_t mask = bit < SOUND_BITS ? UINT64_C(1) << bit : 0;
+    if (atomic_get_relaxed(sound) & mask && map_guard_faults() == 0)
+        return true;
+    if (!is_filter_sound(p, offset, size))
+        return false;
+    (void)atomic_fetch_or_explicit(sound, mask, memory_order_relaxed);
+    return true;
+}
+
+static bool may_contain(const struct record_part *p, const struct part_group *g, uint32_t bit,
+                        uint64_t offset, uint32_t size, uint64_t hash)
+{
+    uint64_t faults = map_guard_faults();
+    return !is_known_sound(p, g, bit, offset, size) ||
+           filter_may_contain(p->map + offset, size - RECORD_CHECKSUM, hash) ||
+           faults != map_guard_faults(); // it was not the filter that was asked
+}
+
+bool record_part_may_contain(const struct record_part *p, const struct part_group *g,
                              enum group_filter which, uint64_t hash)
 {
     uint32_t size = g->filter_size[which];
-    uint64_t offset = g->filter_offset[which];
-    atomic_uchar *sound = &p->sound_filters[g - p->groups];
-    if (size == 0)
-        return false;
-    if (!(atomic_get_relaxed(sound) & 1 << which)) {
-        if (!is_filter_sound(p, offset, size))
-            return true;
-        (void)atomic_fetch_or_explicit(sound, (unsigned char)(1 << which), memory_order_relaxed);
-    }
-    return filter_may_contain(p->map + offset, size - RECORD_CHECKSUM, hash);
+    return size && may_contain(p, g, which, g->filter_offset[which], size, hash);
 }
 
-bool group_column_may_contain(const struct record_part *p, const struct group_column *c,
-                              uint64_t hash)
+bool group_column_may_contain(const struct record_part *p, const struct part_group *g,
+                              const struct group_column *c, uint64_t hash)
 {
-    return c->filter_size == 0 || !is_filter_sound(p, c->filter_offset, c->filter_size) ||
-           filter_may_contain(p->map + c->filter_offset, c->filter_size - RECORD_CHECKSUM, hash);
+    return c->filter_size == 0 ||
+           may_contain(p, g, SOUND_COLUMNS + c->ordinal, c->filter_offset, c->filter_size, hash);
 }
 
 int record_part_check_filters(const struct record_part *p, const struct part_group *g,

@@ -55,6 +55,7 @@ struct group_column {
     int64_t min, max; /* of ints */
     uint64_t filter_offset;
     uint32_t filter_size; /* with checksum; 0: none */
+    uint32_t ordinal;     /* in its group */
 };
 
 struct record_part {
@@ -71,10 +72,10 @@ struct record_part {
     struct column_id *names; /* origin may be one of enum own_column */
     struct str *sources;     /* encoded, in the order of source_cmp */
     uint32_t n_groups, n_names, n_sources;
-    char *text;                  /* of names and sources */
-    uint64_t kept;               /* record_keep_mark it was looked at with; by the merge lock */
-    atomic_uchar *sound_filters; /* by group: a bit for each filter whose checksum was compared */
-    atomic_bool damaged;         /* a group could not be read: the file stays when it is merged */
+    char *text;                   /* of names and sources */
+    uint64_t kept;                /* record_keep_mark it was looked at with; by the merge lock */
+    atomic_ullong *sound_filters; /* by group: a bit for each filter whose checksum was compared */
+    atomic_bool damaged;          /* a group could not be read: the file stays when it is merged */
 };
 
 /* Maps and checks all but the groups. ERR_CORRUPT, ERR_UNSUPPORTED (a later version), ERR_IO,
@@ -93,12 +94,13 @@ int record_part_read(const struct record_part *p, const struct part_group *g,
                      const struct group_column *c, void *zstd, struct arena *arena,
                      struct column *out);
 
-/* Whether the filter of a column or group says that a value with this hash may be there. A damaged
- * filter says so of everything, so damage costs time and never rows. */
-bool record_part_may_contain(struct record_part *p, const struct part_group *g,
+/* Whether the filter of a group, or of one of its columns, says that a value with this hash may be
+ * there. A damaged filter says so of everything, so damage costs time and never rows. Whether it is
+ * damaged is looked at once: eight kilobytes take longer than all else. */
+bool record_part_may_contain(const struct record_part *p, const struct part_group *g,
                              enum group_filter which, uint64_t hash);
-bool group_column_may_contain(const struct record_part *p, const struct group_column *c,
-                              uint64_t hash);
+bool group_column_may_contain(const struct record_part *p, const struct part_group *g,
+                              const struct group_column *c, uint64_t hash);
 
 /* Compares the checksums of all filters of a group, whose columns these are. 0 or ERR_CORRUPT. */
 int record_part_check_filters(const struct record_part *p, const struct part_group *g,

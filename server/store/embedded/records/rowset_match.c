@@ -114,7 +114,7 @@ static bool text_may(const struct rowset *r, const struct column_ref *ref,
                      const struct group_column *c, uint64_t hash)
 {
     bool own = is_trace_id(r, ref) || is_field(r, ref, RECORD_LOGS, LOG_BODY); // see filters_may
-    return own || c->kind == COLUMN_ANY || group_column_may_contain(r->part, c, hash);
+    return own || c->kind == COLUMN_ANY || group_column_may_contain(r->part, r->group, c, hash);
 }
 
 static bool any_text_may(const struct rowset *r, const struct predicate *p,
