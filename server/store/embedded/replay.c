@@ -108,14 +108,14 @@ static int add_row(struct replay *r, uint32_t id, const struct sample *sample, s
     int rc = define(r);
     if (rc != 0)
         return rc;
+    if (sample->t_unix_ms < r->min_ms || sample->t_unix_ms > TIME_MAX_MS)
+        return 0;
+    note_day(r, sample->t_unix_ms);
     if (!replay_runs_has(r->runs, id)) {
         r->orphans++; // its definition was in a damaged record
         return 0;
     }
-    if (sample->t_unix_ms < r->min_ms || sample->t_unix_ms > TIME_MAX_MS)
-        return 0;
     r->rows++;
-    note_day(r, sample->t_unix_ms);
     return replay_runs_add(r->runs, id, sample, bytes, r->err);
 }
 
@@ -261,19 +261,23 @@ static int read_part(struct replay *r, enum replay_step step, uint64_t from, uin
     return wal_read_segment(r->store->fs, r->store->wal_dir, r->segment, &reader, out, r->err);
 }
 
-/* Damage before the place is met again with the rest, which tells of it. */
+/* Damage before the place is met again with the rest, which tells of it, but for rows behind the
+ * place whose definition was there. */
 static int read_segment(struct replay *r, struct wal_replay *out)
 {
-    uint64_t place = r->segment == r->upto.segment ? r->upto.at : 0;
+    uint64_t place = r->segment == r->upto.segment ? r->upto.at : 0, orphans = r->orphans;
+    bool damaged = false;
     int rc = 0;
     if (r->step == REPLAY_REST)
         return read_part(r, REPLAY_REST, 0, place, out);
     if (wal_is_before(r->segment, 0, &r->upto)) {
         rc = read_part(r, REPLAY_DEFINITIONS, 0, place, out);
+        damaged = out->damaged || out->torn;
         *out = (struct wal_replay){.records = out->records, .bytes = out->bytes};
     }
     if (rc == 0 && r->segment >= r->upto.segment)
         rc = read_part(r, REPLAY_NEWEST, place, 0, out);
+    out->damaged += damaged && r->orphans > orphans;
     return rc;
 }
 

@@ -243,6 +243,25 @@ static void test_a_damaged_definition_of_the_rest_is_told_once(void **state)
     harness_done(&h);
 }
 
+/* Its newest rows are lost, too, and may be of another day. */
+static void test_newest_rows_without_their_definition_are_told(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    harness_put(&h, "first", NOON - 14 * HOUR, 1);
+    harness_put(&h, "damaged", NOON - 13 * HOUR, 1);
+    uint64_t end = size_of_log(&h);
+    harness_put(&h, "damaged", NOON, 2);
+    die(&h);
+    assert_true(crash_fs_damage(h.disk, segment, end - 1, 0x40));
+    (void)harness_open(&h);
+    check_rows(&h, "", "first -50400000=1");
+    assert_true(store_is_damaged(h.store, NOON, NOON));
+    assert_true(store_is_damaged(h.store, NOON - 14 * HOUR, NOON - 13 * HOUR));
+    harness_done(&h);
+}
+
 /* It may be of a day of which nothing else of the rest is. */
 static void test_the_day_of_a_damaged_row_of_the_rest_is_told(void **state)
 {
@@ -854,6 +873,7 @@ int main(void)
         cmocka_unit_test(test_nothing_is_old_in_a_segment_of_unclear_records),
         cmocka_unit_test(test_a_torn_end_is_cut_off),
         cmocka_unit_test(test_a_damaged_definition_of_the_rest_is_told_once),
+        cmocka_unit_test(test_newest_rows_without_their_definition_are_told),
         cmocka_unit_test(test_the_day_of_a_damaged_row_of_the_rest_is_told),
         cmocka_unit_test(test_damage_is_told_once_however_often_it_is_tried),
         cmocka_unit_test(test_a_cancel_ends_the_looking_over_soon),
