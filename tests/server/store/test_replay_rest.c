@@ -181,6 +181,14 @@ static uint64_t size_of_log(struct harness *h)
     return crash_fs_size(h->disk, segment);
 }
 
+/* After a death, with a bit of the log changed. */
+static void reopen_damaged(struct harness *h, uint64_t at)
+{
+    die(h);
+    assert_true(crash_fs_damage(h->disk, segment, at, 0x40));
+    (void)harness_open(h);
+}
+
 static void test_a_damaged_row_of_the_rest_is_told(void **state)
 {
     (void)state;
@@ -235,9 +243,7 @@ static void test_a_damaged_definition_of_the_rest_is_told_once(void **state)
     harness_put(&h, "damaged", NOON - 13 * HOUR, 1);
     uint64_t end = size_of_log(&h);
     put_minutes(&h, "m", -60, 0);
-    die(&h);
-    assert_true(crash_fs_damage(h.disk, segment, end - 1, 0x40));
-    (void)harness_open(&h);
+    reopen_damaged(&h, end - 1);
     expect_one_damaged(&h);
     assert_non_null(strstr(harness_read(&h, "", INT64_MIN, INT64_MAX), "\nm -3600000=-60 "));
     harness_done(&h);
@@ -253,9 +259,7 @@ static void test_newest_rows_without_their_definition_are_told(void **state)
     harness_put(&h, "damaged", NOON - 13 * HOUR, 1);
     uint64_t end = size_of_log(&h);
     harness_put(&h, "damaged", NOON, 2);
-    die(&h);
-    assert_true(crash_fs_damage(h.disk, segment, end - 1, 0x40));
-    (void)harness_open(&h);
+    reopen_damaged(&h, end - 1);
     check_rows(&h, "", "first -50400000=1");
     assert_true(store_is_damaged(h.store, NOON, NOON));
     assert_true(store_is_damaged(h.store, NOON - 14 * HOUR, NOON - 13 * HOUR));
@@ -272,9 +276,7 @@ static void test_the_day_of_a_damaged_row_of_the_rest_is_told(void **state)
     harness_put(&h, "m", NOON - 11 * HOUR, 2);
     uint64_t end = size_of_log(&h);
     put_minutes(&h, "m", -3, 0);
-    die(&h);
-    assert_true(crash_fs_damage(h.disk, segment, end - 1, 0x40));
-    (void)harness_open(&h);
+    reopen_damaged(&h, end - 1);
     assert_true(store_is_damaged(h.store, NOON - 14 * HOUR, NOON - 13 * HOUR));
     assert_true(store_is_damaged(h.store, NOON, NOON));
     assert_false(store_is_damaged(h.store, NOON - 3 * DAY, NOON - 2 * DAY));
