@@ -6,7 +6,10 @@
 
 #define COST_MASK ((UINT64_C(1) << 24) - 1) /* microseconds: up to 16 s */
 
-enum { FADE = 8 }; /* a slow one is forgotten by an eighth with each quick one */
+/* A slow one is forgotten by half with each quick one: the first of its like, which finds nothing
+ * in caches, must not send a dozen others to a worker, and what is slow now and then holds up an
+ * event thread only after quick ones by the logarithm of its time. */
+enum { FADE = 2 };
 
 static atomic_ullong *slot_of(struct http_costs *c, uint64_t likeness)
 {
