@@ -9,8 +9,11 @@
 #ifdef __GLIBC__
 #include <malloc.h>
 #define RETURN_FREE_PAGES() ((void)malloc_trim(0)) // whether there were any is of no interest
+#define KEEP_FREE_BYTES(n)                                                                         \
+    ((void)mallopt(M_TRIM_THRESHOLD, n), (void)mallopt(M_MMAP_THRESHOLD, n)) // cannot fail
 #else
 #define RETURN_FREE_PAGES() ((void)0)
+#define KEEP_FREE_BYTES(n) ((void)(n))
 #endif
 
 void *memory_map(size_t n)
@@ -37,6 +40,11 @@ void memory_unmap(void *p, size_t n)
 {
     if (p)
         (void)munmap(p, n); // cannot fail for what was mapped whole
+}
+
+void memory_keep(int bytes)
+{
+    KEEP_FREE_BYTES(bytes);
 }
 
 /* What small users free is taken again at once; walking the heap for them would be a waste. */

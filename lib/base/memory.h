@@ -13,6 +13,12 @@ void memory_unmap(void *p, size_t n); /* the whole of it; NULL is fine */
 
 enum { MEMORY_LARGE_PAGE = 2 << 20 };
 
+/* Lets the allocator keep so many bytes that are free at the end of each of its heaps, and map only
+ * what is larger than that by itself, where the C library can be told so. By default it gives back
+ * what a request of some 100 KiB frees, and the next one like it takes a fault for every page. To
+ * be called once, before there are threads. */
+void memory_keep(int bytes);
+
 /* So much was freed by one who is done with something big. Once enough has come together, the free
  * pages of the heap go back to the system, where the C library can: it would keep them for good. To
  * be called without locks, for this costs about what freeing page by page does. Threads: any. */

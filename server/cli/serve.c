@@ -4,6 +4,7 @@
 
 #include "base/atomic.h"
 #include "base/buf.h"
+#include "base/memory.h"
 #include "base/time.h"
 #include "cli/arguments.h"
 #include "cli/cli.h"
@@ -86,6 +87,9 @@ static int fail(const struct err *err)
     return CLI_FAILED;
 }
 
+/* A heap is a thread's, and what most requests need is less; larger ones end with memory_freed. */
+enum { KEPT_OF_A_HEAP = 4 << 20 };
+
 static int serve(const struct config_source *source)
 {
     struct config *config = NULL;
@@ -93,6 +97,7 @@ static int serve(const struct config_source *source)
     struct buf problems = BUF_MAX(64 << 10);
     struct err err;
     sigset_t signals;
+    memory_keep(KEPT_OF_A_HEAP);
     if (config_load(source, &config, &problems, &err) != 0) {
         if (problems.n)
             (void)fwrite(problems.p, 1, problems.n, stderr);

@@ -17,52 +17,78 @@ static int by_labels(const void *a, const void *b)
     return labels_cmp(a, b);
 }
 
-/* The label sets that satisfy any of the selectors, sorted, each once. They live in `arena`. */
-static int collect_series(struct store *store, const struct question *question, struct arena *arena,
-                          struct labels **out, size_t *out_n, struct err *err)
+struct found {
+    struct selection **selections; /* of the selectors, one each; the labels are theirs */
+    size_t n_selections;
+    struct labels *v;
+    size_t n;
+};
+
+static void found_done(struct found *found)
 {
-    struct labels *all = NULL;
-    size_t n = 0;
-    for (size_t i = 0; i < question->selectors.n; i++) {
+    for (size_t i = 0; i < found->n_selections; i++)
+        selection_free(found->selections[i]);
+}
+
+static int add_selected(struct found *found, const struct selection *sel, struct arena *arena,
+                        struct err *err)
+{
+    size_t more = selection_count(sel);
+    struct labels *grown = arena_grow(arena, found->v, found->n, found->n + more, sizeof *grown);
+    if (!grown)
+        return question_too_large(arena, err);
+    for (size_t i = 0; i < more; i++)
+        grown[found->n + i] = *selection_labels(sel, i);
+    found->v = grown;
+    found->n += more;
+    return 0;
+}
+
+static void sort_once_each(struct found *found)
+{
+    qsort(found->v, found->n, sizeof *found->v, by_labels);
+    size_t kept = 1;
+    for (size_t i = 1; i < found->n; i++)
+        if (labels_cmp(&found->v[i], &found->v[kept - 1]) != 0)
+            found->v[kept++] = found->v[i];
+    found->n = kept;
+}
+
+/* The label sets that satisfy any of the selectors, sorted, each once. `found`, zeroed before, ends
+ * with found_done whatever the outcome, and before the arena. */
+static int collect_series(struct store *store, const struct question *question, struct arena *arena,
+                          struct found *found, struct err *err)
+{
+    size_t n = question->selectors.n;
+    found->selections = arena_alloc(arena, n * sizeof(struct selection *));
+    if (!found->selections)
+        return question_too_large(arena, err);
+    for (size_t i = 0; i < n; i++) {
         const struct selector *s = &question->selectors.v[i];
-        struct selection *sel;
-        int rc =
-            store_select_known(store, s->v, s->n, question->start_ms, question->end_ms,
-                               question_store_limit(question->limit), arena->shared, &sel, err);
+        struct selection **sel = &found->selections[i];
+        int rc = store_select_known(store, s->v, s->n, question->start_ms, question->end_ms,
+                                    question_store_limit(question->limit), arena->shared, sel, err);
         if (rc != 0)
             return rc;
-        size_t more = selection_count(sel);
-        struct labels *grown = arena_grow(arena, all, n, n + more, sizeof *grown);
-        for (size_t k = 0; grown && k < more; k++)
-            grown[n + k] = labels_copy(arena, selection_labels(sel, k));
-        selection_free(sel);
-        if (arena_failed(arena))
-            return question_too_large(arena, err);
-        all = grown;
-        n += more;
+        found->n_selections++;
+        rc = add_selected(found, *sel, arena, err);
+        if (rc != 0)
+            return rc;
     }
-    if (question->selectors.n > 1 && n > 1) {
-        qsort(all, n, sizeof *all, by_labels);
-        size_t kept = 1;
-        for (size_t i = 1; i < n; i++)
-            if (labels_cmp(&all[i], &all[kept - 1]) != 0)
-                all[kept++] = all[i];
-        n = kept;
-    }
-    *out = all;
-    *out_n = n;
+    if (n > 1 && found->n > 1)
+        sort_once_each(found);
     return 0;
 }
 
 static void answer_series(const struct api_context *api, const struct question *question,
-                          const struct labels *v, size_t n, struct http_response *r)
+                          struct found *found, struct http_response *r)
 {
-    struct question_warnings w =
-        question_warnings(api, question, question_cut(&n, question->limit));
+    bool was_cut = question_cut(&found->n, question->limit);
+    struct question_warnings w = question_warnings(api, question, was_cut);
     struct json j = answer_begin(r);
     json_array(&j);
-    for (size_t i = 0; i < n; i++)
-        json_labels(&j, &v[i]);
+    for (size_t i = 0; i < found->n; i++)
+        json_labels(&j, &found->v[i]);
     json_array_end(&j);
     answer_end(&j, w.v, w.n, NULL, 0);
 }
@@ -94,18 +120,18 @@ void api_series(void *self, const struct http_request *q, struct http_response *
 {
     const struct api_context *api = self;
     struct question question;
-    struct labels *v = NULL;
-    size_t n = 0;
+    struct found found = {0};
     struct err err;
     if (question_runs_later(api, q) || !read_series_question(q, r, &question))
         return;
     struct arena arena;
     struct budget memory;
     question_arena(api, &arena, &memory);
-    if (collect_series(api->store, &question, &arena, &v, &n, &err) != 0)
+    if (collect_series(api->store, &question, &arena, &found, &err) != 0)
         answer_error(r, &err);
     else
-        answer_series(api, &question, v, n, r);
+        answer_series(api, &question, &found, r);
+    found_done(&found);
     question_arena_done(&arena, &memory);
     selectors_done(&question.selectors);
 }
