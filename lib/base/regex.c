@@ -129,9 +129,18 @@ static size_t skip_quotation(struct str pattern, size_t at)
     return end == rest.n ? pattern.n : at + end + 1;
 }
 
-static int check_syntax(struct str pattern, struct err *err)
+static bool is_negated_kind(char c)
+{
+    return c == 'D' || c == 'W' || c == 'S';
+}
+
+/* Refuses what RE2 would refuse. `out` gets the pattern with \D, \W and \S as classes: PCRE2's
+ * compiled code for subjects that may not be UTF-8 (seen with 10.42) lets the bare escapes match no
+ * character outside ASCII. */
+static int check_syntax(struct str pattern, struct buf *out, struct err *err)
 {
     bool in_class = false;
+    size_t copied = 0;
     for (size_t i = 0; i < pattern.n; i++) {
         char c = pattern.p[i];
         char next = i + 1 < pattern.n ? pattern.p[i + 1] : '\0';
@@ -140,6 +149,11 @@ static int check_syntax(struct str pattern, struct err *err)
             if (i + 1 >= pattern.n)
                 return refuse(pattern, i, "trailing backslash", err);
             rc = check_escape(pattern, i, in_class, err);
+            if (!in_class && is_negated_kind(next)) {
+                buf_put_str(out, str_sub(pattern, copied, i));
+                buf_printf(out, "[\\%c]", next);
+                copied = i + 2;
+            }
             i = next == 'Q' ? skip_quotation(pattern, i) : i + 1;
         } else if (in_class) {
             in_class = c != ']';
@@ -163,6 +177,7 @@ static int check_syntax(struct str pattern, struct err *err)
         if (rc != 0)
             return rc;
     }
+    buf_put_str(out, str_sub(pattern, copied, pattern.n));
     return 0;
 }
 
@@ -310,20 +325,30 @@ static bool make_limits(struct regex *r)
     return true;
 }
 
-static int compile(struct regex *r, struct str pattern, struct err *err)
+/* As RE2 has it: '.' is any character, '$' the very end, and with (?m) a line begins behind each
+ * newline, the last one, too. */
+#define OPTIONS                                                                                    \
+    (PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | PCRE2_ALT_CIRCUMFLEX | PCRE2_NEVER_BACKSLASH_C)
+
+static pcre2_code *compile_text(struct str text, uint32_t options, int *code, size_t *at)
+{
+    return pcre2_compile((PCRE2_SPTR)(text.p ? text.p : ""), text.n, options, code, at, NULL);
+}
+
+/* `as_classes`: what is compiled for `pattern`. */
+static int compile(struct regex *r, struct str pattern, struct str as_classes, struct err *err)
 {
     int code = 0;
     PCRE2_SIZE at = 0;
-    uint32_t options =
-        PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C | (r->utf ? PCRE2_UTF : 0);
+    uint32_t options = OPTIONS | (r->utf ? PCRE2_UTF : 0);
     if (!r->search)
         options |= PCRE2_ANCHORED | PCRE2_ENDANCHORED;
     else if (r->utf)
         options |= PCRE2_MATCH_INVALID_UTF;
-    r->code = pcre2_compile((PCRE2_SPTR)(pattern.p ? pattern.p : ""), pattern.n, options, &code,
-                            &at, NULL);
+    r->code = compile_text(as_classes, options, &code, &at);
     if (!r->code) {
         char reason[160] = "";
+        pcre2_code_free(compile_text(pattern, options, &code, &at)); // says where in the pattern
         (void)pcre2_get_error_message(code, (PCRE2_UCHAR *)reason, sizeof reason);
         return refuse(pattern, at, reason, err);
     }
@@ -342,8 +367,7 @@ static void compile_parallel(struct regex *r, struct str pattern)
     buf_puts(&text, "(?s:.*)(?:");
     buf_put_str(&text, pattern);
     buf_puts(&text, ")");
-    uint32_t options = PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C |
-                       PCRE2_ANCHORED | (r->utf ? PCRE2_UTF : 0);
+    uint32_t options = OPTIONS | PCRE2_ANCHORED | (r->utf ? PCRE2_UTF : 0);
     if (!buf_failed(&text))
         r->parallel = pcre2_compile((PCRE2_SPTR)text.p, text.n, options, &code, &at, NULL);
     buf_done(&text);
@@ -384,16 +408,9 @@ static int too_long(struct str pattern, int most, struct err *err)
                    most);
 }
 
-static int make(struct str pattern, bool search, struct regex **out, struct err *err)
+static int make_of(struct str pattern, struct str as_classes, bool search, struct regex **out,
+                   struct err *err)
 {
-    if (pattern.n > PLAIN_MAX)
-        return too_long(pattern, PLAIN_MAX, err);
-    if (!str_is_utf8(pattern))
-        return err_set(err, ERR_INVALID, "regular expression is not valid UTF-8");
-    int rc = check_syntax(pattern, err);
-    if (rc != 0)
-        return rc;
-
     struct regex *r = calloc(1, sizeof *r);
     if (!r)
         return err_set(err, ERR_NOMEM, "out of memory for a regular expression");
@@ -401,13 +418,14 @@ static int make(struct str pattern, bool search, struct regex **out, struct err 
     r->utf = needs_utf(pattern);
     if (!search)
         find_literals(r, pattern);
-    rc = pattern.n > PATTERN_MAX ? too_long(pattern, PATTERN_MAX, err) : compile(r, pattern, err);
+    int rc = pattern.n > PATTERN_MAX ? too_long(pattern, PATTERN_MAX, err)
+                                     : compile(r, pattern, as_classes, err);
     if (rc != 0 && !r->n_literals) {
         regex_free(r);
         return rc;
     }
     if (search) {
-        compile_parallel(r, pattern);
+        compile_parallel(r, as_classes);
         r->sieve = sieve_new(pattern);
     } else {
         find_prefix(r, pattern);
@@ -415,6 +433,22 @@ static int make(struct str pattern, bool search, struct regex **out, struct err 
     r->required = regex_find_required(pattern);
     *out = r;
     return 0;
+}
+
+static int make(struct str pattern, bool search, struct regex **out, struct err *err)
+{
+    struct buf as_classes = BUF_MAX(2 * PLAIN_MAX);
+    if (pattern.n > PLAIN_MAX)
+        return too_long(pattern, PLAIN_MAX, err);
+    if (!str_is_utf8(pattern))
+        return err_set(err, ERR_INVALID, "regular expression is not valid UTF-8");
+    int rc = check_syntax(pattern, &as_classes, err);
+    if (rc == 0 && buf_failed(&as_classes))
+        rc = err_set(err, ERR_NOMEM, "out of memory for a regular expression");
+    if (rc == 0)
+        rc = make_of(pattern, buf_str(&as_classes), search, out, err);
+    buf_done(&as_classes);
+    return rc;
 }
 
 int regex_new(struct str pattern, struct regex **out, struct err *err)

@@ -173,11 +173,11 @@ static int read_message(struct otlp_decoder *d, struct pb_reader *parent,
     struct pb_reader r = pb_message(parent);
     if (pb_failed(parent))
         return 0;
-    int rc = otlp_enter(d, f->name);
+    int rc = otlp_enter(d, f);
     if (rc != 0)
         return rc;
     rc = read_fields(d, &r, f->message, out);
-    d->depth--;
+    otlp_leave(d, f);
     return rc;
 }
 
@@ -417,7 +417,6 @@ int otlp_point_attributes(const struct otlp_point *p, const struct otlp_limits *
     struct otlp_point read = {.attributes = p->attributes};
     if (p->sent.n) {
         otlp_decoder_init(&d, limits, arena, err);
-        d.depth = OTLP_POINT_DEPTH;
         struct pb_reader r = pb_reader_of(p->sent);
         int rc = read_fields(&d, &r, &otlp_point_attributes_message, &read);
         if (rc != 0)

@@ -309,11 +309,11 @@ static int read_members(struct json_decoder *j, const struct otlp_message *m, vo
 
 static int read_message(struct json_decoder *j, const struct otlp_field *f, void *out)
 {
-    int rc = otlp_enter(&j->d, f->name);
+    int rc = otlp_enter(&j->d, f);
     if (rc != 0)
         return rc;
     rc = read_members(j, f->message, out);
-    j->d.depth--;
+    otlp_leave(&j->d, f);
     return rc;
 }
 

@@ -290,7 +290,6 @@ enum {
     MAX_POINTS = 1000000,
     MAX_ATTRIBUTES = 1024,
     MAX_DEPTH = 32,
-    DEPTH_TO_VALUES = 8, /* request, resource, scope, metric, data, point, exemplar, attribute */
 };
 
 void otlp_decoder_init(struct otlp_decoder *d, const struct otlp_limits *limits,
@@ -307,14 +306,20 @@ void otlp_decoder_init(struct otlp_decoder *d, const struct otlp_limits *limits,
         d->limits.max_depth = MAX_DEPTH;
 }
 
-int otlp_enter(struct otlp_decoder *d, const char *field)
+int otlp_enter(struct otlp_decoder *d, const struct otlp_field *field)
 {
-    /* A value in a value is three messages: the list, its pair, the value. */
-    if (d->depth >= DEPTH_TO_VALUES + 3 * d->limits.max_depth)
-        return err_set(d->err, ERR_TOO_BIG, "%s: values are nested deeper than %u levels", field,
-                       d->limits.max_depth);
-    d->depth++;
+    if (field->message != &otlp_any_value_message)
+        return 0;
+    if (d->values > d->limits.max_depth)
+        return err_set(d->err, ERR_TOO_BIG, "%s: values are nested deeper than %u levels",
+                       field->name, d->limits.max_depth);
+    d->values++;
     return 0;
+}
+
+void otlp_leave(struct otlp_decoder *d, const struct otlp_field *field)
+{
+    d->values -= field->message == &otlp_any_value_message;
 }
 
 int otlp_check_limit(struct otlp_decoder *d, const struct otlp_field *field, size_t n, size_t more)

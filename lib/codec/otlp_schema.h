@@ -126,18 +126,17 @@ struct otlp_decoder {
     struct err *err;
     struct otlp_limits limits; /* with defaults filled in */
     size_t n_points;
-    unsigned depth; /* of messages */
+    unsigned values; /* those within each other that are being read */
     bool lazy;
 };
-
-/* Depth at which a point's fields are read: request, resource, scope, metric, data, point. */
-enum { OTLP_POINT_DEPTH = 5 };
 
 void otlp_decoder_init(struct otlp_decoder *d, const struct otlp_limits *limits,
                        struct arena *arena, struct err *err);
 
-/* Enters a message; ERR_TOO_BIG "field: …" when they are nested too deep. Leaving is depth--. */
-int otlp_enter(struct otlp_decoder *d, const char *field);
+/* Enters the message of a field; ERR_TOO_BIG "field: …" when it is a value that is nested too deep.
+ * Only values can be: no other message contains its like. */
+int otlp_enter(struct otlp_decoder *d, const struct otlp_field *field);
+void otlp_leave(struct otlp_decoder *d, const struct otlp_field *field);
 
 /* Counts `more` messages towards their limit, when there are `n` in this array: 0 or ERR_TOO_BIG.
  */

@@ -70,6 +70,40 @@ static void test_dot_and_classes_match_characters_not_bytes(void **state)
     assert_int_equal(match(".*x", "üüx"), 1);
 }
 
+/* PCRE2's compiled code for subjects that may not be UTF-8 lets \\D, \\W and \\S by themselves
+ * match no character outside ASCII, but classes that contain them do. */
+static void test_a_search_finds_characters_that_are_no_digit_word_or_space(void **state)
+{
+    (void)state;
+    static const char *const patterns[] = {
+        "^\\D",     "^\\W",      "^\\W*$",      "\\D$",      "^[\\D]",        "^[^\\d]$",
+        "(?i)^\\W", "^\\PN$",    "^\\P{Greek}", "^\\pL$",    "^\\D{1}$",      "(\\W|a)$",
+        "^.$",      "^(?:\\D)$", "^[^\\S]*\\D", "\\Q\\E\\D", "^[[:^digit:]]", "^(?s:\\W)"};
+    for (size_t i = 0; i < ARRAY_LEN(patterns); i++)
+        if (search(patterns[i], "\xc3\xa9") != 1)
+            fail_msg("%s does not find e with an accent", patterns[i]);
+    assert_int_equal(search("^\\S", "\xe6\x97\xa5"), 1);
+    assert_int_equal(search("k=\\S+ x", "k=\xc3\xa9t\xc3\xa9 x"), 1);
+    assert_int_equal(search("^\\D", "7"), 0);
+    assert_int_equal(search("^\\W", "a"), 0);
+    assert_int_equal(search("^\\S", " "), 0);
+    assert_int_equal(search("\\\\D", "a\\D"), 1); // a backslash and a letter
+    assert_int_equal(search("\\Q\\D\\E", "a\\D"), 1);
+    assert_int_equal(search("\\Q\\D", "\xc3\xa9"), 0);
+    assert_int_equal(search("[\\]\\D]x", "]x"), 1);
+}
+
+static void test_a_line_begins_behind_every_newline(void **state)
+{
+    (void)state;
+    assert_int_equal(search("(?m)^$", "a\n"), 1);
+    assert_int_equal(search("(?m)^$", "a\n\nb"), 1);
+    assert_int_equal(search("(?m)^b", "a\nb"), 1);
+    assert_int_equal(search("(?m)^$", "a"), 0);
+    assert_int_equal(search("^$", "a\n"), 0);
+    assert_int_equal(match("(?m)a\n^", "a\n"), 1);
+}
+
 static void test_a_search_looks_around_what_is_not_utf8(void **state)
 {
     (void)state;
@@ -412,6 +446,8 @@ int main(void)
         cmocka_unit_test(test_expand_appends_nothing_without_a_match),
         cmocka_unit_test(test_overlong_patterns_are_too_big),
         cmocka_unit_test(test_plain_alternations_may_be_longer_than_what_is_compiled),
+        cmocka_unit_test(test_a_search_finds_characters_that_are_no_digit_word_or_space),
+        cmocka_unit_test(test_a_line_begins_behind_every_newline),
         cmocka_unit_test(test_a_search_looks_around_what_is_not_utf8),
         cmocka_unit_test(test_text_that_must_be_there_is_known),
     };

@@ -378,32 +378,79 @@ static void test_a_known_field_of_another_wire_type_is_an_error(void **state)
 
 /* ---- limits ---- */
 
-static void put_nested_value(struct buf *out, unsigned depth)
+/* An attribute's value: a text in so many arrays or, each under a key, maps. */
+static void put_nested_value(struct buf *out, unsigned depth, bool maps)
 {
     if (depth == 0) {
         pb_put_varint(out, 3, 1);
         return;
     }
-    size_t array = pb_begin(out, 5), value = pb_begin(out, 1);
-    put_nested_value(out, depth - 1);
-    pb_end(out, value);
-    pb_end(out, array);
+    size_t list = pb_begin(out, maps ? 6 : 5), item = pb_begin(out, 1);
+    size_t value = maps ? pb_begin(out, 2) : 0;
+    put_nested_value(out, depth - 1, maps);
+    if (maps)
+        pb_end(out, value);
+    pb_end(out, item);
+    pb_end(out, list);
+}
+
+static void put_nested_json(struct buf *out, unsigned depth, bool maps)
+{
+    if (depth == 0) {
+        buf_puts(out, "{\"boolValue\":true}");
+        return;
+    }
+    buf_puts(out, maps ? "{\"kvlistValue\":{\"values\":[{\"key\":\"\",\"value\":"
+                       : "{\"arrayValue\":{\"values\":[");
+    put_nested_json(out, depth - 1, maps);
+    buf_puts(out, maps ? "}]}}" : "]}}");
+}
+
+/* A request with a resource that has the attribute. */
+static int decode_nested(unsigned depth, bool maps, bool json, struct err *err)
+{
+    struct buf out = BUF_MAX(1 << 20);
+    struct otlp_request request;
+    int rc;
+    *err = (struct err){0};
+    if (json) {
+        buf_puts(&out,
+                 "{\"resourceMetrics\":[{\"resource\":{\"attributes\":[{\"key\":\"a\",\"value\":");
+        put_nested_json(&out, depth, maps);
+        buf_puts(&out, "}]}}]}");
+        rc = otlp_json_decode(buf_str(&out), NULL, &arena, &request, err);
+    } else {
+        size_t resource = pb_begin(&out, 1), inner = pb_begin(&out, 1), pair = pb_begin(&out, 1);
+        size_t value = pb_begin(&out, 2);
+        put_nested_value(&out, depth, maps);
+        pb_end(&out, value);
+        pb_end(&out, pair);
+        pb_end(&out, inner);
+        pb_end(&out, resource);
+        rc = otlp_decode(buf_str(&out), NULL, &arena, &request, err);
+    }
+    buf_done(&out);
+    return rc;
+}
+
+static void test_values_nest_32_levels_and_no_more_whatever_they_are_made_of(void **state)
+{
+    (void)state;
+    struct err err;
+    for (int way = 0; way < 4; way++) {
+        bool maps = way & 1, json = way & 2;
+        assert_int_equal(decode_nested(32, maps, json, &err), 0);
+        assert_int_equal(decode_nested(33, maps, json, &err), ERR_TOO_BIG);
+        assert_non_null(strstr(err.message, "values are nested deeper than 32 levels"));
+    }
 }
 
 static void test_values_nested_too_deep_are_refused(void **state)
 {
     (void)state;
-    struct buf out = BUF_MAX(1 << 20);
-    size_t resource = pb_begin(&out, 1), inner = pb_begin(&out, 1), pair = pb_begin(&out, 1);
-    size_t value = pb_begin(&out, 2);
-    put_nested_value(&out, 1000);
-    pb_end(&out, value);
-    pb_end(&out, pair);
-    pb_end(&out, inner);
-    pb_end(&out, resource);
     struct otlp_request request;
-    struct err err = {0};
-    assert_int_equal(otlp_decode(buf_str(&out), NULL, &arena, &request, &err), ERR_TOO_BIG);
+    struct err err;
+    assert_int_equal(decode_nested(1000, false, false, &err), ERR_TOO_BIG);
     assert_non_null(strstr(err.message, "values are nested deeper than 32 levels"));
 
     struct buf text = BUF_MAX(1 << 20);
@@ -415,7 +462,6 @@ static void test_values_nested_too_deep_are_refused(void **state)
     assert_int_equal(otlp_json_decode(buf_str(&text), NULL, &arena, &request, &err), ERR_TOO_BIG);
     assert_non_null(strstr(err.message, "values are nested deeper than 32 levels"));
     buf_done(&text);
-    buf_done(&out);
 }
 
 static void test_limits_of_points_attributes_and_memory_are_told(void **state)
@@ -684,6 +730,7 @@ int main(void)
         cmocka_unit_test(test_numbers_may_come_packed_in_pieces_or_one_by_one),
         cmocka_unit_test(test_the_last_member_of_a_oneof_counts),
         cmocka_unit_test(test_a_known_field_of_another_wire_type_is_an_error),
+        cmocka_unit_test(test_values_nest_32_levels_and_no_more_whatever_they_are_made_of),
         cmocka_unit_test(test_values_nested_too_deep_are_refused),
         cmocka_unit_test(test_limits_of_points_attributes_and_memory_are_told),
         cmocka_unit_test(test_metrics_are_read_lazily_alike_in_every_form),
