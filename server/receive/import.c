@@ -196,7 +196,25 @@ static int take_rows(struct text_import *t, struct arena *keep)
         if (rc < 0)
             return rc;
     }
-    return rc == 0 ? end_batch(t) : rc;
+    return rc;
+}
+
+/* Is it the sender's fault, so that what stood before it is good? */
+static bool is_fault_of_text(int rc)
+{
+    return rc == ERR_INVALID || rc == ERR_TOO_BIG || rc == ERR_UNSUPPORTED;
+}
+
+/* Whatever the outcome of the rows, those before a fault are stored. */
+static int end_rows(struct text_import *t, int rc)
+{
+    struct err *told = t->err, why = {0};
+    if (rc != 0 && !is_fault_of_text(rc))
+        return rc;
+    t->err = &why;
+    int end = end_batch(t);
+    t->err = told;
+    return end != 0 ? err_set(told, end, "%s", why.message) : rc;
 }
 
 static int import_text(const struct sink *sink, enum prom_format format, struct str body,
@@ -207,7 +225,7 @@ static int import_text(const struct sink *sink, enum prom_format format, struct 
     arena_init(&keep, BATCH_BYTES);
     batch_init(&t.batch, BATCH_BYTES);
     prom_parser_init(&t.parser, body, format, &t.batch.arena);
-    int rc = take_rows(&t, &keep);
+    int rc = end_rows(&t, take_rows(&t, &keep));
     batch_done(&t.batch);
     arena_done(&keep);
     return rc;
@@ -322,7 +340,7 @@ static int import_lines(struct otlp_import *o, struct str lines, struct err *err
         if (rc != 0)
             err_prefix(err, rc, "line %llu", (unsigned long long)n + 1);
     }
-    if (rc != 0 && rc != ERR_INVALID && rc != ERR_TOO_BIG && rc != ERR_UNSUPPORTED)
+    if (rc != 0 && !is_fault_of_text(rc))
         return rc;
     int end = import_records_end(&o->records, &why);
     if (end != 0)

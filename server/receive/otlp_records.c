@@ -217,11 +217,9 @@ static void add_span(struct translation *t, const struct otlp_span *s, struct re
 
 static void add_times(struct translation *t, const struct otlp_log_record *l, struct record *r)
 {
-    int64_t observed = (int64_t)MIN(l->observed_unix_ns, (uint64_t)INT64_MAX);
+    int64_t observed = (int64_t)l->observed_unix_ns; // check_log has seen to it
     bool given = l->time_unix_ns != 0;
-    r->t_unix_ns = given      ? (int64_t)MIN(l->time_unix_ns, (uint64_t)INT64_MAX)
-                   : observed ? observed
-                              : t->now_unix_ns;
+    r->t_unix_ns = given ? (int64_t)l->time_unix_ns : observed ? observed : t->now_unix_ns;
     if (!given)
         r->fields[LOG_NO_TIME] = any_bool(true);
     if (observed)
@@ -271,17 +269,26 @@ static int check_span(const struct otlp_span *s, struct err *err)
     return 0;
 }
 
+static int check_log(const struct otlp_log_record *l, struct err *err)
+{
+    if (l->time_unix_ns > INT64_MAX || l->observed_unix_ns > INT64_MAX)
+        return err_set(err, ERR_INVALID,
+                       "time_unix_nano, observed_time_unix_nano: later than the year 2262");
+    return 0;
+}
+
 struct place {
     size_t resource, scope, row;
 };
 
-static void reject(struct translation *t, const struct place *at, const char *fault)
+static void reject(struct translation *t, bool span, const struct place *at, const char *fault)
 {
     t->out->rejected++;
     if (t->out->message[0] == '\0')
         (void)snprintf(t->out->message, sizeof t->out->message,
-                       "resource_spans[%zu].scope_spans[%zu].spans[%zu].%.150s", at->resource,
-                       at->scope, at->row, fault); // cut if too long
+                       span ? "resource_spans[%zu].scope_spans[%zu].spans[%zu].%.150s"
+                            : "resource_logs[%zu].scope_logs[%zu].log_records[%zu].%.150s",
+                       at->resource, at->scope, at->row, fault); // cut if too long
 }
 
 /* --- groups ----------------------------------------------------------------------------------- */
@@ -312,8 +319,10 @@ static void add_rows(struct translation *t, struct record_batch *b, struct recor
 {
     for (at.row = 0; at.row < scope->n; at.row++) {
         struct err why;
-        if (scope->spans && check_span(&scope->spans[at.row], &why) != 0) {
-            reject(t, &at, why.message);
+        int rc = scope->spans ? check_span(&scope->spans[at.row], &why)
+                              : check_log(&scope->logs[at.row], &why);
+        if (rc != 0) {
+            reject(t, scope->spans, &at, why.message);
             continue;
         }
         struct record *r = record_batch_add(b, g);

@@ -205,6 +205,21 @@ static void test_what_stands_before_a_wrong_line_is_stored(void **state)
     assert_int_equal(totals.lines, 2);
 }
 
+static void test_samples_before_a_wrong_line_are_stored(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"a x 3\n", "a 2\n", "a{ 2 3\n"};
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        struct buf text = BUF_MAX(1000);
+        buf_printf(&text, "# TYPE a gauge\na 1 1.5\na 2 2\n%sa 9 9\n# EOF\n%c", wrong[i], '\0');
+        assert_int_equal(import(IMPORT_OPENMETRICS, text.p, 1), ERR_INVALID);
+        assert_non_null(strstr(err.message, "line 4"));
+        check_str(buf_str(&got), "a: gauge \na 1500=1 2000=2\n");
+        assert_int_equal(totals.samples, 2);
+        buf_done(&text);
+    }
+}
+
 static void test_rows_that_are_wrong_are_left_out_and_told(void **state)
 {
     (void)state;
@@ -236,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_lines_of_one_kind_that_follow_each_other_are_one_batch),
         cmocka_unit_test(test_a_busy_sink_leaves_the_lines_that_are_to_come_again),
         cmocka_unit_test(test_what_stands_before_a_wrong_line_is_stored),
+        cmocka_unit_test(test_samples_before_a_wrong_line_are_stored),
         cmocka_unit_test(test_rows_that_are_wrong_are_left_out_and_told),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);

@@ -159,6 +159,22 @@ static void test_spans_without_ids_or_start_are_rejected_by_name(void **state)
     }
 }
 
+static void test_log_records_beyond_2262_are_rejected_by_name(void **state)
+{
+    (void)state;
+    static const char *const late[] = {
+        LOGS("{\"timeUnixNano\":\"1\"},{\"timeUnixNano\":\"9223372036854775808\"}"),
+        LOGS("{\"timeUnixNano\":\"1\"},{\"observedTimeUnixNano\":\"9223372036854775808\"}")};
+    for (size_t i = 0; i < ARRAY_LEN(late); i++) {
+        translate(true, late[i]);
+        assert_int_equal(outcome.rejected, 1);
+        assert_int_equal(record_batch_count(&batch), 1);
+        assert_string_equal(outcome.message,
+                            "resource_logs[0].scope_logs[0].log_records[1].time_unix_nano, "
+                            "observed_time_unix_nano: later than the year 2262");
+    }
+}
+
 static void test_log_records_with_ids_that_are_no_hex_are_kept_without(void **state)
 {
     (void)state;
@@ -321,6 +337,7 @@ int main(void)
         cmocka_unit_test(test_a_span_becomes_a_row_with_its_source),
         cmocka_unit_test(test_events_and_links_become_maps),
         cmocka_unit_test(test_spans_without_ids_or_start_are_rejected_by_name),
+        cmocka_unit_test(test_log_records_beyond_2262_are_rejected_by_name),
         cmocka_unit_test(test_log_records_with_ids_that_are_no_hex_are_kept_without),
         cmocka_unit_test(test_good_spans_beside_bad_ones_are_kept),
         cmocka_unit_test(test_odd_times_and_parents_are_kept_as_far_as_they_say_something),
