@@ -185,6 +185,8 @@ static int export(struct export_job *x)
     int rc = x->from ? store_target_time(x->from, &x->min_ms, &err) : 0;
     if (rc == 0 && x->to)
         rc = store_target_time(x->to, &x->max_ms, &err);
+    if (rc == 0 && x->min_ms > x->max_ms)
+        rc = err_set(&err, ERR_INVALID, "--from %s is later than --to %s", x->from, x->to);
     x->target.must_exist = true;
     if (rc == 0)
         rc = store_target_open(&x->target, &err);

@@ -215,6 +215,10 @@ static void check_whole(struct loader *l, const struct config *c)
         loader_problem(l, NULL, "http.tls.client_ca needs http.tls.cert and http.tls.key");
     if (!c->storage.path || !c->storage.path[0])
         loader_problem(l, NULL, "storage.path is empty");
+    if (c->storage.series_per_tenant && c->storage.tenant_label.n == 0)
+        loader_problem(
+            l, NULL,
+            "storage.cardinality.series_per_tenant needs storage.cardinality.tenant_label");
     listeners_check(l, c);
     check_users(l, c);
 }

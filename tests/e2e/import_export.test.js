@@ -397,6 +397,9 @@ describe("export and import of spans and logs", () => {
 
   it("is used with words that fit", async () => {
     for (const more of [["--table", "x"], ["--table", "logs", "--format", "prometheus"]]) assert.equal((await telltale(["export", "--url", server.url, ...more])).code, 2, more.join(" "));
+    const reversed = await telltale(["export", "--url", server.url, "--match", "up", "--from", "5s", "--to", "10s"]);
+    assert.equal(reversed.code, 2);
+    assert.match(reversed.stderr, /--from 5s is later than --to 10s/);
     const { code, stderr } = await telltale(["export", "--url", server.url, "--table", "logs", "--match", "a = "]);
     assert.equal(code, 1, stderr);
   });

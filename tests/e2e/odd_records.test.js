@@ -47,36 +47,6 @@ describe("odd records", () => {
     await check();
   };
 
-  describe("values within values", () => {
-    const nested = (levels, wrap) => Array.from({ length: levels }).reduce(wrap, "core");
-    const ways = { arrays: (v) => [v], maps: (v) => ({ k: v }) };
-    const exported = async (table, match) => (await api.get("/api/v1/export", { table, match, format: "otlp-json" })).text;
-    const depth = (text) => (text.match(/"(arrayValue|kvlistValue)"/g) ?? []).length;
-
-    for (const [name, wrap] of Object.entries(ways)) {
-      it(`nest 32 levels of ${name}, everywhere, and come back`, async () => {
-        const deep = nested(32, wrap);
-        const at = NOW - 40;
-        assert.equal((await postLogs(api, [{ at, body: deep, attributes: { of: name, deep } }])).status, 200);
-        const events = [{ name: "plain", at }, { name: "deep", at, attributes: { deep } }];
-        const links = [{ trace: trace(90), id: id(90), attributes: { deep } }];
-        assert.equal((await postSpans(api, {}, [{ trace: trace(91), id: id(91), name: `deep ${name}`, start: at, attributes: { deep }, events, links }])).status, 200);
-        await inBoth(async () => {
-          assert.equal(depth(await exported("logs", `of = ${name}`)), 64);
-          const text = await exported("spans", `name = "deep ${name}"`);
-          assert.equal(depth(text), 96);
-          assert.match(text, /"plain"/);
-        });
-      });
-
-      it(`are refused with 33 levels of ${name}`, async () => {
-        const answer = await postLogs(api, [{ at: NOW, body: nested(33, wrap) }]);
-        assert.equal(answer.status, 413);
-        assert.match(answer.text, /nested deeper than 32 levels/);
-      });
-    }
-  });
-
   describe("services without a name", () => {
     const names = { named: "shop", none: undefined, number: 42, empty: "" };
     before(async () => {
@@ -298,5 +268,35 @@ describe("odd records", () => {
       for (const prefix of ["resource.enduser", "secret"]) assert.deepEqual(await data("spans/fields", { prefix }), []);
       assert.equal((await api.get("/jaeger/api/services")).json.data.includes("victim"), false);
     });
+  });
+
+  describe("values within values", () => {
+    const nested = (levels, wrap) => Array.from({ length: levels }).reduce(wrap, "core");
+    const ways = { arrays: (v) => [v], maps: (v) => ({ k: v }) };
+    const exported = async (table, match) => (await api.get("/api/v1/export", { table, match, format: "otlp-json" })).text;
+    const depth = (text) => (text.match(/"(arrayValue|kvlistValue)"/g) ?? []).length;
+
+    for (const [name, wrap] of Object.entries(ways)) {
+      it(`nest 32 levels of ${name}, everywhere, and come back`, async () => {
+        const deep = nested(32, wrap);
+        const at = NOW - 40;
+        assert.equal((await postLogs(api, [{ at, body: deep, attributes: { of: name, deep } }])).status, 200);
+        const events = [{ name: "plain", at }, { name: "deep", at, attributes: { deep } }];
+        const links = [{ trace: trace(90), id: id(90), attributes: { deep } }];
+        assert.equal((await postSpans(api, {}, [{ trace: trace(91), id: id(91), name: `deep ${name}`, start: at, attributes: { deep }, events, links }])).status, 200);
+        await inBoth(async () => {
+          assert.equal(depth(await exported("logs", `of = ${name}`)), 64);
+          const text = await exported("spans", `name = "deep ${name}"`);
+          assert.equal(depth(text), 96);
+          assert.match(text, /"plain"/);
+        });
+      });
+
+      it(`are refused with 33 levels of ${name}`, async () => {
+        const answer = await postLogs(api, [{ at: NOW, body: nested(33, wrap) }]);
+        assert.equal(answer.status, 413);
+        assert.match(answer.text, /nested deeper than 32 levels/);
+      });
+    }
   });
 });

@@ -342,6 +342,15 @@ static void test_tls_files_belong_together(void **state)
             "a/t.yml: http.tls.client_ca needs http.tls.cert and http.tls.key");
 }
 
+static void test_a_limit_of_tenants_needs_their_label(void **state)
+{
+    (void)state;
+    refused("storage: {cardinality: {series_per_tenant: 5}}",
+            "a/t.yml: storage.cardinality.series_per_tenant needs "
+            "storage.cardinality.tenant_label");
+    config_free(loaded("storage: {cardinality: {series_per_tenant: 5, tenant_label: job}}"));
+}
+
 static void test_keys_of_prometheus_without_effect_warn(void **state)
 {
     (void)state;
@@ -487,6 +496,7 @@ int main(void)
         cmocka_unit_test(test_loopback_is_told_from_names_that_look_like_it),
         cmocka_unit_test(test_users_are_checked),
         cmocka_unit_test(test_tls_files_belong_together),
+        cmocka_unit_test(test_a_limit_of_tenants_needs_their_label),
         cmocka_unit_test(test_keys_of_prometheus_without_effect_warn),
         cmocka_unit_test(test_the_effective_yaml_is_a_fixed_point),
         cmocka_unit_test(test_keys_that_need_a_restart_are_named),
