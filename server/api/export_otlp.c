@@ -34,8 +34,8 @@ static enum otlp_form histogram_form(const struct histogram *h)
 
 enum otlp_form export_otlp_form(const struct columns *c, size_t i)
 {
-    if (c->t_unix_ms[i] < 0 || c->t_unix_ms[i] > INT64_MAX / NS_PER_MS)
-        return OTLP_FORM_NONE; // before 1970, or after what fits into nanoseconds
+    if (c->t_unix_ms[i] <= 0 || c->t_unix_ms[i] > INT64_MAX / NS_PER_MS)
+        return OTLP_FORM_NONE; // 0 is no time, and what is later does not fit into nanoseconds
     if (c->histogram && c->histogram[i])
         return histogram_form(c->histogram[i]);
     return OTLP_FORM_NUMBER;

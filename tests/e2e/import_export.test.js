@@ -137,6 +137,11 @@ describe("export and import", () => {
       const lines = (await exported(["--url", other.url], "openmetrics")).split("\n");
       const far = lines.filter((line) => line.startsWith("far"));
       assert.deepEqual(far.map((line) => Number(line.split(" ")[2]) * 1000), times);
+      await rw.write(other.api, [{ labels: { __name__: "first" }, samples: [[-1, 1], [0, 2], [1, 3]] }]);
+      const otlp = await telltale(["export", "--url", other.url, "--match", "first", "--format", "otlp-json"]);
+      assert.equal(otlp.code, 1);
+      assert.match(otlp.stderr, /2 samples are left out: otlp-json has no form for them/); // 0 means no time there
+      assert.match(otlp.stdout, /"timeUnixNano":"1000000"/);
     } finally {
       await other.dispose();
     }
