@@ -172,6 +172,12 @@ static struct str info_of(struct str metric)
     return str_ends(metric, suffix) ? str_sub(metric, 0, metric.n - suffix.n) : (struct str){0};
 }
 
+/* When a counter was created is none itself, but each series is a metric of its own there. */
+static enum metric_type type_in_otlp(struct str metric, enum metric_type family)
+{
+    return str_ends(metric, STR("_created")) ? METRIC_GAUGE : family;
+}
+
 /* What is known of the metric, or of the family it belongs to. */
 static int find_metadata(struct export *x, struct str metric)
 {
@@ -189,6 +195,8 @@ static int find_metadata(struct export *x, struct str metric)
             return rc;
         if (n && (i < 2 || found->type == METRIC_INFO)) {
             x->metadata = *found;
+            if (i == 1 && x->request->format == EXPORT_OTLP_JSON)
+                x->metadata.type = type_in_otlp(metric, found->type);
             return 0;
         }
     }

@@ -140,6 +140,20 @@ static void test_a_counter_keeps_its_type_beside_when_it_was_created(void **stat
                                   "# TYPE a_total counter\na_total 1 1699920000000\n");
 }
 
+static void test_when_a_counter_was_created_is_no_counter_in_otlp(void **state)
+{
+    (void)state;
+    struct export_totals totals;
+    put_typed("a_created", "a", METRIC_COUNTER);
+    put_typed("b_created", "b_created", METRIC_COUNTER); // a counter of things created
+    assert_int_equal(export_as(EXPORT_OTLP_JSON, 0, INT64_MAX / 4, &totals, NULL), 0);
+    buf_putc(&f.text, '\0');
+    const char *a = strstr(f.text.p, "\"a_created\",\"gauge\""),
+               *b = strstr(f.text.p, "\"b_created\",\"sum\"");
+    assert_non_null(a);
+    assert_non_null(b);
+}
+
 static void test_types_of_openmetrics_alone_are_kept(void **state)
 {
     (void)state;
@@ -203,6 +217,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_counters_have_the_headers_of_the_format, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_when_a_counter_was_created_is_no_counter_in_otlp,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_counter_keeps_its_type_beside_when_it_was_created,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_types_of_openmetrics_alone_are_kept, set_up,
