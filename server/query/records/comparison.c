@@ -152,8 +152,37 @@ static struct predicate plain_leaf(const struct making *m, struct column_ref col
                                  : p;
 }
 
-/* Records without a severity are below all others, and what is above 24 is fatal: as they are
- * counted. */
+static bool zero_satisfies(enum predicate_op op, int64_t number)
+{
+    switch (op) {
+    case PREDICATE_LT: return 0 < number;
+    case PREDICATE_LE: return 0 <= number;
+    case PREDICATE_GT: return 0 > number;
+    case PREDICATE_GE: return 0 >= number;
+    default: return number == 0;
+    }
+}
+
+/* A severity that was not sent is 0. No leaf is true of an absent value, but what negates one is:
+ * "below 5" is "not 5 or above". */
+static struct predicate severity_number(const struct making *m, struct column_ref column,
+                                        enum predicate_op op, int64_t number)
+{
+    static const enum predicate_op opposites[] = {[PREDICATE_LT] = PREDICATE_GE,
+                                                  [PREDICATE_LE] = PREDICATE_GT,
+                                                  [PREDICATE_GT] = PREDICATE_LE,
+                                                  [PREDICATE_GE] = PREDICATE_LT};
+    struct predicate is = where_leaf(op, column, any_int(number));
+    if (!zero_satisfies(op, number))
+        return is;
+    if (op == PREDICATE_EQ)
+        return where_either(
+            m->arena, is,
+            where_not(m->arena, where_leaf(PREDICATE_EXISTS, column, (struct any){0})));
+    return where_not(m->arena, where_leaf(opposites[op], column, any_int(number)));
+}
+
+/* "none" is 0 and what is below: nothing is lower. */
 static struct predicate lowest_severity(const struct making *m, struct column_ref column)
 {
     struct predicate others = where_leaf(PREDICATE_GT, column, any_int(0));
@@ -174,21 +203,20 @@ static int severity_leaf(const struct making *m, struct column_ref column, struc
     if (first < 0) {
         if (num_parse_i64(m->c->value, &number) != 0)
             return bad_value(m, "none, trace, debug, info, warn, error, fatal or a number");
-        *out = where_leaf(m->op, column, any_int(number));
+        *out = severity_number(m, column, m->op, number);
         return 0;
     }
     if (first == 0) {
         *out = lowest_severity(m, column);
         return 0;
     }
-    struct any low = any_int(first);
-    struct any high = any_int(first < FATAL ? first + PER_LEVEL - 1 : INT64_MAX);
+    int64_t last = first < FATAL ? first + PER_LEVEL - 1 : INT64_MAX;
+    bool by_last = m->op == PREDICATE_GT || m->op == PREDICATE_LE;
     if (m->op == PREDICATE_EQ)
-        *out = where_both(m->arena, where_leaf(PREDICATE_GE, column, low),
-                          where_leaf(PREDICATE_LE, column, high));
+        *out = where_both(m->arena, where_leaf(PREDICATE_GE, column, any_int(first)),
+                          where_leaf(PREDICATE_LE, column, any_int(last)));
     else
-        *out =
-            where_leaf(m->op, column, m->op == PREDICATE_GT || m->op == PREDICATE_LE ? high : low);
+        *out = severity_number(m, column, m->op, by_last ? last : first);
     return 0;
 }
 

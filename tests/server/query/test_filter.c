@@ -157,8 +157,8 @@ static void test_severities_are_ranges(void **state)
     (void)state;
     logs("severity >= warn", "(ge severity 13)");
     logs("level > WARN", "(gt severity 16)");
-    logs("severity <= info", "(le severity 12)");
-    logs("severity < error", "(lt severity 17)");
+    logs("severity <= info", "(not (gt severity 12))");
+    logs("severity < error", "(not (ge severity 17))");
     logs("severity = error", "(and (ge severity 17) (le severity 20))");
     logs("severity != 9", "(not (eq severity 9))");
     logs("severity = fatal", "(and (ge severity 21) (le severity 9223372036854775807))");
@@ -169,6 +169,30 @@ static void test_severities_are_ranges(void **state)
     logs("severity >= none", "(and)");
     logs("severity < none", "(or)");
     logs("severity <= none", "(not (gt severity 0))");
+}
+
+/* Most records come without one: it is 0, whatever it is compared with. */
+static void test_an_absent_severity_is_zero(void **state)
+{
+    (void)state;
+    logs("severity = 0", "(or (eq severity 0) (not (exists severity)))");
+    logs("severity != 0", "(not (or (eq severity 0) (not (exists severity))))");
+    logs("severity = 5", "(eq severity 5)");
+    logs("severity < 5", "(not (ge severity 5))");
+    logs("severity <= 5", "(not (gt severity 5))");
+    logs("severity > 5", "(gt severity 5)");
+    logs("severity >= 5", "(ge severity 5)");
+    logs("severity < 0", "(lt severity 0)");
+    logs("severity <= 0", "(not (gt severity 0))");
+    logs("severity > 0", "(gt severity 0)");
+    logs("severity >= 0", "(not (lt severity 0))");
+    logs("severity < -1", "(lt severity -1)");
+    logs("severity <= -1", "(le severity -1)");
+    logs("severity > -1", "(not (le severity -1))");
+    logs("severity < debug", "(not (ge severity 5))");
+    logs("severity <= debug", "(not (gt severity 8))");
+    logs("severity <= fatal", "(not (gt severity 9223372036854775807))");
+    logs("not severity < debug", "(not (not (ge severity 5)))");
 }
 
 static void test_words_are_searched_where_numbers_are_shown_as_words(void **state)
@@ -274,6 +298,7 @@ int main(void)
         cmocka_unit_test(test_unknown_service_stands_for_records_without_a_name),
         cmocka_unit_test(test_values_are_what_the_field_expects),
         cmocka_unit_test(test_severities_are_ranges),
+        cmocka_unit_test(test_an_absent_severity_is_zero),
         cmocka_unit_test(test_words_are_searched_where_numbers_are_shown_as_words),
         cmocka_unit_test(test_terms_are_joined),
         cmocka_unit_test(test_operators),
