@@ -30,7 +30,7 @@ struct search {
     size_t n_slots;
     int64_t floor; /* keys below are of no interest */
     int64_t scan_floor_ns;
-    struct predicate *bound; /* duration >= floor, part of the scan's predicate; NULL: by time */
+    struct predicate *bound; /* duration >= floor, of the scan's predicate; NULL: by time */
     struct map earlier;      /* on pages before */
     struct column_ref columns[COLUMNS_MAX]; /* of the scan: those to group by, then the duration */
     size_t n_by;
@@ -65,6 +65,14 @@ static uint32_t *slot_of(const struct search *s, struct str id)
     return &s->slots[at];
 }
 
+/* Spans that are at least so long. One without an end has the length 0: a leaf on the duration is
+ * never true of it, so there is none unless the bound is above 0. */
+static struct predicate at_least(int64_t ns)
+{
+    return ns > 0 ? where_field(PREDICATE_GE, SPAN_DURATION_NS, any_int(ns))
+                  : (struct predicate){.op = PREDICATE_AND};
+}
+
 /* Keeps the best, raises the floor. */
 static void compact(struct search *s)
 {
@@ -74,7 +82,7 @@ static void compact(struct search *s)
     s->n = s->keep;
     s->floor = s->v[s->n - 1].key;
     if (s->bound)
-        s->bound->value.as.integer = s->floor;
+        *s->bound = at_least(s->floor);
     else
         s->scan_floor_ns = s->floor;
     memset(s->slots, 0, s->n_slots * sizeof *s->slots);
@@ -110,25 +118,21 @@ static struct str id_of(const struct search *s, const struct record_block *b, si
     return (struct str){0};
 }
 
-static bool key_of(const struct search *s, const struct record_block *b, size_t i, int64_t *out)
+static int64_t key_of(const struct search *s, const struct record_block *b, size_t i)
 {
-    struct any duration = {0};
-    *out = b->t_unix_ns[i];
     if (s->wanted->order == TRACES_NEWEST)
-        return true;
-    duration = vector_at(&b->columns[s->n_by], i);
-    *out = duration.type == ANY_INT ? duration.as.integer : 0;
-    return duration.type == ANY_INT;
+        return b->t_unix_ns[i];
+    struct any duration = vector_at(&b->columns[s->n_by], i);
+    return duration.type == ANY_INT ? duration.as.integer : 0;
 }
 
 static int each_block(void *arg, const struct record_block *b)
 {
     struct search *s = arg;
-    int64_t key;
     for (size_t i = 0; i < b->n; i++) {
         struct str id = id_of(s, b, i);
-        if (id.n && key_of(s, b, i, &key))
-            offer(s, id, key);
+        if (id.n)
+            offer(s, id, key_of(s, b, i));
     }
     compact(s);
     return arena_failed(s->q->arena) ? ERR_NOMEM : 0;
@@ -171,7 +175,7 @@ static int pass(struct search *s, struct err *err)
     const struct trace_search *w = s->wanted;
     bool by_time = w->order == TRACES_NEWEST;
     struct predicate both[2] = {
-        where_field(PREDICATE_GE, SPAN_DURATION_NS, any_int(INT64_MIN)),
+        at_least(INT64_MIN),
         w->where ? *w->where : (struct predicate){.op = PREDICATE_AND},
     };
     const struct predicate slow = {.op = PREDICATE_AND, .children = both, .n_children = 2};
@@ -197,11 +201,9 @@ static int each_earlier(void *arg, const struct record_block *b)
 {
     static char seen;
     struct search *s = arg;
-    int64_t key;
     for (size_t i = 0; i < b->n; i++) {
         struct str id = id_of(s, b, i);
-        if (id.n == 0 || !key_of(s, b, i, &key) || is_after(s->wanted, key, id) ||
-            map_get(&s->earlier, id))
+        if (id.n == 0 || is_after(s->wanted, key_of(s, b, i), id) || map_get(&s->earlier, id))
             continue;
         struct str own = arena_str(s->q->arena, id);
         if (arena_failed(s->q->arena) || map_put(&s->earlier, own, &seen) != 0)
@@ -236,8 +238,7 @@ static int find_earlier(struct search *s, struct err *err)
     if (w->where)
         where = where_both(a, where, *w->where);
     if (!by_time)
-        where = where_both(a, where,
-                           where_field(PREDICATE_GE, SPAN_DURATION_NS, any_int(w->after->key)));
+        where = where_both(a, where, at_least(w->after->key));
     if (arena_failed(a))
         return record_query_no_memory(s->q, err);
     const struct record_scan scan = {.table = RECORD_SPANS,

@@ -89,7 +89,7 @@ static struct row random_row(struct model *m)
     return (struct row){
         .t_unix_ns =
             m->now_ms * NS_PER_MS - (int64_t)below(m, 200) * NS_PER_MS * (below(m, 9) ? 1 : 100000),
-        .duration_ns = (int64_t)below(m, 50),
+        .duration_ns = below(m, 2) ? 0 : (int64_t)below(m, 52) - 2,
         .trace = (int)below(m, TRACES),
         .service = (int)below(m, SERVICES),
         .name = (int)below(m, NAMES),
@@ -119,12 +119,14 @@ static void fill_record(struct model *m, enum record_table table, const struct r
         r->fields[SPAN_TRACE_ID] = id;
         r->fields[SPAN_SPAN_ID] = any_bytes(text(a, "", 10000000 + row->number));
         r->fields[SPAN_NAME] = name;
-        r->fields[SPAN_DURATION_NS] = any_int(row->duration_ns);
+        if (row->duration_ns || row->number % 2) // else without an end, which is as if it were 0
+            r->fields[SPAN_DURATION_NS] = any_int(row->duration_ns);
         r->fields[SPAN_STATUS_CODE] = any_int(row->level);
     } else {
         r->fields[LOG_TRACE_ID] = id;
         r->fields[LOG_BODY] = name;
-        r->fields[LOG_SEVERITY] = any_int(row->level * 4 + 9);
+        if (row->level > 0)
+            r->fields[LOG_SEVERITY] = any_int(row->level * 4 + 9);
     }
 }
 
@@ -177,6 +179,25 @@ struct filter {
     const struct filter *a, *b;
 };
 
+/* Of log records level 0 is without a severity, 1 is "warn" and 2 is "error". */
+enum { SEVERITIES = 6 };
+
+static const char *const severities[SEVERITIES] = {"severity >= warn",  "severity < error",
+                                                   "severity <= debug", "severity != 0",
+                                                   "severity < 14",     "severity >= 0"};
+
+static bool severity_says(int64_t which, int level)
+{
+    switch (which) {
+    case 0:
+    case 3: return level >= 1;
+    case 1:
+    case 4: return level <= 1;
+    case 2: return level == 0;
+    default: return true;
+    }
+}
+
 static const struct filter *random_filter(struct model *m, struct arena *a, int depth)
 {
     struct filter *f = arena_zalloc(a, sizeof *f);
@@ -200,7 +221,7 @@ static void put_leaf(struct buf *out, enum record_table table, const struct filt
     case HAS: buf_printf(out, "%s : %s", name, i % 2 ? "CALL" : "am"); break;
     case MATCHES: buf_printf(out, "%s =~ \"%s\"", name, i % 2 ? "^[ab]" : "(call|mma)$"); break;
     case LEVEL:
-        buf_puts(out, table == RECORD_LOGS ? "severity >= warn"
+        buf_puts(out, table == RECORD_LOGS ? severities[i % SEVERITIES]
                       : i % 2              ? "status = error"
                                            : "status != error");
         break;
@@ -257,7 +278,9 @@ static bool says(const struct filter *f, enum record_table table, const struct r
     case HAS: return strstr(name, i % 2 ? "call" : "am") != NULL;
     case MATCHES: // of the names, "Beta call" has a large B
         return i % 2 ? r->name == 0 : r->name != 0;
-    case LEVEL: return table == RECORD_LOGS ? r->level >= 1 : (r->level == 2) == (i % 2);
+    case LEVEL:
+        return table == RECORD_LOGS ? severity_says(i % SEVERITIES, r->level)
+                                    : (r->level == 2) == (i % 2);
     case DURATION: return table == RECORD_SPANS ? r->duration_ns > i : r->n > i;
     case N: return r->n >= 0 && (i % 2 ? r->n == i : r->n <= i);
     case HAS_N: return r->n >= 0;
@@ -450,7 +473,7 @@ static void check_histogram(struct round *r)
     for (size_t i = 0; i < r->m->n[RECORD_LOGS]; i++) {
         const struct row *row = &r->m->rows[RECORD_LOGS][i];
         if (matches(r, RECORD_LOGS, row))
-            h.counts[(row->t_unix_ns - h.start_unix_ns) / step][row->level + 3]--;
+            h.counts[(row->t_unix_ns - h.start_unix_ns) / step][row->level ? row->level + 3 : 0]--;
     }
     for (size_t i = 0; i < h.n; i++)
         for (size_t k = 0; k < LOG_LEVELS; k++)
