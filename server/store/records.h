@@ -148,6 +148,9 @@ struct record_scan {
     enum record_table table;
     int64_t min_unix_ns, max_unix_ns; /* both inclusive */
     const struct predicate *where;    /* NULL: all rows */
+    /* NULL, or only rows of exactly this resource and scope, doubles bit for bit: what a predicate
+     * on its columns cannot say of attributes that it does not name, or that are NaN or doubled. */
+    const struct record_source *source;
     const struct column_ref *columns;
     size_t n_columns;
     bool without_sources; /* nobody asks for record_block_source: blocks have none */

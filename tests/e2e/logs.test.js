@@ -190,6 +190,23 @@ describe("the API of logs", () => {
     }
   });
 
+  it("takes an absent severity for 0 and what stands around a record from its very resource", async () => {
+    const own = await Telltale.start();
+    try {
+      const lines = (name) => [0, 1, 2].map((i) => ({ at: NOW + i, body: `${name} ${i}` }));
+      await writeLogs(own.api, "shop", lines("mine"), { ratio: 0.5 });
+      await writeLogs(own.api, "shop", lines("other"), { ratio: 0.5, "host.name": "h2" });
+      const ask = async (path, params) => (await own.api.get(`/api/v1/${path}`, params)).json.data;
+      for (const [where, n] of [["severity < debug", 6], ["severity <= 3", 6], ["severity = 0", 6], ["severity >= trace", 0]])
+        assert.equal((await ask("logs", { where })).logs.length, n, where);
+      const [line] = (await ask("logs", { where: '"mine 1"' })).logs;
+      const around = await ask("logs/context", { id: line.id });
+      assert.deepEqual([around.before, around.behind].map((side) => side.map((l) => l.body)), [["mine 0"], ["mine 2"]]);
+    } finally {
+      await own.dispose();
+    }
+  });
+
   it("shows what stands before and behind a record in its stream", async () => {
     const [line] = (await data("logs", { where: '"timed out"' })).logs;
     const around = await data("logs/context", { id: line.id, before: 1, behind: 2 });

@@ -174,8 +174,7 @@ static int histogram(struct record_request *r, struct http_response *response, s
 static int beside(struct record_request *r, const struct log_row *row, bool behind, size_t n,
                   struct log_row **out, size_t *out_n, struct err *err)
 {
-    struct predicate where = logs_where_stream(&r->arena, row->source);
-    const struct log_search wanted = {.where = &where,
+    const struct log_search wanted = {.source = row->source,
                                       .min_unix_ns = INT64_MIN,
                                       .max_unix_ns = INT64_MAX,
                                       .oldest_first = behind,
@@ -183,9 +182,9 @@ static int beside(struct record_request *r, const struct log_row *row, bool behi
                                       .after = &row->id};
     *out = NULL;
     *out_n = 0;
-    if (arena_failed(&r->arena))
-        return record_query_no_memory(&r->q, err);
-    return n ? logs_search(&r->q, &wanted, out, out_n, err) : 0;
+    if (n == 0 || !row->source) // which is damaged: nobody knows what stands beside it
+        return 0;
+    return logs_search(&r->q, &wanted, out, out_n, err);
 }
 
 static void turn_around(struct log_row *v, size_t n)

@@ -24,7 +24,8 @@ struct log_row {
 /* --- search ----------------------------------------------------------------------------------- */
 
 struct log_search {
-    const struct predicate *where; /* NULL: any */
+    const struct predicate *where;      /* NULL: any */
+    const struct record_source *source; /* NULL: any, else exactly this resource and scope */
     int64_t min_unix_ns, max_unix_ns;
     bool oldest_first;
     size_t limit;               /* at least 1 */
@@ -39,9 +40,6 @@ int logs_search(struct record_query *q, const struct log_search *search, struct 
 /* The record with the id, or ERR_NOT_FOUND. */
 int logs_get(struct record_query *q, const struct log_id *id, struct log_row **out,
              struct err *err);
-
-/* Records of the same resource and scope. In the arena. */
-struct predicate logs_where_stream(struct arena *a, const struct record_source *s);
 
 /* --- counts ----------------------------------------------------------------------------------- */
 

@@ -115,19 +115,36 @@ static void set_attributes(struct log_row *row, struct arena *a, const struct an
     row->n_attributes = map->n;
 }
 
+static uint64_t attributes_hash(const struct attribute *v, size_t n, uint64_t h)
+{
+    for (size_t i = 0; i < n; i++) {
+        h = hash_combine(h, hash_str(v[i].key));
+        h = any_hash(&v[i].value, h);
+    }
+    return hash_combine(h, n);
+}
+
+static uint64_t source_hash(const struct record_source *s, uint64_t h)
+{
+    h = attributes_hash(s->resource, s->n_resource, h);
+    h = attributes_hash(s->scope, s->n_scope, h);
+    h = hash_combine(h, hash_str(s->resource_schema_url));
+    h = hash_combine(h, hash_str(s->scope_schema_url));
+    h = hash_combine(h, hash_str(s->scope_name));
+    h = hash_combine(h, hash_str(s->scope_version));
+    h = hash_combine(h, s->resource_dropped);
+    return hash_combine(h, s->scope_dropped);
+}
+
+/* Of all that it holds, its source as well: records that are numbered because they look the same
+ * are of one source, so their numbers are the same in a search for that source alone. */
 static uint64_t row_hash(const struct log_row *row)
 {
     uint64_t h = 0;
     for (size_t i = 0; i < LOG_FIELDS; i++)
         h = any_hash(&row->fields[i], h);
-    for (size_t i = 0; i < row->n_attributes; i++) {
-        h = hash_combine(h, hash_str(row->attributes[i].key));
-        h = any_hash(&row->attributes[i].value, h);
-    }
-    const struct record_source *s = row->source;
-    for (size_t i = 0; s && i < s->n_resource; i++)
-        h = any_hash(&s->resource[i].value, h);
-    return h;
+    h = attributes_hash(row->attributes, row->n_attributes, h);
+    return row->source ? source_hash(row->source, h) : h;
 }
 
 static struct log_row *add_row(struct search *s)
@@ -248,6 +265,7 @@ int logs_search(struct record_query *q, const struct log_search *search, struct 
         .max_unix_ns =
             after && !old ? MIN(search->max_unix_ns, after->t_unix_ns) : search->max_unix_ns,
         .where = search->where,
+        .source = search->source,
         .columns = columns,
         .n_columns = COLUMNS,
         .order = old ? SCAN_OLDEST_FIRST : SCAN_NEWEST_FIRST,
@@ -262,7 +280,7 @@ int logs_search(struct record_query *q, const struct log_search *search, struct 
     return rc;
 }
 
-/* --- one record, and those beside it ---------------------------------------------------------- */
+/* --- one record ------------------------------------------------------------------------------- */
 
 int logs_get(struct record_query *q, const struct log_id *id, struct log_row **out, struct err *err)
 {
@@ -280,17 +298,4 @@ int logs_get(struct record_query *q, const struct log_id *id, struct log_row **o
         return 0;
     }
     return rc != 0 ? rc : err_set(err, ERR_NOT_FOUND, "no log record has this id");
-}
-
-struct predicate logs_where_stream(struct arena *a, const struct record_source *s)
-{
-    size_t n = s ? s->n_resource + 1 : 0, used = 0;
-    struct predicate *v = arena_array(a, n, sizeof *v);
-    for (size_t i = 0; v && i + 1 < n; i++)
-        v[used++] =
-            where_leaf(PREDICATE_EQ, resource_column(s->resource[i].key), s->resource[i].value);
-    const struct column_ref scope = {.origin = COLUMN_SOURCE, .field = SOURCE_SCOPE_NAME};
-    if (v && s->scope_name.n)
-        v[used++] = where_leaf(PREDICATE_EQ, scope, any_string(s->scope_name));
-    return (struct predicate){.op = PREDICATE_AND, .children = v, .n_children = used};
 }

@@ -8,6 +8,7 @@
 #include "store/embedded/records/record_store.h"
 #include "store/embedded/records/record_vector.h"
 #include "store/embedded/records/rowset.h"
+#include "store/embedded/records/source.h"
 
 enum { ASK_EVERY = 64 };
 
@@ -27,6 +28,7 @@ struct running {
     struct record_store *store;
     const struct record_scan *scan;
     struct record_scan_stats stats;
+    struct buf source;     /* what scan->source is in files and chunks; empty: any */
     struct chunk **chunks; /* referenced */
     size_t n_chunks;
     struct record_part **parts; /* referenced */
@@ -99,12 +101,34 @@ static size_t count_units(const struct running *r)
     return n;
 }
 
+/* The sources of a part that are asked for, first to last; false: none of them. */
+static bool find_sources(const struct running *r, const struct record_part *p, uint32_t *out_first,
+                         uint32_t *out_last)
+{
+    *out_first = 0;
+    *out_last = p->n_sources;
+    for (uint32_t i = 0; r->source.n && i < p->n_sources; i++) {
+        if (!str_eq(p->sources[i], buf_str(&r->source)))
+            continue;
+        *out_first = *out_last = i;
+        return true;
+    }
+    return r->source.n == 0;
+}
+
 static void add_units_of_part(struct running *r, size_t part)
 {
     struct record_part *p = r->parts[part];
+    uint32_t first, last;
+    if (!find_sources(r, p, &first, &last)) {
+        r->stats.blocks_pruned += p->n_groups;
+        return;
+    }
     for (uint32_t i = 0; i < p->n_groups; i++) {
         const struct part_group *g = &p->groups[i];
-        if (overlaps(r, g->min_unix_ns, g->max_unix_ns))
+        if (g->last_source < first || g->first_source > last)
+            r->stats.blocks_pruned++;
+        else if (overlaps(r, g->min_unix_ns, g->max_unix_ns))
             r->units[r->n_units++] = (struct unit){.part = p,
                                                    .group = g,
                                                    .sources = &r->part_sources[part],
@@ -168,6 +192,25 @@ static int match_times(struct running *r, const struct unit *u, struct rowset *r
     return rc;
 }
 
+/* Rows of other sources are none. Those of one stand together. */
+static int match_source(struct running *r, struct rowset *rows, uint64_t *bits)
+{
+    if (r->source.n == 0)
+        return 0;
+    uint32_t last = UINT32_MAX;
+    bool is_it = false;
+    int rc = rowset_sources(rows);
+    for (uint32_t i = 0; rc == 0 && i < rows->n; i++) {
+        if (rows->row_sources[i] != last) {
+            last = rows->row_sources[i];
+            is_it = str_eq(rows->sources.bytes[last], buf_str(&r->source));
+        }
+        if (!is_it)
+            bits[i / 64] &= ~(UINT64_C(1) << i % 64);
+    }
+    return rc;
+}
+
 static uint32_t *selected_rows(struct running *r, const struct rowset *rows, const uint64_t *bits,
                                uint32_t *out_n)
 {
@@ -225,6 +268,8 @@ static int scan_rows(struct running *r, const struct unit *u, struct rowset *row
     int rc = bits ? rowset_match(rows, r->scan->where, bits) : ERR_NOMEM;
     if (rc == 0)
         rc = match_times(r, u, rows, bits);
+    if (rc == 0)
+        rc = match_source(r, rows, bits);
     if (rc == 0 && r->keep.rules && u->min_unix_ns < r->keep.all_ns)
         rc = record_keep_clear(&r->keep, rows, bits);
     if (rc != 0)
@@ -334,6 +379,7 @@ static void running_done(struct running *r)
     arena_done(&r->snapshot);
     arena_done(&r->sources);
     arena_done(&r->block);
+    buf_done(&r->source);
     (void)ZSTD_freeDCtx(r->zstd);
 }
 
@@ -344,6 +390,7 @@ int record_store_scan(struct record_store *s, const struct record_scan *scan,
         return err_set(err, ERR_BUSY, "the write-ahead log is being replayed");
     struct running r = {.store = s,
                         .scan = scan,
+                        .source = BUF_MAX(SOURCES_MEMORY),
                         .ceiling_ns = scan->max_unix_ns,
                         .keep = record_keep_begin(s),
                         .err = err};
@@ -353,7 +400,9 @@ int record_store_scan(struct record_store *s, const struct record_scan *scan,
     arena_init(&r.block, scan->max_bytes ? scan->max_bytes : BLOCK_MEMORY);
     r.zstd = ZSTD_createDCtx();
     r.stats.damaged = record_damage_days(s, r.floor_ns, r.ceiling_ns);
-    int rc = r.zstd ? take_snapshot(&r) : no_memory(&r);
+    if (scan->source)
+        source_put(&r.source, scan->source);
+    int rc = r.zstd && !buf_failed(&r.source) ? take_snapshot(&r) : no_memory(&r);
     if (rc == 0)
         rc = list_units(&r);
     if (rc == 0)
