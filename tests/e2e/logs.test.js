@@ -207,6 +207,18 @@ describe("the API of logs", () => {
     }
   });
 
+  it("writes bytes as each record does: ids in hexadecimal, attributes in base64, whatever their name", async () => {
+    const own = await Telltale.start();
+    try {
+      await writeLogs(own.api, "shop", [{ at: NOW, trace: TRACE, body: "x", more: { attributes: [{ key: "trace_id", value: { bytesValue: "3q2+7w==" } }] } }]);
+      const values = async (field) => (await own.api.get("/api/v1/logs/values", { field })).json.data.values.map((v) => v.value);
+      assert.deepEqual(await values("trace_id"), [TRACE]);
+      assert.deepEqual(await values("attributes.trace_id"), ["3q2+7w=="]);
+    } finally {
+      await own.dispose();
+    }
+  });
+
   it("shows what stands before and behind a record in its stream", async () => {
     const [line] = (await data("logs", { where: '"timed out"' })).logs;
     const around = await data("logs/context", { id: line.id, before: 1, behind: 2 });

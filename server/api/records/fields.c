@@ -25,17 +25,25 @@ static int fields(struct record_request *r, enum record_table table, struct http
     return 0;
 }
 
-/* Ids are hexadecimal everywhere. */
-static void write_value(struct json *j, struct str field, const struct any *v)
+/* The fields that hold bytes are ids. */
+static bool is_id(enum record_table table, struct str field)
 {
-    bool id = str_ends(field, STR("_id")) && v->type == ANY_BYTES;
-    if (id)
+    size_t n;
+    struct column_ref columns[FIELD_COLUMNS_MAX];
+    return record_field_columns(table, field, columns) == 1 && columns[0].origin == COLUMN_FIELD &&
+           record_fields(table, &n)[columns[0].field].type == ANY_BYTES;
+}
+
+/* Ids are hexadecimal everywhere; bytes of attributes are not, whatever these are called. */
+static void write_value(struct json *j, bool id, const struct any *v)
+{
+    if (id && v->type == ANY_BYTES)
         json_id(j, any_text(v));
     else
         json_any(j, v);
 }
 
-static void write_facet(struct json *j, struct str field, const struct facet *f)
+static void write_facet(struct json *j, bool id, const struct facet *f)
 {
     json_object(j);
     json_key(j, "values");
@@ -43,7 +51,7 @@ static void write_facet(struct json *j, struct str field, const struct facet *f)
     for (size_t i = 0; i < f->n; i++) {
         json_object(j);
         json_key(j, "value");
-        write_value(j, field, &f->v[i]->value);
+        write_value(j, id, &f->v[i]->value);
         json_member_i64(j, "count", (int64_t)f->v[i]->count);
         json_object_end(j);
     }
@@ -76,7 +84,7 @@ static int values(struct record_request *r, enum record_table table, struct http
     if (rc != 0)
         return rc;
     struct json j = record_begin(response);
-    write_facet(&j, field, &found);
+    write_facet(&j, is_id(table, field), &found);
     json_scanned(&j, &r->q);
     json_object_end(&j);
     record_end(&j, &r->q);
