@@ -232,12 +232,22 @@ static int set_damage_aside(struct store *s, int64_t day, struct err *err)
     return rc;
 }
 
+/* Such a day is rolled up once, at the most: of what is left there would be fewer aggregates than
+ * there are. */
+static bool any_expired(struct part *const *parts, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (atomic_get_relaxed(&parts[i]->expired))
+            return true;
+    return false;
+}
+
 /* 1 when the day was rolled up, 0 when nothing is due. */
 static int maintain_parts(const struct round *r, int64_t day, struct part **parts, size_t *n,
                           struct err *err)
 {
     struct rolling rolling = {.store = r->store, .day = day};
-    if (*n == 0)
+    if (*n == 0 || (any_expired(parts, *n) && aggregates_have_day(r->store, day)))
         return 0;
     uint64_t seq_lo = parts[0]->seq_lo, seq_hi = parts[*n - 1]->seq_hi;
     for (size_t i = 0; i < r->options.n; i++)

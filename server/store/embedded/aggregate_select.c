@@ -24,12 +24,20 @@ static bool meets(const struct part *p, int64_t min_ms, int64_t max_ms)
            !atomic_get_relaxed(&p->damaged);
 }
 
-/* Samples that the day was made of are gone, whatever the retention says: a limit of bytes took
- * them. With parts_lock. */
+/* Samples that the day was made of are gone, whatever the retention says now: a limit of bytes took
+ * them, or an earlier retention those of some streams. With parts_lock. */
 static bool is_gone(struct store *s, const struct part *p)
 {
     const struct partition *raw = partition_get(s, p->day);
-    return !raw || !raw->n || raw->parts[0]->seq_lo > p->seq_lo;
+    return !raw || !partition_is_whole(raw, p->seq_lo);
+}
+
+/* Samples of some streams are gone, those of the others are there since the day was made. With
+ * parts_lock. */
+static bool is_partial(const struct partition *raw, const struct part *p)
+{
+    return raw && raw->n && raw->parts[0]->seq_lo <= p->seq_lo &&
+           !partition_is_whole(raw, p->seq_lo);
 }
 
 /* Does any day meet the range? Up to the end of those that are gone *raw_min_ms rises. */
@@ -153,7 +161,7 @@ static void note_heads(struct store *s, struct choices *c)
     lock_give(&s->heads_lock);
 }
 
-enum taken { TAKEN_NOT, TAKEN_MIXED, TAKEN_WHOLE };
+enum taken { TAKEN_NOT, TAKEN_MIXED, TAKEN_PARTIAL, TAKEN_WHOLE };
 
 /* With parts_lock. */
 static enum taken is_taken(struct gather *g, const struct choice *c)
@@ -163,15 +171,16 @@ static enum taken is_taken(struct gather *g, const struct choice *c)
     bool parts = raw && raw->n;
     int64_t begin_ms = MAX(p->day * MS_PER_DAY, g->request->asked_min_ms);
     bool over = begin_ms < g->keep.table_min_ms;
-    bool none = begin_ms < g->keep.least_ms || (!over && is_gone(g->selection->store, p)) ||
-                !(parts || c->head);
-    bool expired = none || over;
+    bool partial = is_partial(raw, p);
+    bool gone = !over && !partial && is_gone(g->selection->store, p);
+    bool none = begin_ms < g->keep.least_ms || gone || !(parts || c->head);
+    bool expired = none || over || partial;
     bool current = !c->head && (!parts || raw->parts[raw->n - 1]->seq_hi <= p->seq_hi);
     bool exact = g->request->resolution_ms % p->resolution_ms == 0;
     g->selection->aggregates.expired += expired;
     if (none || (g->request->prefer && current && exact))
         return TAKEN_WHOLE;
-    return expired ? TAKEN_MIXED : TAKEN_NOT;
+    return partial ? TAKEN_PARTIAL : expired ? TAKEN_MIXED : TAKEN_NOT;
 }
 
 static int collect(struct gather *g, struct choices *c)
@@ -207,6 +216,8 @@ static void take(struct gather *g, const struct choices *c)
             g->taken[g->n_taken++] = p->day;
         else
             g->mixed[g->n_mixed++] = p->day;
+        if (how == TAKEN_PARTIAL)
+            g->partial[g->n_partial++] = p->day;
         sel->parts[sel->n_parts++] = p;
         sel->aggregates.days++;
         sel->aggregates.end_ms = (p->day + 1) * MS_PER_DAY; // days rise
@@ -224,8 +235,9 @@ int aggregates_choose(struct gather *g)
     if (rc == 0) {
         g->taken = arena_array(&g->work, c.n, sizeof *g->taken);
         g->mixed = arena_array(&g->work, c.n, sizeof *g->mixed);
+        g->partial = arena_array(&g->work, c.n, sizeof *g->partial);
         sel->parts = arena_array(&sel->arena, c.n, sizeof(struct part *));
-        rc = g->taken && g->mixed && sel->parts ? 0 : ERR_NOMEM;
+        rc = g->taken && g->mixed && g->partial && sel->parts ? 0 : ERR_NOMEM;
     }
     if (rc == 0) {
         note_heads(sel->store, &c);
@@ -249,11 +261,18 @@ bool aggregates_took(const struct gather *g, int64_t day)
     return contains(g->taken, g->n_taken, day);
 }
 
-bool aggregates_want(const struct gather *g, int64_t day, bool rolled_up, int64_t stream_min_ms)
+bool aggregates_is_partial(const struct gather *g, int64_t day)
+{
+    return contains(g->partial, g->n_partial, day);
+}
+
+bool aggregates_want(const struct gather *g, int64_t day, bool rolled_up, int64_t stream_min_ms,
+                     bool samples)
 {
     if (!contains(g->mixed, g->n_mixed, day))
         return true;
-    return rolled_up == (stream_min_ms > MAX(day * MS_PER_DAY, g->request->asked_min_ms));
+    bool over = stream_min_ms > MAX(day * MS_PER_DAY, g->request->asked_min_ms);
+    return rolled_up == (over || (!samples && aggregates_is_partial(g, day)));
 }
 
 int aggregates_put(struct gather *g, struct part **raw, size_t n)

@@ -144,6 +144,19 @@ struct part *aggregates_day(struct store *s, int64_t resolution_ms, int64_t day)
     return p;
 }
 
+bool aggregates_have_day(struct store *s, int64_t day)
+{
+    bool found = false;
+    lock_take(&s->parts_lock);
+    for (size_t i = 0; i < s->n_aggregates; i++) {
+        const struct aggregate_list *l = &s->aggregates[i];
+        size_t at = find_day(l, day);
+        found |= at < l->n && l->parts[at]->day == day;
+    }
+    lock_give(&s->parts_lock);
+    return found;
+}
+
 /* --- directories ------------------------------------------------------------------------------ */
 
 static const char suffix[] = ".part";
@@ -416,7 +429,7 @@ bool aggregates_can_be_made(struct store *s, const struct part *p)
 {
     lock_take(&s->parts_lock);
     const struct partition *raw = partition_get(s, p->day);
-    bool whole = raw && raw->n && raw->parts[0]->seq_lo <= p->seq_lo;
+    bool whole = raw && partition_is_whole(raw, p->seq_lo);
     lock_give(&s->parts_lock);
     return whole && p->day * MS_PER_DAY >= keep_table_min_ms(s);
 }

@@ -84,4 +84,7 @@ int aggregates_write_block(struct part_writer *w, const struct aggregates *rows,
 /* A reference to the day at the resolution, or NULL. */
 struct part *aggregates_day(struct store *s, int64_t resolution_ms, int64_t day);
 
+/* Is there the day at any resolution? */
+bool aggregates_have_day(struct store *s, int64_t day);
+
 #endif

@@ -344,6 +344,15 @@ static void merge_done(struct merge *m)
     arena_done(&m->arena);
 }
 
+/* Do samples go, or have they gone before, that the day cannot be rolled up again without? */
+static bool any_expired(const struct merge *m, struct part *const *parts)
+{
+    for (size_t i = 0; i < m->n; i++)
+        if (m->inputs[i].left.expired || atomic_get_relaxed(&parts[i]->expired))
+            return true;
+    return false;
+}
+
 /* *out NULL: nothing is left. */
 static int write_merged(struct merge *m, struct part *const *parts, struct part **out)
 {
@@ -354,6 +363,11 @@ static int write_merged(struct merge *m, struct part *const *parts, struct part 
     m->keep = keep_begin(m->store);
     int rc = run(m, parts, &pairs);
     bool any = rc == 0 && pairs && part_writer_rows(m->writer) > 0; // else all of it was damaged
+    if (rc == 0 && any_expired(m, parts)) {
+        part_writer_set_expired(m->writer);
+        if (!any)
+            atomic_set_relaxed(&parts[0]->expired, true); // for what takes its place
+    }
     if (any && m->n == 1 && atomic_get_relaxed(&parts[0]->lossy))
         rc = table_file_keep_aside(m->store->fs, parts[0]->path, m->err);
     if (rc == 0 && any)

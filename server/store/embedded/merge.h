@@ -18,6 +18,7 @@ int merge_parts(struct store *s, struct part *const *parts, size_t n, struct par
 /* As merge_parts, and lists the new part in the place of the old ones. When nothing is left of
  * those with which a day begins, the next one is merged with them, so that the day goes on to begin
  * at the same sequence: what was rolled up takes a later beginning for samples that have expired.
+ * When they went with the retention, a part before them is merged, too, and says so (part.expired).
  * *out: the new part, borrowed, or NULL; out may be NULL. The table lock must be held. */
 int merge_replace(struct store *s, struct part *const *parts, size_t n, struct part **out,
                   struct err *err);

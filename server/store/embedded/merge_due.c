@@ -24,16 +24,37 @@ static int merge_with_next(struct store *s, struct part *const *day, size_t n_da
     return rc;
 }
 
+/* Of the day's parts the `n` from day[at] on have nothing left, and the day must go on to say that
+ * something of it expired: the part before says it, unless its index is damaged. */
+static int merge_with_previous(struct store *s, struct part *const *day, size_t at, size_t n,
+                               struct part **out, struct err *err)
+{
+    struct part *const ends[] = {day[at - 1], day[at]};
+    int rc = 0;
+    if (!atomic_get_relaxed(&day[at - 1]->damaged))
+        rc = merge_parts(s, ends, ARRAY_LEN(ends), out, err);
+    if (rc == 0 && *out)
+        partition_replace(s, day + at - 1, n + 1, *out);
+    else if (rc == 0)
+        partition_replace(s, day + at, n, NULL);
+    return rc;
+}
+
 static int replace_with_nothing(struct store *s, struct part *const *parts, size_t n,
                                 struct part **out, struct err *err)
 {
     struct part **day = NULL;
     size_t n_day = 0;
     int rc = 0;
+    size_t at = 0;
     if (partition_parts(s, parts[0]->day, &day, &n_day) != 0)
         return err_set(err, ERR_NOMEM, "merge: out of memory");
-    if (day[0] == parts[0])
+    while (at < n_day && day[at] != parts[0])
+        at++;
+    if (at == 0)
         rc = merge_with_next(s, day, n_day, n, out, err);
+    else if (atomic_get_relaxed(&parts[0]->expired))
+        rc = merge_with_previous(s, day, at, n, out, err);
     else
         partition_replace(s, parts, n, NULL);
     for (size_t i = 0; i < n_day; i++)

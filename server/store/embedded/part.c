@@ -69,6 +69,7 @@ static struct part_footer read_footer(const struct part *p)
         .names_offset = read_u64(at + 80),
         .directory_offset = read_u64(at + 88),
         .directory_hash = read_u64(at + 96),
+        .flags = read_u64(at + 104),
     };
 }
 
@@ -152,6 +153,7 @@ static int read_index(struct part *p, struct err *err)
     p->n_names = f.n_names;
     p->directory = (size_t)f.directory_offset;
     p->data_end = (size_t)f.data_end;
+    atomic_set_relaxed(&p->expired, (f.flags & PART_FLAG_EXPIRED) != 0);
     return read_names(p, &f, err);
 }
 

@@ -54,6 +54,7 @@ struct part {
                                  * cache's lock */
     struct erasures *erasures;  /* erase.h; guarded by the store's parts_lock */
     uint64_t kept;         /* keep_mark that it was looked at with; guarded by the table lock */
+    atomic_bool expired;   /* PART_FLAG_EXPIRED; or a merge left nothing of it for that reason */
     atomic_ullong applied; /* generation of the tombstones that it is free of */
 };
 

@@ -29,8 +29,12 @@ struct part_footer {
     int64_t day, min_ms, max_ms;
     uint64_t rows;
     uint32_t n_streams, n_pairs, n_names, names_size;
-    uint64_t data_end, names_offset, directory_offset, directory_hash;
+    uint64_t data_end, names_offset, directory_offset, directory_hash, flags;
 };
+
+/* Flags of the footer: samples that aggregates tell of went because the table's retention was over,
+ * so that of them alone the day cannot be rolled up again. */
+#define PART_FLAG_EXPIRED UINT64_C(1)
 
 static inline uint32_t part_checksum(const void *p, size_t n)
 {

@@ -123,6 +123,11 @@ uint64_t part_writer_rows(const struct part_writer *w)
     return w->footer.rows;
 }
 
+void part_writer_set_expired(struct part_writer *w)
+{
+    w->footer.flags |= PART_FLAG_EXPIRED;
+}
+
 /* --- chunks ----------------------------------------------------------------------------------- */
 
 static void put_packed(struct part_writer *w, struct str raw, struct buf *out)

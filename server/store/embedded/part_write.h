@@ -35,6 +35,9 @@ int part_write_block(struct part_writer *w, const char *bytes, const struct part
 
 uint64_t part_writer_rows(const struct part_writer *w);
 
+/* The part will say that it lacks samples which have expired (PART_FLAG_EXPIRED). */
+void part_writer_set_expired(struct part_writer *w);
+
 /* Writes the index, syncs, renames, syncs the directory, and opens the part. `pairs` in order, as
  * many as the streams' ordinals speak of; every one occurs. */
 int part_writer_finish(struct part_writer *w, const struct label *pairs, size_t n_pairs,

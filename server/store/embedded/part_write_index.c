@@ -205,6 +205,7 @@ static int finish_file(struct part_writer *w, struct err *err)
     write_u64(at + 80, f->names_offset);
     write_u64(at + 88, f->directory_offset);
     write_u64(at + 96, f->directory_hash);
+    write_u64(at + 104, f->flags);
     return part_file_finish(&w->file, at, PART_MAGIC, err);
 }
 

@@ -27,6 +27,14 @@ struct partition *partition_get(const struct store *s, int64_t day)
     return found ? s->partitions[i] : NULL;
 }
 
+bool partition_is_whole(const struct partition *p, uint64_t seq_lo)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (atomic_get_relaxed(&p->parts[i]->expired))
+            return false;
+    return p->n && p->parts[0]->seq_lo <= seq_lo;
+}
+
 static void partition_free(struct partition *p)
 {
     for (size_t i = 0; i < p->n; i++)

@@ -10,6 +10,10 @@
 /* The day, or NULL; parts_lock must be held. */
 struct partition *partition_get(const struct store *s, int64_t day);
 
+/* Are all the samples there that the day began with, since the part of this sequence? False when
+ * some went because of a retention. parts_lock must be held. */
+bool partition_is_whole(const struct partition *p, uint64_t seq_lo);
+
 /* Renames a damaged file, counts and reports it. */
 void partition_set_aside(struct store *s, const char *path, const struct err *why);
 

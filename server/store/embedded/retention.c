@@ -95,12 +95,11 @@ static int expire_part(struct expiring *x, struct part *p)
     return rc == 1 ? rewrite_part(x, p) : rc;
 }
 
-static int expire_day(struct expiring *x, int64_t day)
+/* 1 when a part was rewritten: others may be gone with it. */
+static int expire_parts(struct expiring *x, int64_t day)
 {
     struct part **parts = NULL;
     size_t n = 0;
-    x->end_ms = (day + 1) * MS_PER_DAY - 1;
-    x->mark = keep_mark(&x->keep, x->end_ms);
     if (partition_parts(x->store, day, &parts, &n) != 0)
         return ERR_NOMEM;
     int rc = 0;
@@ -110,6 +109,16 @@ static int expire_day(struct expiring *x, int64_t day)
         part_unref(parts[i]);
     }
     free(parts);
+    return rc;
+}
+
+static int expire_day(struct expiring *x, int64_t day)
+{
+    int rc = 1;
+    x->end_ms = (day + 1) * MS_PER_DAY - 1;
+    x->mark = keep_mark(&x->keep, x->end_ms);
+    while (rc == 1)
+        rc = expire_parts(x, day);
     return rc;
 }
 

@@ -77,17 +77,37 @@ static bool is_rolled_up(const struct source *src)
     return src->part && src->part->resolution_ms;
 }
 
-/* Takes out the sources of a stream that have nothing to be seen. */
+static int64_t source_day(const struct source *src)
+{
+    return src->part ? src->part->day : day_of(src->block.min_ms);
+}
+
+static bool is_seen(const struct selected *one, const struct source *src)
+{
+    return src->block.max_ms >= (is_rolled_up(src) ? one->rolled_min_ms : one->min_ms);
+}
+
+static bool has_samples(const struct source *sources, const struct selected *one, int64_t day)
+{
+    for (uint32_t i = 0; i < one->n; i++) {
+        const struct source *src = &sources[one->first + i];
+        if (!is_rolled_up(src) && source_day(src) == day && is_seen(one, src))
+            return true;
+    }
+    return false;
+}
+
+/* Takes out the sources of a stream that have nothing to be seen. The rest moves forward, which
+ * takes no sample's place but of those that are not wanted. */
 static void limit_sources(const struct gather *g, int64_t keep_min_ms, struct source *sources,
                           struct selected *one)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < one->n; i++) {
         struct source *src = &sources[one->first + i];
-        bool rolled_up = is_rolled_up(src);
-        int64_t day = src->part ? src->part->day : day_of(src->block.min_ms);
-        bool seen = src->block.max_ms >= (rolled_up ? one->rolled_min_ms : one->min_ms);
-        if (seen && aggregates_want(g, day, rolled_up, keep_min_ms))
+        int64_t day = source_day(src);
+        bool samples = aggregates_is_partial(g, day) && has_samples(sources, one, day);
+        if (is_seen(one, src) && aggregates_want(g, day, is_rolled_up(src), keep_min_ms, samples))
             sources[one->first + n++] = *src;
     }
     one->n = n;
@@ -98,7 +118,8 @@ static void limit_stream(const struct gather *g, struct source *sources, struct 
     one->min_ms = g->min_ms;
     one->rolled_min_ms = g->selection->aggregates_min_ms;
     int64_t asked_ms = g->request ? MIN(g->min_ms, g->request->asked_min_ms) : g->min_ms;
-    if (LIKELY(!g->keep.rules || asked_ms >= g->keep.all_ms))
+    bool all_kept = !g->keep.rules || asked_ms >= g->keep.all_ms;
+    if (LIKELY(all_kept && !g->n_partial))
         return;
     int64_t min_ms = keep_min_ms(&g->keep, &one->labels);
     one->min_ms = MAX(g->min_ms, min_ms);

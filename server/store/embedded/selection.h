@@ -61,6 +61,9 @@ struct gather {
     size_t n_taken;
     int64_t *mixed; /* days read rolled up, but for streams whose samples are kept longer */
     size_t n_mixed;
+    int64_t *partial; /* of these, days that have lost samples of some streams, whatever is kept now
+                       */
+    size_t n_partial;
     struct arena work;
     struct label_table table;
     struct candidate *candidates;
@@ -81,8 +84,11 @@ int aggregates_choose(struct gather *g);
 bool aggregates_took(const struct gather *g, int64_t day);
 
 /* Whether that day of a stream, whose samples are kept from `stream_min_ms` on, is to be read
- * rolled up, or from its samples. */
-bool aggregates_want(const struct gather *g, int64_t day, bool rolled_up, int64_t stream_min_ms);
+ * rolled up, or from its samples. `samples`: it has some that day (of no interest unless
+ * aggregates_is_partial). */
+bool aggregates_want(const struct gather *g, int64_t day, bool rolled_up, int64_t stream_min_ms,
+                     bool samples);
+bool aggregates_is_partial(const struct gather *g, int64_t day);
 
 /* Joins them with the raw parts of the other days; takes the references to `raw`. */
 int aggregates_put(struct gather *g, struct part **raw, size_t n);

@@ -99,6 +99,7 @@ int survivors_find(struct store *s, struct part_view *v, const struct tombstone_
         rc = keep_expired(keep, v, v->part->max_ms, &out->gone, err);
     if (rc != 0 || (!out->erasures && !out->gone))
         return rc;
+    out->expired = out->gone && v->part->max_ms < keep->table_min_ms;
     struct finding f = {.view = v, .out = out};
     arena_init(&f.histograms, ROWS_ARENA);
     arena_init(&f.ranges, ROWS_ARENA);

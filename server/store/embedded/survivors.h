@@ -9,7 +9,8 @@
 struct survivors {
     struct erasures *erasures;     /* owned reference; NULL: all survive */
     struct roaring_bitmap_s *gone; /* ordinals; NULL: none */
-    bool *pairs;                   /* by ordinal: a survivor has it; NULL: all */
+    bool expired; /* some of these went with the table's retention, and have aggregates */
+    bool *pairs;  /* by ordinal: a survivor has it; NULL: all */
 };
 
 /* Resolves what the set hides of the part and what of it is not kept any more, and reads the blocks

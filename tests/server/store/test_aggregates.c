@@ -388,6 +388,163 @@ static void test_what_is_left_of_an_expired_day_does_not_replace_its_aggregates(
     harness_done(&h);
 }
 
+/* Six days, 3 to 8, all rolled up; then samples are kept for three days, but those of a{s=2}. */
+static void begin_with_a_stream_that_is_kept(struct harness *h, struct harness_rules *rules)
+{
+    begin(h);
+    h->options.retention_ms = 30 * DAY;
+    harness_keep(rules, &h->options.retention_rules, "s=2", 20 * DAY);
+    reconfigure(h);
+    roll_up(h, 3, 8);
+    keep_samples(h, 3 * DAY);
+    assert_int_equal(files(h, "/metrics/2026-11-16/"), 1); // of a{s=2} alone
+}
+
+static uint64_t rows_of_day(struct harness *h, int64_t resolution_ms, int days_ago)
+{
+    struct part *p = aggregates_day(h->store, resolution_ms, day_of(day_start(days_ago)));
+    uint64_t rows = p ? p->rows : 0;
+    part_unref(p);
+    return rows;
+}
+
+/* One stream's samples are kept longer than the table's: what is left of the day is not the day. */
+static void test_late_rows_of_a_stream_that_is_kept_longer_take_no_aggregates_away(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct harness_rules rules = {0};
+    begin_with_a_stream_that_is_kept(&h, &rules);
+    for (int round = 0; round < 3; round++) {
+        harness_put(&h, "a{s=2}", day_start(5) + 1 + round, 77);
+        maintain(&h);
+        assert_int_equal(rows_of_day(&h, HOUR, 5), 75); // three streams, midnight and 24 hours each
+        assert_string_equal(summary_of_day(&h, 5),
+                            "206 samples, sum 147805, 2 rolled up, 2 expired");
+        harness_reopen(&h);
+    }
+    harness_done(&h);
+    harness_rules_done(&rules);
+}
+
+/* In parts of their own: that of the streams that go leaves nothing. */
+static void test_a_part_of_which_nothing_is_kept_is_not_forgotten(void **state)
+{
+    (void)state;
+    static const char *const orders[][2] = {{"a{s=1}", "a{s=2}"}, {"a{s=2}", "a{s=1}"}};
+    for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
+        struct harness h;
+        struct harness_rules rules = {0};
+        begin(&h);
+        harness_keep(&rules, &h.options.retention_rules, "s=2", 20 * DAY);
+        reconfigure(&h);
+        for (int k = 0; k < 2; k++) {
+            harness_put(&h, orders[i][k], day_start(5) + HOUR, 1);
+            assert_int_equal(store_flush(h.store, NULL), 0);
+        }
+        harness_put(&h, "a{s=1}", day_start(5) + HOUR + 1, 1);
+        harness_put(&h, "a{s=2}", day_start(5) + HOUR + 1, 1);
+        assert_int_equal(store_flush(h.store, NULL), 0);
+        assert_int_equal(aggregates_maintain(h.store, true, NULL), 0);
+        h.options.retention_ms = 3 * DAY;
+        reconfigure(&h);
+        assert_int_equal(store_maintain(h.store, false, NULL), 0);
+        harness_reopen(&h);
+        harness_put(&h, "a{s=2}", day_start(5) + 2 * HOUR, 1);
+        maintain(&h);
+        assert_true(strncmp(summary_of_day(&h, 5), "2 samples", 9) == 0);
+        harness_done(&h);
+        harness_rules_done(&rules);
+    }
+}
+
+/* In several parts, and a rule keeps other streams, so that it does not go as a whole at once. */
+static void test_a_day_of_which_nothing_is_kept_goes_part_by_part(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct harness_rules rules = {0};
+    begin(&h);
+    harness_keep(&rules, &h.options.retention_rules, "s=2", 20 * DAY);
+    reconfigure(&h);
+    for (int k = 0; k < 3; k++) {
+        harness_put(&h, "a{s=1}", day_start(5) + (k + 1) * HOUR, 1);
+        assert_int_equal(store_flush(h.store, NULL), 0);
+    }
+    assert_int_equal(aggregates_maintain(h.store, true, NULL), 0);
+    h.options.retention_ms = 3 * DAY;
+    reconfigure(&h);
+    assert_int_equal(store_maintain(h.store, false, NULL), 0);
+    assert_int_equal(files(&h, "/metrics/2026-11-16/"), 0);
+    harness_put(&h, "a{s=2}", day_start(5) + 2 * HOUR, 1);
+    maintain(&h);
+    harness_reopen(&h);
+    assert_true(strncmp(summary_of_day(&h, 5), "3 samples", 9) == 0);
+    harness_done(&h);
+    harness_rules_done(&rules);
+}
+
+static void test_days_that_lost_streams_are_not_rolled_up_to_another_resolution(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct harness_rules rules = {0};
+    begin_with_a_stream_that_is_kept(&h, &rules);
+    h.options.aggregates.n_resolutions = 1;
+    h.options.aggregates.resolutions_ms[0] = 10 * MINUTE;
+    h.options.retention_ms = 30 * DAY;
+    reconfigure(&h);
+    maintain(&h);
+    assert_int_equal(rows_of_day(&h, 10 * MINUTE, 5), 0);
+    assert_int_equal(rows_of_day(&h, HOUR, 5), 75);
+    assert_true(rows_of_day(&h, 10 * MINUTE, 3) > 0); // it is all there
+    harness_done(&h);
+    harness_rules_done(&rules);
+}
+
+/* What is kept now does not tell what was kept before. */
+static void test_a_retention_made_longer_again_does_not_hide_aggregates(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct harness_rules rules = {0};
+    struct aggregates_view v;
+    begin_with_a_stream_that_is_kept(&h, &rules);
+    h.options.retention_ms = 30 * DAY;
+    for (int round = 0; round < 3; round++) {
+        reconfigure(&h);
+        store_aggregates_view(h.store, day_start(8), NOON, &v);
+        assert_int_equal(v.raw_min_ms, day_start(3));
+        assert_string_equal(summary(&h, day_start(5) + 1, day_start(4), false),
+                            "206 samples, sum 147805, 2 rolled up, 2 expired");
+        assert_string_equal(summary(&h, day_start(8), NOON, false),
+                            "1236 samples, sum 886830, 5 rolled up, 5 expired");
+        harness_reopen(&h);
+        if (round == 1)
+            h.options.retention_rules.n = 0;
+    }
+    /* Those whose samples are there are read from these. */
+    struct matcher m[1];
+    struct selection *sel = NULL;
+    struct arena arena;
+    struct columns c;
+    size_t n = harness_matchers("s=2", m, 1);
+    assert_int_equal(store_select_aggregated(h.store, m, n, day_start(5), day_start(4) - 1, HOUR,
+                                             false, NULL, &sel, NULL),
+                     0);
+    arena_init(&arena, 1 << 20);
+    columns_init(&c, &arena);
+    assert_int_equal(selection_count(sel), 1);
+    assert_int_equal(selection_read(sel, 0, day_start(5), day_start(4) - 1, &c, NULL), 0);
+    assert_int_equal(c.n, 206);
+    columns_done(&c);
+    arena_done(&arena);
+    selection_free(sel);
+    harness_matchers_done(m, n);
+    harness_done(&h);
+    harness_rules_done(&rules);
+}
+
 static void test_a_day_is_rolled_up_before_it_expires(void **state)
 {
     (void)state;
@@ -625,6 +782,25 @@ static void test_a_deleted_stream_is_gone_from_aggregates(void **state)
     harness_done(&h);
 }
 
+static void test_a_deletion_forgets_no_day_that_cannot_be_made_again(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct harness_rules rules = {0};
+    begin_with_a_stream_that_is_kept(&h, &rules);
+    h.options.retention_ms = 30 * DAY;
+    reconfigure(&h);
+    delete_rows(&h, "s=2", 0, NOON);
+    for (int round = 0; round < 3; round++) {
+        for (int day = 3; day < 9; day++)
+            assert_true(has_day(&h, day, day == 3 ? "205 samples" : "206 samples"));
+        maintain(&h);
+        harness_reopen(&h);
+    }
+    harness_done(&h);
+    harness_rules_done(&rules);
+}
+
 /* The index was found damaged where it was read, and the next start may read elsewhere. */
 static void test_what_is_deleted_does_not_come_back_from_a_damaged_day(void **state)
 {
@@ -838,6 +1014,11 @@ int main(void)
         cmocka_unit_test(test_a_limit_of_bytes_takes_aggregates_too_the_oldest_first),
         cmocka_unit_test(test_rules_of_streams_choose_between_samples_and_aggregates),
         cmocka_unit_test(test_what_is_left_of_an_expired_day_does_not_replace_its_aggregates),
+        cmocka_unit_test(test_late_rows_of_a_stream_that_is_kept_longer_take_no_aggregates_away),
+        cmocka_unit_test(test_a_part_of_which_nothing_is_kept_is_not_forgotten),
+        cmocka_unit_test(test_a_day_of_which_nothing_is_kept_goes_part_by_part),
+        cmocka_unit_test(test_days_that_lost_streams_are_not_rolled_up_to_another_resolution),
+        cmocka_unit_test(test_a_retention_made_longer_again_does_not_hide_aggregates),
         cmocka_unit_test(test_a_day_is_rolled_up_before_it_expires),
         cmocka_unit_test(test_aggregates_expire_after_their_own_retention),
         cmocka_unit_test(test_damaged_aggregates_are_set_aside_and_made_again),
@@ -848,6 +1029,7 @@ int main(void)
         cmocka_unit_test(test_streams_of_expired_days_are_listed),
         cmocka_unit_test(test_days_that_were_dropped_are_stood_in_for),
         cmocka_unit_test(test_a_deleted_stream_is_gone_from_aggregates),
+        cmocka_unit_test(test_a_deletion_forgets_no_day_that_cannot_be_made_again),
         cmocka_unit_test(test_what_is_deleted_does_not_come_back_from_a_damaged_day),
         cmocka_unit_test(test_a_deletion_leaves_the_other_streams_and_times),
         cmocka_unit_test(test_a_day_with_samples_is_rolled_up_again_after_a_deletion),
