@@ -74,6 +74,12 @@ struct aggregates_view {
 void store_aggregates_view(struct store *s, int64_t min_ms, int64_t max_ms,
                            struct aggregates_view *out);
 
+/* Of the days in [min, max], when store_select_aggregated is asked for `resolution_ms`: 0 when each
+ * has that one or another that divides it; else the coarsest that stands in for it, at the most.
+ * Threads: any. */
+int64_t store_aggregates_coarser(struct store *s, int64_t min_ms, int64_t max_ms,
+                                 int64_t resolution_ms);
+
 /* As store_select, with days rolled up in place of their samples: where these have expired or are
  * gone, and, if `prefer`, wherever the aggregates are up to date. Of a day that has not
  * `resolution_ms` another one that divides it is taken, or whatever there is. */

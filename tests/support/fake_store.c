@@ -211,6 +211,16 @@ void store_aggregates_view(struct store *s, int64_t min_ms, int64_t max_ms,
     *out = (struct aggregates_view){.raw_min_ms = INT64_MIN};
 }
 
+int64_t store_aggregates_coarser(struct store *s, int64_t min_ms, int64_t max_ms,
+                                 int64_t resolution_ms)
+{
+    (void)s;
+    (void)min_ms;
+    (void)max_ms;
+    (void)resolution_ms;
+    return 0;
+}
+
 int store_select_aggregated(struct store *s, const struct matcher *matchers, size_t n_matchers,
                             int64_t min_ms, int64_t max_ms, int64_t resolution_ms, bool prefer,
                             struct budget *memory, struct selection **out, struct err *err)

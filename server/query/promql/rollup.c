@@ -5,6 +5,7 @@
 #include "query/promql/rollup.h"
 
 #include "base/buf.h"
+#include "base/compiler.h"
 #include "base/time.h"
 #include "query/query.h"
 
@@ -43,9 +44,24 @@ void rolled_choose(struct eval *ev, const struct rolled_selector *s, struct roll
     out->resolution_ms = aligned_ms ? aligned_ms : view.resolutions_ms[0];
 }
 
-int64_t rolled_reach_ms(const struct rolled_plan *p)
+/* Reaching further back may come upon a day of which there is only a coarser resolution, which is
+ * then that of the whole answer. */
+int64_t rolled_reach_ms(const struct eval *ev, const struct rolled_selector *s,
+                        const struct rolled_plan *p)
 {
-    return p->ask ? 2 * p->resolution_ms : 0;
+    if (!p->ask)
+        return 0;
+    int64_t taken_ms =
+        store_aggregates_coarser(ev->store, s->first_ms, s->last_ms, p->resolution_ms);
+    if (s->capable && !taken_ms && is_aligned(s, p->resolution_ms))
+        return 0; // each window is a row of whole buckets as it is
+    int64_t reach_ms = 0;
+    for (taken_ms = MAX(taken_ms, p->resolution_ms); 2 * taken_ms > reach_ms;) {
+        reach_ms = 2 * taken_ms;
+        taken_ms = store_aggregates_coarser(ev->store, s->first_ms - reach_ms, s->last_ms,
+                                            p->resolution_ms);
+    }
+    return reach_ms;
 }
 
 static void note_approximate(struct eval *ev, const struct rolled_selector *s,

@@ -32,7 +32,8 @@ struct rolled_selector {
 void rolled_choose(struct eval *ev, const struct rolled_selector *s, struct rolled_plan *out);
 
 /* How much earlier than the window whole buckets may begin. */
-int64_t rolled_reach_ms(const struct rolled_plan *p);
+int64_t rolled_reach_ms(const struct eval *ev, const struct rolled_selector *s,
+                        const struct rolled_plan *p);
 
 /* Notes what a selection found, in the plan and in the query's statistics and infos. */
 void rolled_found(struct eval *ev, const struct rolled_selector *s, const struct selection *found,

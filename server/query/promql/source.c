@@ -63,7 +63,7 @@ static int open_reader(struct stored_source *d, const struct node *n, struct tim
     rolled_choose(ev, &s, &d->plan);
     const struct series_spec series = {.matchers = sel->matchers,
                                        .n = sel->n,
-                                       .min_ms = s.first_ms - rolled_reach_ms(&d->plan),
+                                       .min_ms = s.first_ms - rolled_reach_ms(ev, &s, &d->plan),
                                        .max_ms = s.last_ms,
                                        .plan = &d->plan,
                                        .reading = sel->reading};

@@ -18,10 +18,20 @@
 
 /* --- what there is ---------------------------------------------------------------------------- */
 
+/* By the bounds of the day, not of what is in it, which are others at each resolution: else of two
+ * resolutions of a day one might be in the range and the other not. The last bucket ends at
+ * midnight. */
 static bool meets(const struct part *p, int64_t min_ms, int64_t max_ms)
 {
-    return p->min_ms - p->resolution_ms <= max_ms && p->max_ms >= min_ms &&
+    return p->day * MS_PER_DAY <= max_ms && (p->day + 1) * MS_PER_DAY >= min_ms &&
            !atomic_get_relaxed(&p->damaged);
+}
+
+/* The same, and it has something there. */
+static bool has_some(const struct part *p, int64_t min_ms, int64_t max_ms)
+{
+    return meets(p, min_ms, max_ms) && p->min_ms - p->resolution_ms <= max_ms &&
+           p->max_ms >= min_ms;
 }
 
 /* Samples that the day was made of are gone, whatever the retention says now: a limit of bytes took
@@ -112,6 +122,48 @@ static void offer(struct choices *c, struct part *p)
     c->n++;
 }
 
+/* With parts_lock. */
+static size_t count_parts(const struct store *s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n_aggregates; i++)
+        n += s->aggregates[i].n;
+    return n;
+}
+
+/* With parts_lock. */
+static void offer_all(const struct store *s, struct choices *c, int64_t min_ms, int64_t max_ms)
+{
+    for (size_t i = 0; i < s->n_aggregates; i++)
+        for (size_t k = 0; k < s->aggregates[i].n; k++)
+            if (meets(s->aggregates[i].parts[k], min_ms, max_ms))
+                offer(c, s->aggregates[i].parts[k]);
+}
+
+int64_t store_aggregates_coarser(struct store *s, int64_t min_ms, int64_t max_ms,
+                                 int64_t resolution_ms)
+{
+    struct choices c = {.resolution_ms = resolution_ms};
+    int64_t coarsest_ms = 0;
+    bool divide = true;
+    min_ms = MAX(min_ms, aggregates_min_ms(s));
+    lock_take(&s->parts_lock);
+    c.v = calloc(count_parts(s) + 1, sizeof *c.v);
+    if (c.v)
+        offer_all(s, &c, min_ms, max_ms);
+    for (size_t i = 0; i < c.n; i++) {
+        coarsest_ms = MAX(coarsest_ms, c.v[i].part->resolution_ms);
+        divide = divide && resolution_ms % c.v[i].part->resolution_ms == 0;
+    }
+    for (size_t i = 0; !c.v && i < s->n_aggregates; i++) { // without memory: that there is at all
+        coarsest_ms = MAX(coarsest_ms, s->aggregates[i].resolution_ms);
+        divide = false;
+    }
+    lock_give(&s->parts_lock);
+    free(c.v);
+    return divide ? 0 : coarsest_ms;
+}
+
 /* --- days that stand alone -------------------------------------------------------------------- */
 
 static bool has_expired(struct store *s, const struct part *p, int64_t raw_min_ms)
@@ -124,16 +176,14 @@ int aggregates_expired(struct store *s, int64_t min_ms, int64_t max_ms, struct p
 {
     int64_t raw_min_ms = keep_table_min_ms(s);
     struct choices c = {.resolution_ms = MS_PER_DAY};
-    size_t total = 0;
     min_ms = MAX(min_ms, aggregates_min_ms(s));
     lock_take(&s->parts_lock);
-    for (size_t i = 0; i < s->n_aggregates; i++)
-        total += s->aggregates[i].n;
+    size_t total = count_parts(s);
     c.v = calloc(total + 1, sizeof *c.v);
     struct part **v = calloc(total + 1, sizeof(struct part *));
     for (size_t i = 0; c.v && i < s->n_aggregates; i++)
         for (size_t k = 0; k < s->aggregates[i].n; k++)
-            if (meets(s->aggregates[i].parts[k], min_ms, max_ms) &&
+            if (has_some(s->aggregates[i].parts[k], min_ms, max_ms) &&
                 has_expired(s, s->aggregates[i].parts[k], raw_min_ms))
                 offer(&c, s->aggregates[i].parts[k]);
     for (size_t i = 0; v && i < c.n; i++) {
@@ -186,15 +236,10 @@ static enum taken is_taken(struct gather *g, const struct choice *c)
 static int collect(struct gather *g, struct choices *c)
 {
     struct store *s = g->selection->store;
-    size_t total = 0;
     lock_take(&s->parts_lock);
-    for (size_t i = 0; i < s->n_aggregates; i++)
-        total += s->aggregates[i].n;
-    c->v = arena_array(&g->work, total, sizeof *c->v);
-    for (size_t i = 0; c->v && i < s->n_aggregates; i++)
-        for (size_t k = 0; k < s->aggregates[i].n; k++)
-            if (meets(s->aggregates[i].parts[k], g->request->asked_min_ms, g->max_ms))
-                offer(c, s->aggregates[i].parts[k]);
+    c->v = arena_array(&g->work, count_parts(s), sizeof *c->v);
+    if (c->v)
+        offer_all(s, c, g->request->asked_min_ms, g->max_ms);
     for (size_t i = 0; i < c->n; i++)
         part_ref(c->v[i].part);
     lock_give(&s->parts_lock);

@@ -459,6 +459,108 @@ static void test_expired_samples_are_stood_in_for(void **state)
     teardown(&w);
 }
 
+/* --- days that differ ------------------------------------------------------------------------- */
+
+/* A minute apart, in days of which the parts begin and end at all kinds of times. */
+static void fill_minutes(struct harness *h, int first_day, int last_day)
+{
+    const int64_t silent_from = TODAY - 3 * DAY + 22 * HOUR + 10 * MINUTE;
+    for (int64_t t = TODAY - first_day * DAY; t < TODAY - (last_day - 1) * DAY; t += MINUTE)
+        if (t < silent_from || t >= silent_from + 12 * HOUR)
+            harness_float(h, "g", t + 7, (double)(t % 1000));
+    harness_float(h, "m", TODAY - 4 * DAY, 1);
+    assert_int_equal(harness_append(h, NULL, NULL), 0);
+    assert_int_equal(store_maintain(h->store, true, NULL), 0);
+}
+
+static void setup_minutes(struct world *w)
+{
+    const struct query_options options = {.aggregates_from_ms = DAY};
+    harness_init(&w->h);
+    w->h.options.aggregates.enabled = true;
+    w->h.options.aggregates.after_ms = 1;
+    harness_open(&w->h);
+    assert_int_equal(query_engine_new(w->h.store, &options, &w->engine, NULL), 0);
+}
+
+static void keep(struct world *w, int64_t keep_ms)
+{
+    w->h.options.retention_ms = keep_ms;
+    assert_int_equal(store_reconfigure(w->h.store, &w->h.options, NULL), 0);
+    assert_int_equal(store_maintain(w->h.store, true, NULL), 0);
+}
+
+/* The value, -1 when there is none. */
+static double count_at(struct world *w, const char *expr, int64_t t)
+{
+    const struct query_request at = {.start_ms = t, .instant = true};
+    struct query_result r;
+    ask(w, expr, &at, QUERY_AGGREGATES_AUTO, &r);
+    double v = r.n_series ? r.series[0].points[0].value : -1;
+    query_result_done(&r);
+    return v;
+}
+
+static void test_aligned_windows_at_the_ends_of_expired_days_are_exact(void **state)
+{
+    (void)state;
+    static const char *const exprs[] = {"count_over_time(g[5m])", "count_over_time(g[10m])",
+                                        "sum_over_time(g[1h])", "present_over_time(g[15m])"};
+    enum { STEPS = 3 * 288 };
+    static double before[ARRAY_LEN(exprs)][STEPS];
+    struct world w;
+    setup_minutes(&w);
+    fill_minutes(&w.h, 6, 1);
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < ARRAY_LEN(exprs); i++)
+            for (int k = 0; k < STEPS; k++) {
+                int64_t t = TODAY - 5 * DAY + k * 5 * MINUTE;
+                double v = count_at(&w, exprs[i], t);
+                if (round == 0)
+                    before[i][k] = v;
+                else if (!is_near(v, before[i][k]))
+                    fail_msg("%s at step %d: %g, was %g", exprs[i], k, v, before[i][k]);
+            }
+        keep(&w, DAY);
+    }
+    teardown(&w);
+}
+
+/* Of some days there are 5 minutes, of others an hour is the finest: as many hours are read. */
+static void test_windows_over_days_of_several_resolutions_are_complete(void **state)
+{
+    (void)state;
+    static const char *const exprs[] = {"count_over_time(g[5m])", "count_over_time(g[10m])",
+                                        "increase(g[10m])", "count_over_time(g[7m])"};
+    struct world w;
+    setup_minutes(&w);
+    w.h.options.aggregates.n_resolutions = 1;
+    w.h.options.aggregates.resolutions_ms[0] = HOUR;
+    assert_int_equal(store_reconfigure(w.h.store, &w.h.options, NULL), 0);
+    fill_minutes(&w.h, 6, 5);
+    keep(&w, 4 * DAY + 12 * HOUR);
+    w.h.options.aggregates.n_resolutions = 0;
+    keep(&w, 10 * DAY);
+    fill_minutes(&w.h, 4, 1);
+    keep(&w, DAY);
+    for (size_t i = 0; i < ARRAY_LEN(exprs); i++) {
+        const struct query_request range = {.start_ms = TODAY - 5 * DAY + 175 * MINUTE,
+                                            .end_ms = TODAY - 3 * DAY,
+                                            .step_ms = 5 * MINUTE};
+        struct query_result r;
+        ask(&w, exprs[i], &range, QUERY_AGGREGATES_AUTO, &r);
+        assert_int_equal(r.n_series, 1);
+        assert_int_equal(r.stats.aggregates.resolution_ms, HOUR);
+        if (r.series[0].points[0].t_unix_ms != range.start_ms)
+            fail_msg("%s: begins %lld s late", exprs[i],
+                     (long long)(r.series[0].points[0].t_unix_ms - range.start_ms) / SECOND);
+        query_result_done(&r);
+    }
+    /* The day before is of no interest to windows that are whole buckets of their own day. */
+    assert_true(count_at(&w, "count_over_time(g[5m])", TODAY - 4 * DAY + 5 * MINUTE) == 5);
+    teardown(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -467,6 +569,8 @@ int main(void)
         cmocka_unit_test(test_other_questions_are_answered_from_samples),
         cmocka_unit_test(test_demanded_aggregates_are_near_and_said_to_be_approximate),
         cmocka_unit_test(test_expired_samples_are_stood_in_for),
+        cmocka_unit_test(test_aligned_windows_at_the_ends_of_expired_days_are_exact),
+        cmocka_unit_test(test_windows_over_days_of_several_resolutions_are_complete),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

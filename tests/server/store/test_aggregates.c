@@ -360,7 +360,7 @@ static void test_rules_of_streams_choose_between_samples_and_aggregates(void **s
     harness_keep(&rules, &h.options.retention_rules, "s=1", 2 * DAY);
     reconfigure(&h);
     assert_string_equal(summary(&h, day_start(5), day_start(3) - 1, false),
-                        "0 samples, sum 0, 3 rolled up, 3 expired");
+                        "0 samples, sum 0, 2 rolled up, 2 expired");
     harness_done(&h);
     harness_rules_done(&rules);
 }
@@ -902,6 +902,57 @@ static void test_the_view_names_resolutions_of_the_range(void **state)
     harness_done(&h);
 }
 
+static int64_t resolution_taken(struct harness *h, int64_t min_ms, int64_t max_ms, int64_t asked_ms)
+{
+    struct reading r;
+    read_begin(h, &r, min_ms, max_ms, asked_ms, false);
+    int64_t taken_ms = selection_aggregates(r.sel).resolution_ms;
+    assert_int_equal(selection_aggregates(r.sel).days, 1);
+    read_end(&r);
+    return taken_ms;
+}
+
+/* Where a day begins or ends with samples is not the same at each resolution. */
+static void test_days_in_a_range_are_those_that_it_meets(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    harness_put(&h, "a{s=1}", day_start(5) + HOUR, 1);
+    harness_put(&h, "a{s=1}", day_start(5) + 22 * HOUR + 10 * MINUTE, 1);
+    harness_put(&h, "a{s=1}", day_start(4), 1);
+    maintain(&h);
+    keep_samples(&h, DAY);
+    int64_t end = day_start(4);
+    assert_int_equal(resolution_taken(&h, end - HOUR, end - 1, 5 * MINUTE), 5 * MINUTE);
+    assert_int_equal(resolution_taken(&h, end - HOUR, end - 1, HOUR), HOUR);
+    assert_int_equal(resolution_taken(&h, end - 80 * MINUTE, end - 70 * MINUTE, 5 * MINUTE),
+                     5 * MINUTE);
+    harness_done(&h);
+}
+
+static void test_the_coarsest_resolution_of_a_range_is_told(void **state)
+{
+    (void)state;
+    struct harness h;
+    begin(&h);
+    h.options.aggregates.n_resolutions = 1;
+    h.options.aggregates.resolutions_ms[0] = HOUR;
+    reconfigure(&h);
+    roll_up(&h, 5, 5);
+    keep_samples(&h, 4 * DAY);
+    h.options.aggregates.n_resolutions = 0;
+    reconfigure(&h);
+    roll_up(&h, 3, 3);
+    int64_t last = NOON;
+    assert_int_equal(store_aggregates_coarser(h.store, day_start(5), last, 5 * MINUTE), HOUR);
+    assert_int_equal(store_aggregates_coarser(h.store, day_start(3), last, 5 * MINUTE), 0);
+    assert_int_equal(store_aggregates_coarser(h.store, day_start(5), last, 2 * HOUR), 0);
+    assert_int_equal(store_aggregates_coarser(h.store, day_start(3), last, 7 * MINUTE), 5 * MINUTE);
+    assert_int_equal(store_aggregates_coarser(h.store, day_start(1), last, 7 * MINUTE), 0);
+    harness_done(&h);
+}
+
 static void test_too_many_resolutions_are_an_error(void **state)
 {
     (void)state;
@@ -1035,6 +1086,8 @@ int main(void)
         cmocka_unit_test(test_a_day_with_samples_is_rolled_up_again_after_a_deletion),
         cmocka_unit_test(test_a_part_that_a_deletion_empties_does_not_end_its_day),
         cmocka_unit_test(test_the_view_names_resolutions_of_the_range),
+        cmocka_unit_test(test_days_in_a_range_are_those_that_it_meets),
+        cmocka_unit_test(test_the_coarsest_resolution_of_a_range_is_told),
         cmocka_unit_test(test_too_many_resolutions_are_an_error),
         cmocka_unit_test(test_power_loss_leaves_a_day_whole_or_not_at_all),
         cmocka_unit_test(test_power_loss_in_a_deletion_leaves_samples_and_aggregates_alike),
